@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# forkscope: everything is built into $(O). `make help` lists the targets.
+
+O       ?= .output
+PREFIX  ?= /usr/local
+DESTDIR ?=
+V       ?= 0
+CLANG   ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+VERSION := 0.1.0
+
+PKGS    := libbpf libelf zlib libcurl jansson libcap
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla
+CPPFLAGS += -D_GNU_SOURCE -DFORKSCOPE_VERSION='"$(VERSION)"' -Isrc -I. -I$(O)
+CFLAGS_ALL := -std=c11 $(WARN) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
+LIBS    := $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror \
+	      -Wno-unused-parameter -Wno-missing-declarations -Ivmlinux -I. -Ibpf
+
+# Pure code (no libbpf, no skeleton): what reads recordings. Collect and cli come on top.
+PURE_SRC    := $(wildcard src/base/*.c src/record/*.c src/align/*.c src/attribute/*.c src/render/*.c)
+COLLECT_SRC := $(wildcard src/collect/*.c)
+CLI_SRC     := $(wildcard src/cli/*.c)
+PURE_OBJ    := $(PURE_SRC:%.c=$(O)/%.o)
+ALL_OBJ     := $(PURE_OBJ) $(COLLECT_SRC:%.c=$(O)/%.o) $(CLI_SRC:%.c=$(O)/%.o)
+BPF_SRC     := $(wildcard bpf/*.bpf.c)
+BPF_OBJ     := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
+SKEL        := $(O)/host.skel.h
+
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+else
+say = @:
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: all help clean install check check-bpf check-lab check-vmm test demo bench format analyse deps
+
+all: $(O)/forkscope
+
+help:
+	@sed -n 's/^## //p' Makefile mk/*.mk
+
+$(O)/forkscope: $(ALL_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(O)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@.tmp $<
+	$(Q)sed -i 's|$@.tmp|$@|' $(@:.o=.o.d) 2>/dev/null || true
+	$(Q)mv $@.tmp $@
+
+$(O)/host.bpf.o: $(BPF_OBJ)
+	$(call say,GENOBJ,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(SKEL): $(O)/host.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name host_bpf > $@.tmp && mv $@.tmp $@
+
+$(COLLECT_SRC:%.c=$(O)/%.o): $(SKEL)
+
+clean:
+	rm -rf $(O)
+
+-include $(wildcard mk/*.mk)
+-include $(ALL_OBJ:.o=.d) $(wildcard $(O)/bpf/*.d)

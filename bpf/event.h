@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The record contract between the BPF programs and user space, and the body of a recording's
+ * EVENTS chunks. Little endian, naturally aligned, every record a multiple of 8 bytes.
+ *
+ * Rules: kinds and flag bits are append-only and never renumbered; a kind may grow at its end (the
+ * reader accepts a longer record than it knows and zero-fills a shorter one down to its min size).
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds of the host. The header's `ts` is the moment at which
+ * the record was *emitted*: records of one CPU are therefore in order, and a span that is paired in
+ * the kernel carries its beginning in its body (`ts_exit`, `ts_out`, `ts_start`, ...).
+ */
+#ifndef FORKSCOPE_EVENT_H
+#define FORKSCOPE_EVENT_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define FS_COMM_LEN 16
+#define FS_NO_STACK 0xffffffffu /* no stack was taken, or the table was full (counted) */
+
+/*
+ * X(number, NAME, struct, "what it is and when it is emitted")
+ * One row yields the enum, the name, the size and the documentation.
+ */
+#define FS_EVENT_KINDS(X)                                                                          \
+	X(1, PROC_ADD, fs_ev_proc_add, "a process became traced (existing, forked, or by a match)")  \
+	X(2, FORK, fs_ev_fork, "a traced process made a thread or a child")                        \
+	X(3, EXEC, fs_ev_exec, "a traced process ran another program")                             \
+	X(4, EXIT_TASK, fs_ev_exit_task, "a traced thread ended")                                  \
+	X(5, VM_CREATE, fs_ev_vm_create, "KVM_CREATE_VM returned, or a VM was first seen")         \
+	X(6, VCPU_CREATE, fs_ev_vcpu_create, "KVM_CREATE_VCPU returned, or a vCPU was first seen") \
+	X(7, MEMSLOT, fs_ev_memslot, "a memory slot was set (or read from a VM seen late)")        \
+	X(8, FIRST_RUN, fs_ev_first_run, "first KVM_RUN of a vCPU, at its entry into the kernel")  \
+	X(9, RUN, fs_ev_run, "one KVM_RUN from the system call to its return to user space")       \
+	X(10, VMEXIT, fs_ev_vmexit, "one exit-to-entry segment of a vCPU, emitted at the entry")   \
+	X(11, OFFCPU, fs_ev_offcpu, "a traced thread was off its CPU, emitted at its switch-in")   \
+	X(12, WAKE, fs_ev_wake, "a wake-up of a vCPU thread that has not run its vCPU yet")        \
+	X(13, SIGNAL, fs_ev_signal, "a signal sent to a traced thread")                            \
+	X(14, SYSCALL, fs_ev_syscall, "a system call of a VMM thread that marks a restore phase")  \
+	X(15, OPEN, fs_ev_open, "a file opened by a VMM thread")                                   \
+	X(16, MMAP, fs_ev_mmap, "a mapping made by a VMM thread")                                  \
+	X(17, IRQ_SET, fs_ev_irq_set, "kvm_set_irq: an interrupt line was raised or lowered")      \
+	X(18, IRQ_MSI, fs_ev_irq_msi, "kvm_msi_set_irq: an MSI was delivered")                     \
+	X(19, IRQ_ACCEPT, fs_ev_irq_accept, "kvm_apic_accept_irq: a local APIC took a vector")     \
+	X(20, IRQ_INJECT, fs_ev_irq_inject, "kvm_inj_virq: a vector was injected into a vCPU")     \
+	X(21, HALT, fs_ev_halt, "kvm_vcpu_wakeup: a halt or its polling ended")                    \
+	X(22, TSC_OFFSET, fs_ev_tsc_offset, "a vCPU's TSC offset was written")                     \
+	X(23, PVCLOCK, fs_ev_pvclock, "a vCPU's kvmclock page was updated")                        \
+	X(24, MMFAULT, fs_ev_mmfault, "a host page fault of a VMM thread outside an exit segment") \
+	X(25, BIO, fs_ev_bio, "block I/O from submission to completion")                           \
+	X(26, WORK, fs_ev_work, "a kernel work item queued by a traced thread: queue to end")      \
+	X(27, APF, fs_ev_apf, "asynchronous page fault: a step of its life")                       \
+	X(28, UFFD, fs_ev_uffd, "a wait for a userfaultfd handler (function probe only)")          \
+	X(29, NET_TX, fs_ev_net_tx, "a packet of interest left the VM through its TAP")            \
+	X(30, PIO, fs_ev_pio, "kvm_pio: a port access of the guest")                               \
+	X(31, MARK, fs_ev_mark, "a moment named by the user (forkscope mark)")                     \
+	X(32, FLUSH, fs_ev_flush, "end of recording: what a thread was in the middle of")
+
+enum fs_ev_kind {
+	FS_EV_NONE = 0,
+#define X(num, name, type, doc) FS_EV_##name = num,
+	FS_EVENT_KINDS(X)
+#undef X
+};
+
+/* struct fs_ev.flags */
+enum {
+	FS_F_IRQCTX = 1 << 0,  /* emitted in interrupt context: tid/tgid are not of the causer */
+	FS_F_CLIPPED = 1 << 1, /* emitted by the flush: the span had not ended yet at `ts` */
+	FS_F_LATE = 1 << 2,    /* the object existed before the recording; read, not observed */
+};
+
+struct fs_ev {
+	__u64 ts;
+	__u32 seq; /* per CPU; counts every attempt, so a hole is a loss */
+	__u16 kind;
+	__u16 len; /* bytes of the whole record, header included */
+	__u32 tgid;
+	__u32 tid;
+	__u32 vm; /* VM number, from 1 in order of sight; 0 = none or unknown */
+	__u16 cpu;
+	__u16 flags;
+};
+
+enum fs_why { FS_WHY_PID = 1, FS_WHY_COMM, FS_WHY_COMMAND, FS_WHY_KVM };
+
+struct fs_ev_proc_add {
+	struct fs_ev h;
+	__u64 start_ns; /* task->start_time of the thread group leader (CLOCK_MONOTONIC) */
+	__u32 ppid;
+	__u32 why; /* enum fs_why */
+	char comm[FS_COMM_LEN];
+};
+
+struct fs_ev_fork {
+	struct fs_ev h; /* the parent */
+	__u64 start_ns;
+	__u32 child_tid;
+	__u32 child_tgid;
+	char comm[FS_COMM_LEN];
+};
+
+struct fs_ev_exec {
+	struct fs_ev h;
+	char comm[FS_COMM_LEN];
+	char file[64]; /* cut short, NUL-terminated */
+};
+
+struct fs_ev_exit_task {
+	struct fs_ev h;
+	__u32 code;	  /* task->exit_code */
+	__u32 group_dead; /* 1 = the last thread of its group */
+};
+
+struct fs_ev_vm_create {
+	struct fs_ev h;
+	__u64 ts_start; /* KVM_CREATE_VM entered; 0 when seen late */
+	__u64 kvm;	/* kernel address, an identity only */
+	__s32 fd;	/* -1 when seen late */
+	__u32 pad;
+};
+
+struct fs_ev_vcpu_create {
+	struct fs_ev h;
+	__u64 ts_start;
+	__u64 vcpu;
+	__s32 fd;
+	__u32 vcpu_id;
+};
+
+struct fs_ev_memslot {
+	struct fs_ev h;
+	__u64 ts_start;
+	__u64 gpa, size, hva; /* bytes */
+	__u32 slot;	      /* as_id << 16 | id, as in KVM_SET_USER_MEMORY_REGION */
+	__u32 slot_flags;
+};
+
+struct fs_ev_first_run {
+	struct fs_ev h;
+	__u64 rip, cr0, cr4, efer; /* of vcpu->arch; what could not be read is 0 and flagged */
+	__u64 cr3;
+	__u32 vcpu_id;
+	__u32 valid; /* bit 0 rip, 1 cr0, 2 cr4, 3 efer, 4 cr3 */
+};
+
+struct fs_ev_run {
+	struct fs_ev h;	 /* ts: on its way back to user space */
+	__u64 ts_start;	 /* KVM_RUN entered; 0 when that was not seen */
+	__u32 reason;	 /* kvm_run->exit_reason, KVM_EXIT_* */
+	__s32 error;	 /* negative errno of KVM_RUN, 0 */
+	__u32 vcpu_id;
+	__u32 pad;
+};
+
+/* struct fs_ev_vmexit.hints: what the vCPU's thread did between exit and entry */
+enum {
+	FS_H_PF = 1 << 0,	   /* kvm_page_fault: EPT/NPT violation */
+	FS_H_HMM = 1 << 1,	   /* handle_mm_fault ran (function probe) */
+	FS_H_MAJOR = 1 << 2,	   /* handle_mm_fault said VM_FAULT_MAJOR */
+	FS_H_COW = 1 << 3,	   /* a private copy was made */
+	FS_H_ZERO = 1 << 4,	   /* a zero page or a fresh zeroed page was given */
+	FS_H_FILEMAP = 1 << 5,	   /* the page cache was looked up (mm_filemap_fault/map_pages) */
+	FS_H_CACHE_ADD = 1 << 6,   /* pages were added to the page cache */
+	FS_H_BIO = 1 << 7,	   /* block I/O was submitted */
+	FS_H_UFFD = 1 << 8,	   /* handle_userfault ran (function probe) */
+	FS_H_FASTPF = 1 << 9,	   /* KVM's fast_page_fault fixed it: write-protect or access bits */
+	FS_H_APF_NOT_PRESENT = 1 << 10,
+	FS_H_APF_READY = 1 << 11,
+	FS_H_HALT = 1 << 12,	   /* kvm_vcpu_wakeup was seen: the vCPU was halted in here */
+	FS_H_USER = 1 << 13,	   /* went back to user space (RUN records tell when) */
+	FS_H_OFFCPU = 1 << 14,	   /* switched out at least once (OFFCPU records tell when) */
+	FS_H_MMIO = 1 << 15,	   /* kvm_mmio or kvm_fast_mmio */
+	FS_H_VMA_FILE = 1 << 16,   /* the faulting VMA maps a file (function probe) */
+	FS_H_VMA_SHARED = 1 << 17, /* ... shared */
+	FS_H_VMA_KNOWN = 1 << 18,  /* the two bits above are valid */
+	FS_H_SWAPIN = 1 << 19,	   /* do_swap_page ran */
+	FS_H_INJECT = 1 << 20,	   /* kvm_inj_virq before this entry */
+	FS_H_APF_REPEATED = 1 << 21,
+	FS_H_SPURIOUS = 1 << 22,   /* fast_page_fault or the SPTE path said spurious/retry */
+	FS_H_MEMSLOT = 1 << 23,	   /* the fault's GPA lies in a known memory slot */
+	FS_H_INVALIDATED = 1 << 24, /* an MMU notifier invalidated this VM's mapping meanwhile */
+};
+
+enum fs_isa { FS_ISA_UNKNOWN = 0, FS_ISA_VMX = 1, FS_ISA_SVM = 2 }; /* KVM_ISA_* */
+
+struct fs_ev_vmexit {
+	struct fs_ev h;	 /* ts: kvm_entry */
+	__u64 ts_exit;	 /* kvm_exit */
+	__u64 rip;	 /* guest RIP of the exit; 0 when it could not be read */
+	__u64 info1;	 /* exit qualification / EXITINFO1 */
+	__u64 info2;	 /* EXITINFO2 (SVM: GPA of an NPF) or 0 */
+	__u64 gpa;	 /* of the first kvm_page_fault, bytes */
+	__u64 error_code; /* of the first kvm_page_fault, PFERR_* */
+	__u64 hva;	 /* host address of the first handle_mm_fault, 0 when not seen */
+	__u64 mm_ns;	 /* time inside handle_mm_fault (function probe), 0 when not seen */
+	__u32 reason;	 /* SVM exit_code or VMX exit_reason */
+	__u16 isa;	 /* enum fs_isa */
+	__u16 vcpu_id;
+	__u32 hints;	 /* FS_H_* */
+	__u16 n_pf;	 /* kvm_page_fault count */
+	__u16 n_hmm;	 /* handle_mm_fault count */
+	__u32 cache_pages; /* pages added to the page cache */
+	__u16 n_bio;
+	__u16 n_alloc;	 /* user pages allocated (mm_page_alloc, movable) */
+	__u32 stack;	 /* host kernel stack of the fault, or FS_NO_STACK */
+	__u32 pad;
+};
+
+/* struct fs_ev_offcpu.waker_flags */
+enum {
+	FS_W_IRQ = 1 << 0,	/* woken from interrupt context: waker_tid is not the causer */
+	FS_W_SOFTIRQ = 1 << 1,
+	FS_W_WORK = 1 << 2,	/* the waker was executing a tracked work item (`work`) */
+	FS_W_UNSEEN = 1 << 3,	/* no wake-up was seen */
+	FS_W_PREEMPT = 1 << 4,	/* switched out while runnable: no wake-up is expected */
+	FS_W_THROTTLED = 1 << 5, /* left because a quota was used up (exact: task or group said so) */
+	FS_W_TIMER = 1 << 6,	/* woken in interrupt context by its own hrtimer */
+	FS_W_BIO = 1 << 7,	/* woken by the completion of block I/O (`work` = bio) */
+	FS_W_CTX_UNKNOWN = 1 << 8, /* the kernel does not let us tell interrupt context */
+};
+
+struct fs_ev_offcpu {
+	struct fs_ev h;	 /* ts: switched in again; cpu: where it runs now */
+	__u64 ts_out;
+	__u64 ts_wake;	 /* 0 = none seen (see FS_W_PREEMPT, FS_W_UNSEEN) */
+	__u64 work;	 /* work item or bio behind the wake-up, 0 */
+	__u64 throttled_ns; /* quota throttling inside [ts_out, ts] as the kernel accounts it */
+	__u32 waker_tid, waker_tgid;
+	__u32 waker_flags; /* FS_W_* */
+	__u32 prev_state;  /* task state at switch-out: TASK_* (0 = running, preempted) */
+	__u32 next_tid;	 /* who got the CPU at switch-out */
+	__u32 prev_tid;	 /* who left the CPU at switch-in */
+	__u32 stack;	 /* host kernel stack at switch-out */
+	__u16 cpu_out;
+	__u16 iowait;	 /* task->in_iowait at switch-out */
+	char next_comm[FS_COMM_LEN];
+	char prev_comm[FS_COMM_LEN];
+	char waker_comm[FS_COMM_LEN];
+};
+
+struct fs_ev_wake {
+	struct fs_ev h; /* the waker */
+	__u32 target_tid, target_tgid;
+	__u32 waker_flags;
+	__u32 pad;
+};
+
+struct fs_ev_signal {
+	struct fs_ev h; /* the sender */
+	__u32 target_tid, target_tgid;
+	__u32 sig;
+	__u32 pad;
+};
+
+struct fs_ev_syscall {
+	struct fs_ev h; /* ts: return */
+	__u64 ts_start;
+	__s64 ret;
+	__u64 arg[4];
+	__u32 nr; /* x86-64 number */
+	__u32 pad;
+};
+
+struct fs_ev_open {
+	struct fs_ev h;
+	__u64 ts_start;
+	__s32 fd; /* or negative errno */
+	__u32 pad;
+	char path[112];
+};
+
+struct fs_ev_mmap {
+	struct fs_ev h;
+	__u64 ts_start;
+	__u64 addr, size, offset; /* bytes; addr 0 = failed */
+	__u64 ino;		  /* 0 = anonymous */
+	__u32 dev;
+	__s32 fd;
+	__u32 prot, map_flags;
+};
+
+struct fs_ev_irq_set {
+	struct fs_ev h;
+	__u32 gsi;
+	__s32 level;
+	__s32 source;
+	__u32 pad;
+};
+
+struct fs_ev_irq_msi {
+	struct fs_ev h;
+	__u64 addr, data; /* vector = data & 0xff */
+};
+
+struct fs_ev_irq_accept {
+	struct fs_ev h;
+	__u32 apicid;
+	__u16 delivery_mode, trigger_mode;
+	__u32 vector;
+	__u32 pad;
+};
+
+struct fs_ev_irq_inject {
+	struct fs_ev h;
+	__u32 vector;
+	__u16 soft, reinjected;
+	__u32 vcpu_id;
+	__u32 pad;
+};
+
+struct fs_ev_halt {
+	struct fs_ev h; /* ts: the halt ended */
+	__u64 ns;	/* how long, as KVM says */
+	__u16 waited;	/* 0 = polling was enough */
+	__u16 valid;
+	__u32 vcpu_id;
+};
+
+struct fs_ev_tsc_offset {
+	struct fs_ev h;
+	__u64 prev, next;
+	__u32 vcpu_id;
+	__u32 pad;
+};
+
+struct fs_ev_pvclock {
+	struct fs_ev h;
+	__u64 tsc_timestamp, system_time;
+	__u32 tsc_to_system_mul;
+	__s32 tsc_shift;
+	__u32 pv_flags, version;
+	__u32 vcpu_id;
+	__u32 pad;
+};
+
+struct fs_ev_mmfault {
+	struct fs_ev h;	 /* ts: end (function probe), or the fault itself */
+	__u64 ts_start;
+	__u64 addr, ip;
+	__u32 error_code; /* of the exception, 0 through get_user_pages */
+	__u32 hints;	 /* FS_H_* */
+	__u32 cache_pages;
+	__u16 n_bio;
+	__u16 has_end;	 /* 1 = [ts_start, ts] is its length; 0 = length unknown */
+	__u32 stack;
+	__u32 pad;
+};
+
+struct fs_ev_bio {
+	struct fs_ev h; /* ts: completion; tid/tgid/vm: who submitted it */
+	__u64 ts_start;
+	__u64 bio, sector;
+	__u64 work; /* tracked work item that submitted it (asynchronous page fault), 0 */
+	__u32 dev;  /* kernel's encoding: major << 20 | minor */
+	__u32 bytes;
+	__u32 op;   /* REQ_OP_* */
+	__s32 status;
+	__u32 stack;
+	__u32 pad;
+};
+
+struct fs_ev_work {
+	struct fs_ev h; /* the worker; ts: end of execution */
+	__u64 ts_queue, ts_start;
+	__u64 work, func;
+	__u32 queuer_tid, queuer_tgid;
+	__u32 hints; /* FS_H_* of what the worker did (CACHE_ADD, BIO, UFFD, ...) */
+	__u32 cache_pages;
+	__u64 offcpu_ns; /* blocked or waiting during the execution */
+	__u32 stack;	 /* of its longest sleep */
+	__u32 pad;
+};
+
+enum fs_apf_op {
+	FS_APF_NOT_PRESENT = 1, /* a = token, b = gva */
+	FS_APF_READY,		/* a = token, b = gva */
+	FS_APF_REPEATED,	/* a = gva, b = gfn */
+	FS_APF_COMPLETED,	/* a = hva, b = gva */
+	FS_APF_TRY,		/* a = gva, b = gfn */
+};
+
+struct fs_ev_apf {
+	struct fs_ev h;
+	__u64 a, b;
+	__u32 op;
+	__u32 pad;
+};
+
+struct fs_ev_uffd {
+	struct fs_ev h; /* ts: the wait ended */
+	__u64 ts_start;
+	__u64 addr;
+	__u32 uffd_flags;
+	__u32 stack;
+};
+
+/* struct fs_ev_net_tx.what */
+enum { FS_NET_FIRST = 1 << 0, FS_NET_STAGE = 1 << 1, FS_NET_SYNACK = 1 << 2 };
+
+struct fs_ev_net_tx {
+	struct fs_ev h; /* the thread that wrote to the TAP */
+	__u32 ifindex, netns; /* netns: inode number */
+	__u32 what;
+	__u16 eth_proto, sport, dport, len; /* host order; len: bytes of the packet */
+	__u8 saddr[4], daddr[4];
+	__u16 payload_len; /* bytes in payload */
+	__u16 pad[3];
+	char ifname[16];
+	char payload[96]; /* of a stage= datagram: hostile, not terminated */
+};
+
+struct fs_ev_pio {
+	struct fs_ev h;
+	__u32 port, size, count, rw; /* rw: 1 = write */
+	__u64 value;		     /* of a write, its first bytes */
+};
+
+struct fs_ev_mark {
+	struct fs_ev h; /* tgid: the VMM that the mark is for, 0 = every fork; cpu 0xffff */
+	char name[64];
+};
+
+/* A thread's state when the recording was ended: what paired records would have said later. */
+struct fs_ev_flush {
+	struct fs_ev h;
+	__u64 ts_exit;	/* in an exit segment since (0 = no) */
+	__u64 ts_out;	/* off its CPU since (0 = no) */
+	__u64 ts_wake;	/* woken at (0 = no) */
+	__u64 ts_run;	/* in KVM_RUN since (0 = no) */
+	__u64 ts_user;	/* back in user space since (0 = no) */
+	__u32 vcpu_id;
+	__u32 prev_state;
+	__u32 reason;
+	__u32 hints;
+};
+
+#define FS_CHECK(num, name, type, doc)                                                             \
+	_Static_assert(sizeof(struct type) % 8 == 0, #name " is not a multiple of 8 bytes");       \
+	_Static_assert(sizeof(struct type) <= 512, #name " is longer than a record may be");
+FS_EVENT_KINDS(FS_CHECK)
+#undef FS_CHECK
+_Static_assert(sizeof(struct fs_ev) == 32, "record header");
+_Static_assert(sizeof(struct fs_ev_vmexit) == 128, "the hot record: two cache lines");
+
+#endif

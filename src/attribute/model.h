@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What attribution yields and rendering consumes: forks, their ledgers, their cohorts.
+ * Every renderer sees only this. All times are nanoseconds of the host's CLOCK_MONOTONIC.
+ * The meaning of each cause, stage and bucket is docs/attribution.md.
+ */
+#ifndef FORKSCOPE_MODEL_H
+#define FORKSCOPE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "record/reader.h"
+
+/* X(ENUM, "name", "json key", "title") */
+#define FSA_BUCKETS(X)                                                                             \
+	X(MEMORY, "memory_faults", "memory_faults_ns", "memory faults")                            \
+	X(VCPU, "vcpu_progress", "vcpu_progress_ns", "vCPU progress")                              \
+	X(SIGNAL, "signal_delivery", "signal_delivery_ns", "signal delivery")                      \
+	X(GUEST, "guest_unsplit", "guest_unsplit_ns", "guest (not split)")                         \
+	X(TRACER, "tracer", "tracer_ns", "tracer")                                                 \
+	X(UNKNOWN, "unknown", "unknown_ns", "unknown")
+
+enum fsa_bucket {
+#define X(e, name, key, title) FSA_B_##e,
+	FSA_BUCKETS(X)
+#undef X
+	FSA_NBUCKETS
+};
+
+/* In the order of a signal's way. Host-only there is the one stage `guest`. */
+#define FSA_STAGES(X)                                                                              \
+	X(RAISE, "raise")                                                                          \
+	X(INJECT, "inject")                                                                        \
+	X(NOTIFY, "notify")                                                                        \
+	X(WAKEUP, "wakeup")                                                                        \
+	X(MAILBOX, "mailbox")                                                                      \
+	X(APPLY, "apply")                                                                          \
+	X(ACK, "ack")                                                                              \
+	X(GUEST, "guest")
+
+enum fsa_stage {
+#define X(e, name) FSA_S_##e,
+	FSA_STAGES(X)
+#undef X
+	FSA_NSTAGES
+};
+
+/*
+ * X(ENUM, "name", bucket, "meaning"): in the order in which a fault's class is decided.
+ * guest.idle belongs to SIGNAL in the stages raise to wakeup, to VCPU after them, and (host-only)
+ * to GUEST in the stage guest: see fsa_bucket_of().
+ */
+#define FSA_CAUSES(X)                                                                              \
+	X(SCHED_DELAY, "sched.delay", VCPU, "runnable, not on a CPU")                              \
+	X(SCHED_THROTTLE, "sched.throttle", VCPU, "a cgroup's CPU quota was used up")              \
+	X(SCHED_BLOCKED, "sched.blocked", VCPU, "blocked: a VMM lock, stopped, traced")            \
+	X(EXIT_KERNEL, "exit.kernel", VCPU, "KVM handled an exit that is no memory fault")         \
+	X(EXIT_VMM, "exit.vmm", VCPU, "the exit went to the VMM in user space")                    \
+	X(VMM_IO, "vmm.io", VCPU, "the path ran through another VMM thread or a kernel worker")    \
+	X(FAULT_UFFD, "fault.uffd", MEMORY, "waited for a userfaultfd handler")                    \
+	X(FAULT_MAJOR, "fault.major", MEMORY, "had to read from disk")                             \
+	X(FAULT_COW, "fault.cow", MEMORY, "copy on write of a private mapping")                    \
+	X(FAULT_ZERO, "fault.zero", MEMORY, "zero page")                                           \
+	X(FAULT_CACHED, "fault.cached", MEMORY, "served from the page cache")                      \
+	X(FAULT_MAPPED, "fault.mapped", MEMORY, "only the EPT/NPT entry was missing")              \
+	X(FAULT_WP, "fault.wp", MEMORY, "write protection or dirty logging")                       \
+	X(FAULT_RETRY, "fault.retry", MEMORY, "refault, MMU lock, spurious")                       \
+	X(GUEST_FAULT, "guest.fault", MEMORY, "the guest's own page-fault handling")               \
+	X(GUEST_SIGNAL, "guest.signal", SIGNAL, "guest code of the signal path")                   \
+	X(GUEST_OTHER, "guest.other", VCPU, "guest code of anything else")                         \
+	X(GUEST_IDLE, "guest.idle", SIGNAL, "halted (halt-polling included)")                      \
+	X(GUEST_RUN, "guest.run", GUEST, "guest mode that cannot be split")                        \
+	X(TRACER, "tracer", TRACER, "the tracer's own faults and probes")                          \
+	X(UNKNOWN, "unknown", UNKNOWN, "not covered by events, or events were lost")
+
+enum fsa_cause {
+#define X(e, name, bucket, doc) FSA_C_##e,
+	FSA_CAUSES(X)
+#undef X
+	FSA_NCAUSES
+};
+
+const char *fsa_cause_name(enum fsa_cause c);
+const char *fsa_cause_doc(enum fsa_cause c);
+const char *fsa_stage_name(enum fsa_stage s);
+const char *fsa_bucket_name(enum fsa_bucket b);	 /* "memory_faults" */
+const char *fsa_bucket_key(enum fsa_bucket b);	 /* "memory_faults_ns" */
+const char *fsa_bucket_title(enum fsa_bucket b); /* "memory faults" */
+enum fsa_bucket fsa_bucket_of(enum fsa_stage s, enum fsa_cause c);
+
+/* What the user asked: where the window begins and ends. */
+enum fsa_start_kind { FSA_START_RESUME, FSA_START_LOAD, FSA_START_SPAWN };
+enum fsa_end_kind { FSA_END_ACK, FSA_END_FIRST_TX, FSA_END_TCP, FSA_END_PIO, FSA_END_MARK, FSA_END_AFTER };
+
+struct fsa_opts {
+	enum fsa_start_kind start;
+	enum fsa_end_kind end;
+	char end_name[64];    /* ack stage or mark name */
+	uint32_t end_port;    /* tcp, pio */
+	uint64_t end_after_ns; /* after:<duration> */
+	uint64_t timeout_ns;  /* a fork with no end by then is timed out; 0 = as recorded, else 60 s */
+	int only_fork;	      /* 1-based fork number, 0 = all */
+};
+
+/*
+ * Parses "ack:mailbox", "first-tx", "tcp:22", "pio:0xf4", "mark:ready", "after:250ms" into @o.
+ * Returns 0, or -EINVAL with the reason in @err.
+ */
+int fsa_parse_end(const char *text, struct fsa_opts *o, char *err, size_t err_len);
+int fsa_parse_start(const char *text, struct fsa_opts *o, char *err, size_t err_len);
+/* Writes the end in the same words. Returns @buf. */
+const char *fsa_end_text(const struct fsa_opts *o, char *buf, size_t len);
+
+struct fsa_cell {
+	uint64_t ns;
+	uint64_t count; /* segments; for faults, faults */
+};
+
+struct fsa_phase {
+	const char *name; /* "spawn", "create-vm", "snapshot-read", "memory-map", ... */
+	uint64_t start_ns, ns;
+};
+
+struct fsa_ack {
+	char stage[32];
+	uint64_t at_ns;
+};
+
+struct fsa_milestone {
+	const char *name; /* "first-entry", "raise", "inject", "first-tx", ... */
+	uint64_t at_ns;
+	char note[48]; /* "gsi 24", "vector 0x2f, injected 11 times" */
+};
+
+struct fsa_fault_class {
+	uint64_t count, ns, p50_ns, p99_ns; /* on the critical path */
+};
+
+struct fsa_top_fault {
+	uint64_t gpa, rip, hva, ns; /* one fault */
+	uint64_t at_ns;		    /* start - window start */
+	enum fsa_cause cause;
+	uint32_t io_bytes; /* of the I/O that it waited for or submitted */
+	uint32_t io_count;
+};
+
+struct fsa_top_exit {
+	uint32_t reason;
+	uint16_t isa;
+	uint64_t rip; /* the most frequent guest RIP of it */
+	uint64_t count, ns;
+};
+
+/*
+ * One piece of the critical path, in time order, gapless from start to end: the ledger is their
+ * sum and the flame is drawn from them. Bounded strings are interned in the fork.
+ */
+struct fsa_seg {
+	uint64_t t0, t1; /* [t0, t1) */
+	uint8_t stage, cause;
+	uint16_t isa;
+	uint32_t reason; /* exit reason of the segment, ~0u = none */
+	uint32_t stack;	 /* host stack id, FS_NO_STACK */
+	uint32_t label;	 /* index into fork->labels: who, what ("qemu-system-x86 [main]", "irq"), 0 = none */
+	uint64_t rip;	 /* guest RIP of the exit that closed the segment, 0 */
+	uint64_t gpa;	 /* of a fault, else 0 */
+};
+
+enum fsa_resume_kind { FSA_R_NONE, FSA_R_WAKE, FSA_R_SIGNAL, FSA_R_CREATION, FSA_R_FIRST_RUN };
+enum fsa_verdict {
+	FSA_V_MEMORY, FSA_V_VCPU, FSA_V_SIGNAL, FSA_V_GUEST, FSA_V_MIXED, FSA_V_UNKNOWN
+};
+
+/* X(ENUM, "text"): notes on a fork that a reader must see */
+#define FSA_NOTES(X)                                                                               \
+	X(TIMED_OUT, "never reached its end within the time-out")                                  \
+	X(VMM_DIED, "the VMM ended before the end was reached")                                    \
+	X(MAILBOX_ACK_LOST, "the mailbox ack was never seen: the window ends at ack:applied")      \
+	X(PATH_AMBIGUOUS, "several vCPUs ran with no wake-up linking them")                        \
+	X(LOST_EVENTS, "events of this fork were lost: its unknown time is larger")                \
+	X(SEEN_LATE, "the VM existed before the recording began")                                  \
+	X(NO_EXITS, "no kvm_entry/kvm_exit was seen: this KVM does not enter guests by hardware")  \
+	X(CUT, "the recording ended before the fork did")                                          \
+	X(FIRST, "first fork of its snapshot")                                                     \
+	X(NO_FAULT_CLASS, "fault classes are guesses of lesser rank (no function probes)")
+
+enum fsa_note {
+#define X(e, text) FSA_N_##e,
+	FSA_NOTES(X)
+#undef X
+	FSA_NNOTES
+};
+const char *fsa_note_text(enum fsa_note n);
+
+struct fsa_fork {
+	unsigned int id; /* from 1, in order of resume */
+	uint32_t vmm_pid, vm;
+	uint64_t vmm_start_ns;
+	char comm[FS_COMM_LEN];
+	unsigned int vcpus;
+	bool restore;  /* false: a boot */
+	bool complete; /* the end was reached */
+	uint32_t notes; /* 1 << enum fsa_note */
+	char end[80];  /* the end that was used, in words */
+	enum fsa_start_kind start_kind;
+	enum fsa_resume_kind resume_kind;
+	uint32_t resume_by_tid; /* the VMM thread that resumed it */
+	char resume_by_comm[FS_COMM_LEN];
+	uint64_t start_ns, resume_ns, end_ns, gap_ns;
+	uint64_t clock_error_ns; /* 0 host-only */
+	uint64_t lost;		 /* records of this VM that were lost */
+	uint64_t events;	 /* records of this VM in the window */
+
+	struct fsa_cell cells[FSA_NSTAGES][FSA_NCAUSES]; /* ns sums to gap_ns, exactly */
+	uint64_t bucket_ns[FSA_NBUCKETS];
+	enum fsa_verdict verdict;
+	enum fsa_bucket verdict_top[2];
+
+	struct fsa_seg *segs;
+	size_t nsegs;
+	char **labels; /* labels[0] is "" */
+	size_t nlabels;
+	struct fsa_phase *phases;
+	size_t nphases;
+	struct fsa_ack *acks;
+	size_t nacks;
+	struct fsa_milestone *milestones;
+	size_t nmilestones;
+	struct fsa_fault_class fault_class[FSA_NCAUSES]; /* FAULT_* only */
+	struct fsa_top_fault *top_faults; /* longest first, at most 20 */
+	size_t ntop_faults;
+	struct fsa_top_exit *top_exits; /* most time first, at most 20 */
+	size_t ntop_exits;
+	uint64_t off_path_ns; /* work of other threads that overlapped the path: beside the ledger */
+	char signal_kind[24]; /* "vmgenid", "vmclock", "" = not known host-only */
+};
+
+/* Statistics of one number over the forks of a cohort. NAN/UINT64_MAX = not defined. */
+struct fsa_dist {
+	size_t n;	  /* forks, timed-out ones included (they rank as +infinity) */
+	double avg;	  /* over those that have a value */
+	uint64_t p50, p95, max; /* UINT64_MAX = infinite; p95 needs n >= 20, else 0 */
+};
+
+struct fsa_cohort {
+	char name[48]; /* "steady", "first", "mailbox ack lost" */
+	size_t n, timed_out;
+	struct fsa_dist gap;
+	struct fsa_dist bucket[FSA_NBUCKETS];
+	struct fsa_dist cause[FSA_NCAUSES];
+	size_t verdicts[FSA_V_UNKNOWN + 1];
+	const struct fsa_fork **forks;
+};
+
+struct fsa_result {
+	struct fsa_opts opts;
+	struct fsa_fork *forks;
+	size_t nforks;
+	struct fsa_cohort *cohorts;
+	size_t ncohorts;
+	uint64_t vms_seen; /* VMs that are no fork in the window (templates, boots) included */
+	uint64_t unknown_ns;
+	uint64_t events;
+};
+
+/*
+ * Attributes a whole recording in one pass. Returns 0 or a negative errno with a sentence in @err.
+ * Memory is bounded by the forks that are open at one time, plus the segments kept for the result.
+ */
+int fsa_attribute(struct fsr_reader *r, const struct fsa_opts *o, struct fsa_result **out,
+		  char *err, size_t err_len);
+void fsa_free(struct fsa_result *res);
+
+#endif
