@@ -41,7 +41,7 @@ endif
 all: $(O)/forkscope
 
 help:
-	@sed -n 's/^## //p' Makefile mk/*.mk
+	@sed -n 's/^## //p' Makefile tools/mk/*.mk
 
 $(O)/forkscope: $(ALL_OBJ)
 	$(call say,LINK,$@)
@@ -72,5 +72,5 @@ $(COLLECT_SRC:%.c=$(O)/%.o): $(SKEL)
 clean:
 	rm -rf $(O)
 
--include $(wildcard mk/*.mk)
+-include $(wildcard tools/mk/*.mk)
 -include $(ALL_OBJ:.o=.d) $(wildcard $(O)/bpf/*.d)
