@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One boot of the L1 host VM: starts QEMU, follows the job's output, tells how it ended."""
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from .needs import QEMU
+from .proc import die_with_parent
+
+BOOT_SECONDS = 120          # from QEMU's start to L1's word `ready`
+SILENCE_SECONDS = 150       # without L1's word `alive` (every 5 s): hung
+POWEROFF_SECONDS = 20       # from the job's exit status to QEMU's end
+MEMORY_MIB = 3072
+PANIC = re.compile(r"Kernel panic - not syncing.*|Oops: .*|BUG: unable to handle.*|general protection fault.*")
+
+
+class Fault(Exception):
+    """The lab itself broke (not the job): L1 did not boot, panicked or hung."""
+
+
+class JobTimeout(Exception):
+    pass
+
+
+class Tail:
+    """Follows a file that another program writes."""
+
+    def __init__(self, path):
+        path.touch()
+        self.handle = open(path, "rb")  # pylint: disable=consider-using-with
+
+    def more(self):
+        return self.handle.read()
+
+
+def _drive(number, serial, path, mode):
+    return ["-drive", f"if=none,id=d{number},format=raw,file={path},{mode}", "-device", f"virtio-blk-pci,drive=d{number},serial={serial}"]
+
+
+def command(parts, work, shell):
+    """QEMU's command line; parts: kernel (folder), root, guest, top, out, scratch (images)."""
+    line = [QEMU, "-name", "forkscope-l1", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "EPYC-v4,+svm", "-smp", "2",
+            "-m", str(MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot",
+            "-kernel", f"{parts['kernel']}/bzImage", "-initrd", f"{parts['kernel']}/initrd",
+            "-append", "console=ttyS0 panic=-1 oops=panic quiet loglevel=4",
+            "-chardev", f"file,id=kernel,path={work}/kernel.log", "-serial", "chardev:kernel",
+            "-device", "virtio-serial-pci",
+            "-chardev", "stdio,id=stream,signal=off" if shell else f"file,id=stream,path={work}/stream.log",
+            "-device", "virtconsole,chardev=stream",
+            "-chardev", f"file,id=control,path={work}/control.log", "-device", "virtserialport,chardev=control,name=control",
+            "-device", "virtio-rng-pci", "-qmp", f"unix:{work}/qmp.sock,server=on,wait=off"]
+    readonly, scratch = "readonly=on", "cache=unsafe,discard=unmap"
+    disks = [("root", parts["root"], "snapshot=on"), ("modules", f"{parts['kernel']}/modules.img", readonly), ("top", parts["top"], readonly),
+             ("guest", parts["guest"], readonly), ("out", parts["out"], scratch), ("scratch", parts["scratch"], scratch)]
+    for number, (serial, path, mode) in enumerate(disks):
+        line += _drive(number, serial, path, mode)
+    return line
+
+
+class Boot:
+    def __init__(self, parts, work, shell=False):
+        self.work = Path(work)
+        self.shell = shell
+        self.stream = Tail(self.work / "stream.log")
+        self.control = Tail(self.work / "control.log")
+        self.words = b""
+        self.started = self.alive = time.monotonic()
+        self.ready_after = None
+        self.status = None
+        with open(self.work / "qemu.log", "wb") as log:
+            self.qemu = subprocess.Popen(command(parts, work, shell), stdin=None if shell else subprocess.DEVNULL,  # pylint: disable=consider-using-with
+                                         stdout=None if shell else log, stderr=log, start_new_session=not shell,
+                                         preexec_fn=die_with_parent, env=dict(os.environ, TMPDIR=str(work)))
+
+    def _copy_stream(self):
+        body = self.stream.more()
+        if body:
+            sys.stdout.buffer.write(body)
+            sys.stdout.buffer.flush()
+        return bool(body)
+
+    def _read_control(self):
+        self.words += self.control.more()
+        *lines, self.words = self.words.split(b"\n")
+        for line in lines:
+            self.alive = time.monotonic()
+            if line == b"ready":
+                self.ready_after = self.alive - self.started
+            elif line.startswith(b"exit "):
+                self.status = int(line.split()[1])
+
+    def _kernel_log(self):
+        return (self.work / "kernel.log").read_text(encoding="utf-8", errors="replace") if (self.work / "kernel.log").exists() else ""
+
+    def _why_ended(self):
+        text = self._kernel_log()
+        panic = PANIC.search(text)
+        if panic:
+            return f"L1's kernel panicked: {panic[0].strip()}"
+        said = (self.work / "qemu.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"QEMU ended with status {self.qemu.returncode}" + (f": {said[-1]}" if said else "") + "; last words of L1's kernel: " + \
+            (" / ".join(text.strip().splitlines()[-3:]) or "none")
+
+    def _check(self, deadline):
+        now = time.monotonic()
+        if self.ready_after is None and now - self.started > BOOT_SECONDS:
+            raise Fault(f"L1 did not come up within {BOOT_SECONDS} s")
+        if self.ready_after is not None and not self.shell:
+            if now - self.alive > SILENCE_SECONDS:
+                raise Fault(f"L1 hung: no sign of life for {SILENCE_SECONDS} s")
+            if deadline and now > deadline:
+                raise JobTimeout()
+
+    def follow(self, job_seconds):
+        """Streams the output until the job is done; returns its exit status, or raises Fault or JobTimeout."""
+        try:
+            while self.status is None:
+                ended = self.qemu.poll() is not None
+                self._copy_stream()
+                self._read_control()
+                if self.status is None and ended:
+                    raise Fault(self._why_ended())
+                self._check(self.started + (self.ready_after or 0) + job_seconds if self.ready_after is not None and job_seconds else None)
+                time.sleep(0.02)
+            self._finish()
+            return self.status
+        finally:
+            self.kill()
+            self._copy_stream()
+
+    def _finish(self):
+        try:
+            until = time.monotonic() + POWEROFF_SECONDS
+            while self.qemu.poll() is None and time.monotonic() < until:
+                self._copy_stream()
+                time.sleep(0.02)
+        finally:
+            self._copy_stream()
+
+    def kill(self):
+        if self.qemu.poll() is None:
+            self.qemu.kill()
+        self.qemu.wait()
