@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "collect/marks.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define MAGIC "FSMARK1" /* with its NUL: 8 bytes */
+
+struct msg {
+	char magic[8];
+	uint64_t ts;
+	uint32_t pid;
+	uint32_t pad;
+	char name[FS_MARK_NAME];
+};
+
+int fs_mark_check_name(const char *name)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789._:-";
+	size_t n = strnlen(name, FS_MARK_NAME);
+
+	return n && n < FS_MARK_NAME && strspn(name, ok) == n ? 0 : -EINVAL;
+}
+
+int fs_mark_parse(const void *msg, size_t bytes, uid_t uid, uid_t me, uint64_t now,
+		  struct fs_mark *m, char *err, size_t err_len)
+{
+	struct msg in;
+
+	if (uid != 0 && uid != me)
+		return fs_errf(err, err_len, -EPERM, "a mark of user %u was refused", uid);
+	if (bytes != sizeof(in))
+		return fs_errf(err, err_len, -EINVAL, "a datagram of %zu bytes is no mark", bytes);
+	memcpy(&in, msg, sizeof(in));
+	if (memcmp(in.magic, MAGIC, sizeof(in.magic)) || !memchr(in.name, 0, sizeof(in.name)) ||
+	    fs_mark_check_name(in.name))
+		return fs_errf(err, err_len, -EINVAL, "a malformed mark was refused");
+	if (in.ts > now || now - in.ts > FS_MARK_AGE_NS)
+		return fs_errf(err, err_len, -EINVAL,
+			       "mark \"%s\" was refused: its time is not within the last second",
+			       in.name);
+	memset(m, 0, sizeof(*m));
+	m->ts = in.ts;
+	m->pid = in.pid;
+	memcpy(m->name, in.name, strlen(in.name));
+	return 0;
+}
+
+static void own_address(struct sockaddr_un *a, pid_t pid)
+{
+	memset(a, 0, sizeof(*a));
+	a->sun_family = AF_UNIX;
+	snprintf(a->sun_path, sizeof(a->sun_path), FS_MARK_DIR "/record-%d.sock", (int)pid);
+}
+
+int fs_marks_listen(void)
+{
+	struct sockaddr_un a;
+	mode_t mask;
+	int fd, err, on = 1;
+
+	if (mkdir(FS_MARK_DIR, 0755) && errno != EEXIST)
+		return -errno;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	own_address(&a, getpid());
+	unlink(a.sun_path); /* of a recorder that was killed and had our pid */
+	mask = umask(0177);
+	err = setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
+			      bind(fd, (struct sockaddr *)&a, sizeof(a))
+		      ? -errno
+		      : 0;
+	umask(mask);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+void fs_marks_close(int fd)
+{
+	struct sockaddr_un a;
+
+	if (fd < 0)
+		return;
+	own_address(&a, getpid());
+	unlink(a.sun_path);
+	close(fd);
+}
+
+int fs_marks_next(int fd, struct fs_mark *m, char *err, size_t err_len)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(struct ucred))];
+		struct cmsghdr align;
+	} control;
+	struct msg in;
+	/* One byte more than a mark has, so that a longer datagram is seen to be longer. */
+	char extra;
+	struct iovec iov[2] = {{&in, sizeof(in)}, {&extra, 1}};
+	struct msghdr mh = {.msg_iov = iov,
+			    .msg_iovlen = 2,
+			    .msg_control = control.buf,
+			    .msg_controllen = sizeof(control.buf)};
+	struct ucred cred = {.uid = (uid_t)-1};
+	ssize_t n;
+
+	memset(&in, 0, sizeof(in));
+	n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
+	return fs_mark_parse(&in, (size_t)n, cred.uid, geteuid(), fs_mono_ns(), m, err, err_len)
+		       ?: 1;
+}
+
+int fs_marks_send(const struct fs_mark *m)
+{
+	struct timeval patience = {.tv_usec = 200 * 1000};
+	struct msg out = {.magic = MAGIC, .ts = m->ts, .pid = m->pid};
+	struct dirent *e;
+	int fd, sent = 0, err = 0;
+	DIR *d;
+
+	memcpy(out.name, m->name, sizeof(out.name));
+	d = opendir(FS_MARK_DIR);
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		err = -errno;
+		closedir(d);
+		return err;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	while ((e = readdir(d))) {
+		struct sockaddr_un a = {.sun_family = AF_UNIX};
+		int pid;
+
+		if (sscanf(e->d_name, "record-%d.sock", &pid) != 1)
+			continue;
+		own_address(&a, pid);
+		if (sendto(fd, &out, sizeof(out), 0, (struct sockaddr *)&a, sizeof(a)) ==
+		    sizeof(out))
+			sent++;
+		else if (errno == ECONNREFUSED)
+			unlink(a.sun_path); /* its recorder was killed */
+		else
+			err = -errno;
+	}
+	close(fd);
+	closedir(d);
+	return sent ? sent : err;
+}

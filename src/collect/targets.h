@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which processes are traced, and the command that a recording runs. */
+#ifndef FORKSCOPE_TARGETS_H
+#define FORKSCOPE_TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/vec.h"
+#include "bpf/event.h"
+
+struct fs_targets {
+	/* asked */
+	bool all;
+	const char *comm; /* NULL = not asked */
+	FS_VEC(pid_t) pids;
+	char **command; /* NULL-terminated; NULL = not asked */
+
+	/* state */
+	FS_VEC(int) pidfds; /* of pids, -1 once ended */
+	pid_t child;        /* the command's first process, 0 = none */
+	int hold, report;   /* pipes to the held child: closing `hold` lets it go or give up */
+	bool child_ended;   /* the command's first process */
+	bool all_ended;     /* and all of its descendants */
+	int child_status;   /* as wait() gives it */
+};
+
+void fs_targets_init(struct fs_targets *t);
+
+/* Are the asked processes there? Opens their pidfds. 0, or a negative errno and a sentence. */
+int fs_targets_check(struct fs_targets *t, char *err, size_t len);
+
+/*
+ * Makes the command's process, which then waits to be let go. To be called before signals are
+ * blocked and rights dropped: the command is to run as if it had been started without forkscope.
+ * 0, or a negative errno and a sentence.
+ */
+int fs_targets_spawn(struct fs_targets *t, char *err, size_t len);
+
+/* Lets the command run. Returns 0, or why it could not be executed (negative errno). */
+int fs_targets_release(struct fs_targets *t);
+
+/* Collects children that ended; call at SIGCHLD. */
+void fs_targets_reap(struct fs_targets *t);
+
+/* Calls @add for every existing process that is asked for. It may be called more than once. */
+void fs_targets_scan(const struct fs_targets *t,
+		     void (*add)(pid_t tgid, enum fs_why why, void *arg), void *arg);
+
+/* Closes what is open. A command that was never let go ends without having run. */
+void fs_targets_close(struct fs_targets *t);
+
+#endif
