@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* mini: makes a number of VMs, each in a process of its own, and resumes them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "mini.h"
+
+static const char usage[] = "usage: mini [--vms N] [--vcpus N] [--pages N] [--write] [--spin "
+			    "TURNS] [--ports N] [--halts N]\n"
+			    "            [--file PATH [--cold] | --uffd DELAY_US] [--one-by-one] "
+			    "[--hold MS] [--die] [--log FILE]\n"
+			    "Each VM is a process with paused vCPU threads, resumed by its main "
+			    "thread. Each vCPU touches its\n"
+			    "pages, writes to port 0x80, halts until interrupted, and ends with a "
+			    "write to port 0xf4.\n";
+
+static void say(const struct mini_vm *vm)
+{
+	int fd = vm->o->log ? open(vm->o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : 1;
+
+	if (fd < 0)
+		mini_die(vm->o->log);
+	flock(fd, LOCK_EX);
+	dprintf(fd,
+		"{\"pid\": %d, \"bytes\": %zu, \"hva\": %" PRIu64 ", \"create_ns\": %" PRIu64
+		", \"created_ns\": %" PRIu64 ", \"resume_ns\": %" PRIu64
+		", \"resumed_ns\": %" PRIu64 ", \"uffd_served\": %" PRIu64 ", \"vcpus\": [",
+		getpid(), vm->bytes, (uint64_t)(uintptr_t)vm->mem, vm->t_create, vm->t_created,
+		vm->t_resume, vm->t_resumed, vm->uffd_served);
+	for (unsigned int i = 0; i < vm->o->vcpus; i++) {
+		const struct mini_vcpu *c = &vm->vcpu[i];
+
+		dprintf(fd,
+			"%s{\"tid\": %d, \"run_ns\": %" PRIu64 ", \"end_ns\": %" PRIu64
+			", \"ports\": %" PRIu64 ", \"exits\": %" PRIu64 "}",
+			i ? ", " : "", c->tid, c->t_run, c->t_end, c->ports, c->exits);
+	}
+	dprintf(fd, "]}\n");
+	flock(fd, LOCK_UN);
+}
+
+static int run_one(const struct mini_opts *o, int *ready, int *go)
+{
+	static struct mini_vm vm;
+	int failed = 0;
+
+	mini_vm_make(&vm, o);
+	__atomic_add_fetch(ready, 1, __ATOMIC_ACQ_REL);
+	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
+		usleep(200);
+	mini_vm_resume(&vm);
+	if (o->die) {
+		usleep(20000);
+		kill(getpid(), SIGKILL);
+	}
+	mini_vm_wait(&vm);
+	for (unsigned int i = 0; i < o->vcpus; i++)
+		failed |= vm.vcpu[i].failed;
+	say(&vm);
+	usleep(o->hold_ms * 1000u);
+	return failed;
+}
+
+static int reap(unsigned int count, int die)
+{
+	int status, failed = 0;
+
+	while (count--) {
+		if (wait(&status) < 0)
+			mini_die("wait");
+		if (die ? !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) : status != 0)
+			failed = 1;
+	}
+	return failed;
+}
+
+static int run_all(const struct mini_opts *o)
+{
+	int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int failed = 0;
+
+	if (shared == MAP_FAILED)
+		mini_die("shared memory");
+	if (o->one_by_one)
+		shared[1] = 1;
+	for (unsigned int i = 0; i < o->vms; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			mini_die("fork");
+		if (!pid)
+			_exit(run_one(o, &shared[0], &shared[1]));
+		if (o->one_by_one)
+			failed |= reap(1, o->die);
+	}
+	if (o->one_by_one)
+		return failed;
+	while (__atomic_load_n(&shared[0], __ATOMIC_ACQUIRE) < (int)o->vms) {
+		siginfo_t gone = {0};
+
+		/* A child that ends before all are ready has failed and said why. */
+		if (!waitid(P_ALL, 0, &gone, WEXITED | WNOHANG | WNOWAIT) && gone.si_pid) {
+			shared[1] = 1;
+			reap(o->vms, 0);
+			return 1;
+		}
+		usleep(500);
+	}
+	__atomic_store_n(&shared[1], 1, __ATOMIC_RELEASE);
+	return reap(o->vms, o->die);
+}
+
+static unsigned int number(const char *text)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 0);
+
+	if (*end || end == text || v > 100000000ul) {
+		fprintf(stderr, "mini: '%s' is not a number that fits\n%s", text, usage);
+		exit(2);
+	}
+	return (unsigned int)v;
+}
+
+static const struct option longs[] = {
+	{"vms", 1, 0, 'n'},   {"vcpus", 1, 0, 'v'},      {"pages", 1, 0, 'p'},
+	{"write", 0, 0, 'w'}, {"spin", 1, 0, 's'},       {"ports", 1, 0, 'o'},
+	{"halts", 1, 0, 'h'}, {"file", 1, 0, 'f'},       {"cold", 0, 0, 'c'},
+	{"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
+	{"die", 0, 0, 'd'},   {"log", 1, 0, 'l'},        {0, 0, 0, 0},
+};
+
+static void parse(int argc, char **argv, struct mini_opts *o)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			o->vms = number(optarg);
+			break;
+		case 'v':
+			o->vcpus = number(optarg);
+			break;
+		case 'p':
+			o->pages = number(optarg);
+			break;
+		case 'w':
+			o->writes = 1;
+			break;
+		case 's':
+			o->spin = number(optarg);
+			break;
+		case 'o':
+			o->ports = number(optarg);
+			break;
+		case 'h':
+			o->halts = number(optarg);
+			break;
+		case 'f':
+			o->backing = MINI_FILE;
+			o->file = optarg;
+			break;
+		case 'c':
+			o->cold = 1;
+			break;
+		case 'u':
+			o->backing = MINI_UFFD;
+			o->uffd_delay_ns = number(optarg) * 1000ull;
+			break;
+		case '1':
+			o->one_by_one = 1;
+			break;
+		case 'H':
+			o->hold_ms = number(optarg);
+			break;
+		case 'd':
+			o->die = 1;
+			break;
+		case 'l':
+			o->log = optarg;
+			break;
+		default:
+			fputs(usage, stderr);
+			exit(2);
+		}
+	}
+	if (optind != argc || !o->vms || !o->vcpus || o->vcpus > MINI_MAX_VCPUS ||
+	    (uint64_t)o->pages * o->vcpus > 200000) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct mini_opts o = {.vms = 1, .vcpus = 1, .pages = 64, .ports = 8};
+
+	parse(argc, argv, &o);
+	if (o.backing == MINI_FILE)
+		mini_memory_file(&o);
+	return run_all(&o);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A mini VMM for tests: real KVM ioctls, exits, memory faults and wake-ups without a Linux guest.
+ * It behaves like a VMM that restores a snapshot: the vCPU threads are made and wait, then the main
+ * thread resumes them. It writes down what it did and when, for a test to compare with.
+ */
+#ifndef MINI_H
+#define MINI_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MINI_MAX_VCPUS 16
+
+enum mini_backing { MINI_ANON, MINI_FILE, MINI_UFFD };
+
+struct mini_opts {
+	unsigned int vms, vcpus;
+	unsigned int pages;   /* touched, per vCPU */
+	unsigned int writes;  /* 1: the touches are writes */
+	unsigned int spin;    /* loop turns between two touches */
+	unsigned int ports;   /* port writes per vCPU */
+	unsigned int halts;   /* halts per vCPU, each ended by an MSI of the main thread */
+	unsigned int hold_ms; /* the process stays that long after its end */
+	enum mini_backing backing;
+	const char *file; /* MINI_FILE: the memory file; made when missing or too short */
+	uint64_t uffd_delay_ns;
+	int cold;        /* MINI_FILE: drop the file from the page cache first */
+	int one_by_one;  /* VMs run one after the other instead of at once */
+	int die;         /* the VMM kills itself before its end */
+	const char *log; /* JSON lines, one per VM; 0 = standard output */
+};
+
+struct mini_vm;
+
+struct mini_vcpu {
+	struct mini_vm *vm;
+	pthread_t thread;
+	int fd, id, tid;
+	int go; /* futex: 0 = paused, 1 = run */
+	struct kvm_run *run;
+	uint64_t t_run, t_end; /* just before the first KVM_RUN; when the end port was written */
+	uint64_t ports;        /* port exits seen in user space, the end included */
+	uint64_t exits;        /* all of them */
+	int failed;
+};
+
+struct mini_vm {
+	const struct mini_opts *o;
+	int kvm, fd;
+	uint8_t *mem; /* guest-physical 0 */
+	size_t bytes;
+	uint64_t t_create, t_created, t_resume, t_resumed; /* around KVM_CREATE_VM and the futex */
+	struct mini_vcpu vcpu[MINI_MAX_VCPUS];
+	int uffd;
+	pthread_t uffd_thread;
+	uint64_t uffd_served;
+	int irqchip;
+};
+
+#define MINI_END_PORT 0xf4
+
+uint64_t mini_now(void); /* CLOCK_MONOTONIC, ns */
+void mini_die(const char *what) __attribute__((noreturn));
+
+/* vm.c: makes the VM with its memory and paused vCPU threads; runs it; ends are in vm->vcpu[]. */
+void mini_vm_make(struct mini_vm *vm, const struct mini_opts *o);
+void mini_vm_resume(struct mini_vm *vm);
+void mini_vm_wait(struct mini_vm *vm);
+
+/* memory.c */
+size_t mini_memory_bytes(const struct mini_opts *o);
+void mini_memory_file(const struct mini_opts *o); /* makes it, or makes it cold */
+void mini_memory_map(struct mini_vm *vm);
+
+#endif

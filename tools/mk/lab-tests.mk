@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Programs of the tests that run on this host's KVM (tests/mini) or in the lab (tests/lab).
+
+TEST_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
+MINI_SRC    := $(wildcard tests/mini/*.c) tests/mini/guest.S
+LAB_C       := $(wildcard tests/lab/*.c)
+LAB_BIN     := $(LAB_C:tests/lab/%.c=$(O)/tests/%)
+TEST_BIN    := $(O)/tests/mini $(LAB_BIN)
+
+.PHONY: test-programs check-host
+
+## test-programs   build the mini VMM and the lab's injectors
+test-programs: $(TEST_BIN)
+
+$(O)/tests/mini: $(MINI_SRC) $(wildcard tests/mini/*.h)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_CFLAGS) -o $@ $(MINI_SRC) -lpthread
+
+# Static, so that they run in L1 whatever its C library is.
+$(LAB_BIN): $(O)/tests/%: tests/lab/%.c tests/lab/inject.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_CFLAGS) -static -o $@ $<
+
+## check-host      real VMs on this machine's /dev/kvm, recorded and reported (root)
+check-host: all test-programs
+	@tests/host/run
+
+## check-lab       real forks in the lab (or on fit KVM): injected truth, bursts, kernels
+check-lab: all test-programs
+	@tests/lab/run
