@@ -188,7 +188,7 @@ enum fs_isa { FS_ISA_UNKNOWN = 0, FS_ISA_VMX = 1, FS_ISA_SVM = 2 }; /* KVM_ISA_*
 
 struct fs_ev_vmexit {
 	struct fs_ev h;	 /* ts: kvm_entry */
-	__u64 ts_exit;	 /* kvm_exit */
+	__u64 ts_exit;	 /* kvm_exit; 0 = the vCPU's first entry, no exit went before it */
 	__u64 rip;	 /* guest RIP of the exit; 0 when it could not be read */
 	__u64 info1;	 /* exit qualification / EXITINFO1 */
 	__u64 info2;	 /* EXITINFO2 (SVM: GPA of an NPF) or 0 */
@@ -206,7 +206,8 @@ struct fs_ev_vmexit {
 	__u16 n_bio;
 	__u16 n_alloc;	 /* user pages allocated (mm_page_alloc, movable) */
 	__u32 stack;	 /* host kernel stack of the fault, or FS_NO_STACK */
-	__u32 pad;
+	__u32 run_ns;	 /* from the KVM_RUN call to this entry when that call began inside the
+			  * segment (FS_H_USER or ts_exit 0); 0 = not so, ~0u = longer than it holds */
 };
 
 /* struct fs_ev_offcpu.waker_flags */
