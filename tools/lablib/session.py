@@ -22,9 +22,12 @@ def _on_signal(number, _frame):
 
 
 def _bring_back(image, folder):
+    """The job's files, over what an earlier run may have left there."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    disks.to_folder(image, folder)
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as fresh:
+        disks.to_folder(image, fresh)
+        shutil.copytree(fresh, folder, symlinks=True, dirs_exist_ok=True, copy_function=os.replace)
 
 
 def _attempt(parts, work, seconds, shell):

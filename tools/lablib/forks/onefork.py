@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One fork from its network to its end, with the times of its milestones (CLOCK_MONOTONIC, ns)."""
+import os
+import shutil
+import subprocess
+import time
+
+from ..proc import die_with_parent
+from ..say import LabError
+from . import acks, kvmstat, mailbox, netns, pagecache
+
+HOOK_SECONDS = 120
+UFFD_SECONDS = 20
+
+
+def _now():
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def _start_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as handle:
+        return int(handle.read().rpartition(")")[2].split()[19])
+
+
+class OneFork:
+    def __init__(self, series, number):
+        self.series, self.number = series, number
+        self.arguments = series.arguments
+        self.folder = series.place.scratch / "forks" / str(number)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.network = netns.Namespace(f"fs-{number}")
+        self.waiter = acks.Waiter(self.network.udp(mailbox.ACK_PORT), self._last_stage())
+        self.vmm = self.handler = self.statistics = self.hook_log = self.handler_log = None
+        self.times, self.tids, self.resident = {}, [], {}
+        self.timed_out, self.ticks, self.hook_status = False, None, None
+
+    def _last_stage(self):
+        wanted = any(pair in ("ack=1", "when=after") for pair in self.arguments.workload)
+        return "touched" if wanted and not self.arguments.agent and "ack=1" in self.arguments.workload else "applied"
+
+    def _mark(self, name):
+        self.times[name] = _now()
+
+    def _beside(self, name):
+        """A file beside the recording, of this fork."""
+        folder = self.series.out.with_name(self.series.out.stem + ".forks")
+        folder.mkdir(exist_ok=True)
+        return folder / f"{self.number}.{name}"
+
+    def start(self):
+        """Starts the VMM (and the Uffd handler)."""
+        self.resident["before_spawn"] = pagecache.resident(self.series.memfile)
+        socket = self._start_handler() if self.arguments.uffd else None
+        self._mark("spawn_ns")
+        self.vmm = self.series.driver.Fork(self.series.spec, self.series.template, self.series.memfile, self.folder, self.network, socket)
+        self._mark("spawned_ns")
+        self.ticks = _start_ticks(self.vmm.pid)
+        if self.arguments.resume_vm:
+            self._run_hook()
+
+    def _environment(self):
+        return dict(os.environ, FORK_ID=str(self.number), VMM_PID=str(self.vmm.pid if self.vmm else ""), VCPU_TIDS=" ".join(map(str, self.tids)),
+                    MEMFILE=str(self.series.memfile), OUT=str(self.series.out.parent), NETNS=self.network.name)
+
+    def _start_handler(self):
+        path = self.folder / "uffd.sock"
+        self.handler_log = self._beside("uffd.log")
+        with open(self.handler_log, "wb") as log:
+            self.handler = subprocess.Popen([self.arguments.uffd, str(path), str(self.series.memfile)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,  # pylint: disable=consider-using-with
+                                            env=self._environment(), preexec_fn=die_with_parent)
+        until = time.monotonic() + UFFD_SECONDS
+        while not path.exists():
+            if self.handler.poll() is not None or time.monotonic() > until:
+                raise LabError(f"fork {self.number}: the Uffd handler {self.arguments.uffd} did not listen on {path}: " +
+                               (f"it ended with status {self.handler.returncode}" if self.handler.poll() is not None else f"not within {UFFD_SECONDS} s") +
+                               f"; its words are in {self.handler_log}")
+            time.sleep(0.01)
+        return path
+
+    def _run_hook(self):
+        if not self.arguments.hook:
+            return
+        self.hook_log = self._beside("hook.log")
+        self._mark("hook_start_ns")
+        with open(self.hook_log, "wb") as log:
+            try:
+                done = subprocess.run([self.arguments.hook], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(),
+                                      timeout=HOOK_SECONDS, check=False)
+            except subprocess.TimeoutExpired:
+                raise LabError(f"fork {self.number}: the hook {self.arguments.hook} did not end within {HOOK_SECONDS} s; "
+                               "what is to go on beside the fork must be put in the background, with its output closed") from None
+        self._mark("hook_end_ns")
+        self.hook_status = done.returncode
+        if done.returncode != 0:
+            raise LabError(f"fork {self.number}: the hook {self.arguments.hook} ended with status {done.returncode}; its words are in {self.hook_log}")
+
+    def load(self):
+        """Loads without resuming, pins, and runs the hook."""
+        self._mark("load_start_ns")
+        self.vmm.load(False)
+        self._mark("load_end_ns")
+        self._find_vcpus()
+        self._run_hook()
+
+    def _find_vcpus(self):
+        self.tids = self.vmm.vcpu_tids()
+        if self.arguments.pin is not None:
+            for tid in self.tids:
+                os.sched_setaffinity(tid, {self.arguments.pin})
+
+    def load_and_resume(self):
+        self.resident["before_resume"] = pagecache.resident(self.series.memfile)
+        self._mark("load_start_ns")
+        self.times["resume_ns"] = self.times["load_start_ns"]
+        self.vmm.load(True)
+        self._mark("load_end_ns")
+        self.times["resumed_ns"] = self.times["load_end_ns"]
+        self._find_vcpus()
+
+    def resume(self):
+        if self.arguments.resume_vm:
+            self.load_and_resume()
+            return
+        self.resident["before_resume"] = pagecache.resident(self.series.memfile)
+        self._mark("resume_ns")
+        self.vmm.resume()
+        self._mark("resumed_ns")
+
+    def wait(self):
+        """Waits for the acks, lets the fork go on a little, then stops it and reads KVM's statistics."""
+        left = self.times["resume_ns"] / 1e9 + self.arguments.fork_timeout - time.monotonic()
+        self.timed_out = not self.waiter.wait(max(left, 0))
+        self._mark("wait_end_ns")
+        if self.vmm.process.poll() is not None:
+            raise LabError(f"fork {self.number}: its VMM ended by itself with status {self.vmm.process.returncode}; its console is kept")
+        time.sleep(self.arguments.linger)
+        self.vmm.pause()
+        self._mark("paused_ns")
+        self.statistics = kvmstat.read(self.vmm.pid)
+
+    def end(self):
+        if self.vmm:
+            self.vmm.kill()
+            self._mark("end_ns")
+            if self.vmm.console.exists():
+                shutil.copy(self.vmm.console, self._beside("console"))
+        if self.handler and self.handler.poll() is None:
+            self.handler.terminate()
+            try:
+                self.handler.wait(5)
+            except subprocess.TimeoutExpired:
+                self.handler.kill()
+                self.handler.wait()
+        self.waiter.close()
+        self.network.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def line(self):
+        since = self.times.get("resume_ns", 0)
+        seen = ", ".join(f"{ack['stage']} {(ack['at_ns'] - since) / 1e6:.0f} ms" for ack in self.waiter.acks) or "no acks"
+        load = (self.times["load_end_ns"] - self.times["load_start_ns"]) / 1e6
+        return f"fork {self.number}: load {load:.0f} ms, after resume: {seen}" + (" (timed out)" if self.timed_out else "")
+
+    def result(self):
+        root = self.series.out.parent
+        return {"id": self.number, "vmm": self.arguments.vmm, "pid": self.vmm.pid, "start_ticks": self.ticks, "vcpu_tids": self.tids,
+                "netns": self.network.name, "pinned_cpu": self.arguments.pin, **self.times, "acks": self.waiter.acks, "timed_out": self.timed_out,
+                "memfile_resident_bytes": self.resident, "hook_log": str(self.hook_log.relative_to(root)) if self.hook_log else None,
+                "uffd_log": str(self.handler_log.relative_to(root)) if self.handler_log else None, "kvm": self.statistics}

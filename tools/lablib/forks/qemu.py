@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Forks under QEMU: a shared memory file and a state file; each fork maps the memory privately, loads the state, continues."""
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from ..proc import die_with_parent
+from ..say import LabError
+from . import console, netns, vmclock
+
+NAME = "qemu"
+PROGRAM = "qemu-system-x86_64"
+
+
+def connect(path, process, seconds=30):
+    until = time.monotonic() + seconds
+    while True:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(str(path))
+            return sock
+        except OSError as error:
+            sock.close()
+            if process.poll() is not None or time.monotonic() > until:
+                raise LabError(f"connecting to the VMM at {path}: {error}; the VMM " +
+                               ("runs but does not answer" if process.poll() is None else f"ended with status {process.returncode}")) from error
+            time.sleep(0.01)
+
+
+class Monitor:
+    """QEMU's QMP."""
+
+    def __init__(self, path, process):
+        self._file = connect(path, process).makefile("rw", encoding="utf-8")
+        self._file.readline()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._file.flush()
+        while True:
+            line = self._file.readline()
+            if not line:
+                raise LabError(f"QEMU ended while it was asked for {command}")
+            answer = json.loads(line)
+            if "error" in answer:
+                raise LabError(f"QEMU refused {command}: {answer['error'].get('desc')}")
+            if "return" in answer:
+                return answer["return"]
+
+    def ignore_shared(self):
+        self.ask("migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}])
+
+    def wait_migrated(self, seconds):
+        until = time.monotonic() + seconds
+        while True:
+            state = self.ask("query-migrate")
+            if state.get("status") == "completed":
+                return
+            if state.get("status") in ("failed", "cancelled") or time.monotonic() > until:
+                raise LabError(f"QEMU's migration of the template: {state.get('status')} {state.get('error-desc', '')}")
+            time.sleep(0.01)
+
+
+class Machine:
+    """One QEMU process."""
+
+    def __init__(self, spec, folder, network, extra, share, memfile, guid):
+        self.folder = Path(folder)
+        self.console = self.folder / "console"
+        self.log = self.folder / "vmm.log"
+        mib = spec.memory >> 20
+        line = [spec.program or PROGRAM, "-name", "fork", "-accel", "kvm", "-cpu", "host", "-smp", str(spec.vcpus), "-m", str(mib),
+                "-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
+                "-kernel", str(spec.guest / "bzImage"), "-initrd", str(spec.initrd), "-append", spec.command_line,
+                "-object", f"memory-backend-file,id=m,size={mib}M,mem-path={memfile},share={share}", "-machine", "pc,memory-backend=m",
+                "-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off", "-serial", f"file:{self.console}",
+                "-netdev", f"tap,id=n0,ifname={netns.TAP},script=no,downscript=no",
+                "-device", f"virtio-net-pci,netdev=n0,mac={netns.GUEST_MAC},romfile=", "-device", f"vmgenid,guid={guid}"]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(network.prefix() + line + extra, stdin=subprocess.DEVNULL, stdout=log, stderr=log,  # pylint: disable=consider-using-with
+                                            preexec_fn=die_with_parent)
+        try:
+            self.monitor = Monitor(self.folder / "qmp.sock", self.process)
+        except LabError as error:
+            self.kill()
+            raise LabError(f"{error}. It said: {console.tail(self.log, 5)}") from error
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def _boot_and_save(spec, folder, network):
+    """Boots the template and leaves memory and state; True if the ACPI table pointed at the right page."""
+    memfile = folder / "mem"
+    with open(memfile, "wb") as handle:
+        handle.truncate(spec.memory)
+    vmclock.write_page(memfile, spec.memory)
+    machine = Machine(spec, folder, network, [], "on", memfile, vmclock.GUID)
+    try:
+        spec.while_booting(machine)
+        console.wait_for(machine.console, b"L2READY", machine.process, spec.boot_seconds, "booting the template")
+        pages = vmclock.genid_pages(memfile)
+        if spec.genid_page not in pages:
+            if not pages:
+                raise LabError("the template's generation id is nowhere in its memory: QEMU's firmware did not place it")
+            spec.genid_page = pages[0]
+            return False
+        time.sleep(spec.settle_seconds)
+        machine.monitor.ask("stop")
+        machine.monitor.ignore_shared()
+        machine.monitor.ask("migrate", uri=f"file:{folder}/state")
+        machine.monitor.wait_migrated(60)
+        machine.monitor.ask("quit")
+        machine.process.wait(timeout=30)
+        return True
+    finally:
+        machine.kill()
+
+
+def make_template(spec, folder, network):
+    spec.genid_page = vmclock.assumed_genid_page(spec.memory)
+    for _ in range(2):
+        compiled = (spec.guest / "vmclock.aml").read_bytes()
+        spec.build_initrd(folder / "initrd", vmclock.acpi(compiled, spec.genid_page, spec.memory))
+        spec.command_line += f" memmap=4K${vmclock.address(spec.memory):#x}" if "memmap=" not in spec.command_line else ""
+        if _boot_and_save(spec, folder, network):
+            vmclock.bump(folder / "mem", spec.memory)
+            return
+        for name in ("mem", "console"):
+            (folder / name).unlink()
+    raise LabError("the firmware puts the generation id at another page each time the template boots")
+
+
+class Fork:
+    """One fork: spawn, load, resume."""
+
+    def __init__(self, spec, template, memfile, folder, network, _uffd):
+        self.machine = Machine(spec, folder, network, ["-incoming", "defer", "-S"], "off", memfile, "auto")
+        self.state = template / "state"
+        self.pid = self.machine.process.pid
+        self.process = self.machine.process
+        self.console = self.machine.console
+
+    def load(self, resume):
+        assert not resume
+        monitor = self.machine.monitor
+        monitor.ignore_shared()
+        monitor.ask("migrate-incoming", uri=f"file:{self.state}")
+        until = time.monotonic() + 60
+        while monitor.ask("query-status")["status"] != "paused":
+            if time.monotonic() > until or self.process.poll() is not None:
+                raise LabError(f"QEMU did not load the template's state: {console.tail(self.machine.log, 5)}")
+            time.sleep(0.005)
+
+    def vcpu_tids(self):
+        return [cpu["thread-id"] for cpu in self.machine.monitor.ask("query-cpus-fast")]
+
+    def resume(self):
+        self.machine.monitor.ask("cont")
+
+    def pause(self):
+        self.machine.monitor.ask("stop")
+
+    def kill(self):
+        self.machine.kill()
+

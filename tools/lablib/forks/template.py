@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The template of a series: booted once, saved, its mailbox patched; kept for the runs that ask for the same.
+
+Not kept across boots of L1: each boot measures its own TSC frequency, and emulated KVM cannot scale a guest's TSC, so a
+snapshot of another boot would run on a wrong clock.
+"""
+import hashlib
+import json
+import shutil
+import threading
+from pathlib import Path
+
+from .. import cpio
+from ..say import LabError, step
+from . import mailbox, netns, options
+
+KALLSYMS_PORT = 9798
+
+
+class Spec:
+    """What a template is made from, and how."""
+
+    boot_seconds = 180
+    settle_seconds = 1.5
+
+    def __init__(self, arguments, place):
+        self.guest = place.guest
+        self.vmm = arguments.vmm
+        self.program = arguments.vmm_bin
+        self.agent = Path(arguments.agent) if arguments.agent else place.waiter
+        self.vcpus, self.memory = arguments.vcpus, arguments.guest_mem
+        self.symbols = arguments.with_guest_symbols
+        self.token = arguments.token
+        self.signal = _signal(arguments)
+        self.command_line = " ".join(_command_line(arguments, self.signal))
+        self.initrd = None
+        self.listener = None
+        self.folder = None
+
+    def key(self):
+        """Changes with everything that the template depends on."""
+        parts = [self.vmm, self.vcpus, self.memory, self.command_line, self.symbols, self.token, _digest(self.agent),
+                 _digest(self.guest / "initramfs.base"), _digest(self.guest / "vmlinux"), _digest(Path(self.program)) if self.program else ""]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+    def build_initrd(self, path, first):
+        agent = cpio.Writer()
+        agent.file("agent", self.agent.read_bytes(), executable=True)
+        path.write_bytes(first + (self.guest / "initramfs.base").read_bytes() + agent.bytes())
+        self.initrd = path
+
+    def while_booting(self, _machine):
+        """Receives the guest's symbols, if asked for."""
+        if not self.listener:
+            return
+        thread = threading.Thread(target=self._receive_symbols, daemon=True)
+        thread.start()
+
+    def _receive_symbols(self):
+        self.listener.settimeout(self.boot_seconds)
+        try:
+            connection, _ = self.listener.accept()
+            with open(self.folder / "kallsyms", "wb") as out:
+                while body := connection.recv(1 << 16):
+                    out.write(body)
+            connection.close()
+        except OSError:
+            return   # its absence is noticed when it is looked for
+
+
+def _digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _signal(arguments):
+    """What the guest is told: Cloud Hypervisor has no signal, so there the guest polls its mailbox."""
+    return "none" if arguments.vmm == "cloud-hypervisor" else arguments.signal or "auto"
+
+
+def _command_line(arguments, signal):
+    words = ["console=ttyS0", "reboot=k", "panic=-1", "quiet", "net.ifnames=0",
+             "HYPEMAN_RESUME_NETWORK_MAILBOX=1", f"HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN={arguments.token}",
+             f"HYPEMAN_RESUME_NETWORK_SIGNAL={signal}", "HYPEMAN_RESUME_NETWORK_ACK_STAGES=1", *options.workload_words(arguments), *arguments.append]
+    if arguments.with_guest_symbols:
+        words.append(f"fs_kallsyms_port={KALLSYMS_PORT}")
+    return words
+
+
+def get(spec, driver, scratch):
+    """The template's folder: made now, or by an earlier run with the same inputs."""
+    folder = scratch / "templates" / spec.key()
+    spec.folder = folder
+    if (folder / "done").exists():
+        step(f"reusing the template {folder.name}")
+        spec.initrd = folder / "initrd"
+        spec.command_line = (folder / "command_line").read_text(encoding="utf-8")
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    step(f"booting the template: {spec.vmm}, {spec.vcpus} vCPU, {spec.memory >> 20} MiB, signal {spec.signal}")
+    network = netns.Namespace("fs-template")
+    try:
+        spec.listener = network.tcp_listener(KALLSYMS_PORT) if spec.symbols else None
+        driver.make_template(spec, folder, network)
+    finally:
+        if spec.listener:
+            spec.listener.close()
+        network.remove()
+    if spec.symbols and not (folder / "kallsyms").exists():
+        raise LabError("the guest sent no symbols while it booted (--with-guest-symbols)")
+    at = mailbox.patch(folder / "mem", spec.token)
+    (folder / "command_line").write_text(spec.command_line, encoding="utf-8")
+    (folder / "done").write_text("", encoding="ascii")
+    step(f"template saved; its mailbox is at {at:#x} of the memory file")
+    return folder
