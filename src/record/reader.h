@@ -25,7 +25,8 @@ struct fsr_info {
 	uint64_t chunks;
 	uint64_t unknown_chunks; /* of a newer minor: skipped */
 	uint64_t unknown_events;
-	uint64_t bad_events;	 /* malformed records that were dropped */
+	uint64_t bad_events;	 /* malformed records that were dropped, late_events included */
+	uint64_t late_events;	 /* came after a ROUND that said that they had been written */
 	uint64_t events;	 /* delivered so far */
 	uint64_t seq_holes;	 /* records missing by the per-CPU sequence numbers */
 	json_t *meta;		 /* META, or NULL; borrowed */

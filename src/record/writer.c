@@ -146,9 +146,8 @@ static int write_chunk(struct fsr_writer *w, enum fsr_chunk_type type, const voi
 	h.hcrc = fsr_crc32(0, &h, offsetof(struct fsr_chunk_header, hcrc));
 	w->err = write_all(w->fd, iov, 4, w->size);
 	if (w->err) {
-		/* best effort: a reader finds the last whole chunk by itself as well */
-		if (ftruncate(w->fd, (off_t)w->size))
-			return w->err;
+		/* if this fails too, a reader still finds the last whole chunk by itself */
+		(void)!ftruncate(w->fd, (off_t)w->size);
 		return w->err;
 	}
 	w->seq++;

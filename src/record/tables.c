@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "record/tables.h"
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <zlib.h>
+#include "record/format.h"
+
+int fsr_stacks_add(struct fsr_stacks *t, const void *data, size_t bytes)
+{
+	const uint8_t *p = data, *end = p + bytes;
+
+	while (p < end) {
+		struct fsr_stack head;
+		struct fsr_stack_ref ref;
+
+		if ((size_t)(end - p) < sizeof(head))
+			return -EBADMSG;
+		memcpy(&head, p, sizeof(head));
+		p += sizeof(head);
+		if (head.depth > (size_t)(end - p) / sizeof(uint64_t))
+			return -EBADMSG;
+		if ((t->addrs.n + head.depth) * sizeof(uint64_t) + t->refs.n * sizeof(ref) >
+		    FSR_MAX_TABLE)
+			return -E2BIG;
+		if (fs_vec_reserve(&t->addrs, head.depth))
+			return -ENOMEM;
+		ref = (struct fsr_stack_ref){.id = head.id, .depth = head.depth, .at = t->addrs.n};
+		if (fs_vec_push(&t->refs, ref))
+			return -ENOMEM;
+		memcpy(t->addrs.v + t->addrs.n, p, head.depth * sizeof(uint64_t));
+		t->addrs.n += head.depth;
+		p += head.depth * sizeof(uint64_t);
+	}
+	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct fsr_stack_ref *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+void fsr_stacks_sort(struct fsr_stacks *t)
+{
+	size_t kept = 0;
+
+	if (!t->refs.n)
+		return;
+	qsort(t->refs.v, t->refs.n, sizeof(*t->refs.v), by_id);
+	for (size_t i = 1; i < t->refs.n; i++) {
+		if (t->refs.v[i].id != t->refs.v[kept].id)
+			kept++;
+		t->refs.v[kept] = t->refs.v[i]; /* of several with one id the last stands */
+	}
+	t->refs.n = kept + 1;
+}
+
+const struct fsr_stack_ref *fsr_stacks_find(const struct fsr_stacks *t, uint32_t id)
+{
+	size_t low = 0, high = t->refs.n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (t->refs.v[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < t->refs.n && t->refs.v[low].id == id ? &t->refs.v[low] : NULL;
+}
+
+void fsr_stacks_free(struct fsr_stacks *t)
+{
+	fs_vec_free(&t->refs);
+	fs_vec_free(&t->addrs);
+}
+
+static int inflate_into(struct fsr_symbols *t, const void *data, size_t bytes)
+{
+	z_stream z = {.next_in = (Bytef *)data, .avail_in = (uInt)bytes};
+	int got = Z_OK, err = 0;
+
+	if (inflateInit(&z) != Z_OK)
+		return -ENOMEM;
+	while (got == Z_OK && !err) {
+		size_t room = 256u << 10;
+
+		if (t->text.n + room > FSR_MAX_TABLE) {
+			err = -E2BIG;
+		} else if (fs_vec_reserve(&t->text, room + 2)) {
+			err = -ENOMEM;
+		} else {
+			z.next_out = (Bytef *)t->text.v + t->text.n;
+			z.avail_out = (uInt)room;
+			got = inflate(&z, Z_NO_FLUSH);
+			t->text.n += room - z.avail_out;
+		}
+	}
+	inflateEnd(&z);
+	if (!err && got != Z_STREAM_END)
+		err = -EBADMSG;
+	return err;
+}
+
+/* "ffffffff81000000 name [module]", cut into its parts in place. */
+static bool parse_line(char *text, char *line, struct fsr_sym *sym)
+{
+	char *rest, *module;
+
+	if (!isxdigit((unsigned char)*line))
+		return false;
+	errno = 0;
+	sym->addr = strtoull(line, &rest, 16);
+	if (errno || *rest != ' ' || !rest[1] || rest[1] == ' ')
+		return false;
+	for (char *p = ++rest; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?'; /* names end up on terminals */
+	module = strchr(rest, ' ');
+	if (module)
+		*module++ = '\0';
+	else
+		module = rest + strlen(rest);
+	sym->name = (size_t)(rest - text);
+	sym->module = (size_t)(module - text);
+	return true;
+}
+
+int fsr_symbols_add(struct fsr_symbols *t, const void *data, size_t bytes)
+{
+	size_t start = t->text.n;
+	int err = inflate_into(t, data, bytes);
+
+	if (err) {
+		t->text.n = start;
+		return err;
+	}
+	t->text.v[t->text.n] = '\0'; /* inflate_into left room for two */
+	for (char *line = t->text.v + start, *next; *line; line = next) {
+		char *eol = strchr(line, '\n');
+		struct fsr_sym sym;
+
+		next = eol ? eol + 1 : line + strlen(line);
+		if (eol)
+			*eol = '\0';
+		if (!parse_line(t->text.v, line, &sym))
+			continue;
+		if ((t->syms.n + 1) * sizeof(sym) > FSR_MAX_TABLE)
+			return -E2BIG;
+		if (fs_vec_push(&t->syms, sym))
+			return -ENOMEM;
+	}
+	t->text.n++; /* the NUL of the last line */
+	return 0;
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct fsr_sym *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return x->name < y->name ? -1 : x->name > y->name;
+}
+
+void fsr_symbols_sort(struct fsr_symbols *t)
+{
+	if (t->syms.n)
+		qsort(t->syms.v, t->syms.n, sizeof(*t->syms.v), by_addr);
+}
+
+/* The first symbol of those at the greatest address that is not above @addr. */
+const struct fsr_sym *fsr_symbols_find(const struct fsr_symbols *t, uint64_t addr)
+{
+	size_t low = 0, high = t->syms.n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (t->syms.v[mid].addr <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low)
+		return NULL;
+	while (low > 1 && t->syms.v[low - 2].addr == t->syms.v[low - 1].addr)
+		low--;
+	return &t->syms.v[low - 1];
+}
+
+void fsr_symbols_free(struct fsr_symbols *t)
+{
+	fs_vec_free(&t->syms);
+	fs_vec_free(&t->text);
+}
