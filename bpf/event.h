@@ -411,6 +411,7 @@ struct fs_ev_net_tx {
 	__u16 pad[3];
 	char ifname[16];
 	char payload[96]; /* of a stage= datagram: hostile, not terminated */
+	__u32 pad2;
 };
 
 struct fs_ev_pio {

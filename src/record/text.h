@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records as lines of text and back: what `forkscope dump --text` prints and tools/mkrec reads.
+ * docs/format.md has the language.
+ */
+#ifndef FORKSCOPE_TEXT_H
+#define FORKSCOPE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "bpf/event.h"
+
+#define FSR_MAX_LINE 8192u /* bytes of an event's line, terminator included */
+#define FSR_MAX_REC  512u  /* bytes of a record of a known kind */
+
+/*
+ * "ts=1000 VMEXIT cpu=0 ... gpa=0x1000" of a record as fsr_next() delivers it; fields that are 0
+ * are left out. @buf has FSR_MAX_LINE bytes. Returns its length.
+ */
+size_t fsr_text_print(const struct fs_ev *ev, char *buf);
+
+/* The same as a JSON object (a new reference), numbers as numbers; NULL without memory. */
+json_t *fsr_text_json(const struct fs_ev *ev);
+
+struct fsr_parsed {
+	_Alignas(8) uint8_t rec[FSR_MAX_REC];
+	bool has_seq; /* seq= was given */
+};
+
+/*
+ * Parses such a line. What is not given is 0, but for stack (none), for cpu of a MARK (0xffff) and
+ * for payload_len (that of payload). Returns the record's bytes, or a negative errno with a
+ * sentence in @err.
+ */
+int fsr_text_parse(const char *line, struct fsr_parsed *out, char *err, size_t err_len);
+
+#endif
