@@ -46,7 +46,9 @@ static int by_addr(const void *a, const void *b)
 {
 	const struct sym *x = a, *y = b;
 
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return x->name < y->name ? -1 : x->name > y->name; /* as they stand in the text */
 }
 
 /* "ffffffff81000000 T name\t[module]" */
@@ -65,7 +67,9 @@ static int parse(struct fs_ksyms *k)
 		if (!s.addr || *p++ != ' ' || !strchr("tTwW", *p) || *p++ == '\0' || *p++ != ' ')
 			continue;
 		s.name = p;
-		p[strcspn(p, "\t")] = ' ';
+		p = strchr(p, '\t'); /* before the name of a module */
+		if (p)
+			*p = ' ';
 		if (fs_vec_push(&k->syms, s))
 			return -ENOMEM;
 	}

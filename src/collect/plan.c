@@ -5,6 +5,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bpf/knobs.h"
+
+enum {
+#define FS_WANT(want, need, purpose, lost) WANT_##want,
+#include "collect/hooks.def"
+	NWANTS
+};
+
+enum { SHARPENS, NEEDED };
+
+static const struct fs_want wants[] = {
+#define FS_WANT(want, need, purpose, lost) {#want, need, purpose, lost},
+#include "collect/hooks.def"
+};
+
+#define KNOB_none             -1
+#define KNOB_has_hmm_probe    offsetof(struct fs_knobs, has_hmm_probe)
+#define KNOB_has_uffd_probe   offsetof(struct fs_knobs, has_uffd_probe)
+#define KNOB_has_exit_classic offsetof(struct fs_knobs, has_exit_classic)
+
+static const struct fs_hook hooks[] = {
+#define FS_HOOK(want, rank, kind, prog, target, cond, knob) \
+	{WANT_##want, rank, FS_HOOK_##kind, #prog, target, FS_COND_##cond, KNOB_##knob},
+#include "collect/hooks.def"
+};
+
+const struct fs_hooks fs_hooks_host = {
+	.wants = wants,
+	.nwants = NWANTS,
+	.hooks = hooks,
+	.nhooks = sizeof(hooks) / sizeof(hooks[0]),
+};
+
+const char *fs_hook_kind_name(enum fs_hook_kind k)
+{
+	static const char *const names[FS_HOOK_KINDS] = {
+		[FS_HOOK_TP_BTF] = "tp_btf",       [FS_HOOK_FENTRY] = "fentry",
+		[FS_HOOK_FEXIT] = "fexit",         [FS_HOOK_KPROBE] = "kprobe",
+		[FS_HOOK_KRETPROBE] = "kretprobe", [FS_HOOK_TRACEPOINT] = "tp",
+	};
+
+	return names[k];
+}
 
 /* Appends to a text in a buffer, cutting short what does not fit. */
 __attribute__((format(printf, 3, 4))) static void add(char *buf, size_t size, const char *fmt, ...)
@@ -17,27 +60,23 @@ __attribute__((format(printf, 3, 4))) static void add(char *buf, size_t size, co
 	va_end(ap);
 }
 
-struct fs_plan *fs_plan_new(const struct fs_hooks *hooks)
+struct fs_plan *fs_plan_new(const struct fs_hooks *table, bool svm, bool vmx)
 {
 	struct fs_plan *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->progs = calloc(hooks->nways + 1, sizeof(*p->progs));
-	p->choices = calloc(hooks->nwants + 1, sizeof(*p->choices));
+	p->table = table;
+	p->cond[FS_COND_ALWAYS] = true;
+	p->cond[FS_COND_SVM] = svm;
+	p->cond[FS_COND_VMX] = vmx;
+	p->cond[FS_COND_NOT_VMX] = !vmx;
+	p->progs = calloc(table->nhooks + 1, sizeof(*p->progs));
+	p->choices = calloc(table->nwants + 1, sizeof(*p->choices));
 	if (!p->progs || !p->choices) {
 		fs_plan_free(p);
 		return NULL;
 	}
-	for (size_t i = 0; i < hooks->nways; i++) {
-		if (fs_plan_prog(p, hooks->ways[i].prog))
-			continue;
-		p->progs[p->nprogs].name = hooks->ways[i].prog;
-		snprintf(p->progs[p->nprogs].hook, sizeof(p->progs->hook), "%s",
-			 hooks->ways[i].prog);
-		p->nprogs++;
-	}
-	p->nchoices = hooks->nwants;
 	return p;
 }
 
@@ -50,19 +89,19 @@ void fs_plan_free(struct fs_plan *p)
 	free(p);
 }
 
-struct fs_prog *fs_plan_prog(struct fs_plan *p, const char *name)
+int fs_plan_find(const struct fs_plan *p, const char *name)
 {
-	for (size_t i = 0; i < p->nprogs; i++)
-		if (!strcmp(p->progs[i].name, name))
-			return &p->progs[i];
-	return NULL;
+	for (size_t i = 0; i < p->table->nhooks; i++)
+		if (!strcmp(p->table->hooks[i].prog, name))
+			return (int)i;
+	return -1;
 }
 
-bool fs_plan_rule_out(struct fs_plan *p, const char *name, int err, const char *why)
+bool fs_plan_rule_out(struct fs_plan *p, size_t i, int err, const char *why)
 {
-	struct fs_prog *prog = fs_plan_prog(p, name);
+	struct fs_prog *prog = &p->progs[i];
 
-	if (!prog || prog->err)
+	if (prog->err)
 		return false;
 	prog->err = err;
 	snprintf(prog->why, sizeof(prog->why), "%s%s%s%s", strerrorname_np(-err) ?: "error",
@@ -70,60 +109,72 @@ bool fs_plan_rule_out(struct fs_plan *p, const char *name, int err, const char *
 	return true;
 }
 
-/* Does every program of (@want, @rank) stand? Says in @why which do not. */
-static bool stands(const struct fs_hooks *h, struct fs_plan *p, unsigned int want,
-		   unsigned int rank, char *why, size_t size)
+static bool belongs(const struct fs_plan *p, size_t i, unsigned int want, unsigned int rank)
 {
+	const struct fs_hook *h = &p->table->hooks[i];
+
+	return h->want == want && h->rank == rank && p->cond[h->cond];
+}
+
+/* Is there such a rank here, and do all of its hooks stand? Says in @c which do not. */
+static bool stands(struct fs_plan *p, unsigned int want, unsigned int rank, struct fs_choice *c)
+{
+	const struct fs_hooks *t = p->table;
+	const char *last_why = "";
 	bool all = true;
+	size_t n = 0;
 
-	for (size_t i = 0; i < h->nways; i++) {
-		struct fs_prog *prog;
-
-		if (h->ways[i].want != want || h->ways[i].rank != rank)
+	for (size_t i = 0; i < t->nhooks; i++) {
+		if (!belongs(p, i, want, rank))
 			continue;
-		prog = fs_plan_prog(p, h->ways[i].prog);
-		if (!prog->err)
+		n++;
+		if (!p->progs[i].err)
 			continue;
-		add(why, size, "%s%s: %s", *why ? "; " : "", prog->hook, prog->why);
 		all = false;
+		/* One reason is told once for all the hooks of a rank. */
+		if (strcmp(last_why, p->progs[i].why) || !*last_why)
+			add(c->why, sizeof(c->why), "%s%s/%s: %s", *c->why ? "; " : "",
+			    fs_hook_kind_name(t->hooks[i].kind), t->hooks[i].target,
+			    p->progs[i].why);
+		last_why = p->progs[i].why;
 	}
-	return all;
+	return n && all;
 }
 
-static void use(const struct fs_hooks *h, struct fs_plan *p, unsigned int want, struct fs_choice *c)
+static void use(struct fs_plan *p, unsigned int want, struct fs_choice *c)
 {
-	for (size_t i = 0; i < h->nways; i++) {
-		struct fs_prog *prog;
+	const struct fs_hooks *t = p->table;
 
-		if (h->ways[i].want != want || h->ways[i].rank != c->rank)
+	for (size_t i = 0; i < t->nhooks; i++) {
+		if (!belongs(p, i, want, c->rank))
 			continue;
-		prog = fs_plan_prog(p, h->ways[i].prog);
-		prog->on = true;
-		add(c->got, sizeof(c->got), "%s%s", *c->got ? " + " : "", prog->hook);
+		p->progs[i].on = true;
+		add(c->got, sizeof(c->got), "%s%s/%s", *c->got ? " + " : "",
+		    fs_hook_kind_name(t->hooks[i].kind), t->hooks[i].target);
 	}
 }
 
-size_t fs_plan_choose(const struct fs_hooks *h, struct fs_plan *p)
+size_t fs_plan_choose(struct fs_plan *p)
 {
+	const struct fs_hooks *t = p->table;
 	size_t missing = 0;
 
-	for (size_t i = 0; i < p->nprogs; i++)
+	for (size_t i = 0; i < t->nhooks; i++)
 		p->progs[i].on = false;
-	for (unsigned int w = 0; w < h->nwants; w++) {
+	for (unsigned int w = 0; w < t->nwants; w++) {
 		struct fs_choice *c = &p->choices[w];
 		unsigned int ranks = 0;
 
 		memset(c, 0, sizeof(*c));
-		c->want = &h->wants[w];
-		for (size_t i = 0; i < h->nways; i++)
-			if (h->ways[i].want == w && h->ways[i].rank > ranks)
-				ranks = h->ways[i].rank;
+		for (size_t i = 0; i < t->nhooks; i++)
+			if (t->hooks[i].want == w && t->hooks[i].rank > ranks)
+				ranks = t->hooks[i].rank;
 		for (unsigned int r = 1; r <= ranks && !c->rank; r++)
-			if (stands(h, p, w, r, c->why, sizeof(c->why)))
+			if (stands(p, w, r, c))
 				c->rank = r;
 		if (c->rank)
-			use(h, p, w, c);
-		else if (c->want->needed)
+			use(p, w, c);
+		else if (t->wants[w].needed)
 			missing++;
 	}
 	return missing;

@@ -8,70 +8,92 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* hooks.def says what these are */
+enum fs_hook_kind {
+	FS_HOOK_TP_BTF,
+	FS_HOOK_FENTRY,
+	FS_HOOK_FEXIT,
+	FS_HOOK_KPROBE,
+	FS_HOOK_KRETPROBE,
+	FS_HOOK_TRACEPOINT,
+	FS_HOOK_KINDS
+};
+enum fs_hook_cond { FS_COND_ALWAYS, FS_COND_SVM, FS_COND_VMX, FS_COND_NOT_VMX, FS_HOOK_CONDS };
 
 /* One thing to know. */
 struct fs_want {
 	const char *name;
-	bool needed;       /* without it there is no ledger at all */
-	const char *gives; /* what it is good for */
-	const char *lost;  /* what is lost without it, a sentence */
+	bool needed;       /* the verdict needs it; else it sharpens it */
+	const char *gives; /* what it is for */
+	const char *lost;  /* what is lost without it */
 };
 
-/* One program of one way to know it. All programs of the same want and rank are needed together. */
-struct fs_way {
+/* One program of one way to know it. */
+struct fs_hook {
 	unsigned int want; /* index into the wants */
 	unsigned int rank; /* from 1, the best, without holes */
+	enum fs_hook_kind kind;
 	const char *prog;
+	const char *target;
+	enum fs_hook_cond cond;
+	int knob; /* offset of a __u32 in struct fs_knobs that is set when the rank is taken, or -1
+		   */
 };
 
 struct fs_hooks {
 	const struct fs_want *wants;
 	size_t nwants;
-	const struct fs_way *ways;
-	size_t nways;
+	const struct fs_hook *hooks;
+	size_t nhooks;
 };
 
 extern const struct fs_hooks fs_hooks_host; /* hooks.def */
 
-/* What is known of one program on this kernel. Programs are shared between wants. */
+const char *fs_hook_kind_name(enum fs_hook_kind k); /* "tp_btf", as a section name begins */
+
+/* What is known of one hook on this kernel; same index as in the table. */
 struct fs_prog {
-	const char *name;
-	char hook[64]; /* where it attaches, "tp_btf/kvm_exit" (from its section) */
 	int err;       /* 0 = nothing speaks against it, else a negative errno */
 	char why[160]; /* reason of err, "EPERM (this kernel refuses function probes)" */
 	bool on;       /* the plan uses it */
 };
 
 struct fs_choice {
-	const struct fs_want *want;
-	unsigned int rank; /* of the way that serves it; 0 = none does */
-	char got[160];     /* its hooks, "tp_btf/kvm_exit + fexit/kvm_mmu_page_fault"; "" */
+	unsigned int rank; /* of the way that serves the want; 0 = none does */
+	char got[200];     /* its hooks, "tp_btf/sys_enter + tp_btf/sys_exit"; "" */
 	char why[400];     /* why no better one does, "" when it is the best */
 };
 
 struct fs_plan {
-	struct fs_prog *progs; /* each program of the table once */
-	size_t nprogs;
-	struct fs_choice *choices; /* one for each want, in the order of the table */
-	size_t nchoices;
+	const struct fs_hooks *table;
+	bool cond[FS_HOOK_CONDS];  /* which conditions hold here */
+	struct fs_prog *progs;     /* one for each hook */
+	struct fs_choice *choices; /* one for each want */
 };
 
-/* A plan with every program of @hooks and nothing against any of them. NULL = no memory. */
-struct fs_plan *fs_plan_new(const struct fs_hooks *hooks);
+/*
+ * A plan in which nothing speaks against any hook, for a kernel that has (or has not) the types of
+ * SVM and VMX. NULL = no memory.
+ */
+struct fs_plan *fs_plan_new(const struct fs_hooks *table, bool svm, bool vmx);
 void fs_plan_free(struct fs_plan *p);
 
-struct fs_prog *fs_plan_prog(struct fs_plan *p, const char *name); /* NULL = not in the table */
+/* Index of the hook whose program is @name, or -1. */
+int fs_plan_find(const struct fs_plan *p, const char *name);
 
 /*
- * Notes that @name does not work: @err is a negative errno, @why the rest of the reason or NULL.
- * The first reason stays. Returns false when that was known already or the program is not there.
+ * Notes that hook @i does not work: @err is a negative errno, @why the rest of the reason or NULL.
+ * The first reason stays. Returns whether that was new.
  */
-bool fs_plan_rule_out(struct fs_plan *p, const char *name, int err, const char *why);
+bool fs_plan_rule_out(struct fs_plan *p, size_t i, int err, const char *why);
 
 /*
- * Chooses for each want the way of the lowest rank whose programs all stand, and switches on the
- * programs that are used. Returns how many needed wants nothing serves.
+ * Chooses for each want the lowest rank whose hooks all stand (of those whose condition holds; a
+ * rank without any is skipped), and switches on the programs of these. Returns how many needed
+ * wants nothing serves.
  */
-size_t fs_plan_choose(const struct fs_hooks *hooks, struct fs_plan *p);
+size_t fs_plan_choose(struct fs_plan *p);
 
 #endif

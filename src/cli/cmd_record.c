@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* forkscope record: options and what follows from them; collect/session.c does the work. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "attribute/model.h"
+#include "base/log.h"
+#include "cli/cmds.h"
+#include "cli/opts.h"
+#include "collect/load.h"
+#include "collect/session.h"
+
+static const struct fs_usage usage = {
+	.command = "record",
+	.synopsis = "-o FILE (--all | --comm NAME | --vmm-pid PID... | -- COMMAND...)",
+	.what = "Traces VM forks into a recording, which `forkscope report` explains. Needs root. "
+		"VMs and vCPU threads are found by what the kernel shows; those that are made "
+		"later are traced from their first moment. Ends at SIGINT, at --timeout, when "
+		"every --vmm-pid has ended, or when COMMAND and all that it started have.",
+	.notes =
+		"Once `forkscope: recording to FILE` is printed, nothing is missed any more. From "
+		"then on the process holds no capability at all; where a kernel does not answer it "
+		"without one, what it kept is stored in the recording.\n\n"
+		"Exit status: 0 done; 1 failed (what was recorded is readable); 2 wrong usage; 3 "
+		"done, but events were lost or the end given with --end was never seen.",
+	.takes_command = true,
+};
+
+/* System calls that mark what a VMM does before it resumes a fork (open and mmap come anyway). */
+static const int phase_syscalls[] = {
+	SYS_read,        SYS_pread64,         SYS_preadv,   SYS_preadv2,      SYS_readv,
+	SYS_ftruncate,   SYS_fallocate,       SYS_madvise,  SYS_munmap,       SYS_mprotect,
+	SYS_userfaultfd, SYS_connect,         SYS_accept4,  SYS_memfd_create, SYS_fadvise64,
+	SYS_readahead,   SYS_copy_file_range, SYS_sendfile, SYS_splice,       SYS_process_madvise,
+};
+
+static int parse_pid(const char *text, void *dst, char *why, size_t len)
+{
+	struct fs_targets *t = dst;
+	unsigned int pid;
+
+	if (fs_opt_uint(text, &pid, why, len))
+		return -1;
+	if (!pid || pid > 4194304) {
+		snprintf(why, len, "is no process number");
+		return -1;
+	}
+	if (fs_vec_push(&t->pids, (pid_t)pid)) {
+		snprintf(why, len, "out of memory");
+		return -1;
+	}
+	return 0;
+}
+
+static int parse_comm(const char *text, void *dst, char *why, size_t len)
+{
+	if (!*text) {
+		snprintf(why, len, "is empty");
+		return -1;
+	}
+	((struct fs_targets *)dst)->comm = text;
+	return 0;
+}
+
+/* Which records show that such an end was there: see struct fs_session_opts. */
+static int parse_end(const char *text, void *dst, char *why, size_t len)
+{
+	struct fs_session_opts *s = dst;
+	struct fsa_opts end = {0};
+
+	if (fsa_parse_end(text, &end, why, len))
+		return -1;
+	s->end = text;
+	s->proof = FS_PROOF_KIND;
+	switch (end.end) {
+	case FSA_END_ACK:
+	case FSA_END_FIRST_TX:
+	case FSA_END_TCP:
+		s->proof_kind = FS_EV_NET_TX;
+		break;
+	case FSA_END_PIO:
+		s->proof_kind = FS_EV_PIO;
+		break;
+	case FSA_END_MARK:
+		s->proof = FS_PROOF_MARK;
+		s->proof_mark = strchr(text, ':') + 1;
+		break;
+	case FSA_END_AFTER:
+		s->proof = FS_PROOF_NONE;
+		break;
+	}
+	return 0;
+}
+
+static int parse_ring(const char *text, void *dst, char *why, size_t len)
+{
+	uint64_t *bytes = dst;
+
+	if (fs_opt_bytes(text, bytes, why, len))
+		return -1;
+	if (*bytes < FS_RING_MIN || *bytes > (1u << 30) || (*bytes & (*bytes - 1))) {
+		snprintf(why, len, "is no power of two from 64KiB to 1GiB");
+		return -1;
+	}
+	return 0;
+}
+
+static int parse_stacks(const char *text, void *dst, char *why, size_t len)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} sel[] = {{"fault", FS_STACK_FAULT},
+		   {"offcpu", FS_STACK_OFFCPU},
+		   {"bio", FS_STACK_BIO},
+		   {"none", 0}};
+	uint32_t *stacks = dst;
+
+	*stacks = 0;
+	for (const char *at = text; *at;) {
+		size_t n = strcspn(at, ","), i;
+
+		for (i = 0; i < 4; i++)
+			if (strlen(sel[i].name) == n && !strncmp(at, sel[i].name, n))
+				break;
+		if (i == 4) {
+			snprintf(why, len, "is no list of fault, offcpu, bio (or none)");
+			return -1;
+		}
+		*stacks |= sel[i].bit;
+		at += n + (at[n] == ',');
+	}
+	return 0;
+}
+
+static int check(const struct fs_session_opts *s, const struct fs_args *args)
+{
+	const struct fs_targets *t = &s->targets;
+
+	if (!s->path)
+		return fs_opts_bad(&usage, "no recording is named: -o FILE");
+	if (args->after && !args->nafter)
+		return fs_opts_bad(&usage, "no command follows --");
+	if (!t->all && !t->comm && !t->pids.n && !args->nafter)
+		return fs_opts_bad(&usage,
+				   "what is to be traced? --all, --comm NAME, --vmm-pid PID "
+				   "or -- COMMAND");
+	return -1;
+}
+
+static void set_knobs(struct fs_session_opts *s, uint32_t stacks)
+{
+	struct fs_knobs *k = &s->load.knobs;
+	const struct fs_targets *t = &s->targets;
+
+	k->match = (t->all ? FS_MATCH_ALL : 0) | (t->comm ? FS_MATCH_COMM : 0) |
+		   (t->command ? FS_MATCH_COMMAND : 0);
+	k->stacks = stacks;
+	k->self_tgid = (uint32_t)getpid();
+	if (t->comm)
+		snprintf(k->comm, sizeof(k->comm), "%s", t->comm);
+	for (size_t i = 0; i < sizeof(phase_syscalls) / sizeof(phase_syscalls[0]); i++)
+		k->syscalls[phase_syscalls[i]] = 1;
+}
+
+static json_t *words(int argc, char **argv)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < argc; i++)
+		json_array_append_new(a, json_string(argv[i]) ?: json_string("?"));
+	return a;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	struct fs_session_opts s = {.end = "ack:mailbox", .load.probe_stats = true};
+	uint32_t stacks = FS_STACK_FAULT | FS_STACK_OFFCPU | FS_STACK_BIO;
+	struct fs_opt opts[] = {
+		FS_OPT("--output", "-o", "FILE", fs_opt_string, &s.path,
+		       "the recording to write, mode 0600; a file that is there is replaced"),
+		FS_OPT("--all", "-a", NULL, fs_opt_flag, &s.targets.all,
+		       "trace every VM of this host"),
+		FS_OPT("--comm", NULL, "NAME", parse_comm, &s.targets,
+		       "trace VMMs of this process name (15 characters count)"),
+		FS_OPT("--vmm-pid", "-p", "PID", parse_pid, &s.targets,
+		       "trace this VMM process; may be given again"),
+		FS_OPT("--timeout", "-t", "TIME", fs_opt_ns, &s.timeout_ns,
+		       "end after this long, as in 30s"),
+		FS_OPT("--end", "-e", "END", parse_end, &s,
+		       "where the report is to end its window unless told otherwise: ack:STAGE, "
+		       "first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME (default "
+		       "ack:mailbox)"),
+		FS_OPT("--stacks", NULL, "LIST", parse_stacks, &stacks,
+		       "host kernel stacks to take: fault, offcpu, bio (default all), or none"),
+		FS_OPT("--ring-size", NULL, "SIZE", parse_ring, &s.load.ring_bytes,
+		       "buffer of each CPU, a power of two (default 16MiB, less where memory is "
+		       "small)"),
+		FS_OPT("--no-probe-stats", NULL, NULL, fs_opt_no, &s.load.probe_stats,
+		       "do not let the kernel count the run time of the programs"),
+		FS_OPT_END,
+	};
+	struct fs_args args;
+	int rc;
+
+	fs_targets_init(&s.targets);
+	s.command_line = words(argc, argv);
+	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
+	if (rc < 0)
+		rc = check(&s, &args);
+	if (rc < 0) {
+		s.targets.command = args.nafter ? args.after : NULL;
+		set_knobs(&s, stacks);
+		s.asked = fs_opts_asked(opts);
+		switch (fs_session_run(&s)) {
+		case FS_SESSION_DONE:
+			rc = FS_EXIT_OK;
+			break;
+		case FS_SESSION_INCOMPLETE:
+			rc = FS_EXIT_INCOMPLETE;
+			break;
+		case FS_SESSION_FAILED:
+			rc = FS_EXIT_FAILED;
+			break;
+		}
+	}
+	fs_targets_close(&s.targets);
+	json_decref(s.command_line);
+	json_decref(s.asked);
+	return rc;
+}

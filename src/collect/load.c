@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "collect/load.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "base/log.h"
+#include "bpf/state.h"
+#include "collect/host.h"
+#include "collect/libbpf_log.h"
+#include "collect/privs.h"
+#include "collect/probe.h"
+#include "host.skel.h"
+
+struct fs_bpf {
+	const struct fs_load_opts *opts; /* during fs_bpf_load() only */
+	struct fs_plan *plan;
+	struct host_bpf *skel;
+	struct bpf_link **links;    /* one for each hook of the table, NULL = not attached */
+	struct bpf_program **progs; /* likewise */
+	uint32_t *gate; /* in the programs' memory */
+	int stats_fd;
+	uint64_t ring_bytes;
+	unsigned int cpus[FS_MAX_CPUS];
+	int rings[FS_MAX_CPUS];
+	size_t nrings;
+};
+
+/* Rings may take a sixteenth of the memory at most, unless the user says otherwise. */
+static uint64_t ring_size(const struct fs_load_opts *o)
+{
+	uint64_t size = o->ring_bytes ? o->ring_bytes : FS_RING_DEFAULT;
+	struct fs_host h;
+
+	if (o->ring_bytes)
+		return size;
+	fs_host_read(&h);
+	while (size > FS_RING_MIN && size * h.cpus > h.memory / 16)
+		size /= 2;
+	return size;
+}
+
+static bool stopped(const struct fs_bpf *b)
+{
+	return b->opts->stop && b->opts->stop(b->opts->arg);
+}
+
+static int make_plan(struct fs_bpf *b, char *err, size_t len)
+{
+	struct fs_probe *probe;
+	int rc = fs_probe_new(&probe, err, len);
+
+	if (rc)
+		return rc;
+	if (!fs_probe_has_tracepoint(probe, "kvm_entry") || access("/dev/kvm", F_OK)) {
+		fs_probe_free(probe);
+		return fs_errf(err, len, -ENOENT,
+			       "KVM is not ready (%s): load it with modprobe kvm_amd or modprobe "
+			       "kvm_intel, and enable virtualisation in the firmware if that fails",
+			       access("/dev/kvm", F_OK) ? "no /dev/kvm"
+							: "its tracepoints do not exist");
+	}
+	b->plan = fs_plan_new(&fs_hooks_host, fs_probe_has_struct(probe, "vcpu_svm"),
+			      fs_probe_has_struct(probe, "vcpu_vmx"));
+	if (b->plan)
+		fs_probe_plan(probe, b->plan);
+	fs_probe_free(probe);
+	return b->plan ? 0 : fs_errf(err, len, -ENOMEM, "out of memory");
+}
+
+/* Opens the objects and tells them everything that must be known before loading. */
+static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
+{
+	const struct fs_hooks *t = b->plan->table;
+	struct bpf_program *prog;
+	struct fs_knobs knobs = b->opts->knobs;
+	int ncpu = libbpf_num_possible_cpus();
+
+	b->skel = host_bpf__open();
+	if (!b->skel || ncpu < 0)
+		return fs_errf(err, len, -errno, "cannot open the BPF programs: %m");
+	bpf_object__for_each_program (prog, b->skel->obj)
+		bpf_program__set_autoload(prog, false);
+	for (size_t i = 0; i < t->nhooks; i++) {
+		b->progs[i] = bpf_object__find_program_by_name(b->skel->obj, t->hooks[i].prog);
+		if (!b->progs[i])
+			fs_plan_rule_out(b->plan, i, -ENOENT, "not in this build");
+	}
+	fs_plan_choose(b->plan);
+	for (size_t i = 0; i < t->nhooks; i++) {
+		if (!b->plan->progs[i].on)
+			continue;
+		bpf_program__set_autoload(b->progs[i], true);
+		if (t->hooks[i].knob >= 0)
+			*(__u32 *)((char *)&knobs + t->hooks[i].knob) = 1;
+	}
+	b->skel->rodata->knobs = knobs;
+	if (bpf_map__set_max_entries(b->skel->maps.rings, (__u32)ncpu) ||
+	    bpf_map__set_max_entries(bpf_map__inner_map(b->skel->maps.rings), (__u32)b->ring_bytes))
+		return fs_errf(err, len, -EINVAL, "cannot size the rings");
+	return 0;
+}
+
+static int attach(struct fs_bpf *b, size_t i)
+{
+	b->links[i] = bpf_program__attach(b->progs[i]);
+	return b->links[i] ? 0 : -errno;
+}
+
+static void close_skeleton(struct fs_bpf *b)
+{
+	fs_bpf_detach(b);
+	host_bpf__destroy(b->skel);
+	b->skel = NULL;
+	memset(b->progs, 0, (b->plan->table->nhooks + 1) * sizeof(*b->progs));
+}
+
+/* A failed load is the fault of one program: the one that libbpf complained about. */
+static int blame_load(struct fs_bpf *b, int rc, char *err, size_t len)
+{
+	const struct fs_libbpf_log *l = fs_libbpf_log_get();
+	int i = fs_plan_find(b->plan, l->prog);
+
+	if (i >= 0 && fs_plan_rule_out(b->plan, (size_t)i, rc, *l->why ? l->why : NULL)) {
+		fs_debug("%s does not load: %s", l->prog, b->plan->progs[i].why);
+		return 0;
+	}
+	if (*l->map)
+		return fs_errf(err, len, rc, "cannot make the BPF map %s: %s%s", l->map,
+			       strerror(-rc), rc == -ENOMEM ? " (try a smaller --ring-size)" : "");
+	return fs_errf(err, len, rc, "cannot load the BPF programs: %s (-v shows more)",
+		       strerror(-rc));
+}
+
+/*
+ * One try: 0 = loaded and attached, 1 = something was ruled out: try again, negative = hopeless.
+ */
+static int try_load(struct fs_bpf *b, char *err, size_t len)
+{
+	const struct fs_hooks *t = b->plan->table;
+	int rc;
+
+	fs_libbpf_log_reset();
+	rc = open_skeleton(b, err, len);
+	if (rc)
+		return rc;
+	rc = host_bpf__load(b->skel);
+	if (rc)
+		return blame_load(b, rc, err, len) ?: 1;
+	for (size_t i = 0; i < t->nhooks; i++) {
+		if (!b->plan->progs[i].on)
+			continue;
+		if (stopped(b))
+			return -EINTR;
+		rc = attach(b, i);
+		if (!rc)
+			continue;
+		fs_plan_rule_out(b->plan, i, rc, NULL);
+		fs_debug("cannot attach %s/%s: %s", fs_hook_kind_name(t->hooks[i].kind),
+			 t->hooks[i].target, b->plan->progs[i].why);
+		return 1;
+	}
+	return 0;
+}
+
+static int make_rings(struct fs_bpf *b, char *err, size_t len)
+{
+	int outer = bpf_map__fd(b->skel->maps.rings);
+	size_t n = fs_host_cpus(b->cpus, FS_MAX_CPUS);
+
+	for (size_t i = 0; i < n && i < FS_MAX_CPUS; i++) {
+		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes,
+					NULL);
+		int rc = fd < 0 ? fd : bpf_map_update_elem(outer, &b->cpus[i], &fd, BPF_ANY);
+
+		if (fd >= 0)
+			b->rings[b->nrings++] = fd;
+		if (rc)
+			return fs_errf(err, len, rc,
+				       "cannot make the ring of CPU %u (%llu bytes): %s%s",
+				       b->cpus[i], (unsigned long long)b->ring_bytes, strerror(-rc),
+				       rc == -ENOMEM ? " (try a smaller --ring-size)" : "");
+	}
+	return b->nrings ? 0 : fs_errf(err, len, -ENODEV, "no online CPU was found");
+}
+
+/* Nothing but a want without which there is no recording at all ends it here. */
+static int check_plan(const struct fs_bpf *b, char *err, size_t len)
+{
+	const struct fs_hooks *t = b->plan->table;
+	size_t first = 0;
+
+	for (size_t w = 0; w < t->nwants; w++) {
+		const struct fs_choice *c = &b->plan->choices[w];
+
+		if (c->rank || !t->wants[w].needed)
+			continue;
+		if (w == first)
+			return fs_errf(err, len, -ENOTSUP, "cannot attach %s: %s (%s)",
+				       t->wants[w].name, c->why, t->wants[w].lost);
+	}
+	return 0;
+}
+
+int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len)
+{
+	struct fs_bpf *b;
+	int rc = fs_privs_check(err, len);
+
+	if (rc)
+		return rc;
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return fs_errf(err, len, -ENOMEM, "out of memory");
+	b->stats_fd = -1;
+	b->opts = o;
+	b->ring_bytes = ring_size(o);
+	fs_libbpf_log_reset();
+	rc = make_plan(b, err, len);
+	if (!rc) {
+		b->links = calloc(b->plan->table->nhooks + 1, sizeof(*b->links));
+		b->progs = calloc(b->plan->table->nhooks + 1, sizeof(*b->progs));
+		rc = b->links && b->progs ? 1 : fs_errf(err, len, -ENOMEM, "out of memory");
+	}
+	/* Each turn rules out one program at least, so this ends. */
+	while (rc == 1) {
+		rc = stopped(b) ? -EINTR : try_load(b, err, len);
+		if (rc == 1)
+			close_skeleton(b);
+	}
+	if (!rc)
+		rc = check_plan(b, err, len);
+	if (!rc)
+		rc = make_rings(b, err, len);
+	if (rc) {
+		fs_bpf_free(b);
+		return rc;
+	}
+	if (o->probe_stats) {
+		b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		if (b->stats_fd < 0)
+			fs_warn("the kernel does not count the programs' run time: %s (the cost of "
+				"tracing will not be stated)",
+				strerror(errno));
+	}
+	b->opts = NULL;
+	*out = b;
+	return 0;
+}
+
+void fs_bpf_activate(struct fs_bpf *b, bool on)
+{
+	if (b->gate)
+		__atomic_store_n(b->gate, on, __ATOMIC_SEQ_CST);
+}
+
+void fs_bpf_detach(struct fs_bpf *b)
+{
+	for (size_t i = 0; i < b->plan->table->nhooks; i++) {
+		bpf_link__destroy(b->links[i]);
+		b->links[i] = NULL;
+	}
+}
+
+void fs_bpf_free(struct fs_bpf *b)
+{
+	if (!b)
+		return;
+	if (b->links && b->progs)
+		close_skeleton(b);
+	for (size_t i = 0; i < b->nrings; i++)
+		close(b->rings[i]);
+	if (b->stats_fd >= 0)
+		close(b->stats_fd);
+	free(b->links);
+	free(b->progs);
+	fs_plan_free(b->plan);
+	free(b);
+}
+
+const struct fs_plan *fs_bpf_plan(const struct fs_bpf *b)
+{
+	return b->plan;
+}
+
+uint64_t fs_bpf_ring_bytes(const struct fs_bpf *b)
+{
+	return b->ring_bytes;
+}
+
+size_t fs_bpf_rings(const struct fs_bpf *b, const unsigned int **cpus, const int **fds)
+{
+	*cpus = b->cpus;
+	*fds = b->rings;
+	return b->nrings;
+}
+
+int fs_bpf_map(const struct fs_bpf *b, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(b->skel->obj, name);
+
+	return fd < 0 ? -ENOENT : fd;
+}
+
+int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why)
+{
+	struct fs_proc proc = {.why = why};
+	/* One that the programs have found already keeps what they know of it. */
+	int rc = bpf_map_update_elem(bpf_map__fd(b->skel->maps.procs), &tgid, &proc, BPF_NOEXIST);
+
+	return rc == -EEXIST ? 0 : rc;
+}
+
+bool fs_bpf_cost(const struct fs_bpf *b, size_t i, struct fs_prog_cost *c)
+{
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	size_t n = 0;
+
+	for (size_t h = 0; h < b->plan->table->nhooks; h++) {
+		if (!b->plan->progs[h].on || n++ != i)
+			continue;
+		memset(c, 0, sizeof(*c));
+		c->name = b->plan->table->hooks[h].prog;
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(b->progs[h]), &info, &size)) {
+			c->run_ns = info.run_time_ns;
+			c->run_cnt = info.run_cnt;
+			c->misses = info.recursion_misses;
+		}
+		return true;
+	}
+	return false;
+}
+
+bool fs_bpf_works(struct fs_bpf *b)
+{
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info), key, next;
+	int procs = bpf_map__fd(b->skel->maps.procs), rc;
+	struct fs_proc proc;
+
+	rc = bpf_map_get_next_key(procs, NULL, &key);
+	if (rc && rc != -ENOENT)
+		return false;
+	rc = bpf_map_lookup_elem(procs, &key, &proc);
+	if (rc && rc != -ENOENT)
+		return false;
+	rc = bpf_map_get_next_key(bpf_map__fd(b->skel->maps.stacks), NULL, &next);
+	if (rc && rc != -ENOENT)
+		return false;
+	for (size_t h = 0; h < b->plan->table->nhooks; h++)
+		if (b->plan->progs[h].on)
+			return !bpf_obj_get_info_by_fd(bpf_program__fd(b->progs[h]), &info, &size);
+	return true;
+}

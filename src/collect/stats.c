@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "collect/stats.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include "base/clock.h"
+#include "collect/host.h"
+
+#define INT(v) ((json_int_t)(v))
+
+static struct fs_losses add(struct fs_losses a, const struct fs_lost *l)
+{
+	a.records += l->records;
+	a.stacks += l->stacks;
+	a.state += l->state;
+	return a;
+}
+
+static bool any(const struct fs_lost *l)
+{
+	return l->records || l->stacks || l->state;
+}
+
+static json_t *loss_row(const char *key, uint32_t n, const struct fs_lost *l)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", key, INT(n), "records", INT(l->records), "stacks",
+			 INT(l->stacks), "state", INT(l->state));
+}
+
+/* Reads the per-CPU counters; adds a row to @rows (may be NULL) for each CPU that lost something.
+ */
+static struct fs_losses read_cpus(const struct fs_bpf *b, json_t *rows)
+{
+	struct fs_losses sum = {0};
+	int n = libbpf_num_possible_cpus();
+	struct fs_lost *l = n > 0 ? calloc((size_t)n, sizeof(*l)) : NULL;
+	uint32_t zero = 0;
+
+	if (l && !bpf_map_lookup_elem(fs_bpf_map(b, "lost_cpu"), &zero, l))
+		for (int i = 0; i < n; i++) {
+			sum = add(sum, &l[i]);
+			if (rows && any(&l[i]))
+				json_array_append_new(rows, loss_row("cpu", (uint32_t)i, &l[i]));
+		}
+	free(l);
+	return sum;
+}
+
+static void read_vms(const struct fs_bpf *b, json_t *rows)
+{
+	int map = fs_bpf_map(b, "lost_vm");
+	uint32_t vm, prev = 0;
+	bool first = true;
+
+	while (!bpf_map_get_next_key(map, first ? NULL : &prev, &vm)) {
+		struct fs_lost l;
+
+		first = false;
+		prev = vm;
+		if (!bpf_map_lookup_elem(map, &vm, &l) && any(&l))
+			json_array_append_new(rows, loss_row("vm", vm, &l));
+	}
+}
+
+struct fs_losses fs_stats_losses(const struct fs_bpf *b)
+{
+	return read_cpus(b, NULL);
+}
+
+static json_t *kinds(const struct fs_ring_counts *c)
+{
+	json_t *o = json_object();
+
+#define X(num, name, type, doc) \
+	if (c->kinds[num])      \
+		json_object_set_new(o, #name, json_integer(INT(c->kinds[num])));
+	FS_EVENT_KINDS(X)
+#undef X
+	return o;
+}
+
+static void programs(const struct fs_bpf *b, json_t *o)
+{
+	json_t *rows = json_array();
+	struct fs_prog_cost c;
+	uint64_t ns = 0, cnt = 0;
+
+	for (size_t i = 0; fs_bpf_cost(b, i, &c); i++) {
+		ns += c.run_ns;
+		cnt += c.run_cnt;
+		json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:I}", "name", c.name,
+						      "run_ns", INT(c.run_ns), "run_cnt",
+						      INT(c.run_cnt), "misses", INT(c.misses)));
+	}
+	json_object_set_new(o, "progs", rows);
+	json_object_set_new(o, "probe_ns", json_integer(INT(ns)));
+	json_object_set_new(o, "probe_cnt", json_integer(INT(cnt)));
+}
+
+static json_t *own_cost(void)
+{
+	struct rusage u = {0};
+
+	getrusage(RUSAGE_SELF, &u);
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I}", "user_ns",
+		INT(u.ru_utime.tv_sec * 1000000000ll + u.ru_utime.tv_usec * 1000ll), "sys_ns",
+		INT(u.ru_stime.tv_sec * 1000000000ll + u.ru_stime.tv_usec * 1000ll), "max_rss_kib",
+		INT(u.ru_maxrss), "vcsw", INT(u.ru_nvcsw), "ivcsw", INT(u.ru_nivcsw));
+}
+
+json_t *fs_stats_json(const struct fs_stats_in *in)
+{
+	const struct fs_ring_counts *c = fs_rings_counts(in->rings);
+	json_t *cpu_rows = json_array(), *vm_rows = json_array();
+	struct fs_losses l = read_cpus(in->bpf, cpu_rows);
+	uint64_t now = fs_mono_ns();
+	struct fs_clocks clocks;
+	json_t *o;
+
+	read_vms(in->bpf, vm_rows);
+	fs_clocks_read(&clocks);
+	o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
+		      "s:o, s:b, s:f, s:o}",
+		      "final", in->final, "at_ns", INT(now), "wall_ns", INT(now - in->armed_ns),
+		      "bytes", INT(in->bytes), "rounds", INT(c->rounds), "events",
+		      INT(c->events + in->own_events), "kinds", kinds(c), "late", INT(c->late),
+		      "malformed", INT(c->malformed), "lost", "records", INT(l.records), "stacks",
+		      INT(l.stacks), "state", INT(l.state), "lost_cpu", cpu_rows, "lost_vm",
+		      vm_rows, "cost", own_cost(), "probe_stats", in->probe_stats, "ring_max_fill",
+		      c->max_fill, "clock", fs_clocks_json(&clocks));
+	if (o)
+		programs(in->bpf, o);
+	return o;
+}
+
+json_t *fs_hooks_json(const struct fs_plan *p)
+{
+	json_t *rows = json_array();
+
+	for (size_t w = 0; rows && w < p->table->nwants; w++) {
+		const struct fs_choice *c = &p->choices[w];
+		json_t *row = json_pack("{s:s, s:s, s:s, s:i}", "want", p->table->wants[w].name,
+					"got", c->got, "why", c->why, "rank", (int)c->rank);
+
+		if (row && !c->rank)
+			json_object_set_new(row, "lost", json_string(p->table->wants[w].lost));
+		json_array_append_new(rows, row);
+	}
+	return rows;
+}

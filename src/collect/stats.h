@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a recording says about itself: the JSON of META and STATS. */
+#ifndef FORKSCOPE_STATS_H
+#define FORKSCOPE_STATS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "collect/load.h"
+#include "collect/ring.h"
+
+/* Sums over all CPUs, or all VMs. */
+struct fs_losses {
+	uint64_t records, stacks, state;
+};
+
+struct fs_stats_in {
+	const struct fs_bpf *bpf;
+	const struct fs_rings *rings;
+	uint64_t armed_ns;   /* CLOCK_MONOTONIC */
+	uint64_t bytes;      /* of the file so far */
+	uint64_t own_events; /* marks and flushes */
+	bool probe_stats;
+	bool final;
+};
+
+/* Losses so far, by the per-CPU counters (every loss is in there, those of no VM too). */
+struct fs_losses fs_stats_losses(const struct fs_bpf *b);
+
+/* The STATS object; NULL = no memory. */
+json_t *fs_stats_json(const struct fs_stats_in *in);
+
+/* [{"want", "got", "why", "lost"}], in the order of hooks.def */
+json_t *fs_hooks_json(const struct fs_plan *p);
+
+#endif
