@@ -78,10 +78,12 @@ static int parse(const char *s, const struct unit *u, uint64_t *out)
 	return 0;
 }
 
-/* One decimal below the largest unit, @last_digits of them in it. */
-static char *format(uint64_t x, const struct unit *u, int last_digits, char *buf, size_t n)
+/* One decimal; in the largest unit three when @fine, since no larger one shows its digits. */
+static char *format(uint64_t x, const struct unit *u, bool fine, char *buf, size_t n)
 {
 	const struct unit *use = u, *next;
+	unsigned __int128 scaled;
+	unsigned int parts;
 
 	for (;;) {
 		for (next = use + 1; next->name && !next->print; next++)
@@ -93,18 +95,13 @@ static char *format(uint64_t x, const struct unit *u, int last_digits, char *buf
 	}
 	if (use == u) {
 		snprintf(buf, n, "%llu %s", (unsigned long long)x, use->name);
-	} else {
-		uint64_t parts = 10;
-		int digits = 1;
-		unsigned __int128 scaled;
-
-		if (!next->name)
-			for (; digits < last_digits; digits++)
-				parts *= 10;
-		scaled = ((unsigned __int128)x * parts + use->factor / 2) / use->factor;
-		snprintf(buf, n, "%llu.%0*llu %s", (unsigned long long)(scaled / parts), digits,
-			 (unsigned long long)(scaled % parts), use->name);
+		return buf;
 	}
+	fine = fine && !next->name;
+	parts = fine ? 1000 : 10;
+	scaled = ((unsigned __int128)x * parts + use->factor / 2) / use->factor;
+	snprintf(buf, n, fine ? "%llu.%03u %s" : "%llu.%u %s", (unsigned long long)(scaled / parts),
+		 (unsigned int)(scaled % parts), use->name);
 	return buf;
 }
 
@@ -131,12 +128,12 @@ int fs_parse_bytes(const char *s, uint64_t *bytes)
 
 char *fs_fmt_ns(uint64_t ns, char *buf, size_t n)
 {
-	return format(ns, ns_units, 3, buf, n);
+	return format(ns, ns_units, true, buf, n);
 }
 
 char *fs_fmt_bytes(uint64_t bytes, char *buf, size_t n)
 {
-	return format(bytes, byte_units, 1, buf, n);
+	return format(bytes, byte_units, false, buf, n);
 }
 
 char *fs_fmt_ns_exact(uint64_t ns, char *buf, size_t n)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# make check: everything that needs neither root nor a VM, in under a minute.
+#
+# Unit tests are tests/unit/test_NAME.c (cmocka), each a program of its own, built with the address
+# and undefined-behaviour sanitizers and linked with all PURE sources. One that needs more says so
+# in a fragment of its own: UNIT_EXTRA_test_NAME := src/collect/plan.c
+# Scripts are tests/check/*.sh; both speak TAP and are run and summed by tools/tap-sum.
+
+SAN        := $(O)/san
+SAN_FLAGS  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1
+# the sanitizers' own code sets off these two where the plain build, which keeps them, is silent
+SAN_FLAGS  += -Wno-format-truncation -Wno-maybe-uninitialized
+SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) $(shell pkg-config --cflags $(PKGS))
+SAN_OBJ    := $(PURE_SRC:%.c=$(SAN)/%.o)
+SAN_LIB    := $(SAN)/pure.a
+UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+UNIT_BIN   := $(UNIT_SRC:%.c=$(SAN)/%)
+FORMAT_SRC := $(wildcard tests/format/test_*.c)
+FORMAT_BIN := $(FORMAT_SRC:%.c=$(SAN)/%)
+CHECK_SH   := $(wildcard tests/check/*.sh)
+SAN_ENV    := ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+JOBS       := $(shell nproc)
+
+.PHONY: check-programs check-unit fuzz-programs fuzz-short fuzz
+
+## check           all tests that need neither root nor a VM (under a minute)
+check:
+	@$(MAKE) --no-print-directory -j$(JOBS) all mkrec check-programs
+	@$(SAN_ENV) O=$(O) tools/tap-sum -n check -j$(JOBS) $(UNIT_BIN) $(FORMAT_BIN) $(CHECK_SH)
+
+## check-unit      the unit tests alone: T=NAME for one of them (tests/unit/test_NAME.c)
+T ?=
+check-unit:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(if $(T),$(SAN)/tests/unit/test_$(T),$(UNIT_BIN))
+	@$(SAN_ENV) tools/tap-sum -n check-unit $(if $(T),-v $(SAN)/tests/unit/test_$(T),-j$(JOBS) $(UNIT_BIN))
+
+check-programs: $(UNIT_BIN) $(FORMAT_BIN)
+
+$(SAN)/%.o: %.c
+	$(call say,CC-SAN,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(SAN_LIB): $(SAN_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# One program per test file, with what its own fragment adds.
+.SECONDEXPANSION:
+$(UNIT_BIN) $(FORMAT_BIN): $(SAN)/%: $(SAN)/%.o $$(patsubst %.c,$(SAN)/%.o,$$(UNIT_EXTRA_$$(@F))) $(SAN_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+# --- fuzzing ---------------------------------------------------------------------------------
+
+FUZZ       := $(O)/fuzz
+FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN   := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ)/%)
+FUZZ_FLAGS := -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	      -DFORKSCOPE_FUZZ $(shell pkg-config --cflags $(PKGS))
+
+fuzz-programs: $(FUZZ_BIN)
+
+$(FUZZ)/%: tests/fuzz/%.c $(PURE_SRC)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $^ $(LIBS)
+
+## fuzz-short      each fuzz target for a few seconds, about 20 s in all (CI)
+fuzz-short: fuzz-programs mkrec
+	@O=$(O) tests/fuzz/run 20 $(FUZZ_BIN)
+
+## fuzz            each fuzz target in turn, 10 minutes in all (nightly; FUZZ_SECONDS=)
+FUZZ_SECONDS ?= 600
+fuzz: fuzz-programs mkrec
+	@O=$(O) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+# --- static analysis -------------------------------------------------------------------------
+
+ANALYSE_SRC := $(PURE_SRC) $(COLLECT_SRC) $(CLI_SRC) tools/mkrec.c
+ANALYSE_OK  := $(ANALYSE_SRC:%.c=$(O)/analyse/%.ok)
+
+## analyse         the clang static analyser and clang-tidy over src; must be clean
+analyse: $(SKEL)
+	@$(MAKE) --no-print-directory -k -j$(JOBS) $(ANALYSE_OK)
+
+$(O)/analyse/%.ok: %.c .clang-tidy
+	$(call say,ANALYSE,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS_ALL) --analyze -Xclang -analyzer-output=text \
+		-Xclang -analyzer-werror $<
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(CFLAGS_ALL) 2>$@.log \
+		|| { cat $@.log; exit 1; }
+	@touch $@
+
+-include $(SAN_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FORMAT_BIN:=.d)
