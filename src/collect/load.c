@@ -22,7 +22,7 @@ struct fs_bpf {
 	struct host_bpf *skel;
 	struct bpf_link **links;    /* one for each hook of the table, NULL = not attached */
 	struct bpf_program **progs; /* likewise */
-	uint32_t *gate; /* in the programs' memory */
+	uint32_t *gate;             /* in the programs' memory */
 	int stats_fd;
 	uint64_t ring_bytes;
 	unsigned int cpus[FS_MAX_CPUS];
@@ -151,7 +151,8 @@ static int try_load(struct fs_bpf *b, char *err, size_t len)
 	rc = host_bpf__load(b->skel);
 	if (rc)
 		return blame_load(b, rc, err, len) ?: 1;
-	for (size_t i = 0; i < t->nhooks; i++) {
+	/* From the last to the first: those that make processes traced stand first in the table. */
+	for (size_t i = t->nhooks; i-- > 0;) {
 		if (!b->plan->progs[i].on)
 			continue;
 		if (stopped(b))
@@ -308,7 +309,7 @@ int fs_bpf_map(const struct fs_bpf *b, const char *name)
 
 int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why)
 {
-	struct fs_proc proc = {.why = why};
+	struct fs_proc proc = {.why = why, .scan = 1};
 	/* One that the programs have found already keeps what they know of it. */
 	int rc = bpf_map_update_elem(bpf_map__fd(b->skel->maps.procs), &tgid, &proc, BPF_NOEXIST);
 

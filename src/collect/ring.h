@@ -43,7 +43,7 @@ int fs_rings_add(struct fs_rings *r, unsigned int cpu, int map_fd);
 /*
  * One round over all rings; writes what has been collected when that is much or long ago. @last:
  * the producers have stopped: waits for busy records (at most 1 s) and writes everything.
- * Returns 0 or the writer's error.
+ * @w NULL: only counts. Returns 0 or the writer's error.
  */
 int fs_rings_drain(struct fs_rings *r, struct fsr_writer *w, bool last);
 
