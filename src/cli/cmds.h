@@ -17,6 +17,7 @@ enum fs_exit {
 #define FS_COMMANDS(X)                                                   \
 	X(record, "trace the VM forks of this host into a recording")    \
 	X(report, "say where the time of each fork of a recording went") \
+	X(dump, "print what a recording holds, event by event")          \
 	X(mark, "put a named moment into the running recordings")        \
 	X(doctor, "say what this host and kernel let forkscope see")
 

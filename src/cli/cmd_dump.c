@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* forkscope dump: what a recording holds, one line each. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/log.h"
+#include "cli/cmds.h"
+#include "record/inspect.h"
+#include "record/reader.h"
+#include "record/text.h"
+
+enum form { FORM_ALL, FORM_TEXT, FORM_JSON };
+
+static const char usage[] =
+	"usage: forkscope dump [--text | --json] FILE\n\n"
+	"Prints what a recording holds: header and chunks as comments, then META, stacks,\n"
+	"symbols and every event in the order of time, one line each.\n\n"
+	"  --text   without the comments: what tools/mkrec makes a recording from again\n"
+	"  --json   one JSON object per line\n"
+	"  --help   print this\n\n"
+	"exit status: 0 done, 1 failed, 2 wrong usage, 3 the recording is incomplete\n";
+
+static void print_json_line(const char *key, json_t *value)
+{
+	json_t *line = json_object();
+	char *text;
+
+	json_object_set(line, key, value);
+	text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (text)
+		puts(text);
+	free(text);
+	json_decref(line);
+}
+
+static int print_chunk(const struct fsr_chunk_info *i, void *arg)
+{
+	const struct fsr_chunk *c = &i->chunk;
+
+	(void)arg;
+	printf("# chunk %u at byte %" PRIu64 ": ", c->seq, c->offset);
+	if (i->name)
+		printf("%s, %u bytes", i->name, c->bytes);
+	else
+		printf("unknown type %u, %u bytes (skipped)", c->type, c->bytes);
+	if (c->type == FSR_EVENTS)
+		printf(", cpu %u, %u records", i->events.cpu, i->events.count);
+	if (c->type == FSR_ROUND)
+		printf(", horizon %" PRIu64, i->round.horizon_ns);
+	putchar('\n');
+	return 0;
+}
+
+static void print_header(const struct fsr_reader *r)
+{
+	const struct fsr_info *i = fsr_info(r);
+	time_t at = (time_t)(i->created_ns / 1000000000);
+	char when[64] = "?";
+	struct tm tm;
+
+	if (gmtime_r(&at, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	printf("# recording, format %u.%u, created %s, %" PRIu64 " chunks, %s\n", i->major,
+	       i->minor, when, i->chunks, i->truncated ? i->why : "complete");
+	fsr_each_chunk(r, print_chunk, NULL);
+}
+
+/* A chunk that is a JSON object: META, STATS, END. */
+static void print_object(enum form form, const char *text_name, const char *json_name, json_t *obj)
+{
+	char *text;
+
+	if (!obj)
+		return;
+	if (form == FORM_JSON) {
+		print_json_line(json_name, obj);
+		return;
+	}
+	text = json_dumps(obj, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (text)
+		printf("%s %s\n", text_name, text);
+	free(text);
+}
+
+static void print_stacks(enum form form, const struct fsr_reader *r)
+{
+	const uint64_t *addrs;
+	uint32_t id;
+	int depth;
+
+	for (size_t i = 0; (depth = fsr_stack_at(r, i, &id, &addrs)) >= 0; i++) {
+		printf(form == FORM_JSON ? "{\"stack\":{\"id\":%u,\"addrs\":[" : "STACK %u", id);
+		for (int k = 0; k < depth; k++)
+			if (form == FORM_JSON)
+				printf("%s\"0x%" PRIx64 "\"", k ? "," : "", addrs[k]);
+			else
+				printf(" %" PRIx64, addrs[k]);
+		puts(form == FORM_JSON ? "]}}" : "");
+	}
+}
+
+static void print_symbols(enum form form, const struct fsr_reader *r)
+{
+	const char *name, *module;
+	uint64_t addr;
+
+	for (size_t i = 0; (name = fsr_symbol_at(r, i, &addr, &module)); i++) {
+		char hex[24];
+		json_t *sym;
+
+		if (form != FORM_JSON) {
+			printf("SYM %016" PRIx64 " %s%s%s\n", addr, name, *module ? " " : "",
+			       module);
+			continue;
+		}
+		snprintf(hex, sizeof(hex), "0x%" PRIx64, addr);
+		sym = json_pack("{s:s, s:s, s:s}", "addr", hex, "name", name, "module", module);
+		if (sym) /* NULL: the name is not UTF-8 */
+			print_json_line("symbol", sym);
+		json_decref(sym);
+	}
+}
+
+static int print_events(enum form form, struct fsr_reader *r)
+{
+	char line[FSR_MAX_LINE], *text;
+	const struct fs_ev *ev;
+	json_t *obj;
+	int got;
+
+	while ((got = fsr_next(r, &ev)) > 0) {
+		if (form != FORM_JSON) {
+			fsr_text_print(ev, line);
+			puts(line);
+			continue;
+		}
+		obj = fsr_text_json(ev);
+		text = obj ? json_dumps(obj, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+		if (text)
+			puts(text);
+		free(text);
+		json_decref(obj);
+	}
+	return got;
+}
+
+static void print_end(enum form form, const struct fsr_info *i)
+{
+	json_t *sum;
+
+	print_object(form, "STATS", "stats", i->stats);
+	print_object(form, "END", "end", i->end);
+	if (form != FORM_JSON && !i->end)
+		puts("NOEND");
+	if (form == FORM_ALL)
+		printf("# %" PRIu64 " events, %" PRIu64 " missing by sequence, %" PRIu64
+		       " of unknown kinds, %" PRIu64 " malformed or late\n",
+		       i->events, i->seq_holes, i->unknown_events, i->bad_events);
+	if (form != FORM_JSON)
+		return;
+	sum = json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s}", "events", (json_int_t)i->events,
+			"seq_holes", (json_int_t)i->seq_holes, "unknown_events",
+			(json_int_t)i->unknown_events, "unknown_chunks",
+			(json_int_t)i->unknown_chunks, "bad_events", (json_int_t)i->bad_events,
+			"complete", i->complete, "truncated", i->truncated, "why", i->why);
+	print_json_line("summary", sum);
+	json_decref(sum);
+}
+
+static int dump(enum form form, const char *path)
+{
+	char err[300];
+	struct fsr_reader *r;
+	const struct fsr_info *i;
+	int ret;
+
+	if (fsr_open(path, &r, err, sizeof(err))) {
+		fs_error("%s: %s", path, err);
+		return FS_EXIT_FAILED;
+	}
+	i = fsr_info(r);
+	if (form == FORM_ALL)
+		print_header(r);
+	print_object(form, "META", "meta", i->meta);
+	print_stacks(form, r);
+	print_symbols(form, r);
+	ret = print_events(form, r);
+	print_end(form, i);
+	if (ret < 0) {
+		fs_error("%s: reading events: %s", path, strerror(-ret));
+		ret = FS_EXIT_FAILED;
+	} else if (i->truncated) {
+		fs_warn("%s: incomplete: %s", path, i->why);
+		ret = FS_EXIT_INCOMPLETE;
+	} else if (i->bad_events || i->seq_holes) {
+		ret = FS_EXIT_INCOMPLETE;
+	}
+	fsr_free(r);
+	if (fflush(stdout) || ferror(stdout)) {
+		fs_error("writing to standard output failed: %m");
+		return FS_EXIT_FAILED;
+	}
+	return ret;
+}
+
+int cmd_dump(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"text", no_argument, NULL, 't'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	enum form form = FORM_ALL;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (opt) {
+		case 't':
+			form = FORM_TEXT;
+			break;
+		case 'j':
+			form = FORM_JSON;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return FS_EXIT_OK;
+		default:
+			return FS_EXIT_USAGE;
+		}
+	}
+	if (optind != argc - 1) {
+		fs_error("dump takes one recording (see forkscope dump --help)");
+		return FS_EXIT_USAGE;
+	}
+	return dump(form, argv[optind]);
+}
