@@ -2,24 +2,36 @@
 /*
  * Runs a SCHED_FIFO loop on the CPU of a pinned vCPU again and again: at most 500 ms at a time and
  * in all under half of a second per second, so that real-time throttling never interferes.
- * An interval ends and a new one begins wherever the loop was interrupted for longer than 50 us.
+ * An interval ends and a new one begins wherever another task got the CPU. Interrupts do not count:
+ * the vCPU's thread does not run then either.
  *
  * inject_hog --cpu N [--pid PID] [--for MS] [--every MS] [--times N] [--log FILE]
  */
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include "inject.h"
 
-#define HOLE_NS 50000u
+#define HOLE_NS 100000u /* no task is switched to and back in less, emulated */
+
+static long switches(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_nivcsw;
+}
 
 static void hog(FILE *log, uint64_t pid, uint64_t length)
 {
 	uint64_t begin = now_ns(), last = begin, from = begin, now = begin;
+	long before = switches();
 
 	while (now - begin < length) {
 		now = now_ns();
-		if (now - last > HOLE_NS) {
+		if (now - last > HOLE_NS && switches() != before) {
 			note(log, pid, from, from, last, last);
+			before = switches();
 			from = now;
 		}
 		last = now;

@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs in L1: the scenarios of one boot, one after the other. Judges nothing; all it makes lands in $OUT.
+
+batch.py BOOT [SCENARIO...]
+"""
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import ftrace      # noqa: E402
+import scenarios   # noqa: E402
+
+TOP = Path(os.environ["FORKSCOPE_TOP"])
+OUT = Path(os.environ["OUT"])
+_START = time.monotonic()
+
+
+def say(text):
+    print(f"batch: [{time.monotonic() - _START:5.1f} s] {text}", flush=True)
+
+
+def words_here(words):
+    """Paths of the project, as L1 has them."""
+    return [str(TOP / word) if word.startswith(("tests/", ".output/")) else word for word in words]
+
+
+def run(scenario):
+    folder = OUT / scenario.name
+    folder.mkdir(parents=True)
+    env = dict(os.environ, OUT=str(folder), UFFD_LOG=str(folder / "injected.jsonl"), **scenario.env)
+    with ftrace.instances(scenario.traces, folder):
+        with open(folder / "forks.log", "w", encoding="utf-8") as log:
+            status = subprocess.run([str(TOP / "tools/lab"), "forks", *words_here(scenario.words), "-o", str(folder / "run.fsr")],
+                                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env, check=False).returncode
+    (folder / "status").write_text(f"{status}\n", encoding="ascii")
+    say(f"{scenario.name}: status {status}")
+    if status:
+        print("\n".join((folder / "forks.log").read_text(errors="replace").splitlines()[-8:]), flush=True)
+
+
+def doctor():
+    with open(OUT / "doctor.json", "w", encoding="utf-8") as out:
+        subprocess.run([str(TOP / ".output/forkscope"), "doctor", "--json"], stdout=out, check=False)
+
+
+def killed():
+    """A tracer that is killed leaves no BPF program behind."""
+    def programs():
+        return json.loads(subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True, check=False).stdout or "[]")
+
+    def named():
+        return sorted(each["name"] for each in programs() if each.get("name", "").startswith("fs_"))
+    child = subprocess.Popen([str(TOP / ".output/forkscope"), "record", "--all", "-o", "/tmp/killed.fsr"], stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not named() and time.monotonic() < until and child.poll() is None:
+        time.sleep(0.2)
+    during = named()
+    child.kill()
+    child.wait()
+    time.sleep(1)
+    (OUT / "killed.json").write_text(json.dumps({"during": during, "after": named()}), encoding="ascii")
+
+
+def main():
+    boot = next(each for each in scenarios.BOOTS if each[0] == sys.argv[1])
+    wanted = sys.argv[2:]
+    if (TOP / ".output/forkscope").exists():
+        doctor()
+        killed()
+    for scenario in boot[2]:
+        if not wanted or scenario.name in wanted:
+            run(scenario)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

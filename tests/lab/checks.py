@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The checks of the lab's scenarios: each takes a scenario's context and gives (good, name, why)."""
+import json
+import os
+import statistics
+import subprocess
+from pathlib import Path
+
+import ftrace
+import judge
+
+TOP = Path(__file__).resolve().parents[2]
+PROGRAM, DUMP = TOP / ".output/forkscope", TOP / ".output/tests/dump"
+UNKNOWN_AT_MOST = 0.01
+ACK_SEEN_WITHIN_NS = 1_000_000_000   # from the TAP to the reader of the socket, emulated and busy
+COLD_AT_LEAST = 1.3                  # times the warm gap; 3 to 4 is usual
+
+
+class Missing(Exception):
+    """Something that a check needs is not there."""
+
+
+def _load(text, what):
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise Missing(f"{what} is no JSON: {text[:200]!r}") from None
+
+
+class Context:
+    """What a scenario left, read when first asked for."""
+
+    def __init__(self, boot, scenario, folder):
+        self.boot, self.scenario, self.folder = boot, scenario, folder
+        self.findings = {}
+        self._dump = self._report = None
+
+    def other(self, name):
+        return Context(self.boot, None, self.boot / name)
+
+    def status(self):
+        return int((self.folder / "status").read_text(encoding="ascii"))
+
+    def forks(self):
+        path = self.folder / "run.forks.json"
+        if not path.exists():
+            raise Missing(f"the forks did not run to their end: see {self.folder / 'forks.log'}")
+        return json.loads(path.read_text(encoding="utf-8"))["forks"]
+
+    def _run(self, *command):
+        if not (self.folder / "run.fsr").exists():
+            raise Missing(f"there is no recording in {self.folder}")
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=300)
+        if done.returncode not in (0, 3):
+            raise Missing(f"{command[0]} ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+        return done.stdout
+
+    def dump(self):
+        if self._dump is None:
+            self._dump = _load(self._run(DUMP, self.folder / "run.fsr"), "the dump")
+        return self._dump
+
+    def report(self):
+        if self._report is None:
+            self._report = _load(self._run(PROGRAM, "report", "--json", self.folder / "run.fsr"), "report --json")
+        return self._report
+
+    def ledgers(self):
+        """{pid: fork of the dump} of the forks that were made."""
+        made = {fork["pid"] for fork in self.forks()}
+        return {fork["pid"]: fork for fork in self.dump()["forks"] if fork["pid"] in made}
+
+    def injected(self):
+        """[{"pid", "o0", "t0", "t1", "o1"}] of the injector."""
+        path = self.folder / "injected.jsonl"
+        if not path.exists():
+            raise Missing("the injector wrote nothing")
+        return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
+
+
+def whole(context):
+    """Every fork is there, complete, its cells sum to its gap, and nothing is unexplained or lost."""
+    report, wrong = context.report(), []
+    made = {fork["pid"]: fork for fork in context.forks()}
+    seen = {fork["vmm"]["pid"]: fork for fork in report["forks"] if fork["vmm"]["pid"] in made}
+    if context.status() != 0:
+        wrong.append(f"lab forks ended with status {context.status()}")
+    wrong += [f"fork of pid {pid} is missing from the report" for pid in made if pid not in seen]
+    lost = report["trust"]["lost_host"]
+    shares = []
+    for pid, fork in seen.items():
+        total = sum(cell["ns"] for cell in fork["cells"])
+        if not fork["complete"]:
+            wrong.append(f"pid {pid}: not complete: {fork.get('notes')}")
+            continue
+        if total != fork["gap_ns"] or sum(fork["buckets"].values()) != fork["gap_ns"]:
+            wrong.append(f"pid {pid}: cells sum to {total}, the gap is {fork['gap_ns']}")
+        if fork["kind"] != "restore":
+            wrong.append(f"pid {pid}: kind {fork['kind']}")
+        unknown = fork["buckets"]["unknown_ns"]
+        shares.append(unknown / max(fork["gap_ns"], 1))
+        if not lost and unknown > UNKNOWN_AT_MOST * fork["gap_ns"]:
+            wrong.append(f"pid {pid}: unknown is {unknown / fork['gap_ns']:.2%} of {fork['gap_ns'] / 1e6:.1f} ms")
+    if lost:
+        wrong.append(f"{lost} records were lost")
+    context.findings["whole"] = {"forks": len(seen), "unknown_share": shares, "lost": lost,
+                                 "gap_ms": [round((fork["gap_ns"] or 0) / 1e6, 3) for fork in seen.values()]}
+    return not wrong, f"{len(made)} forks, complete, cells sum to the gap, unknown at most 1 %", "\n".join(wrong)
+
+
+def _usual(context, cause):
+    """The most that a fork without injection has in that cell."""
+    base = context.other("base-qemu")
+    if not (base.folder / "run.fsr").exists():
+        return 0
+    return max((judge.by_cause(fork["segs"]).get(cause, 0) for fork in base.ledgers().values()), default=0)
+
+
+def _verdict(context, cause, findings, size):
+    context.findings[cause] = findings
+    wrong = [f"pid {pid}: {found['why']}" for pid, found in findings.items() if not found["ok"]]
+    shares = [found["share"] for found in findings.values()]
+    name = f"{size} of injected delay are {cause}"
+    if shares:
+        name += f": at least {min(shares):.2%} of {sum(f['path_ns'] for f in findings.values()) / 1e6:.0f} ms"
+    return bool(findings) and not wrong, name, "\n".join(wrong) if findings else "no fork to judge"
+
+
+def _quota_intervals(context, pid):
+    tids = {tid for fork in context.forks() if fork["pid"] == pid for tid in fork["vcpu_tids"]}
+    return ftrace.throttle_intervals(context.folder / "switch.trace", context.folder / "throttle.trace", tids)
+
+
+def injected(context, cause):
+    """At least 98 % of the path inside the injector's intervals is in the right cell, and little of that cell is outside."""
+    usual, findings = _usual(context, cause), {}
+    log = context.injected() if cause != "sched.throttle" else []
+    for pid, fork in context.ledgers().items():
+        if cause == "sched.throttle":
+            found = _quota_intervals(context, pid)
+            inner, outer = [(row[2], row[3]) for row in found], [(row[1], row[4]) for row in found]
+        else:
+            rows = [row for row in log if row["pid"] == pid]
+            inner, outer = [(row["t0"], row["t1"]) for row in rows], [(row["o0"], row["o1"]) for row in rows]
+        findings[str(pid)] = judge.judge(fork, inner, outer, cause, usual)
+    return _verdict(context, cause, findings, f"{context.scenario.env['INJECT_MS']} ms at a time")
+
+
+def disk(context, cause):
+    """The slow disk's own reads, as an independent trace of the block layer has them."""
+    device = int((context.folder / "memfile.dev").read_text(encoding="ascii"))
+    major, minor = os.major(device), os.minor(device)
+    rows, findings = ftrace.block_intervals(context.folder / "block.trace", major, minor), {}
+    for made in context.forks():
+        fork = context.ledgers().get(made["pid"])
+        if fork:
+            own = [(begin, end) for tid, begin, end in rows if tid in made["vcpu_tids"]]
+            findings[str(made["pid"])] = judge.judge(fork, own, own, cause, 0, by_exit=True)
+    return _verdict(context, cause, findings, f"{context.scenario.words[context.scenario.words.index('--dm-delay') + 1]} ms a read")
+
+
+def _apf_spans(context):
+    """[(t0, t1)] from not-present to ready, of all vCPUs of the trace."""
+    open_tokens, spans = {}, []
+    for line in ftrace.read(context.folder / "apf.trace"):
+        token = line.text.split()
+        key = token[1] if len(token) > 1 else line.text
+        if line.event == "kvm_async_pf_not_present":
+            open_tokens[key] = line.ns
+        elif line.event == "kvm_async_pf_ready" and key in open_tokens:
+            spans.append((open_tokens.pop(key), line.ns))
+    return judge.union(spans)
+
+
+def uffd(context, cause):
+    """The handler's intervals from read to copy, those of asynchronous faults and the others also apart."""
+    log, findings, split = context.injected(), {}, {"synchronous": 0, "asynchronous": 0}
+    spans = _apf_spans(context)
+    for pid, fork in context.ledgers().items():
+        rows = [(row["t0"], row["t1"]) for row in log if row["pid"] == pid and row["t0"] < fork["end_ns"] and row["t1"] > fork["start_ns"]]
+        outer = [(row["o0"], row["o1"]) for row in log if row["pid"] == pid]
+        for begin, end in rows:
+            split["asynchronous" if judge.overlap(begin, end, spans) else "synchronous"] += 1
+        findings[str(pid)] = judge.judge(fork, rows, outer, cause, 0, by_exit=True)
+    context.findings["uffd_split"] = split
+    good, name, why = _verdict(context, cause, findings, f"{context.scenario.env['UFFD_DELAY_US']} us a page")
+    return good, f"{name} ({split['synchronous']} synchronous, {split['asynchronous']} asynchronous)", why
+
+
+def died(context):
+    """A VMM that dies mid-fork: the recording is readable, the fork is there and says so."""
+    report = context.report()
+    told = [fork for fork in report["forks"] if not fork["complete"] and any("ended before" in str(note) for note in fork["notes"])]
+    whole_cells = all(sum(cell["ns"] for cell in fork["cells"]) == fork.get("window_ns", fork["gap_ns"]) for fork in report["forks"])
+    return bool(told) and whole_cells, "a VMM that dies mid-fork is told", "" if told else f"forks: {[(f['complete'], f['notes']) for f in report['forks']]}"
+
+
+def statistics_agree(context):
+    """Our counts against KVM's own of the whole life of each VM (read while it was paused)."""
+    counts = {row["pid"]: row for row in context.dump()["vms"]}
+    wrong, found = [], {}
+    for fork in context.forks():
+        kvm, row = fork["kvm"], counts.get(fork["pid"])
+        if not kvm or not row:
+            wrong.append(f"pid {fork['pid']}: no statistics of KVM, or no VM in the recording")
+            continue
+        # A record is made when an exit ends in an entry: the last exit of each run may have none.
+        exits, faults = kvm["exits"] - row["vmexits"], row["n_pf"] - row["mmio_pf"] - kvm["pf_taken"]
+        found[str(fork["pid"])] = {"kvm_exits": kvm["exits"], "our_exits": row["vmexits"], "kvm_pf_taken": kvm["pf_taken"], "our_pf": row["n_pf"],
+                                   "our_mmio_pf": row["mmio_pf"], "runs": row["runs"]}
+        if not 0 <= exits <= len(fork["vcpu_tids"]):
+            wrong.append(f"pid {fork['pid']}: KVM counts {kvm['exits']} exits, we recorded {row['vmexits']}")
+        if faults:
+            wrong.append(f"pid {fork['pid']}: KVM counts {kvm['pf_taken']} page faults, we recorded {row['n_pf']} of which {row['mmio_pf']} MMIO")
+    context.findings["statistics"] = found
+    return not wrong, "counts agree with KVM's own (exits within one per vCPU, page faults exactly)", "\n".join(wrong)
+
+
+def apart(context, count):
+    """Forks resumed at once: all there, no event given to the wrong one, acks in their own forks."""
+    wrong, made = [], context.forks()
+    seen = {fork["vmm"]["pid"]: fork for fork in context.report()["forks"]}
+    rows = {row["pid"]: row for row in context.dump()["vms"]}
+    if len(made) != count:
+        wrong.append(f"{len(made)} of {count} forks were made")
+    for fork in made:
+        got, row = seen.get(fork["pid"]), rows.get(fork["pid"])
+        if not got or not row:
+            wrong.append(f"pid {fork['pid']}: no ledger")
+            continue
+        if row["wrong"]:
+            wrong.append(f"pid {fork['pid']}: {row['wrong']} events of other VMMs were given to it")
+        if not fork["resume_ns"] <= got["resume_ns"] <= fork["resumed_ns"]:
+            wrong.append(f"pid {fork['pid']}: resume at {got['resume_ns']}, asked for between {fork['resume_ns']} and {fork['resumed_ns']}")
+        wrong += _acks_differ(fork, got)
+    return not wrong, f"{count} at once: {count} ledgers, no event in the wrong fork, resume and acks agree with the maker's", "\n".join(wrong)
+
+
+def _acks_differ(fork, got):
+    truth, ours = {ack["stage"]: ack["at_ns"] for ack in fork["acks"]}, {ack["stage"]: ack["at_ns"] for ack in got["acks"]}
+    wrong = [f"pid {fork['pid']}: acks {sorted(ours)} instead of {sorted(truth)}"] if set(truth) - set(ours) else []
+    return wrong + [f"pid {fork['pid']}: ack {stage} seen {(truth[stage] - ns) / 1e6:.1f} ms before it was read"
+                    for stage, ns in ours.items() if stage in truth and not 0 <= truth[stage] - ns <= ACK_SEEN_WITHIN_NS]
+
+
+def warmer(context, cold_name):
+    """Cold against warm: the ledger's difference explains the gap's."""
+    def median(of, what):
+        return statistics.median([what(fork) for fork in of.report()["forks"] if fork["complete"]] or [0])
+    cold = context.other(cold_name)
+    gaps = [median(each, lambda fork: fork["gap_ns"]) for each in (cold, context)]
+    faults = [median(each, lambda fork: fork["buckets"]["memory_faults_ns"]) for each in (cold, context)]
+    if not gaps[1] or not gaps[0]:
+        raise Missing("no complete forks to compare")
+    ratio, explained = gaps[0] / gaps[1], (faults[0] - faults[1]) / max(gaps[0] - gaps[1], 1)
+    context.findings["cold_warm"] = {"cold_gap_ns": gaps[0], "warm_gap_ns": gaps[1], "ratio": ratio, "explained_by_memory_faults": explained}
+    why = "" if ratio >= COLD_AT_LEAST and explained > 0.5 else f"cold {gaps[0] / 1e6:.0f} ms, warm {gaps[1] / 1e6:.0f} ms, explained {explained:.0%}"
+    return not why, f"cold is {ratio:.1f} times warm ({gaps[0] / 1e6:.0f} and {gaps[1] / 1e6:.0f} ms), memory faults explain {explained:.0%} of it", why
+
+
+CHECKS = {"whole": whole, "injected": injected, "disk": disk, "uffd": uffd, "died": died, "statistics": statistics_agree, "apart": apart,
+          "warmer": warmer}
+
+
+def _doctor(out, kernel):
+    path = out / "doctor.json"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        hooks = {hook["want"]: hook["got"] for hook in json.loads(text)["hooks"]}
+    except (ValueError, KeyError):
+        return False, f"doctor --json said: {text[:300]!r}"
+    functions = [got for got in hooks.values() if got and ("fentry" in got or "fexit" in got)]
+    return bool(functions), "" if functions else f"no function hook is used on the {kernel} kernel: {hooks}"
+
+
+def _killed(out, _kernel):
+    path = out / "killed.json"
+    if not path.exists():
+        return False, "it was not tried"
+    found = json.loads(path.read_text(encoding="ascii"))
+    return bool(found["during"]) and not found["after"], f"during: {len(found['during'])} programs, after: {found['after']}"
+
+
+BOOT_CHECKS = [("doctor: the better hooks are used in the lab's kernel", _doctor), ("a tracer killed by SIGKILL leaves no BPF program", _killed)]

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""An independent witness: ftrace instances with the clock `mono`, and what their text says.
+
+The tracer under test uses BPF; these use the kernel's own ring and its text, and share no code with it.
+"""
+import contextlib
+import os
+import re
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+TRACING = Path("/sys/kernel/tracing")
+# Kernels name the place where a quota is used up differently; the first that the kernel knows is taken.
+THROTTLED_AT = ("throttle_cfs_rq_work", "throttle_cfs_rq")
+EVENTS = {"switch": ["sched/sched_switch", "kprobes/fs_throttled"], "throttle": ["kprobes/fs_unthrottled"],
+          "block": ["block/block_bio_queue", "block/block_bio_complete"],
+          "apf": ["kvm/kvm_async_pf_not_present", "kvm/kvm_async_pf_ready", "kvm/kvm_async_pf_repeated_fault"]}
+
+Line = namedtuple("Line", "task tid cpu ns event text")
+_LINE = re.compile(r"^\s*(.+)-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d{6}): (\w+): (.*)$")
+
+
+def _kprobes():
+    """Defines the probes that the instances of a quota need."""
+    known = (TRACING / "available_filter_functions").read_text(encoding="ascii")
+    where = next(name for name in THROTTLED_AT if re.search(rf"^{name}( |$)", known, re.MULTILINE))
+    (TRACING / "kprobe_events").write_text(f"p:kprobes/fs_throttled {where}\np:kprobes/fs_unthrottled unthrottle_cfs_rq\n", encoding="ascii")
+
+
+def _start(name):
+    folder = TRACING / "instances" / f"fs-{name}"
+    folder.mkdir(exist_ok=True)
+    (folder / "trace_clock").write_text("mono")
+    (folder / "buffer_size_kb").write_text("16384")
+    if name == "switch":
+        (folder / "set_event_pid").write_text(f"{os.getpid()}\n")   # not everybody; the hook adds the threads
+    for event in EVENTS[name]:
+        (folder / "events" / event / "enable").write_text("1")
+    return folder
+
+
+@contextlib.contextmanager
+def instances(names, out):
+    """Runs the instances; at the end their text is in out/NAME.trace."""
+    if "switch" in names:
+        _kprobes()
+    folders = {name: _start(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, folder in folders.items():
+            (folder / "tracing_on").write_text("0")
+            shutil.copyfile(folder / "trace", Path(out) / f"{name}.trace")
+            for event in EVENTS[name]:
+                (folder / "events" / event / "enable").write_text("0")
+            folder.rmdir()
+        if "switch" in names:
+            (TRACING / "kprobe_events").write_text("")
+
+
+def read(path):
+    """The lines of a trace, in order."""
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        for text in handle:
+            match = _LINE.match(text)
+            if match:
+                yield Line(match[1], int(match[2]), int(match[3]), int(match[4]) * 10**9 + int(match[5]) * 1000, match[6], match[7])
+
+
+def block_intervals(path, major, minor):
+    """[(tid, t0, t1)] of the bios of that device: queue to complete."""
+    open_bios, found = {}, []
+    for line in read(path):
+        match = re.match(rf"{major},{minor} \S+ (?:\d+ )?\(?\)?\s*(\d+) \+ (\d+)", line.text)
+        if not match:
+            continue
+        key = match[1]
+        if line.event == "block_bio_queue":
+            open_bios[key] = (line.tid, line.ns)
+        elif key in open_bios:
+            tid, since = open_bios.pop(key)
+            found.append((tid, since, line.ns))
+    return found
+
+
+def throttle_intervals(switch_path, throttle_path, tids):
+    """[(tid, o0, t0, t1, o1)]: t0 = switched out after the quota's own work, t1 = the group was let go on, o1 = it ran again."""
+    freed = sorted(line.ns for line in read(throttle_path) if line.event == "fs_unthrottled")
+    state, found = {}, []
+    for line in read(switch_path):
+        if line.event == "fs_throttled" and line.tid in tids:
+            state[line.tid] = [line.ns, None]
+        elif line.event == "sched_switch":
+            before = int(re.search(r"prev_pid=(\d+)", line.text)[1])
+            after = int(re.search(r"next_pid=(\d+)", line.text)[1])
+            if before in state and state[before][1] is None:
+                state[before][1] = line.ns
+            if after in state and state[after][1] is not None:
+                begin, out = state.pop(after)
+                free = [ns for ns in freed if out < ns <= line.ns]
+                if free:
+                    found.append((after, begin, out, free[-1], line.ns))
+    return found

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Compares what forkscope says of a fork with what the injector of a delay wrote down itself.
+
+All intervals are half-open, in nanoseconds of CLOCK_MONOTONIC. docs/truth.md states the rules.
+"""
+GUEST = "guest.run"
+INSIDE_AT_LEAST = 0.98       # of the path's time inside, guest mode left out
+OUTSIDE_AT_MOST = 0.02       # of the injected time, beyond what forks without the injection have
+LEAST_INJECTED_NS = 10_000_000
+
+
+def union(intervals):
+    """Sorted, overlapping ones joined."""
+    joined = []
+    for begin, end in sorted(pair for pair in intervals if pair[0] < pair[1]):
+        if joined and begin <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([begin, end])
+    return [tuple(pair) for pair in joined]
+
+
+def clip(intervals, begin, end):
+    return [(max(a, begin), min(b, end)) for a, b in intervals if a < end and b > begin]
+
+
+def overlap(begin, end, intervals):
+    """Nanoseconds of [begin, end) that lie in the (disjoint) intervals."""
+    return sum(max(0, min(end, b) - max(begin, a)) for a, b in intervals)
+
+
+def by_cause(segs):
+    """{cause: ns}"""
+    total = {}
+    for begin, end, _, cause, _ in segs:
+        total[cause] = total.get(cause, 0) + end - begin
+    return total
+
+
+def inside(segs, intervals):
+    """{cause: ns} of the path inside the intervals."""
+    total = {}
+    for begin, end, _, cause, _ in segs:
+        ns = overlap(begin, end, intervals)
+        if ns:
+            total[cause] = total.get(cause, 0) + ns
+    return total
+
+
+def groups(segs):
+    """Runs of pieces without guest mode between them: one exit, from leaving the guest to entering it again."""
+    run = []
+    for seg in segs:
+        if seg[3] == GUEST:
+            if run:
+                yield run
+            run = []
+        else:
+            run.append(seg)
+    if run:
+        yield run
+
+
+def outside_exact(segs, outer, cause):
+    """Nanoseconds in the cell outside the outer intervals."""
+    return sum(end - begin - overlap(begin, end, outer) for begin, end, _, got, _ in segs if got == cause)
+
+
+def outside_by_exit(segs, outer, cause):
+    """Nanoseconds in the cell in exits that no interval touches: a fault's time is all of its exit."""
+    total = 0
+    for run in groups(segs):
+        if not overlap(run[0][0], run[-1][1], outer):
+            total += sum(end - begin for begin, end, _, got, _ in run if got == cause)
+    return total
+
+
+def judge(fork, inner, outer, cause, usual_ns=0, by_exit=False):
+    """
+    fork: {"start_ns", "end_ns", "segs"}; inner, outer: intervals that are certainly in, and that certainly hold, the delay.
+    usual_ns: what forks without the injection have in that cell. Returns the finding as a dict with "ok" and "why".
+    """
+    begin, end = fork["start_ns"], fork["end_ns"]
+    inner, outer = union(clip(inner, begin, end)), union(clip(outer, begin, end))
+    found = inside(fork["segs"], inner)
+    path = sum(ns for name, ns in found.items() if name != GUEST)
+    right = found.get(cause, 0)
+    beyond = (outside_by_exit if by_exit else outside_exact)(fork["segs"], outer, cause)
+    injected = sum(b - a for a, b in inner)
+    share = right / path if path else 0.0
+    result = {"cause": cause, "gap_ns": end - begin, "intervals": len(inner), "injected_ns": injected, "path_ns": path, "right_ns": right,
+              "share": share, "outside_ns": beyond, "usual_ns": usual_ns, "inside": found, "ok": True, "why": ""}
+    if path < LEAST_INJECTED_NS:
+        result.update(ok=False, why=f"only {path / 1e6:.1f} ms of the path lay inside the injected intervals: nothing was tested")
+    elif share < INSIDE_AT_LEAST:
+        others = sorted(((ns, name) for name, ns in found.items() if name not in (GUEST, cause)), reverse=True)
+        result.update(ok=False, why=f"{share:.2%} of {path / 1e6:.1f} ms in {cause}; besides " +
+                      ", ".join(f"{name} {ns / 1e6:.2f} ms" for ns, name in others[:3]))
+    elif beyond > usual_ns + OUTSIDE_AT_MOST * path:
+        result.update(ok=False, why=f"{beyond / 1e6:.1f} ms of {cause} lie outside the injected intervals (usual: {usual_ns / 1e6:.1f} ms)")
+    return result

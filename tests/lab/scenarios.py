@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The scenarios of `make check-lab`: what runs in L1, in which boot of it, and which checks judge the outcome.
+
+A scenario is (name, words for `lab forks`, environment of the hook, instances of ftrace, checks).
+Times are chosen so that a boot's scenarios take a few minutes emulated.
+"""
+from collections import namedtuple
+
+Scenario = namedtuple("Scenario", "name words env traces checks", defaults=((), ()))
+
+QEMU = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=4M"]
+FIRECRACKER = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=4M"]
+HOOK = ["--hook", "tests/lab/hook"]
+WARM, COLD = ["--cache", "warm"], ["--cache", "cold"]
+HANDLER = ".output/tests/uffd_handler"
+
+
+def injected(vmm, kind, size, words, trace=(), check=None):
+    """Three forks with a delay of that kind; `check` names the cause that must hold it."""
+    return Scenario(f"{kind}-{size}", [*vmm, *words, *HOOK], {"INJECT": kind, "INJECT_MS": str(size)}, trace, (("whole",), ("injected", check)))
+
+
+def uffd(size_us):
+    # The kernel's own memory faults are served by the handler too: a touched megabyte is plenty.
+    vmm = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=1M"]
+    return Scenario(f"uffd-{size_us}us", [*vmm, "--count", "2", *WARM, "--uffd", HANDLER, "--fork-timeout", "90s"],
+                    {"UFFD_DELAY_US": str(size_us)}, ("apf",), (("whole",), ("uffd", "fault.uffd")))
+
+
+def slow_disk(milliseconds):
+    vmm = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=256K"]
+    return Scenario(f"disk-{milliseconds}", [*vmm, "--count", "1", *COLD, *HOOK, "--dm-delay", str(milliseconds), "--fork-timeout", "120s"],
+                    {"INJECT": "blocks", "INJECT_MS": "0"}, ("block",), (("whole",), ("disk", "fault.major")))
+
+
+PINNED = ["--count", "2", *WARM, "--pin", "1"]
+BASE = Scenario("base-qemu", [*QEMU, *PINNED, *HOOK], {"INJECT": "nothing", "INJECT_MS": "0"}, (), (("whole",), ("statistics",)))
+
+INJECTED_QEMU = [
+    BASE,
+    injected(QEMU, "stop", 20, PINNED, check="sched.blocked"),
+    injected(QEMU, "stop", 80, PINNED, check="sched.blocked"),
+    injected(QEMU, "hog", 20, PINNED, check="sched.delay"),
+    injected(QEMU, "hog", 100, PINNED, check="sched.delay"),
+    injected(QEMU, "quota", 30, PINNED, trace=("switch", "throttle"), check="sched.throttle"),
+    injected(QEMU, "quota", 60, PINNED, trace=("switch", "throttle"), check="sched.throttle"),
+    slow_disk(4),
+    slow_disk(12),
+    Scenario("die", [*QEMU, "--count", "1", *COLD, *HOOK], {"INJECT": "die", "INJECT_MS": "0"}, (), (("died",),)),
+]
+
+INJECTED_FIRECRACKER = [
+    Scenario("base-fc", [*FIRECRACKER, "--count", "2", *WARM, *HOOK], {"INJECT": "nothing", "INJECT_MS": "0"}, (), (("whole",), ("statistics",))),
+    uffd(500),
+    uffd(3000),
+]
+
+FORKS = [
+    Scenario("cold-qemu", [*QEMU, "--count", "3", *COLD], {}, (), (("whole",), ("statistics",))),
+    Scenario("warm-qemu", [*QEMU, "--count", "3", *WARM], {}, (), (("whole",), ("warmer", "cold-qemu"))),
+    Scenario("burst-qemu", [*QEMU, "--count", "8", "--at-once", *COLD], {}, (), (("whole",), ("apart", 8))),
+    Scenario("cold-fc", [*FIRECRACKER, "--count", "3", *COLD], {}, (), (("whole",), ("statistics",))),
+    Scenario("warm-fc", [*FIRECRACKER, "--count", "3", *WARM], {}, (), (("whole",), ("warmer", "cold-fc"))),
+    Scenario("burst-fc", [*FIRECRACKER, "--count", "8", "--at-once", *COLD], {}, (), (("whole",), ("apart", 8))),
+]
+
+SMOKE = [Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD], {}, (), (("whole",),))]
+
+# (name of the boot, L1's kernel, scenarios, minutes)
+BOOTS = [
+    ("injected-qemu", "backports", INJECTED_QEMU, 14),
+    ("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
+    ("forks", "backports", FORKS, 14),
+    ("smoke-trixie", "trixie", SMOKE, 8),
+    ("smoke-bookworm", "bookworm", SMOKE, 8),
+]
