@@ -9,7 +9,6 @@ TEST_BIN    := $(O)/tests/mini $(O)/tests/dump $(LAB_BIN)
 
 .PHONY: test-programs check-host
 
-## test-programs   build the mini VMM and the lab's injectors
 test-programs: $(TEST_BIN)
 
 $(O)/tests/mini: $(MINI_SRC) $(wildcard tests/mini/*.h)
@@ -27,11 +26,3 @@ $(LAB_BIN): $(O)/tests/%: tests/lab/%.c tests/lab/inject.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_CFLAGS) -static -o $@ $<
-
-## check-host      real VMs on this machine's /dev/kvm, recorded and reported (root)
-check-host: all test-programs
-	@tests/host/run
-
-## check-lab       real forks in the lab (or on fit KVM): injected truth, bursts, kernels
-check-lab: all test-programs
-	@tests/lab/run

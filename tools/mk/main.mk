@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The two commands for people, and what they are made of.
+#
+#   sudo make demo     real forks, recorded and explained
+#   sudo make test     everything that can be tested; ends with "N passed, N failed"
+
+LAB_BOOTS := $(shell tests/lab/run --list)
+LAB_TIMEOUT := 1800
+
+## test            install what is missing, build, run every test (root); last line: N passed, N failed
+test:
+	@tools/test-all
+
+## demo            make real forks, record them, print their ledgers (root); results in .output/demo
+demo:
+	@tools/demo
+
+# Scripts and programs of tests/bpf and tests/collect speak TAP; the latter are built by their own
+# fragments, which name them in BPF_TEST_BIN and COLLECT_TEST_BIN.
+## check-bpf       load, attach and fall back: every BPF program on this kernel (root)
+check-bpf: all $(BPF_TEST_BIN) $(COLLECT_TEST_BIN) test-programs
+	@O=$(O) tools/tap-sum -n check-bpf -t 300 $(BPF_TEST_BIN) $(COLLECT_TEST_BIN) \
+		$(wildcard tests/bpf/*.sh tests/collect/*.sh)
+
+## check-host      real VMs on this machine's own /dev/kvm, recorded and reported (root)
+check-host: all test-programs
+	@O=$(O) tools/tap-sum -n check-host -t 600 $(wildcard tests/host/test_*)
+
+## check-lab       real forks in the lab: injected truth, bursts, three kernels (BOOTS= for some)
+BOOTS ?= $(LAB_BOOTS)
+check-lab: all test-programs
+	@O=$(O) FORKSCOPE_PROGRESS=$${FORKSCOPE_PROGRESS-/proc/$$$$/fd/2} tools/tap-sum -n check-lab \
+		-t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")
