@@ -24,6 +24,7 @@ struct fs_bpf {
 	struct bpf_program **progs; /* likewise */
 	uint32_t *gate;             /* in the programs' memory */
 	int stats_fd;
+	int inner_fd; /* of a ring, the pattern of all */
 	uint64_t ring_bytes;
 	unsigned int cpus[FS_MAX_CPUS];
 	int rings[FS_MAX_CPUS];
@@ -99,9 +100,14 @@ static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
 			*(__u32 *)((char *)&knobs + t->hooks[i].knob) = 1;
 	}
 	b->skel->rodata->knobs = knobs;
-	if (bpf_map__set_max_entries(b->skel->maps.rings, (__u32)ncpu) ||
-	    bpf_map__set_max_entries(bpf_map__inner_map(b->skel->maps.rings), (__u32)b->ring_bytes))
-		return fs_errf(err, len, -EINVAL, "cannot size the rings");
+	/* What all the inner maps will be like. */
+	b->inner_fd =
+		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes, NULL);
+	if (b->inner_fd < 0 || bpf_map__set_max_entries(b->skel->maps.rings, (__u32)ncpu) ||
+	    bpf_map__set_inner_map_fd(b->skel->maps.rings, b->inner_fd))
+		return fs_errf(err, len, -errno, "cannot make a ring of %llu bytes: %m%s",
+			       (unsigned long long)b->ring_bytes,
+			       errno == ENOMEM ? " (try a smaller --ring-size)" : "");
 	return 0;
 }
 
@@ -116,6 +122,9 @@ static void close_skeleton(struct fs_bpf *b)
 	fs_bpf_detach(b);
 	host_bpf__destroy(b->skel);
 	b->skel = NULL;
+	if (b->inner_fd >= 0)
+		close(b->inner_fd);
+	b->inner_fd = -1;
 	memset(b->progs, 0, (b->plan->table->nhooks + 1) * sizeof(*b->progs));
 }
 
@@ -217,7 +226,7 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return fs_errf(err, len, -ENOMEM, "out of memory");
-	b->stats_fd = -1;
+	b->stats_fd = b->inner_fd = -1;
 	b->opts = o;
 	b->ring_bytes = ring_size(o);
 	fs_libbpf_log_reset();
@@ -310,10 +319,9 @@ int fs_bpf_map(const struct fs_bpf *b, const char *name)
 int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why)
 {
 	struct fs_proc proc = {.why = why, .scan = 1};
-	/* One that the programs have found already keeps what they know of it. */
-	int rc = bpf_map_update_elem(bpf_map__fd(b->skel->maps.procs), &tgid, &proc, BPF_NOEXIST);
 
-	return rc == -EEXIST ? 0 : rc;
+	/* One that the programs have found already keeps what they know of it. */
+	return bpf_map_update_elem(bpf_map__fd(b->skel->maps.procs), &tgid, &proc, BPF_NOEXIST);
 }
 
 bool fs_bpf_cost(const struct fs_bpf *b, size_t i, struct fs_prog_cost *c)

@@ -45,7 +45,7 @@ uint64_t fs_bpf_ring_bytes(const struct fs_bpf *b);
 size_t fs_bpf_rings(const struct fs_bpf *b, const unsigned int **cpus, const int **fds);
 int fs_bpf_map(const struct fs_bpf *b, const char *name); /* descriptor, or -ENOENT */
 
-/* Adds a process to those that are traced. Returns 0 or a negative errno. */
+/* Adds a process to those that are traced. Returns 0, -EEXIST when it is, or a negative errno. */
 int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why);
 
 /* Run time of one program so far, 0 where the kernel does not count. */

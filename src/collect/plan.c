@@ -20,14 +20,15 @@ static const struct fs_want wants[] = {
 #include "collect/hooks.def"
 };
 
-#define KNOB_none             -1
-#define KNOB_has_hmm_probe    offsetof(struct fs_knobs, has_hmm_probe)
-#define KNOB_has_uffd_probe   offsetof(struct fs_knobs, has_uffd_probe)
-#define KNOB_has_exit_classic offsetof(struct fs_knobs, has_exit_classic)
+/* KNOB(none) is -1, KNOB(field) the field's offset: NONE_none alone brings an argument more. */
+#define NONE_none                  ~, -1
+#define SECOND(first, second, ...) second
+#define PICK(...)                  SECOND(__VA_ARGS__)
+#define KNOB(knob)                 PICK(NONE_##knob, offsetof(struct fs_knobs, knob), 0)
 
 static const struct fs_hook hooks[] = {
 #define FS_HOOK(want, rank, kind, prog, target, cond, knob) \
-	{WANT_##want, rank, FS_HOOK_##kind, #prog, target, FS_COND_##cond, KNOB_##knob},
+	{WANT_##want, rank, FS_HOOK_##kind, #prog, target, FS_COND_##cond, KNOB(knob)},
 #include "collect/hooks.def"
 };
 

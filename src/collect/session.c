@@ -191,13 +191,25 @@ static void open_marks(struct session *s)
 		watch(s, s->o->targets.pidfds.v[i], TARGET + (uint32_t)i);
 }
 
+/* A process that is there already: traced, and said to be so, from now on. */
 static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 {
 	struct session *s = arg;
+	struct fs_ev_proc_add ev = {.why = (uint32_t)why};
 	int rc = fs_bpf_trace(s->bpf, (uint32_t)tgid, why);
 
-	if (rc)
+	if (rc == -EEXIST)
+		return; /* the programs found it themselves, and told */
+	if (rc) {
 		fs_warn("cannot trace process %d: %s", (int)tgid, strerror(-rc));
+		return;
+	}
+	fs_own_head(&s->own, &ev.h, FS_EV_PROC_ADD, sizeof(ev), fs_mono_ns());
+	ev.h.tgid = ev.h.tid = (uint32_t)tgid;
+	if (tgid != s->o->targets.child)
+		ev.h.flags = FS_F_LATE;
+	if (!fs_targets_describe(&s->o->targets, tgid, &ev.start_ns, &ev.ppid, ev.comm))
+		fsr_write_events(s->w, FS_OWN_CPU, &ev, sizeof(ev), 1);
 }
 
 static bool still_works(void *arg)
@@ -482,7 +494,7 @@ static int finish(struct session *s, uint64_t *lost)
 	if (!rc)
 		rc = write_stats(s, true);
 	l = fs_stats_losses(s->bpf);
-	*lost = l.records + l.state + l.stacks;
+	*lost = l.records + l.state; /* a stack that was not taken is no event */
 	if (!rc)
 		rc = write_json(s, FSR_END,
 				json_pack("{s:s, s:I, s:I, s:o, s:i, s:i, s:b}", "why", s->why,

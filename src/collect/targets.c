@@ -12,7 +12,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/err.h"
 #include "collect/privs.h"
 
@@ -74,6 +76,7 @@ int fs_targets_spawn(struct fs_targets *t, char *err, size_t len)
 		close(hold[1]);
 		return fs_errf(err, len, -errno, "cannot start %s: %m", t->command[0]);
 	}
+	t->child_ns = fs_mono_ns();
 	t->child = fork();
 	if (!t->child) {
 		close(hold[1]);
@@ -183,6 +186,49 @@ void fs_targets_scan(const struct fs_targets *t,
 	}
 	if (d)
 		closedir(d);
+}
+
+/* How far CLOCK_BOOTTIME, which /proc tells starts in, is ahead of CLOCK_MONOTONIC. */
+static uint64_t suspended_ns(void)
+{
+	struct timespec b = {0}, m = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &m);
+	clock_gettime(CLOCK_BOOTTIME, &b);
+	return (uint64_t)(b.tv_sec - m.tv_sec) * 1000000000ull + (uint64_t)(b.tv_nsec - m.tv_nsec);
+}
+
+int fs_targets_describe(const struct fs_targets *t, pid_t tgid, __u64 *start_ns, __u32 *ppid,
+			char comm[FS_COMM_LEN])
+{
+	unsigned long long ticks = 0;
+	char path[64], line[1024];
+	char *name, *rest;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tgid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	if (fd >= 0)
+		close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	/* "pid (name) state ppid ..." with the start as field 22; the name may hold anything */
+	name = strchr(line, '(');
+	rest = strrchr(line, ')');
+	if (!name || !rest || sscanf(rest + 2, "%*c %u", ppid) != 1)
+		return -ESRCH;
+	*rest++ = '\0';
+	memset(comm, 0, FS_COMM_LEN);
+	memcpy(comm, name + 1, strnlen(name + 1, FS_COMM_LEN - 1));
+	for (int field = 3; field < 22 && rest; field++)
+		rest = strchr(rest + 1, ' ');
+	if (rest)
+		ticks = strtoull(rest, NULL, 10);
+	*start_ns = ticks * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK)) - suspended_ns();
+	if (tgid == t->child)
+		*start_ns = t->child_ns;
+	return 0;
 }
 
 void fs_targets_close(struct fs_targets *t)

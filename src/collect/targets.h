@@ -19,6 +19,7 @@ struct fs_targets {
 
 	/* state */
 	FS_VEC(int) pidfds; /* of pids, -1 once ended */
+	uint64_t child_ns;  /* when it was made, CLOCK_MONOTONIC */
 	pid_t child;        /* the command's first process, 0 = none */
 	int hold, report;   /* pipes to the held child: closing `hold` lets it go or give up */
 	bool child_ended;   /* the command's first process */
@@ -47,6 +48,13 @@ void fs_targets_reap(struct fs_targets *t);
 /* Calls @add for every existing process that is asked for. It may be called more than once. */
 void fs_targets_scan(const struct fs_targets *t,
 		     void (*add)(pid_t tgid, enum fs_why why, void *arg), void *arg);
+
+/*
+ * What PROC_ADD says of a process: when it began (CLOCK_MONOTONIC ns; exact for the command's
+ * process, else /proc's clock ticks of 10 ms), its parent, its name. 0, or -ESRCH when it is gone.
+ */
+int fs_targets_describe(const struct fs_targets *t, pid_t tgid, __u64 *start_ns, __u32 *ppid,
+			char comm[FS_COMM_LEN]);
 
 /* Closes what is open. A command that was never let go ends without having run. */
 void fs_targets_close(struct fs_targets *t);
