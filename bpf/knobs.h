@@ -27,6 +27,7 @@ struct fs_knobs {
 	__u32 self_tgid; /* the tracer: never traced */
 	__u32 has_hmm_probe; /* fexit/handle_mm_fault is attached: it classes and times faults */
 	__u32 has_uffd_probe;
+	__u32 has_irq_hooks; /* interrupt context comes from the irq and softirq tracepoints */
 	__u32 has_exit_classic; /* exits come from the classic kvm_exit tracepoint (Intel) */
 	char comm[16];
 	__u8 syscalls[FS_MAX_SYSCALLS]; /* 1 = record as SYSCALL (OPEN, MMAP have records of their own) */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Defines what all programs share. This object must come first on the linker's command line (it
+ * does, by its name): with an extern before its definition, libbpf's linker gives the map a wrong
+ * offset.
+ */
+#define FS_MAP
+#include "maps.bpf.h"
+
+const volatile struct fs_knobs knobs = {};
+const struct fs_thr fs_thr_zero = {};
+__u32 fs_last_vm = 0; /* number of the newest VM */
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

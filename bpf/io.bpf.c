@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Block I/O from submission to completion, and the kernel's work items that act for a VM. */
+#include "kvm.bpf.h"
+
+#define REQ_OP_MASK 0xff
+
+/* ---- block I/O ---- */
+
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(fs_bio_queue, struct bio *bio)
+{
+	__u64 key = (__u64)bio;
+	struct fs_biost b = {};
+	struct fs_acc *a;
+	struct fs_self s;
+
+	if (!fs_self(&s) || fs_context() & (FS_W_IRQ | FS_W_SOFTIRQ))
+		return 0;
+	b.ts = bpf_ktime_get_ns();
+	b.sector = bio->bi_iter.bi_sector;
+	b.work = s.t->flags & FS_T_WORKER ? s.t->k_work : 0;
+	b.tid = s.id;
+	b.tgid = s.id >> 32;
+	b.vm = s.vm;
+	b.dev = BPF_CORE_READ(bio, bi_bdev, bd_dev);
+	b.bytes = bio->bi_iter.bi_size;
+	b.op = bio->bi_opf & REQ_OP_MASK;
+	b.stack = fs_stack(ctx, FS_STACK_BIO, s.vm);
+	a = fs_acc_of(s.t);
+	if (a) {
+		a->hints |= FS_H_BIO;
+		/* The way to the disk says more than the way to the page cache. */
+		if (!a->n_bio++ && b.stack != FS_NO_STACK)
+			a->stack = b.stack;
+	}
+	if (bpf_map_update_elem(&bios, &key, &b, BPF_ANY))
+		fs_lose(s.vm, FS_LOSS_STATE);
+	return 0;
+}
+
+SEC("?tp_btf/block_bio_complete")
+int BPF_PROG(fs_bio_complete, struct request_queue *q, struct bio *bio)
+{
+	struct fs_cpu *c = fs_cpu();
+	__u64 key = (__u64)bio;
+	struct fs_biost *b;
+
+	if (!fs_last_vm)
+		return 0;
+	if (c) { /* those who wait for its pages are woken next, from here */
+		c->done_bio = key;
+		c->done_tid = bpf_get_current_pid_tgid();
+		c->done_ctx = fs_context();
+	}
+	b = bpf_map_lookup_elem(&bios, &key);
+	if (!b)
+		return 0;
+	FS_EMIT(bio, BIO, e, (__u64)b->tgid << 32 | b->tid, b->vm, 0, bpf_ktime_get_ns())
+	{
+		e->ts_start = b->ts;
+		e->bio = key;
+		e->sector = b->sector;
+		e->work = b->work;
+		e->dev = b->dev;
+		e->bytes = b->bytes;
+		e->op = b->op;
+		e->status = bio->bi_status;
+		e->stack = b->stack;
+		e->pad = 0;
+	}
+	bpf_map_delete_elem(&bios, &key);
+	return 0;
+}
+
+/* ---- work items ---- */
+
+SEC("?tp_btf/workqueue_queue_work")
+int BPF_PROG(fs_work_queue, int cpu, struct pool_workqueue *pwq, struct work_struct *work)
+{
+	struct fs_workq w = {};
+	__u64 key = (__u64)work;
+	struct fs_self s;
+
+	if (!fs_self(&s) || fs_context() & (FS_W_IRQ | FS_W_SOFTIRQ))
+		return 0;
+	w.ts_queue = bpf_ktime_get_ns();
+	w.func = (__u64)BPF_CORE_READ(work, func);
+	w.queuer_tid = s.id;
+	w.queuer_tgid = s.id >> 32;
+	w.vm = s.vm;
+	if (bpf_map_update_elem(&works, &key, &w, BPF_ANY))
+		fs_lose(s.vm, FS_LOSS_STATE);
+	return 0;
+}
+
+SEC("?tp_btf/workqueue_execute_start")
+int BPF_PROG(fs_work_start, struct work_struct *work)
+{
+	__u64 key = (__u64)work, id = bpf_get_current_pid_tgid();
+	__u32 tid = id, tgid = id >> 32;
+	struct fs_proc p = {.first_run_ns = 1};
+	struct fs_workq *w;
+	struct fs_thr *t;
+
+	w = bpf_map_lookup_elem(&works, &key);
+	if (!w)
+		return 0;
+	/* The worker is traced, for its VM, until the item is done. */
+	p.vm = w->vm;
+	if (bpf_map_update_elem(&procs, &tgid, &p, BPF_ANY))
+		fs_lose(w->vm, FS_LOSS_STATE);
+	t = fs_thr_new(tid, tgid, w->vm);
+	if (t) {
+		t->vm = w->vm;
+		t->flags = FS_T_WORKER;
+		t->k_work = key;
+		t->k_func = w->func;
+		t->k_queue_ts = w->ts_queue;
+		t->k_start_ts = bpf_ktime_get_ns();
+		t->k_queuer_tid = w->queuer_tid;
+		t->k_queuer_tgid = w->queuer_tgid;
+		t->k_stack = FS_NO_STACK;
+	}
+	bpf_map_delete_elem(&works, &key);
+	return 0;
+}
+
+SEC("?tp_btf/workqueue_execute_end")
+int BPF_PROG(fs_work_end, struct work_struct *work)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tid = id, tgid = id >> 32;
+	struct fs_proc *p = fs_proc_of(tgid);
+	struct fs_thr *t;
+
+	if (!p || p->why)
+		return 0;
+	t = fs_thr_find(tid);
+	if (t && t->flags & FS_T_WORKER) {
+		FS_EMIT(work, WORK, e, id, t->vm, 0, bpf_ktime_get_ns())
+		{
+			e->ts_queue = t->k_queue_ts;
+			e->ts_start = t->k_start_ts;
+			e->work = t->k_work;
+			e->func = t->k_func;
+			e->queuer_tid = t->k_queuer_tid;
+			e->queuer_tgid = t->k_queuer_tgid;
+			e->hints = fs_acc_hints(&t->f, false);
+			e->cache_pages = t->f.cache_pages;
+			e->offcpu_ns = t->k_offcpu_ns;
+			e->stack = t->k_stack;
+			e->pad = 0;
+		}
+		bpf_map_delete_elem(&threads, &tid);
+	}
+	bpf_map_delete_elem(&procs, &tgid);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

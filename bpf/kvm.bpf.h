@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* VMs and vCPUs by their kernel addresses, also those that existed before the recording. */
+#ifndef FS_KVM_BPF_H
+#define FS_KVM_BPF_H
+
+#include "thread.bpf.h"
+
+#define KVM_CREATE_VM               0xAE01u
+#define KVM_CREATE_VCPU             0xAE41u
+#define KVM_RUN                     0xAE80u
+#define KVM_SET_USER_MEMORY_REGION  0x4020AE46u
+#define KVM_SET_USER_MEMORY_REGION2 0x40A0AE49u
+
+#define FS_SLOT_CHAIN               4 /* slots looked at per hash bucket of a VM seen late */
+
+/* struct file of @fd of the current task, NULL. Read without a reference: an identity only. */
+static __always_inline struct file *fs_file(int fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **table, *file = NULL;
+
+	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	table = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &table[fd]);
+	return file;
+}
+
+enum fs_file_kind { FS_FILE_OTHER, FS_FILE_KVM, FS_FILE_VM, FS_FILE_VCPU };
+
+/* By the name of the file's dentry: "kvm", "kvm-vm", "kvm-vcpu:N". */
+static __always_inline enum fs_file_kind fs_file_kind(struct file *file)
+{
+	const unsigned char *name;
+	char b[8] = {};
+
+	if (!file)
+		return FS_FILE_OTHER;
+	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	bpf_probe_read_kernel_str(b, sizeof(b), name);
+	if (b[0] != 'k' || b[1] != 'v' || b[2] != 'm')
+		return FS_FILE_OTHER;
+	if (!b[3])
+		return FS_FILE_KVM;
+	if (b[3] != '-' || b[4] != 'v')
+		return FS_FILE_OTHER;
+	if (b[5] == 'm' && !b[6])
+		return FS_FILE_VM;
+	return b[5] == 'c' && b[6] == 'p' ? FS_FILE_VCPU : FS_FILE_OTHER;
+}
+
+static __always_inline __u64 fs_private(struct file *file)
+{
+	return (__u64)BPF_CORE_READ(file, private_data);
+}
+
+static __always_inline struct fs_vm *fs_vm_find(__u64 kvm)
+{
+	return bpf_map_lookup_elem(&vms, &kvm);
+}
+
+/* Numbers a VM and makes it its process' newest. Returns its number, 0 when the table is full. */
+static FS_SUBPROG __u32 fs_vm_add(__u64 kvm, __u32 tgid, __u64 ts_start, int fd)
+{
+	__u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
+	struct fs_proc *p = fs_proc_of(tgid);
+	struct fs_vm v = {.tgid = tgid};
+
+	v.vm = __sync_fetch_and_add(&fs_last_vm, 1) + 1;
+	if (bpf_map_update_elem(&vms, &kvm, &v, BPF_ANY)) {
+		fs_lose(v.vm, FS_LOSS_STATE);
+		return 0;
+	}
+	if (p) {
+		p->vm = v.vm;
+		p->kvm = kvm;
+		p->first_run_ns = 0;
+	}
+	FS_EMIT(vm_create, VM_CREATE, e, id, v.vm, fd < 0 ? FS_F_LATE : 0, now)
+	{
+		e->ts_start = ts_start;
+		e->kvm = kvm;
+		e->fd = fd;
+		e->pad = 0;
+	}
+	return v.vm;
+}
+
+struct fs_slots {
+	struct kvm_memslots *slots;
+	int idx;
+	__u32 vm;
+};
+
+static long fs_slot_bucket(__u32 i, struct fs_slots *s)
+{
+	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
+	struct kvm_memslots *slots = s->slots;
+	struct hlist_node *node;
+
+	if (i >= 128)
+		return 1;
+	bpf_probe_read_kernel(&node, sizeof(node), &slots->id_hash[i]);
+	for (int n = 0; n < FS_SLOT_CHAIN && node; n++) {
+		__u64 off = bpf_core_field_offset(struct kvm_memory_slot, id_node);
+		struct kvm_memory_slot *m;
+
+		m = (void *)node - off - (s->idx ? sizeof(void *) * 2 : 0);
+		FS_EMIT(memslot, MEMSLOT, e, id, s->vm, FS_F_LATE, now)
+		{
+			e->ts_start = 0;
+			e->gpa = BPF_CORE_READ(m, base_gfn) << 12;
+			e->size = BPF_CORE_READ(m, npages) << 12;
+			e->hva = BPF_CORE_READ(m, userspace_addr);
+			e->slot =
+				(__u32)BPF_CORE_READ(m, as_id) << 16 | (__u16)BPF_CORE_READ(m, id);
+			e->slot_flags = BPF_CORE_READ(m, flags);
+		}
+		bpf_probe_read_kernel(&node, sizeof(node), &node->next);
+	}
+	return 0;
+}
+
+/* Finds or adds a VM that was made before the recording, and reads its memory slots. */
+static FS_SUBPROG __u32 fs_vm_late(__u64 kvm, __u32 tgid)
+{
+	struct fs_vm *v = fs_vm_find(kvm);
+	struct kvm *k = (void *)kvm;
+	struct kvm_memslots *slots;
+	struct fs_slots s = {};
+
+	if (v)
+		return v->vm;
+	s.vm = fs_vm_add(kvm, tgid, 0, -1);
+	if (!s.vm)
+		return 0;
+	slots = BPF_CORE_READ(k, memslots[0]);
+	s.slots = slots;
+	s.idx = BPF_CORE_READ(slots, node_idx);
+	if (slots)
+		bpf_loop(128, fs_slot_bucket, &s, 0);
+	return s.vm;
+}
+
+static __always_inline struct fs_vcpu *fs_vcpu_find(__u64 vcpu)
+{
+	return bpf_map_lookup_elem(&vcpus, &vcpu);
+}
+
+/* Adds a vCPU; @fd is -1 for one that was made before the recording. */
+static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_start, int fd)
+{
+	__u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
+	struct kvm_vcpu *k = (void *)vcpu;
+	struct fs_vcpu v = {};
+
+	v.kvm = (__u64)BPF_CORE_READ(k, kvm);
+	v.vm = fs_vm_late(v.kvm, tgid);
+	v.vcpu_id = BPF_CORE_READ(k, vcpu_id);
+	/* KVM sets vcpu->pid at the first KVM_RUN. */
+	v.ran = fd < 0 && BPF_CORE_READ(k, pid);
+	if (!v.vm)
+		return NULL;
+	if (bpf_map_update_elem(&vcpus, &vcpu, &v, BPF_ANY)) {
+		fs_lose(v.vm, FS_LOSS_STATE);
+		return NULL;
+	}
+	if (v.ran) {
+		struct fs_proc *p = fs_proc_of(tgid);
+
+		if (p && !p->first_run_ns)
+			p->first_run_ns = 1; /* long ago */
+	}
+	FS_EMIT(vcpu_create, VCPU_CREATE, e, id, v.vm, fd < 0 ? FS_F_LATE : 0, now)
+	{
+		e->ts_start = ts_start;
+		e->vcpu = vcpu;
+		e->fd = fd;
+		e->vcpu_id = v.vcpu_id;
+	}
+	return fs_vcpu_find(vcpu);
+}
+
+/* Notes that @t runs @vcpu. Returns the vCPU's entry, NULL when a table is full. */
+static FS_SUBPROG struct fs_vcpu *fs_thr_bind(struct fs_thr *t, __u64 vcpu)
+{
+	struct fs_vcpu *v = fs_vcpu_find(vcpu);
+
+	if (!t)
+		return NULL;
+	if (!v)
+		v = fs_vcpu_add(vcpu, t->tgid, 0, -1);
+	if (!v)
+		return NULL;
+	t->vcpu = vcpu;
+	t->kvm = v->kvm;
+	t->vm = v->vm;
+	t->vcpu_id = v->vcpu_id;
+	t->flags |= FS_T_VCPU;
+	return v;
+}
+
+#endif

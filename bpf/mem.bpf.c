@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Host memory faults: of the VMM's own threads as MMFAULT records, of KVM's faults as hints in the
+ * exit segment, of asynchronous faults as hints of the work item.
+ */
+#include "kvm.bpf.h"
+
+#define VM_SHARED      0x8
+#define VM_FAULT_MAJOR 0x4
+#define GFP_USER_PAGE  0x0a /* __GFP_HIGHMEM | __GFP_MOVABLE */
+#define GFP_ZERO       0x100
+
+/* The accumulator of what `current` is in the middle of, NULL when nothing is. */
+static __always_inline struct fs_acc *fs_self_acc(struct fs_thr **thr)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	/* Only a thread that is known can be in a span: untraced ones miss once. */
+	*thr = fs_thr_find(id);
+	return *thr ? fs_acc_of(*thr) : NULL;
+}
+
+static __always_inline void fs_acc_stack(void *ctx, struct fs_acc *a, struct fs_thr *t)
+{
+	if (a->stack == FS_NO_STACK)
+		a->stack = fs_stack(ctx, FS_STACK_FAULT, t->vm);
+}
+
+/* ---- page faults as exceptions ---- */
+
+static __always_inline int fs_exception(void *ctx, __u64 addr, __u64 ip, __u64 error)
+{
+	struct fs_self s;
+	__u64 now;
+
+	if (!fs_self(&s))
+		return 0;
+	s.t->pf_addr = addr;
+	s.t->pf_ip = ip;
+	s.t->pf_error = error;
+	if (knobs.has_hmm_probe)
+		return 0;
+	now = bpf_ktime_get_ns();
+	FS_EMIT(mmfault, MMFAULT, e, s.id, s.vm, 0, now)
+	{
+		e->ts_start = now;
+		e->addr = addr;
+		e->ip = ip;
+		e->error_code = error;
+		e->hints = 0;
+		e->cache_pages = 0;
+		e->n_bio = 0;
+		e->has_end = 0;
+		e->stack = fs_stack(ctx, FS_STACK_FAULT, s.vm);
+		e->pad = 0;
+	}
+	return 0;
+}
+
+SEC("?tp_btf/page_fault_user")
+int BPF_PROG(fs_page_fault_user, unsigned long addr, struct pt_regs *regs, unsigned long error)
+{
+	return fs_exception(ctx, addr, regs->ip, error);
+}
+
+SEC("?tp_btf/page_fault_kernel")
+int BPF_PROG(fs_page_fault_kernel, unsigned long addr, struct pt_regs *regs, unsigned long error)
+{
+	return fs_exception(ctx, addr, regs->ip, error);
+}
+
+/* ---- handle_mm_fault: class and length ---- */
+
+static __always_inline int fs_hmm_begin(struct vm_area_struct *vma, unsigned long addr,
+					unsigned int flags)
+{
+	unsigned long vm_flags;
+	struct fs_self s;
+	__u32 hints = FS_H_HMM | FS_H_VMA_KNOWN;
+	struct fs_acc *a;
+
+	if (!fs_self(&s))
+		return 0;
+	if (!s.t->x_ts || s.t->user_ts) {
+		if (!(s.t->flags & FS_T_WORKER))
+			fs_acc_reset(&s.t->f);
+	}
+	s.t->f_ts = bpf_ktime_get_ns();
+	s.t->f_addr = addr;
+	s.t->f_flags = flags;
+	a = fs_acc_of(s.t);
+	if (!a)
+		return 0;
+	vm_flags = BPF_CORE_READ(vma, vm_flags);
+	if (vm_flags & VM_SHARED)
+		hints |= FS_H_VMA_SHARED;
+	if (BPF_CORE_READ(vma, vm_file))
+		hints |= FS_H_VMA_FILE;
+	a->hints |= hints;
+	return 0;
+}
+
+static __always_inline void fs_emit_mmfault(struct fs_self *s, __u64 now)
+{
+	struct fs_thr *t = s->t;
+	/* Faults through get_user_pages raise no exception: IP and error code are not theirs. */
+	bool exc = (t->pf_addr & ~0xfffull) == (t->f_addr & ~0xfffull);
+
+	FS_EMIT(mmfault, MMFAULT, e, s->id, s->vm, 0, now)
+	{
+		e->ts_start = t->f_ts;
+		e->addr = exc ? t->pf_addr : t->f_addr;
+		e->ip = exc ? t->pf_ip : 0;
+		e->error_code = exc ? t->pf_error : 0;
+		e->hints = fs_acc_hints(&t->f, t->f_flags & FAULT_FLAG_WRITE);
+		e->cache_pages = t->f.cache_pages;
+		e->n_bio = t->f.n_bio;
+		e->has_end = 1;
+		e->stack = t->f.stack;
+		e->pad = 0;
+	}
+	t->pf_addr = 0;
+}
+
+static __always_inline int fs_hmm_end(void *ctx, unsigned int ret)
+{
+	struct fs_self s;
+	struct fs_thr *t;
+	struct fs_acc *a;
+	__u64 now;
+
+	if (!fs_self(&s))
+		return 0;
+	t = s.t;
+	if (!t->f_ts)
+		return 0;
+	now = bpf_ktime_get_ns();
+	a = fs_acc_of(t);
+	if (a) {
+		if (ret & VM_FAULT_MAJOR)
+			a->hints |= FS_H_MAJOR;
+		fs_acc_stack(ctx, a, t);
+	}
+	if (a == &t->x) {
+		if (!t->x_n_hmm++)
+			t->x_hva = t->f_addr;
+		t->x_mm_ns += now - t->f_ts;
+	} else if (!(t->flags & FS_T_WORKER)) {
+		fs_emit_mmfault(&s, now);
+	}
+	t->f_ts = 0;
+	return 0;
+}
+
+SEC("?fentry/handle_mm_fault")
+int BPF_PROG(fs_hmm_enter, struct vm_area_struct *vma, unsigned long addr, unsigned int flags)
+{
+	return fs_hmm_begin(vma, addr, flags);
+}
+
+SEC("?fexit/handle_mm_fault")
+int BPF_PROG(fs_hmm_exit, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+	     struct pt_regs *regs, unsigned int ret)
+{
+	return fs_hmm_end(ctx, ret);
+}
+
+SEC("?kprobe/handle_mm_fault")
+int BPF_KPROBE(fs_hmm_enter_kp, struct vm_area_struct *vma, unsigned long addr, unsigned int flags)
+{
+	return fs_hmm_begin(vma, addr, flags);
+}
+
+SEC("?kretprobe/handle_mm_fault")
+int BPF_KRETPROBE(fs_hmm_exit_krp, unsigned long ret)
+{
+	return fs_hmm_end(ctx, ret);
+}
+
+/* Swap-in that had to read; from the swap cache it is no major fault. */
+SEC("?fexit/do_swap_page")
+int BPF_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
+{
+	struct fs_thr *t;
+	struct fs_acc *a = fs_self_acc(&t);
+
+	if (a && ret & VM_FAULT_MAJOR)
+		a->hints |= FS_H_SWAPIN | FS_H_MAJOR;
+	return 0;
+}
+
+/* ---- pages ---- */
+
+SEC("?tp_btf/mm_page_alloc")
+int BPF_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int gfp,
+	     int migratetype)
+{
+	struct fs_thr *t;
+	struct fs_acc *a;
+
+	if ((gfp & GFP_USER_PAGE) != GFP_USER_PAGE)
+		return 0;
+	a = fs_self_acc(&t);
+	if (!a || fs_context() & (FS_W_IRQ | FS_W_SOFTIRQ))
+		return 0;
+	a->n_alloc++;
+	if (gfp & GFP_ZERO)
+		a->zero_pages += 1u << (order & 31);
+	else
+		a->new_pages += 1u << (order & 31);
+	fs_acc_stack(ctx, a, t);
+	return 0;
+}
+
+static __always_inline __u32 fs_folio_pages(struct folio *folio)
+{
+	struct folio___nr *f = (void *)folio;
+	unsigned long flags;
+
+	/* page->flags: a word, or a structure of one word (6.18) */
+	if (bpf_core_field_exists(f->_nr_pages)) {
+		flags = BPF_CORE_READ(f, flags.f);
+		return flags & (1ul << bpf_core_enum_value(enum pageflags, PG_head))
+			       ? BPF_CORE_READ(f, _nr_pages)
+			       : 1;
+	}
+	flags = BPF_CORE_READ(folio, flags);
+	return flags & (1ul << bpf_core_enum_value(enum pageflags, PG_head))
+		       ? BPF_CORE_READ(folio, _folio_nr_pages)
+		       : 1;
+}
+
+SEC("?tp_btf/mm_filemap_add_to_page_cache")
+int BPF_PROG(fs_cache_add, struct folio *folio)
+{
+	struct fs_thr *t;
+	struct fs_acc *a = fs_self_acc(&t);
+
+	if (!a)
+		return 0;
+	a->hints |= FS_H_CACHE_ADD;
+	a->cache_pages += fs_folio_pages(folio);
+	fs_acc_stack(ctx, a, t);
+	return 0;
+}
+
+static __always_inline int fs_filemap(void *ctx)
+{
+	struct fs_thr *t;
+	struct fs_acc *a = fs_self_acc(&t);
+
+	if (a) {
+		a->hints |= FS_H_FILEMAP;
+		fs_acc_stack(ctx, a, t);
+	}
+	return 0;
+}
+
+SEC("?tp_btf/mm_filemap_fault")
+int BPF_PROG(fs_filemap_fault)
+{
+	return fs_filemap(ctx);
+}
+
+SEC("?tp_btf/mm_filemap_map_pages")
+int BPF_PROG(fs_filemap_map)
+{
+	return fs_filemap(ctx);
+}
+
+SEC("?fentry/filemap_fault")
+int BPF_PROG(fs_filemap_fault_fn)
+{
+	return fs_filemap(ctx);
+}
+
+SEC("?fentry/filemap_map_pages")
+int BPF_PROG(fs_filemap_map_fn)
+{
+	return fs_filemap(ctx);
+}
+
+SEC("?kprobe/filemap_fault")
+int BPF_KPROBE(fs_filemap_fault_kp)
+{
+	return fs_filemap(ctx);
+}
+
+SEC("?kprobe/filemap_map_pages")
+int BPF_KPROBE(fs_filemap_map_kp)
+{
+	return fs_filemap(ctx);
+}
+
+/* ---- userfaultfd ---- */
+
+static __always_inline int fs_uffd_begin(void *ctx, struct vm_fault *vmf)
+{
+	struct fs_self s;
+	struct fs_acc *a;
+
+	if (!fs_self(&s))
+		return 0;
+	s.t->u_ts = bpf_ktime_get_ns();
+	s.t->u_addr = BPF_CORE_READ(vmf, address);
+	s.t->u_flags = BPF_CORE_READ(vmf, flags);
+	s.t->u_stack = fs_stack(ctx, FS_STACK_FAULT, s.vm);
+	a = fs_acc_of(s.t);
+	if (a) {
+		a->hints |= FS_H_UFFD;
+		a->stack = s.t->u_stack;
+	}
+	return 0;
+}
+
+static __always_inline int fs_uffd_end(void)
+{
+	struct fs_self s;
+
+	if (!fs_self(&s) || !s.t->u_ts)
+		return 0;
+	FS_EMIT(uffd, UFFD, e, s.id, s.vm, 0, bpf_ktime_get_ns())
+	{
+		e->ts_start = s.t->u_ts;
+		e->addr = s.t->u_addr;
+		e->uffd_flags = s.t->u_flags;
+		e->stack = s.t->u_stack;
+	}
+	s.t->u_ts = 0;
+	return 0;
+}
+
+SEC("?fentry/handle_userfault")
+int BPF_PROG(fs_uffd_enter, struct vm_fault *vmf)
+{
+	return fs_uffd_begin(ctx, vmf);
+}
+
+SEC("?fexit/handle_userfault")
+int BPF_PROG(fs_uffd_exit)
+{
+	return fs_uffd_end();
+}
+
+SEC("?kprobe/handle_userfault")
+int BPF_KPROBE(fs_uffd_enter_kp, struct vm_fault *vmf)
+{
+	return fs_uffd_begin(ctx, vmf);
+}
+
+SEC("?kretprobe/handle_userfault")
+int BPF_KRETPROBE(fs_uffd_exit_krp)
+{
+	return fs_uffd_end();
+}
+
+/* ---- mappings taken away from the guest ---- */
+
+SEC("?fentry/kvm_mmu_notifier_invalidate_range_start")
+int BPF_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
+{
+	__u64 kvm = (__u64)mn - bpf_core_field_offset(struct kvm, mmu_notifier);
+	struct fs_vm *v = fs_vm_find(kvm);
+
+	if (v)
+		v->inval++;
+	return 0;
+}
+
+/* Without the VM at hand: an invalidation by a thread of the VMM itself. */
+SEC("?tp_btf/kvm_unmap_hva_range")
+int BPF_PROG(fs_unmap_hva)
+{
+	struct fs_self s;
+	struct fs_vm *v;
+
+	if (!fs_self(&s))
+		return 0;
+	v = fs_vm_find(s.t->kvm ? s.t->kvm : s.p->kvm);
+	if (v)
+		v->inval++;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

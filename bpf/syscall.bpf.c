@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * System calls of traced processes: VMs, vCPUs and memory slots are found here, from what KVM's
+ * ioctls return, and the phases before a VM first runs.
+ */
+#include "kvm.bpf.h"
+
+#define NR_OPEN     2
+#define NR_MMAP     9
+#define NR_IOCTL    16
+#define NR_OPENAT   257
+#define NR_OPENAT2  437
+#define MAP_ANON    0x20
+#define FS_SCAN_FDS 1024 /* files looked at for VMs made before the recording */
+
+struct fs_call {
+	struct fs_self s;
+	__u64 now;
+	long nr, ret;
+	unsigned long a[4];
+};
+
+static __always_inline bool fs_call_wanted(__u64 nr)
+{
+	return nr == NR_OPEN || nr == NR_MMAP || nr == NR_OPENAT || nr == NR_OPENAT2 ||
+	       (nr < FS_MAX_SYSCALLS && knobs.syscalls[nr]);
+}
+
+static long fs_scan_fd(__u32 fd, struct fs_self *s)
+{
+	struct file *file = fs_file(fd);
+	enum fs_file_kind kind = fs_file_kind(file);
+
+	if (kind == FS_FILE_VM)
+		fs_vm_late(fs_private(file), s->id >> 32);
+	else if (kind == FS_FILE_VCPU && !fs_vcpu_find(fs_private(file)))
+		fs_vcpu_add(fs_private(file), s->id >> 32, 0, -1);
+	return 0;
+}
+
+/* A process given by the user may have VMs already: looks through its files, once. */
+static FS_SUBPROG int fs_scan(struct fs_self *s)
+{
+	struct fs_proc *p = fs_proc_of(s->id >> 32);
+
+	if (!p || !p->scan)
+		return 0;
+	p->scan = 0;
+	bpf_loop(FS_SCAN_FDS, fs_scan_fd, s, 0);
+	return 0;
+}
+
+/* An untraced process is about to make a VM: is it one that we were asked to trace? */
+static FS_SUBPROG struct fs_proc *fs_match_creator(int fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	char comm[FS_COMM_LEN] = {};
+
+	if (fs_file_kind(fs_file(fd)) != FS_FILE_KVM)
+		return NULL;
+	if (knobs.match & FS_MATCH_ALL)
+		return fs_proc_add(task, FS_WHY_KVM);
+	BPF_CORE_READ_STR_INTO(&comm, task, group_leader, comm);
+	if (knobs.match & FS_MATCH_COMM && fs_comm_matches(comm))
+		return fs_proc_add(task, FS_WHY_COMM);
+	return NULL;
+}
+
+static __always_inline void fs_read_regs(struct fs_ev_first_run *e, struct kvm_vcpu *k)
+{
+	struct kvm_vcpu___rip *kr = (void *)k;
+	__u32 valid = 0;
+	unsigned long v;
+	__u64 efer;
+
+	e->rip = e->cr0 = e->cr4 = e->efer = e->cr3 = 0;
+	if (bpf_core_field_exists(kr->arch.rip)) {
+		if (!BPF_CORE_READ_INTO(&v, kr, arch.rip)) {
+			e->rip = v;
+			valid |= 1;
+		}
+	} else if (!BPF_CORE_READ_INTO(&v, k, arch.regs[16])) {
+		e->rip = v;
+		valid |= 1;
+	}
+	if (!BPF_CORE_READ_INTO(&v, k, arch.cr0)) {
+		e->cr0 = v;
+		valid |= 2;
+	}
+	if (!BPF_CORE_READ_INTO(&v, k, arch.cr4)) {
+		e->cr4 = v;
+		valid |= 4;
+	}
+	if (!BPF_CORE_READ_INTO(&efer, k, arch.efer)) {
+		e->efer = efer;
+		valid |= 8;
+	}
+	if (!BPF_CORE_READ_INTO(&v, k, arch.cr3)) {
+		e->cr3 = v;
+		valid |= 16;
+	}
+	e->valid = valid;
+}
+
+/* KVM_RUN is entered. */
+static __always_inline void fs_run_enter(struct fs_self *s, int fd, __u64 now)
+{
+	struct fs_thr *t = s->t;
+	struct fs_vcpu *v;
+
+	if (!t->vcpu || t->run_fd != fd) {
+		struct file *file = fs_file(fd);
+
+		if (fs_file_kind(file) != FS_FILE_VCPU)
+			return;
+		v = fs_thr_bind(t, fs_private(file));
+		t->run_fd = fd;
+		if (v && !v->ran) {
+			struct fs_vm *m = fs_vm_find(v->kvm);
+
+			v->ran = 1;
+			if (m)
+				m->ran = 1;
+			if (!s->p->first_run_ns)
+				s->p->first_run_ns = now;
+			FS_EMIT(first_run, FIRST_RUN, e, s->id, v->vm, 0, now)
+			{
+				fs_read_regs(e, (void *)t->vcpu);
+				e->vcpu_id = v->vcpu_id;
+			}
+		}
+	}
+	t->run_ts = now;
+	t->user_ts = 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(fs_sys_enter, struct pt_regs *regs, long nr)
+{
+	struct fs_self s;
+	__u64 now;
+
+	if (!fs_self(&s)) {
+		if (nr != NR_IOCTL || (__u32)regs->si != KVM_CREATE_VM ||
+		    !fs_match_creator(regs->di) || !fs_self(&s))
+			return 0;
+	}
+	if (s.p->scan)
+		fs_scan(&s);
+	if (nr == NR_IOCTL) {
+		__u32 cmd = regs->si;
+
+		if (cmd == KVM_RUN) {
+			fs_run_enter(&s, regs->di, bpf_ktime_get_ns());
+			return 0;
+		}
+		if ((cmd & 0xff00) != 0xae00 && !knobs.syscalls[NR_IOCTL])
+			return 0;
+	} else if (!fs_call_wanted(nr)) {
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	s.t->sc_ts = now;
+	s.t->sc_nr = nr;
+	return 0;
+}
+
+static __always_inline void fs_memslot(struct fs_call *c, __u64 kvm)
+{
+	struct {
+		__u32 slot, flags;
+		__u64 gpa, size, hva;
+	} r = {};
+	struct fs_vm *v = fs_vm_find(kvm);
+
+	bpf_probe_read_user(&r, sizeof(r), (void *)c->a[2]);
+	FS_EMIT(memslot, MEMSLOT, e, c->s.id, v ? v->vm : 0, 0, c->now)
+	{
+		e->ts_start = c->s.t->sc_ts;
+		e->gpa = r.gpa;
+		e->size = r.size;
+		e->hva = r.hva;
+		e->slot = r.slot;
+		e->slot_flags = r.flags;
+	}
+}
+
+/* A KVM ioctl returned: new VMs, vCPUs and slots. Returns whether it belongs to a restore phase. */
+static __always_inline bool fs_kvm_ioctl(struct fs_call *c)
+{
+	__u32 cmd = c->a[1];
+	struct file *file;
+
+	if (c->ret < 0)
+		return !c->s.p->first_run_ns;
+	if (cmd == KVM_CREATE_VM) {
+		file = fs_file(c->ret);
+		if (fs_file_kind(file) == FS_FILE_VM)
+			c->s.vm = fs_vm_add(fs_private(file), c->s.id >> 32, c->s.t->sc_ts, c->ret);
+	} else if (cmd == KVM_CREATE_VCPU) {
+		file = fs_file(c->ret);
+		if (fs_file_kind(file) == FS_FILE_VCPU)
+			fs_vcpu_add(fs_private(file), c->s.id >> 32, c->s.t->sc_ts, c->ret);
+	} else if (cmd == KVM_SET_USER_MEMORY_REGION || cmd == KVM_SET_USER_MEMORY_REGION2) {
+		file = fs_file(c->a[0]);
+		if (fs_file_kind(file) == FS_FILE_VM)
+			fs_memslot(c, fs_private(file));
+	}
+	return !c->s.p->first_run_ns;
+}
+
+static __always_inline void fs_open(struct fs_call *c)
+{
+	void *path = (void *)(c->nr == NR_OPEN ? c->a[0] : c->a[1]);
+
+	FS_EMIT(open, OPEN, e, c->s.id, c->s.vm, 0, c->now)
+	{
+		e->ts_start = c->s.t->sc_ts;
+		e->fd = c->ret;
+		e->pad = 0;
+		e->path[0] = 0;
+		bpf_probe_read_user_str(e->path, sizeof(e->path), path);
+	}
+}
+
+static __always_inline void fs_mmap(struct fs_call *c, struct pt_regs *regs)
+{
+	int fd = regs->r8;
+	struct file *file = NULL;
+
+	if (!(regs->r10 & MAP_ANON))
+		file = fs_file(fd);
+	FS_EMIT(mmap, MMAP, e, c->s.id, c->s.vm, 0, c->now)
+	{
+		e->ts_start = c->s.t->sc_ts;
+		e->addr = (unsigned long)c->ret >= -4095UL ? 0 : c->ret;
+		e->size = c->a[1];
+		e->offset = regs->r9;
+		e->ino = file ? BPF_CORE_READ(file, f_inode, i_ino) : 0;
+		e->dev = file ? BPF_CORE_READ(file, f_inode, i_sb, s_dev) : 0;
+		e->fd = fd;
+		e->prot = c->a[2];
+		e->map_flags = c->a[3];
+	}
+}
+
+/* KVM_RUN returned without kvm_userspace_exit: it failed before the vCPU could run. */
+static __always_inline void fs_run_failed(struct fs_call *c)
+{
+	FS_EMIT(run, RUN, e, c->s.id, c->s.vm, 0, c->now)
+	{
+		e->ts_start = c->s.t->run_ts;
+		e->reason = 0;
+		e->error = c->ret;
+		e->vcpu_id = c->s.t->vcpu_id;
+		e->pad = 0;
+	}
+	c->s.t->run_ts = 0;
+	c->s.t->user_ts = c->now;
+}
+
+static __always_inline void fs_call_done(struct fs_call *c, struct pt_regs *regs)
+{
+	bool phase = false;
+
+	if (c->nr == NR_IOCTL && (c->a[1] & 0xff00) == 0xae00)
+		phase = fs_kvm_ioctl(c);
+	else if (c->nr == NR_OPEN || c->nr == NR_OPENAT || c->nr == NR_OPENAT2)
+		fs_open(c);
+	else if (c->nr == NR_MMAP)
+		fs_mmap(c, regs);
+	if (!phase && !((__u64)c->nr < FS_MAX_SYSCALLS && knobs.syscalls[c->nr]))
+		return;
+	if (c->s.t->flags & FS_T_VCPU && c->s.p->first_run_ns)
+		return;
+	FS_EMIT(syscall, SYSCALL, e, c->s.id, c->s.vm, 0, c->now)
+	{
+		e->ts_start = c->s.t->sc_ts;
+		e->ret = c->ret;
+		e->arg[0] = c->a[0];
+		e->arg[1] = c->a[1];
+		e->arg[2] = c->a[2];
+		e->arg[3] = c->a[3];
+		e->nr = c->nr;
+		e->pad = 0;
+	}
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
+{
+	struct fs_call c;
+	struct fs_thr *t;
+
+	if (!fs_self(&c.s))
+		return 0;
+	if (c.s.p->scan)
+		fs_scan(&c.s);
+	t = c.s.t;
+	if (!t->run_ts && !t->sc_ts)
+		return 0;
+	c.now = bpf_ktime_get_ns();
+	c.nr = regs->orig_ax;
+	c.ret = ret;
+	c.a[0] = regs->di;
+	c.a[1] = regs->si;
+	c.a[2] = regs->dx;
+	c.a[3] = regs->r10;
+	if (t->run_ts) {
+		if (c.nr == NR_IOCTL && (__u32)c.a[1] == KVM_RUN)
+			fs_run_failed(&c);
+		return 0;
+	}
+	if (t->sc_nr == (__u32)c.nr)
+		fs_call_done(&c, regs);
+	t->sc_ts = 0;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

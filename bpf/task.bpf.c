@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Processes and threads: made, replaced by exec, ended, signalled. */
+#include "kvm.bpf.h"
+
+#define SIGNAL_GROUP_EXIT 4
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 tgid = parent->tgid, ctgid = child->tgid;
+	struct fs_proc *p = fs_proc_of(tgid);
+	__u64 now;
+
+	if (!p)
+		return 0;
+	now = bpf_ktime_get_ns();
+	FS_EMIT(fork, FORK, e, (__u64)tgid << 32 | (__u32)parent->pid, p->vm, 0, now)
+	{
+		e->start_ns = child->start_time;
+		e->child_tid = child->pid;
+		e->child_tgid = ctgid;
+		BPF_CORE_READ_STR_INTO(&e->comm, child, comm);
+	}
+	if (ctgid != tgid && p->why == FS_WHY_COMMAND)
+		fs_proc_add(child, FS_WHY_COMMAND);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(fs_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	__u32 tgid = task->tgid;
+	struct fs_proc *p = fs_proc_of(tgid);
+	__u64 id = (__u64)tgid << 32 | (__u32)task->pid;
+
+	if (!p && knobs.match & FS_MATCH_COMM) {
+		char comm[FS_COMM_LEN] = {};
+
+		BPF_CORE_READ_STR_INTO(&comm, task, comm);
+		if (fs_comm_matches(comm))
+			p = fs_proc_add(task, FS_WHY_COMM);
+	}
+	if (!p)
+		return 0;
+	FS_EMIT(exec, EXEC, e, id, p->vm, 0, bpf_ktime_get_ns())
+	{
+		BPF_CORE_READ_STR_INTO(&e->comm, task, comm);
+		e->file[0] = 0;
+		bpf_probe_read_kernel_str(e->file, sizeof(e->file), BPF_CORE_READ(bprm, filename));
+	}
+	return 0;
+}
+
+/* Says what the thread was in the middle of, as FS_F_CLIPPED records. */
+static __always_inline void fs_clip(struct fs_thr *t, __u64 id, __u32 vm, __u64 now)
+{
+	if (t->run_ts) {
+		FS_EMIT(run, RUN, e, id, vm, FS_F_CLIPPED, now)
+		{
+			e->ts_start = t->run_ts;
+			e->reason = 0;
+			e->error = 0;
+			e->vcpu_id = t->vcpu_id;
+			e->pad = 0;
+		}
+	}
+	if (t->x_ts) {
+		FS_EMIT(flush, FLUSH, e, id, vm, FS_F_CLIPPED, now)
+		{
+			e->ts_exit = t->x_ts;
+			e->ts_out = 0;
+			e->ts_wake = 0;
+			e->ts_run = t->run_ts;
+			e->ts_user = t->user_ts;
+			e->vcpu_id = t->vcpu_id;
+			e->prev_state = 0;
+			e->reason = t->x_reason;
+			e->hints = t->x.hints;
+		}
+	}
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(fs_exit, struct task_struct *task)
+{
+	__u32 tid = task->pid, tgid = task->tgid;
+	struct fs_proc *p = fs_proc_of(tgid);
+	struct fs_thr *t;
+	__u64 now, id = (__u64)tgid << 32 | tid;
+	__u32 vm, dead;
+
+	if (!p)
+		return 0;
+	now = bpf_ktime_get_ns();
+	/* The kernel has counted this thread down already. */
+	dead = BPF_CORE_READ(task, signal, live.counter) == 0;
+	vm = p->vm;
+	t = fs_thr_find(tid);
+	if (t) {
+		vm = fs_vm_of(t, p);
+		fs_clip(t, id, vm, now);
+		if (t->vcpu && BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+			bpf_map_delete_elem(&vcpus, &t->vcpu);
+	}
+	FS_EMIT(exit_task, EXIT_TASK, e, id, vm, 0, now)
+	{
+		e->code = task->exit_code;
+		e->group_dead = dead;
+	}
+	if (t)
+		bpf_map_delete_elem(&threads, &tid);
+	if (dead) {
+		__u64 kvm = p->kvm;
+
+		if (kvm)
+			bpf_map_delete_elem(&vms, &kvm);
+		bpf_map_delete_elem(&procs, &tgid);
+	}
+	return 0;
+}
+
+SEC("?tp_btf/signal_generate")
+int BPF_PROG(fs_signal, int sig, void *info, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	struct fs_proc *p = fs_proc_of(tgid);
+	__u32 wctx;
+
+	if (!p)
+		return 0;
+	wctx = fs_context();
+	FS_EMIT(signal, SIGNAL, e, bpf_get_current_pid_tgid(), p->vm, fs_irqctx_flag(wctx),
+		bpf_ktime_get_ns())
+	{
+		e->target_tid = task->pid;
+		e->target_tgid = tgid;
+		e->sig = sig;
+		e->pad = 0;
+	}
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

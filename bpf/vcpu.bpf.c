@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a vCPU thread: exit to entry as one record with what happened between folded in,
+ * KVM_RUN, halts, port and memory-mapped I/O, clocks, asynchronous page faults.
+ * KVM may be a module: every pointer argument needs its check for NULL (6.12 and later).
+ */
+#include "kvm.bpf.h"
+
+/* The vCPU thread's own state: one lookup, no detour over its process. */
+static __always_inline struct fs_thr *fs_vcpu_self(__u64 *id)
+{
+	*id = bpf_get_current_pid_tgid();
+	return fs_thr_find(*id);
+}
+
+/* A thread enters or leaves a guest and is not known: its VM is older than the recording. */
+static FS_SUBPROG struct fs_thr *fs_vcpu_stranger(__u64 id)
+{
+	struct fs_proc *p = fs_proc_of(id >> 32);
+
+	if (!p && knobs.match & FS_MATCH_ALL)
+		p = fs_proc_add((void *)bpf_get_current_task(), FS_WHY_KVM);
+	return p ? fs_thr_get(id, id >> 32, p) : NULL;
+}
+
+/* From the newest KVM_RUN call to this entry, when the call began inside the segment. */
+static __always_inline __u32 fs_run_ns(const struct fs_thr *t, __u64 now)
+{
+	__u64 ns = now - t->run_ts;
+
+	if (!t->run_ts || t->run_ts < t->x_ts)
+		return 0;
+	return ns < ~0u ? ns : ~0u;
+}
+
+static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now)
+{
+	bool write = t->x_error_code & 2;
+	__u32 hints = fs_acc_hints(&t->x, write);
+
+	if (t->x_n_pf) {
+		struct fs_vm *v = fs_vm_find(t->kvm);
+
+		if (v && v->inval != t->x_inval)
+			hints |= FS_H_INVALIDATED;
+	}
+	FS_EMIT(vmexit, VMEXIT, e, id, t->vm, 0, now)
+	{
+		e->ts_exit = t->x_ts;
+		e->rip = t->x_rip;
+		e->info1 = t->x_info1;
+		e->info2 = t->x_info2;
+		e->gpa = t->x_gpa;
+		e->error_code = t->x_error_code;
+		e->hva = t->x_hva;
+		e->mm_ns = t->x_mm_ns;
+		e->reason = t->x_reason;
+		e->isa = t->x_isa;
+		e->vcpu_id = t->vcpu_id;
+		e->hints = hints;
+		e->n_pf = t->x_n_pf;
+		e->n_hmm = t->x_n_hmm;
+		e->cache_pages = t->x.cache_pages;
+		e->n_bio = t->x.n_bio;
+		e->n_alloc = t->x.n_alloc;
+		e->stack = t->x.stack;
+		e->run_ns = fs_run_ns(t, now);
+	}
+}
+
+SEC("?tp_btf/kvm_entry")
+int BPF_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
+{
+	struct fs_thr *t;
+	__u64 id;
+
+	if (!vcpu)
+		return 0;
+	t = fs_vcpu_self(&id);
+	if (!t) {
+		t = fs_vcpu_stranger(id);
+		if (!t)
+			return 0;
+	}
+	if (t->vcpu != (__u64)vcpu)
+		fs_thr_bind(t, (__u64)vcpu); /* what went before was not seen: no segment */
+	else if (t->x_ts || (t->run_ts && !(t->flags & FS_T_ENTERED)))
+		fs_emit_vmexit(t, id, bpf_ktime_get_ns());
+	t->flags |= FS_T_ENTERED;
+	t->x_ts = 0;
+	return 0;
+}
+
+/* Opens an exit segment. */
+static __always_inline struct fs_thr *fs_exit_begin(__u64 *id)
+{
+	struct fs_thr *t = fs_vcpu_self(id);
+
+	if (!t) {
+		t = fs_vcpu_stranger(*id);
+		if (!t)
+			return NULL;
+	}
+	t->x_rip = t->x_info1 = t->x_info2 = 0;
+	t->x_gpa = t->x_error_code = 0;
+	t->x_hva = t->x_mm_ns = 0;
+	t->x_n_pf = t->x_n_hmm = 0;
+	fs_acc_reset(&t->x);
+	t->x_ts = bpf_ktime_get_ns();
+	return t;
+}
+
+SEC("?tp_btf/kvm_exit")
+int BPF_PROG(fs_kvm_exit, struct kvm_vcpu *vcpu, u32 isa)
+{
+	struct fs_thr *t;
+	struct vmcb *vmcb;
+	__u64 id;
+
+	if (!vcpu)
+		return 0;
+	t = fs_exit_begin(&id);
+	if (!t)
+		return 0;
+	if (t->vcpu != (__u64)vcpu)
+		fs_thr_bind(t, (__u64)vcpu);
+	t->x_isa = isa;
+	t->x_reason = ~0u;
+	if (isa != FS_ISA_SVM || !bpf_core_type_exists(struct vcpu_svm))
+		return 0;
+	vmcb = BPF_CORE_READ((struct vcpu_svm *)vcpu, vmcb);
+	t->x_rip = BPF_CORE_READ(vmcb, save.rip);
+	t->x_reason = BPF_CORE_READ_BITFIELD_PROBED(vmcb, control.exit_code);
+	t->x_info1 = BPF_CORE_READ(vmcb, control.exit_info_1);
+	t->x_info2 = BPF_CORE_READ(vmcb, control.exit_info_2);
+	return 0;
+}
+
+/* Where reason and RIP come from the processor's VMCS (Intel): KVM's own decoded record. */
+SEC("?tracepoint/kvm/kvm_exit")
+int fs_kvm_exit_classic(struct trace_event_raw_kvm_exit *ctx)
+{
+	struct fs_thr *t;
+	__u64 id;
+
+	t = fs_exit_begin(&id);
+	if (!t)
+		return 0;
+	t->x_isa = ctx->isa;
+	t->x_reason = ctx->exit_reason;
+	t->x_rip = ctx->guest_rip;
+	t->x_info1 = ctx->info1;
+	t->x_info2 = ctx->info2;
+	return 0;
+}
+
+SEC("?tp_btf/kvm_userspace_exit")
+int BPF_PROG(fs_kvm_userspace_exit, u32 reason, int err)
+{
+	struct fs_thr *t;
+	__u64 id, now;
+
+	t = fs_vcpu_self(&id);
+	if (!t) {
+		t = fs_vcpu_stranger(id);
+		if (!t)
+			return 0;
+	}
+	now = bpf_ktime_get_ns();
+	if (t->x_ts)
+		t->x.hints |= FS_H_USER;
+	FS_EMIT(run, RUN, e, id, t->vm, t->run_ts ? 0 : FS_F_LATE, now)
+	{
+		e->ts_start = t->run_ts;
+		e->reason = reason;
+		e->error = err;
+		e->vcpu_id = t->vcpu_id;
+		e->pad = 0;
+	}
+	t->run_ts = 0;
+	t->user_ts = now;
+	return 0;
+}
+
+SEC("?tp_btf/kvm_page_fault")
+int BPF_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
+{
+	struct fs_thr *t;
+	struct fs_vm *v;
+	__u64 id;
+
+	t = fs_vcpu_self(&id);
+	if (!t || !t->x_ts)
+		return 0;
+	t->x.hints |= FS_H_PF;
+	if (t->x_n_pf++)
+		return 0;
+	t->x_gpa = addr;
+	t->x_error_code = error_code;
+	v = fs_vm_find(t->kvm);
+	if (v)
+		t->x_inval = v->inval;
+	return 0;
+}
+
+/*
+ * RET_PF_FIXED and RET_PF_SPURIOUS are 4 and 5 up to 6.1, 5 and 6 later, in an enum without a name:
+ * whether the entry was changed tells "fixed".
+ */
+SEC("?tp_btf/fast_page_fault")
+int BPF_PROG(fs_fast_page_fault, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, u64 *sptep,
+	     u64 old_spte, int ret)
+{
+	struct fs_thr *t;
+	__u64 id, spte;
+
+	t = fs_vcpu_self(&id);
+	if (!t || !t->x_ts || ret < 4)
+		return 0;
+	if (!sptep || bpf_probe_read_kernel(&spte, sizeof(spte), sptep))
+		return 0;
+	if (spte != old_spte)
+		t->x.hints |= FS_H_FASTPF;
+	else if (ret >= 5)
+		t->x.hints |= FS_H_SPURIOUS;
+	return 0;
+}
+
+SEC("?tp_btf/kvm_vcpu_wakeup")
+int BPF_PROG(fs_kvm_vcpu_wakeup, u64 ns, bool waited, bool valid)
+{
+	struct fs_thr *t;
+	__u64 id;
+
+	t = fs_vcpu_self(&id);
+	if (!t)
+		return 0;
+	if (t->x_ts)
+		t->x.hints |= FS_H_HALT;
+	FS_EMIT(halt, HALT, e, id, t->vm, 0, bpf_ktime_get_ns())
+	{
+		e->ns = ns;
+		e->waited = waited;
+		e->valid = valid;
+		e->vcpu_id = t->vcpu_id;
+	}
+	return 0;
+}
+
+static __always_inline int fs_hint(__u32 hint)
+{
+	struct fs_thr *t;
+	__u64 id;
+
+	t = fs_vcpu_self(&id);
+	if (t && t->x_ts)
+		t->x.hints |= hint;
+	return 0;
+}
+
+SEC("?tp_btf/kvm_mmio")
+int BPF_PROG(fs_kvm_mmio)
+{
+	return fs_hint(FS_H_MMIO);
+}
+
+SEC("?tp_btf/kvm_fast_mmio")
+int BPF_PROG(fs_kvm_fast_mmio)
+{
+	return fs_hint(FS_H_MMIO);
+}
+
+SEC("?tp_btf/kvm_pio")
+int BPF_PROG(fs_kvm_pio, unsigned int rw, unsigned int port, unsigned int size, unsigned int count,
+	     const void *data)
+{
+	struct fs_thr *t;
+	__u64 id, value = 0;
+
+	t = fs_vcpu_self(&id);
+	if (!t)
+		return 0;
+	if (rw && data)
+		bpf_probe_read_kernel(&value, size == 1 ? 1 : size == 2 ? 2 : 4, data);
+	FS_EMIT(pio, PIO, e, id, t->vm, 0, bpf_ktime_get_ns())
+	{
+		e->port = port;
+		e->size = size;
+		e->count = count;
+		e->rw = rw;
+		e->value = value;
+	}
+	return 0;
+}
+
+SEC("?tp_btf/kvm_write_tsc_offset")
+int BPF_PROG(fs_tsc_offset, unsigned int vcpu_id, u64 prev, u64 next)
+{
+	struct fs_self s;
+
+	if (!fs_self(&s))
+		return 0;
+	FS_EMIT(tsc_offset, TSC_OFFSET, e, s.id, s.vm, 0, bpf_ktime_get_ns())
+	{
+		e->prev = prev;
+		e->next = next;
+		e->vcpu_id = vcpu_id;
+		e->pad = 0;
+	}
+	return 0;
+}
+
+SEC("?tp_btf/kvm_pvclock_update")
+int BPF_PROG(fs_pvclock, unsigned int vcpu_id, struct pvclock_vcpu_time_info *pv)
+{
+	struct fs_self s;
+
+	if (!pv || !fs_self(&s))
+		return 0;
+	FS_EMIT(pvclock, PVCLOCK, e, s.id, s.vm, 0, bpf_ktime_get_ns())
+	{
+		e->tsc_timestamp = BPF_CORE_READ(pv, tsc_timestamp);
+		e->system_time = BPF_CORE_READ(pv, system_time);
+		e->tsc_to_system_mul = BPF_CORE_READ(pv, tsc_to_system_mul);
+		e->tsc_shift = BPF_CORE_READ(pv, tsc_shift);
+		e->pv_flags = BPF_CORE_READ(pv, flags);
+		e->version = BPF_CORE_READ(pv, version);
+		e->vcpu_id = vcpu_id;
+		e->pad = 0;
+	}
+	return 0;
+}
+
+/* Steps of an asynchronous page fault; `completed` runs in the kernel worker that read the page. */
+static __always_inline int fs_apf(enum fs_apf_op op, __u64 a, __u64 b, __u32 hint)
+{
+	struct fs_self s;
+
+	if (!fs_self(&s))
+		return 0;
+	if (s.t->x_ts)
+		s.t->x.hints |= hint;
+	FS_EMIT(apf, APF, e, s.id, s.vm, 0, bpf_ktime_get_ns())
+	{
+		e->a = a;
+		e->b = b;
+		e->op = op;
+		e->pad = 0;
+	}
+	return 0;
+}
+
+SEC("?tp_btf/kvm_async_pf_not_present")
+int BPF_PROG(fs_apf_not_present, u64 token, u64 gva)
+{
+	return fs_apf(FS_APF_NOT_PRESENT, token, gva, FS_H_APF_NOT_PRESENT);
+}
+
+SEC("?tp_btf/kvm_async_pf_ready")
+int BPF_PROG(fs_apf_ready, u64 token, u64 gva)
+{
+	return fs_apf(FS_APF_READY, token, gva, FS_H_APF_READY);
+}
+
+SEC("?tp_btf/kvm_async_pf_repeated_fault")
+int BPF_PROG(fs_apf_repeated, u64 gva, u64 gfn)
+{
+	return fs_apf(FS_APF_REPEATED, gva, gfn, FS_H_APF_REPEATED);
+}
+
+SEC("?tp_btf/kvm_async_pf_completed")
+int BPF_PROG(fs_apf_completed, unsigned long address, u64 gva)
+{
+	return fs_apf(FS_APF_COMPLETED, address, gva, 0);
+}
+
+SEC("?tp_btf/kvm_try_async_get_page")
+int BPF_PROG(fs_apf_try, u64 gva, u64 gfn)
+{
+	return fs_apf(FS_APF_TRY, gva, gfn, 0);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
