@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The guest program of the tests: arms a resume-network mailbox, waits for the resume signal, touches a stated working
-// set, decodes the mailbox, sends the UDP acks, applies the address, and arms itself again. Static, no threads.
+// The guest program of the tests: arms a resume-network mailbox, waits for the resume signal,
+// touches a stated working set, decodes the mailbox, sends the UDP acks, applies the address, and
+// arms itself again. Static, no threads.
 //
 // Configured by its environment (in the lab: by words of the kernel's command line):
 //   HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN  token beside the magic (up to 30 bytes)
-//   HYPEMAN_RESUME_NETWORK_SIGNAL         auto | vmclock | vmgenid | vmclock-spin (empty: auto)
+//   HYPEMAN_RESUME_NETWORK_SIGNAL         auto | vmclock | vmgenid | vmclock-spin (empty: auto), or
+//                                         none: no signal, look at the mailbox every millisecond
 //   HYPEMAN_RESUME_NETWORK_ACK_STAGES=1   also send the `mailbox` ack
-//   HYPEMAN_RESUME_NETWORK_DEBUG_STAGES=1 also send signal_seen, mailbox_seen, netlink_start, netlink_done
-//   fs_touch=8MiB        how much of the arena to touch in each fork (0: nothing)
+//   HYPEMAN_RESUME_NETWORK_DEBUG_STAGES=1 also send signal_seen, mailbox_seen, netlink_start,
+//   netlink_done fs_touch=8MiB        how much of the arena to touch in each fork (0: nothing)
 //   fs_arena=64MiB       memory filled before the snapshot (default: four times fs_touch)
-//   fs_touch_mode=read|write   fs_touch_order=stride|seq   fs_touch_when=before|after (the mailbox is decoded)
-//   fs_touched_ack=1     send `stage=touched` last
-//   fs_pio=0xf4          after decoding, write one byte to this I/O port
+//   fs_touch_mode=read|write   fs_touch_order=stride|seq   fs_touch_when=before|after (the mailbox
+//   is decoded) fs_touched_ack=1     send `stage=touched` last fs_pio=0xf4          after decoding,
+//   write one byte to this I/O port
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,7 +56,7 @@ struct settings {
 };
 
 struct signal_source {
-	enum { VMCLOCK, VMGENID, SPIN } kind;
+	enum { VMCLOCK, VMGENID, SPIN, NONE } kind;
 	int fd;
 	volatile uint64_t *generation_word; // SPIN only
 	uint64_t generation;
@@ -75,7 +77,7 @@ static uint64_t now_us(void)
 
 static void nap_us(long us)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
 }
 
 static void fail(const char *what)
@@ -109,7 +111,8 @@ static size_t size_setting(const char *name, size_t fallback)
 
 static uint8_t *arm_mailbox(const char *token)
 {
-	uint8_t *box = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	uint8_t *box = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (box == MAP_FAILED || mlock(box, PAGE))
 		fail("mailbox page");
 	memcpy(box, "HYPEMAN_RESUME_NETWORK_MAILBOX_V1", TOKEN_OFF);
@@ -149,8 +152,10 @@ static bool decode(const uint8_t *box, struct settings *s)
 		return false;
 	memcpy(json, box + PAYLOAD_OFF, length);
 	json[length] = 0;
-	if (!json_value(json, "interface_name", s->interface, sizeof s->interface) || !json_value(json, "mac", s->mac, sizeof s->mac) ||
-	    !json_value(json, "ipv4", s->ipv4, sizeof s->ipv4) || !json_value(json, "gateway", s->gateway, sizeof s->gateway) ||
+	if (!json_value(json, "interface_name", s->interface, sizeof s->interface) ||
+	    !json_value(json, "mac", s->mac, sizeof s->mac) ||
+	    !json_value(json, "ipv4", s->ipv4, sizeof s->ipv4) ||
+	    !json_value(json, "gateway", s->gateway, sizeof s->gateway) ||
 	    !json_value(json, "prefix", number, sizeof number))
 		return false;
 	s->prefix = atoi(number);
@@ -190,16 +195,21 @@ static int open_kmsg(void)
 
 static struct signal_source open_signal(const char *name)
 {
-	struct signal_source s = { .kind = VMCLOCK, .fd = -1 };
+	struct signal_source s = {.kind = VMCLOCK, .fd = -1};
 	bool automatic = !strcmp(name, "auto");
 	if (!strcmp(name, "vmgenid")) {
 		s.kind = VMGENID;
 		s.fd = open_kmsg();
 		return s;
 	}
+	if (!strcmp(name, "none")) {
+		s.kind = NONE;
+		return s;
+	}
 	s.fd = open("/dev/vmclock0", O_RDONLY | O_CLOEXEC);
 	uint64_t flags = s.fd < 0 ? 0 : clock_field(s.fd, CLOCK_FLAGS_OFF);
-	uint64_t wanted = CLOCK_HAS_GENERATION | (!strcmp(name, "vmclock-spin") ? 0 : CLOCK_HAS_NOTIFICATION);
+	uint64_t wanted =
+		CLOCK_HAS_GENERATION | (!strcmp(name, "vmclock-spin") ? 0 : CLOCK_HAS_NOTIFICATION);
 	if ((flags & wanted) != wanted) {
 		if (!automatic)
 			fail("/dev/vmclock0 is absent or lacks what the signal needs");
@@ -223,7 +233,7 @@ static struct signal_source open_signal(const char *name)
 static void wait_vmclock(struct signal_source *s)
 {
 	for (;;) {
-		struct pollfd p = { .fd = s->fd, .events = POLLIN };
+		struct pollfd p = {.fd = s->fd, .events = POLLIN};
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			fail("poll of /dev/vmclock0");
 		uint64_t generation = clock_field(s->fd, CLOCK_GENERATION_OFF);
@@ -255,7 +265,13 @@ static void wait_spin(struct signal_source *s)
 	s->generation = *s->generation_word;
 }
 
-static void wait_signal(struct signal_source *s)
+static void wait_payload(uint8_t *box)
+{
+	while (__atomic_load_n(sequence_of(box), __ATOMIC_ACQUIRE) != 1)
+		nap_us(1000);
+}
+
+static void wait_signal(struct signal_source *s, uint8_t *box)
 {
 	switch (s->kind) {
 	case VMCLOCK:
@@ -267,6 +283,9 @@ static void wait_signal(struct signal_source *s)
 	case SPIN:
 		wait_spin(s);
 		break;
+	case NONE:
+		wait_payload(box);
+		break;
 	}
 }
 
@@ -275,7 +294,7 @@ static void wait_signal(struct signal_source *s)
 static struct arena fill_arena(void)
 {
 	size_t touch = size_setting("fs_touch", 0);
-	struct arena a = { .touched = touch / PAGE };
+	struct arena a = {.touched = touch / PAGE};
 	a.write = !strcmp(setting("fs_touch_mode", "read"), "write");
 	a.sequential = !strcmp(setting("fs_touch_order", "stride"), "seq");
 	a.after = !strcmp(setting("fs_touch_when", "before"), "after");
@@ -287,7 +306,8 @@ static struct arena fill_arena(void)
 		a.touched = a.pages;
 	if (!a.pages)
 		return a;
-	uint8_t *base = mmap(NULL, a.pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *base = mmap(NULL, a.pages * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		fail("working set");
 	madvise(base, a.pages * PAGE, MADV_NOHUGEPAGE);
@@ -303,7 +323,8 @@ static void touch_arena(const struct arena *a)
 {
 	static volatile uint8_t sink;
 	for (size_t i = 0; i < a->touched; i++) {
-		volatile uint8_t *page = a->base + (a->sequential ? i : i * STRIDE % a->pages) * PAGE;
+		volatile uint8_t *page =
+			a->base + (a->sequential ? i : i * STRIDE % a->pages) * PAGE;
 		if (a->write)
 			*page += 1;
 		else
@@ -317,10 +338,11 @@ static void send_ack(const struct settings *s, const char *stage, const char *mo
 {
 	if (!s->ack_port)
 		return;
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(s->ack_port) };
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(s->ack_port)};
 	inet_pton(AF_INET, s->gateway, &to.sin_addr);
 	char text[256];
-	int n = snprintf(text, sizeof text, "stage=%s mac=%s ip=%s%s\n", stage, s->mac, s->ipv4, more);
+	int n = snprintf(text, sizeof text, "stage=%s mac=%s ip=%s%s\n", stage, s->mac, s->ipv4,
+			 more);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || sendto(fd, text, n, 0, (struct sockaddr *)&to, sizeof to) != n)
 		printf("L2ACK: stage=%s: %s\n", stage, strerror(errno));
@@ -333,7 +355,8 @@ static void send_debug_ack(const struct settings *s, const char *stage, uint64_t
 	char more[96];
 	if (!is_set("HYPEMAN_RESUME_NETWORK_DEBUG_STAGES"))
 		return;
-	snprintf(more, sizeof more, " guest_signal_to_%s_us=%llu", stage, (unsigned long long)(now_us() - signal_us));
+	snprintf(more, sizeof more, " guest_signal_to_%s_us=%llu", stage,
+		 (unsigned long long)(now_us() - signal_us));
 	send_ack(s, stage, more);
 }
 
@@ -357,7 +380,7 @@ static void set_mac(int fd, struct ifreq r, const char *mac)
 static void apply(const struct settings *s)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq r = { 0 };
+	struct ifreq r = {0};
 	memcpy(r.ifr_name, s->interface, sizeof r.ifr_name);
 	set_mac(fd, r, s->mac);
 	struct sockaddr_in *address = (struct sockaddr_in *)&r.ifr_addr;
@@ -366,8 +389,8 @@ static void apply(const struct settings *s)
 	interface_request(fd, SIOCSIFADDR, &r, "address");
 	address->sin_addr.s_addr = s->prefix ? htonl(~0u << (32 - s->prefix)) : 0;
 	interface_request(fd, SIOCSIFNETMASK, &r, "netmask");
-	struct rtentry route = { .rt_flags = RTF_UP | RTF_GATEWAY };
-	struct sockaddr_in gateway = { .sin_family = AF_INET }, any = { .sin_family = AF_INET };
+	struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
+	struct sockaddr_in gateway = {.sin_family = AF_INET}, any = {.sin_family = AF_INET};
 	inet_pton(AF_INET, s->gateway, &gateway.sin_addr);
 	memcpy(&route.rt_gateway, &gateway, sizeof gateway);
 	memcpy(&route.rt_dst, &any, sizeof any);
@@ -380,7 +403,7 @@ static void apply(const struct settings *s)
 static void serve(uint8_t *box, const struct arena *arena, int pio)
 {
 	uint64_t signal_us = now_us();
-	struct settings s = { 0 };
+	struct settings s = {0};
 	if (!arena->after)
 		touch_arena(arena);
 	if (!await_payload(box) || !decode(box, &s)) {
@@ -408,7 +431,9 @@ static unsigned long long physical(const void *page)
 {
 	uint64_t entry = 0;
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || pread(fd, &entry, sizeof entry, (off_t)((uintptr_t)page / PAGE * sizeof entry)) != (ssize_t)sizeof entry)
+	if (fd < 0 ||
+	    pread(fd, &entry, sizeof entry, (off_t)((uintptr_t)page / PAGE * sizeof entry)) !=
+		    (ssize_t)sizeof entry)
 		entry = 0;
 	if (fd >= 0)
 		close(fd);
@@ -417,7 +442,7 @@ static unsigned long long physical(const void *page)
 
 int main(void)
 {
-	static const char *const NAMES[] = { "vmclock", "vmgenid", "vmclock-spin" };
+	static const char *const NAMES[] = {"vmclock", "vmgenid", "vmclock-spin", "none"};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	int pio = (int)strtol(setting("fs_pio", "-1"), NULL, 0);
 	if (pio >= 0 && iopl(3))
@@ -427,7 +452,7 @@ int main(void)
 	uint8_t *box = arm_mailbox(setting("HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN", "forkscope"));
 	printf("L2READY signal=%s mailbox=0x%llx\n", NAMES[source.kind], physical(box));
 	for (;;) {
-		wait_signal(&source);
+		wait_signal(&source, box);
 		serve(box, &arena, pio);
 		printf("L2SERVED\n");
 	}
