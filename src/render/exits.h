@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names of the reasons for which a processor leaves guest mode. The numbers are the architecture's:
+ * AMD64 Architecture Programmer's Manual, volume 2, appendix C (SVM intercept exit codes); Intel
+ * SDM, volume 3, appendix C (VMX basic exit reasons).
+ */
+#ifndef FORKSCOPE_EXITS_H
+#define FORKSCOPE_EXITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FSV_EXIT_LEN 40          /* enough for every text that is made here */
+#define FSV_NO_EXIT  0xffffffffu /* struct fsa_seg.reason: the segment had no exit */
+
+/*
+ * What kind of instruction made the guest leave, as far as the reason alone tells: the guest RIP of
+ * such an exit stands at (or just behind) that very instruction.
+ */
+enum fsv_insn {
+	FSV_I_NONE, /* not the instruction's doing: an interrupt, a memory fault, ... */
+	FSV_I_HLT,
+	FSV_I_IO,  /* in, out, ins, outs */
+	FSV_I_MSR, /* rdmsr, wrmsr */
+	FSV_I_CPUID,
+	FSV_I_PAUSE,
+	FSV_I_MWAIT,
+	FSV_I_HYPERCALL,
+	FSV_I_CR, /* mov to or from a control register */
+};
+
+/*
+ * "NPF", "HLT", "exception 14", or the bare number ("SVM 0x9f0") of a reason that the table lacks.
+ * @isa is enum fs_isa. Returns @buf (FSV_EXIT_LEN bytes), "" for FSV_NO_EXIT.
+ */
+const char *fsv_exit_name(unsigned int isa, uint32_t reason, char *buf, size_t len);
+
+enum fsv_insn fsv_exit_insn(unsigned int isa, uint32_t reason);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Symbols of the guest's kernel, from a file that the user names: the vmlinux ELF, a System.map, or
+ * the text of the guest's /proc/kallsyms. Such a file may come out of a guest: it is treated as
+ * hostile, every length is bounded.
+ *
+ * A guest kernel may have moved itself at boot (KASLR). The distance, called the slide, is looked
+ * for in the recording, and is never claimed unless the recording proves it: see kaslr.h.
+ */
+#ifndef FORKSCOPE_SYMBOLS_H
+#define FORKSCOPE_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fsv_syms;
+
+enum fsv_syms_kind { FSV_SYMS_ELF, FSV_SYMS_MAP, FSV_SYMS_KALLSYMS };
+
+/*
+ * Loads @path. Returns 0, or a negative errno with a sentence in @err that says what to give
+ * instead ("... is a compressed kernel: give the vmlinux ELF it was made from").
+ */
+int fsv_syms_load(const char *path, struct fsv_syms **out, char *err, size_t err_len);
+
+/* The same from memory; @name is for messages. The bytes are not kept. */
+int fsv_syms_parse(const void *data, size_t bytes, const char *name, struct fsv_syms **out,
+		   char *err, size_t err_len);
+void fsv_syms_free(struct fsv_syms *s);
+
+enum fsv_syms_kind fsv_syms_kind(const struct fsv_syms *s);
+const char *fsv_syms_kind_text(const struct fsv_syms *s); /* "vmlinux", "System.map", "kallsyms" */
+size_t fsv_syms_count(const struct fsv_syms *s);
+
+/* First and last-plus-one address of the kernel's code as the file has it. */
+void fsv_syms_text(const struct fsv_syms *s, uint64_t *first, uint64_t *end);
+
+/* Whether the file itself carries addresses of a running kernel that had moved (kallsyms). */
+bool fsv_syms_moved(const struct fsv_syms *s);
+
+/* Code bytes at @addr (as the file has it): up to @n of them; 0 where the file holds none. */
+size_t fsv_syms_code(const struct fsv_syms *s, uint64_t addr, uint8_t *buf, size_t n);
+
+/* The function that holds @addr (as the file has it), or NULL; *off gets the distance into it. */
+const char *fsv_syms_raw(const struct fsv_syms *s, uint64_t addr, uint64_t *off);
+
+/* The slide in use: what is subtracted from a guest address before it is looked up. */
+void fsv_syms_set_slide(struct fsv_syms *s, uint64_t slide, const char *why);
+void fsv_syms_no_slide(struct fsv_syms *s, const char *why);
+bool fsv_syms_slide(const struct fsv_syms *s, uint64_t *slide); /* false: unknown */
+const char *fsv_syms_why(const struct fsv_syms *s); /* how it was found, or why it was not */
+
+/* The function at the guest address @rip, or NULL (always, while the slide is unknown). */
+const char *fsv_syms_find(const struct fsv_syms *s, uint64_t rip, uint64_t *off);
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "render/term.h"
+#include <stdarg.h>
+#include <string.h>
+
+void fsv_tone(const struct fsv_view *v, FILE *out, enum fsv_tone t)
+{
+	static const char *const sgr[] = {
+		[FSV_T_PLAIN] = "\033[0m",   [FSV_T_BOLD] = "\033[1m",   [FSV_T_DIM] = "\033[2m",
+		[FSV_T_GOOD] = "\033[1;32m", [FSV_T_BAD] = "\033[1;31m",
+	};
+
+	if (v->colour)
+		fputs(sgr[t], out);
+}
+
+void fsv_bucket_tone(const struct fsv_view *v, FILE *out, enum fsa_bucket b)
+{
+	static const char *const sgr[FSA_NBUCKETS] = {
+		[FSA_B_MEMORY] = "\033[31m", [FSA_B_VCPU] = "\033[34m",
+		[FSA_B_SIGNAL] = "\033[32m", [FSA_B_GUEST] = "\033[36m",
+		[FSA_B_TRACER] = "\033[35m", [FSA_B_UNKNOWN] = "\033[33m",
+	};
+
+	if (v->colour && b < FSA_NBUCKETS && sgr[b])
+		fputs(sgr[b], out);
+}
+
+void fsv_rule(const struct fsv_view *v, FILE *out, const char *title)
+{
+	int n;
+
+	fsv_tone(v, out, FSV_T_BOLD);
+	n = fprintf(out, "== %s ", title);
+	for (; n < FSV_COLUMNS; n++)
+		fputc('=', out);
+	fsv_tone(v, out, FSV_T_PLAIN);
+	fputc('\n', out);
+}
+
+void fsv_heading(const struct fsv_view *v, FILE *out, const char *text)
+{
+	fputc('\n', out);
+	fsv_tone(v, out, FSV_T_BOLD);
+	fputs(text, out);
+	fsv_tone(v, out, FSV_T_PLAIN);
+	fputc('\n', out);
+}
+
+void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double share, int width)
+{
+	int cells = (int)(share * width + 0.5);
+
+	if (!cells && share > 0)
+		cells = 1;
+	if (cells > width)
+		cells = width;
+	fsv_bucket_tone(v, out, b);
+	for (int i = 0; i < cells; i++)
+		fputc('#', out);
+	fsv_tone(v, out, FSV_T_PLAIN);
+	for (int i = cells; i < width; i++)
+		fputc('.', out);
+}
+
+void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
+{
+	char text[2048];
+	const char *p = text;
+	va_list args;
+	int col = indent;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	fprintf(out, "%*s", indent, "");
+	for (bool first = true; *p; first = false) {
+		int word = (int)strcspn(p, " ");
+
+		if (!first && col + 1 + word > FSV_COLUMNS) {
+			fprintf(out, "\n%*s", hang, "");
+			col = hang;
+		} else if (!first) {
+			fputc(' ', out);
+			col++;
+		}
+		for (int i = 0; i < word; i++)
+			fputc(p[i] >= ' ' && p[i] <= '~' ? p[i] : '?', out);
+		col += word;
+		p += word;
+		p += strspn(p, " ");
+	}
+	fputc('\n', out);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The text report's tools: colours, rules, bars, paragraphs. 100 columns. */
+#ifndef FORKSCOPE_TERM_H
+#define FORKSCOPE_TERM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "render/view.h"
+
+#define FSV_COLUMNS 100
+
+enum fsv_tone { FSV_T_PLAIN, FSV_T_BOLD, FSV_T_DIM, FSV_T_GOOD, FSV_T_BAD };
+
+/* Each prints nothing when the view has no colours. */
+void fsv_tone(const struct fsv_view *v, FILE *out, enum fsv_tone t);
+void fsv_bucket_tone(const struct fsv_view *v, FILE *out, enum fsa_bucket b);
+
+/* "== title =====...", the whole line. */
+void fsv_rule(const struct fsv_view *v, FILE *out, const char *title);
+
+/* A small heading, bold, on its own line after an empty one. */
+void fsv_heading(const struct fsv_view *v, FILE *out, const char *text);
+
+/* @share (0 to 1) of @width cells; the smallest share that is not 0 shows one cell. */
+void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double share, int width);
+
+/*
+ * A paragraph: broken at blanks within FSV_COLUMNS, the first line at @indent, the others at
+ * @hang. The text is cleaned of control characters.
+ */
+void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The parts of the text report (text_*.c). */
+void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+void fsv_text_cohorts(const struct fsv_view *v, FILE *out);
+void fsv_text_trust(const struct fsv_view *v, FILE *out);
+
+#endif

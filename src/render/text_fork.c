@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The text report's part about one fork. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/units.h"
+#include "render/exits.h"
+#include "render/term.h"
+#include "render/words.h"
+
+#define TOP_FAULTS 8
+#define TOP_EXITS  8
+#define BAR_WIDTH  40
+#define P99_NEEDS  100 /* samples below which a 99th percentile is only the maximum */
+
+/* @at relative to the start of the window, "+12.3 ms" or "-1.2 s". */
+static char *rel(const struct fsa_fork *f, uint64_t at, char *buf, size_t len)
+{
+	char t[FS_UNITS_LEN];
+
+	if (at >= f->start_ns)
+		snprintf(buf, len, "+%s", fs_fmt_ns(at - f->start_ns, t, sizeof(t)));
+	else
+		snprintf(buf, len, "-%s", fs_fmt_ns(f->start_ns - at, t, sizeof(t)));
+	return buf;
+}
+
+static void header(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char comm[FS_COMM_LEN * 2], by[FS_COMM_LEN * 2], title[160], end[96], t[FS_UNITS_LEN];
+	char start[64];
+
+	fsv_clean(f->comm, comm, sizeof(comm));
+	fsv_clean(f->resume_by_comm, by, sizeof(by));
+	fsv_clean(f->end, end, sizeof(end));
+	snprintf(title, sizeof(title), "fork %u: %s, pid %u", f->id, comm, f->vmm_pid);
+	fputc('\n', out);
+	fsv_rule(v, out, title);
+	fprintf(out, "%s, VM %u of the recording, %u vCPU%s\n",
+		f->restore ? "restore of a snapshot" : "boot", f->vm, f->vcpus,
+		f->vcpus == 1 ? "" : "s");
+	if (f->resume_by_tid)
+		fsv_para(out, 0, 2, "resume: %s by %s (tid %u)", fsv_resume_text(f->resume_kind),
+			 *by ? by : "a thread without a name", f->resume_by_tid);
+	else
+		fsv_para(out, 0, 2, "resume: %s", fsv_resume_text(f->resume_kind));
+	snprintf(start, sizeof(start), "%s%s", fsv_start_name(f->start_kind),
+		 f->start_kind == FSA_START_RESUME ? "" : " (not the resume)");
+	if (f->complete)
+		fsv_para(out, 0, 2, "window: from %s to %s", start, end);
+	else
+		fsv_para(out, 0, 2, "window: from %s; %s was NOT reached, watched for %s", start,
+			 end, fs_fmt_ns(f->gap_ns, t, sizeof(t)));
+}
+
+static void notes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	const char *text;
+
+	for (unsigned int i = 0; (text = fsv_note(f, &i));) {
+		fsv_tone(v, out, FSV_T_BAD);
+		fprintf(out, "note: ");
+		fsv_tone(v, out, FSV_T_PLAIN);
+		fprintf(out, "%s\n", text);
+	}
+	if (f->lost)
+		fsv_para(out, 0, 6, "note: %" PRIu64 " records of this VM were lost", f->lost);
+}
+
+static void ledger(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char t[FS_UNITS_LEN], pct[16], why[512], head[64];
+
+	snprintf(head, sizeof(head), "%s %s", fsv_window_word(f),
+		 fs_fmt_ns(f->gap_ns, t, sizeof(t)));
+	fsv_heading(v, out, head);
+	for (unsigned int b = 0; b < FSA_NBUCKETS; b++) {
+		fprintf(out, "  %-19s ", fsa_bucket_title((enum fsa_bucket)b));
+		fsv_bar(v, out, (enum fsa_bucket)b, fsv_share(f->bucket_ns[b], f->gap_ns),
+			BAR_WIDTH);
+		fprintf(out, " %10s %8s\n", fs_fmt_ns(f->bucket_ns[b], t, sizeof(t)),
+			fsv_pct(f->bucket_ns[b], f->gap_ns, pct, sizeof(pct)));
+	}
+	fsv_tone(v, out, FSV_T_BOLD);
+	fsv_para(out, 0, 2, "verdict: %s.", fsv_verdict_text(f, why, sizeof(why)));
+	fsv_tone(v, out, FSV_T_PLAIN);
+}
+
+static void phases(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char at[FS_UNITS_LEN + 2], t[FS_UNITS_LEN], name[64];
+
+	if (!f->nphases)
+		return;
+	fsv_heading(v, out, "phases before the resume (not in the gap; they may overlap)");
+	for (size_t i = 0; i < f->nphases; i++)
+		fprintf(out, "  %-24s at %12s  took %10s\n",
+			fsv_clean(f->phases[i].name, name, sizeof(name)),
+			rel(f, f->phases[i].start_ns, at, sizeof(at)),
+			fs_fmt_ns(f->phases[i].ns, t, sizeof(t)));
+}
+
+static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char at[FS_UNITS_LEN + 2], name[64], note[64];
+
+	if (!f->nmilestones && !f->nacks)
+		return;
+	fsv_heading(v, out, "milestones (from the start of the window)");
+	for (size_t i = 0; i < f->nmilestones; i++) {
+		const struct fsa_milestone *m = &f->milestones[i];
+
+		fprintf(out, "  %12s  %-16s%s%s\n", rel(f, m->at_ns, at, sizeof(at)),
+			fsv_clean(m->name, name, sizeof(name)), *m->note ? " " : "",
+			fsv_clean(m->note, note, sizeof(note)));
+	}
+	for (size_t i = 0; i < f->nacks; i++)
+		fprintf(out, "  %12s  ack:%s\n", rel(f, f->acks[i].at_ns, at, sizeof(at)),
+			fsv_clean(f->acks[i].stage, name, sizeof(name)));
+}
+
+/* A duration without its blank, so that seven stages fit. */
+static const char *tight(uint64_t ns, char *buf, size_t len)
+{
+	char *blank;
+
+	if (!ns)
+		return "-";
+	blank = strchr(fs_fmt_ns(ns, buf, len), ' ');
+	if (blank)
+		memmove(blank, blank + 1, strlen(blank));
+	return buf;
+}
+
+static void matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	uint64_t stage_ns[FSA_NSTAGES] = {0}, all = 0, count = 0;
+	char t[FS_UNITS_LEN], pct[16];
+
+	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
+		for (unsigned int c = 0; c < FSA_NCAUSES; c++) {
+			stage_ns[s] += f->cells[s][c].ns;
+			all += f->cells[s][c].ns;
+			count += f->cells[s][c].count;
+		}
+	fsv_heading(v, out,
+		    "the ledger: cause (rows) x stage (columns); count = pieces of the path");
+	fprintf(out, "  %-14s %10s %8s %7s", "cause", "time", "share", "count");
+	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
+		if (stage_ns[s])
+			fprintf(out, " %8s", fsa_stage_name((enum fsa_stage)s));
+	fputc('\n', out);
+	for (unsigned int c = 0; c < FSA_NCAUSES; c++) {
+		uint64_t ns = fsv_cause_ns(f, (enum fsa_cause)c);
+
+		if (!ns && !fsv_cause_count(f, (enum fsa_cause)c))
+			continue;
+		fsv_bucket_tone(
+			v, out,
+			fsa_bucket_of(fsv_main_stage(f, (enum fsa_cause)c), (enum fsa_cause)c));
+		fprintf(out, "  %-14s", fsa_cause_name((enum fsa_cause)c));
+		fsv_tone(v, out, FSV_T_PLAIN);
+		fprintf(out, " %10s %8s %7" PRIu64, fs_fmt_ns(ns, t, sizeof(t)),
+			fsv_pct(ns, f->gap_ns, pct, sizeof(pct)),
+			fsv_cause_count(f, (enum fsa_cause)c));
+		for (unsigned int s = 0; s < FSA_NSTAGES; s++)
+			if (stage_ns[s])
+				fprintf(out, " %8s", tight(f->cells[s][c].ns, t, sizeof(t)));
+		fputc('\n', out);
+	}
+	fprintf(out, "  %-14s %10s %8s %7" PRIu64, "sum", fs_fmt_ns(all, t, sizeof(t)),
+		fsv_pct(all, f->gap_ns, pct, sizeof(pct)), count);
+	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
+		if (stage_ns[s])
+			fprintf(out, " %8s", tight(stage_ns[s], t, sizeof(t)));
+	if (all == f->gap_ns)
+		fprintf(out, "\n  (exactly %" PRIu64 " ns, the whole %s)\n", all,
+			fsv_window_word(f));
+	else
+		fprintf(out,
+			"\n  ERROR: the cells sum to %" PRIu64 " ns, the %s is %" PRIu64
+			" ns: do not use this fork\n",
+			all, fsv_window_word(f), f->gap_ns);
+	if (f->off_path_ns)
+		fprintf(out, "  beside it: other threads worked %s in parallel, off the path\n",
+			fs_fmt_ns(f->off_path_ns, t, sizeof(t)));
+}
+
+static void fault_classes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char t[4][FS_UNITS_LEN];
+	bool any = false;
+
+	for (unsigned int c = 0; c < FSA_NCAUSES; c++) {
+		const struct fsa_fault_class *k = &f->fault_class[c];
+
+		if (!k->count)
+			continue;
+		if (!any) {
+			fsv_heading(v, out, "memory faults on the path (n = count)");
+			fprintf(out, "  %-14s %8s %10s %10s %10s %10s\n", "class", "count", "time",
+				"mean", "p50", "p99");
+		}
+		any = true;
+		fprintf(out, "  %-14s %8" PRIu64 " %10s %10s %10s %10s\n",
+			fsa_cause_name((enum fsa_cause)c), k->count,
+			fs_fmt_ns(k->ns, t[0], sizeof(t[0])),
+			fs_fmt_ns(k->ns / k->count, t[1], sizeof(t[1])),
+			fs_fmt_ns(k->p50_ns, t[2], sizeof(t[2])),
+			k->count >= P99_NEEDS ? fs_fmt_ns(k->p99_ns, t[3], sizeof(t[3])) : "n<100");
+	}
+}
+
+static void top_faults(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char t[FS_UNITS_LEN], at[FS_UNITS_LEN], io[FS_UNITS_LEN], rip[FSV_WORD_LEN];
+
+	if (!f->ntop_faults)
+		return;
+	fsv_heading(v, out, "longest faults");
+	fprintf(out, "  %10s  %-13s %11s %12s %12s  %s\n", "length", "class", "at", "guest page",
+		"disk I/O", "guest RIP");
+	for (size_t i = 0; i < f->ntop_faults && i < TOP_FAULTS; i++) {
+		const struct fsa_top_fault *x = &f->top_faults[i];
+		char reads[FS_UNITS_LEN + 16] = "-";
+
+		if (x->io_count)
+			snprintf(reads, sizeof(reads), "%u: %s", x->io_count,
+				 fs_fmt_bytes(x->io_bytes, io, sizeof(io)));
+		fprintf(out, "  %10s  %-13s +%10s %#12" PRIx64 " %12s  %.34s\n",
+			fs_fmt_ns(x->ns, t, sizeof(t)), fsa_cause_name(x->cause),
+			fs_fmt_ns(x->at_ns, at, sizeof(at)), x->gpa, reads,
+			fsv_guest_addr(v, x->rip, true, rip, sizeof(rip)));
+	}
+}
+
+static void top_exits(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char t[FS_UNITS_LEN], avg[FS_UNITS_LEN], name[FSV_EXIT_LEN], rip[FSV_WORD_LEN];
+
+	if (!f->ntop_exits)
+		return;
+	fsv_heading(v, out, "exits, most time first (time = until the next entry)");
+	fprintf(out, "  %-22s %8s %10s %10s  %s\n", "reason", "count", "time", "mean",
+		"most frequent guest RIP");
+	for (size_t i = 0; i < f->ntop_exits && i < TOP_EXITS; i++) {
+		const struct fsa_top_exit *x = &f->top_exits[i];
+
+		fprintf(out, "  %-22.22s %8" PRIu64 " %10s %10s  %.42s\n",
+			fsv_exit_name(x->isa, x->reason, name, sizeof(name)), x->count,
+			fs_fmt_ns(x->ns, t, sizeof(t)),
+			fs_fmt_ns(x->count ? x->ns / x->count : 0, avg, sizeof(avg)),
+			fsv_guest_addr(v, x->rip, true, rip, sizeof(rip)));
+	}
+}
+
+void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	header(v, f, out);
+	notes(v, f, out);
+	ledger(v, f, out);
+	matrix(v, f, out);
+	milestones(v, f, out);
+	fault_classes(v, f, out);
+	top_faults(v, f, out);
+	top_exits(v, f, out);
+	phases(v, f, out);
+}

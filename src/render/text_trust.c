@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The text report's last part: how far the numbers above can be trusted. */
+#include <inttypes.h>
+#include <string.h>
+#include "base/units.h"
+#include "render/symbols.h"
+#include "render/term.h"
+#include "render/trust.h"
+#include "render/words.h"
+
+#define MAX_LISTED 8 /* CPUs or VMs with losses that are named one by one */
+
+static void lost_list(const json_t *a, const char *key, const char *what, FILE *out)
+{
+	size_t i, listed = 0;
+	json_t *o;
+
+	json_array_foreach ((json_t *)a, i, o) {
+		json_int_t n = json_integer_value(json_object_get(o, "records"));
+
+		if (!n || listed++ >= MAX_LISTED)
+			continue;
+		fprintf(out, "    %s %" JSON_INTEGER_FORMAT ": %" JSON_INTEGER_FORMAT " records\n",
+			what, json_integer_value(json_object_get(o, key)), n);
+	}
+	if (listed > MAX_LISTED)
+		fprintf(out, "    and %zu more\n", listed - MAX_LISTED);
+}
+
+static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
+{
+	if (t->lost_records == FSV_NOT_RECORDED)
+		fsv_para(out, 2, 4,
+			 "lost: not recorded (the recording has no statistics); holes "
+			 "in the sequence numbers: %" PRIu64,
+			 t->seq_holes);
+	else if (!t->lost_records && !t->lost_state && !t->lost_stacks && !t->seq_holes)
+		fprintf(out,
+			"  lost: nothing (%" PRIu64 " records read, no hole in their "
+			"sequence)\n",
+			t->events);
+	else
+		fsv_para(out, 2, 4,
+			 "LOST: %" PRIu64 " records, %" PRIu64 " stacks, %" PRIu64 " spans whose "
+			 "table was full; holes in the sequence numbers: %" PRIu64 "; %" PRIu64
+			 " records read",
+			 t->lost_records, t->lost_stacks, t->lost_state, t->seq_holes, t->events);
+	lost_list(t->lost_cpu, "cpu", "CPU", out);
+	lost_list(t->lost_vm, "vm", "VM", out);
+	for (size_t i = 0; i < v->res->nforks; i++)
+		if (fsv_shows(v, &v->res->forks[i]) && v->res->forks[i].lost)
+			fprintf(out, "    fork %u: %" PRIu64 " records\n", v->res->forks[i].id,
+				v->res->forks[i].lost);
+}
+
+static void coverage(const struct fsv_view *v, FILE *out)
+{
+	uint64_t unknown = 0, tracer = 0, all = 0, error = 0;
+	size_t complete = 0, shown = 0;
+	char t[2][FS_UNITS_LEN], pct[2][16];
+
+	for (size_t i = 0; i < v->res->nforks; i++) {
+		const struct fsa_fork *f = &v->res->forks[i];
+
+		if (!fsv_shows(v, f))
+			continue;
+		shown++;
+		complete += f->complete;
+		unknown += f->bucket_ns[FSA_B_UNKNOWN];
+		tracer += f->bucket_ns[FSA_B_TRACER];
+		all += f->gap_ns;
+		if (f->clock_error_ns > error)
+			error = f->clock_error_ns;
+	}
+	fprintf(out,
+		"  coverage: %zu of %zu forks complete; unknown %s (%s), tracer %s (%s) of "
+		"all their windows\n",
+		complete, shown, fs_fmt_ns(unknown, t[0], sizeof(t[0])),
+		fsv_pct(unknown, all, pct[0], sizeof(pct[0])),
+		fs_fmt_ns(tracer, t[1], sizeof(t[1])),
+		fsv_pct(tracer, all, pct[1], sizeof(pct[1])));
+	if (error)
+		fprintf(out,
+			"  clock error: at most %s; events closer than that are not "
+			"ordered\n",
+			fs_fmt_ns(error, t[0], sizeof(t[0])));
+	else
+		fprintf(out, "  clock error: none (host only: all times are of one clock)\n");
+}
+
+/* What the probes cost in the forks' windows, as far as the kernel's statistics tell. */
+static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
+{
+	char b[3][FS_UNITS_LEN], pct[16];
+	uint64_t events = 0, all = 0;
+
+	if (t->probe_ns_per_event == FSV_NOT_RECORDED) {
+		fprintf(out, "  cost of the probes: not recorded (kernel statistics of BPF run "
+			     "time were off)\n");
+	} else {
+		for (size_t i = 0; i < v->res->nforks; i++) {
+			if (!fsv_shows(v, &v->res->forks[i]))
+				continue;
+			events += v->res->forks[i].events;
+			all += v->res->forks[i].gap_ns;
+		}
+		fsv_para(out, 2, 4,
+			 "cost of the probes: %s per recorded event, %s in all (%" PRIu64
+			 " runs); in the windows shown about %s of their time (%" PRIu64
+			 " events x that cost), a lower bound",
+			 fs_fmt_ns(t->probe_ns_per_event, b[0], sizeof(b[0])),
+			 fs_fmt_ns(t->probe_run_ns, b[1], sizeof(b[1])), t->probe_runs,
+			 fsv_pct(events * t->probe_ns_per_event, all, pct, sizeof(pct)), events);
+	}
+	if (t->cpu_ns == FSV_NOT_RECORDED)
+		fprintf(out, "  tracer's own CPU time: not recorded\n");
+	else if (t->wall_ns == FSV_NOT_RECORDED)
+		fprintf(out, "  tracer's own CPU time: %s\n", fs_fmt_ns(t->cpu_ns, b[0], 32));
+	else
+		fprintf(out, "  tracer's own CPU time: %s in %s of recording\n",
+			fs_fmt_ns(t->cpu_ns, b[0], sizeof(b[0])),
+			fs_fmt_ns(t->wall_ns, b[1], sizeof(b[1])));
+}
+
+static void hooks(const struct fsv_trust *t, FILE *out)
+{
+	size_t i, best = 0, n = 0;
+	json_t *h;
+
+	if (!t->hooks) {
+		fprintf(out, "  hooks: not recorded\n");
+		return;
+	}
+	json_array_foreach ((json_t *)t->hooks, i, h) {
+		json_int_t rank = json_integer_value(json_object_get(h, "rank"));
+
+		n++;
+		best += rank == 1;
+	}
+	fprintf(out, "  hooks: %zu of %zu by their best way\n", best, n);
+	json_array_foreach ((json_t *)t->hooks, i, h) {
+		json_int_t rank = json_integer_value(json_object_get(h, "rank"));
+		const char *want = json_string_value(json_object_get(h, "want"));
+		const char *got = json_string_value(json_object_get(h, "got"));
+		const char *why = json_string_value(json_object_get(h, "why"));
+		const char *lost = json_string_value(json_object_get(h, "lost"));
+
+		if (rank == 1)
+			continue;
+		if (rank > 1)
+			fsv_para(out, 4, 6, "%s: by way %d, %s%s%s", want ? want : "?", (int)rank,
+				 got ? got : "?", why && *why ? "; " : "", why ? why : "");
+		else
+			fsv_para(out, 4, 6, "%s: NOT SEEN%s%s%s%s", want ? want : "?",
+				 lost && *lost ? ": " : "", lost ? lost : "",
+				 why && *why ? "; " : "", why ? why : "");
+	}
+}
+
+static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
+{
+	const struct fsr_info *in = v->info;
+
+	if (!in)
+		return;
+	if (in->truncated)
+		fsv_para(out, 2, 4,
+			 "the recording is DAMAGED or cut short: %s; what stands before "
+			 "is used",
+			 in->why);
+	else if (!in->complete)
+		fprintf(out, "  the recording has no end mark: the recorder did not finish\n");
+	if (*t->ended)
+		fsv_para(out, 2, 4, "recording ended: %s", t->ended);
+	if (in->unknown_chunks || in->unknown_events || in->bad_events)
+		fsv_para(out, 2, 4,
+			 "not understood: %" PRIu64 " chunks and %" PRIu64 " records of a newer "
+			 "format were skipped, %" PRIu64 " malformed records dropped",
+			 in->unknown_chunks, in->unknown_events, in->bad_events);
+}
+
+static void say_line(void *arg, const char *sentence)
+{
+	fsv_para(arg, 4, 6, "- %s", sentence);
+}
+
+static void guest_symbols(const struct fsv_view *v, FILE *out)
+{
+	uint64_t slide;
+
+	if (!v->guest) {
+		fprintf(out, "  guest symbols: none given (--guest-symbols FILE)\n");
+		return;
+	}
+	if (fsv_syms_slide(v->guest, &slide))
+		fsv_para(out, 2, 4, "guest symbols: %zu from a %s, KASLR slide 0x%" PRIx64 ": %s",
+			 fsv_syms_count(v->guest), fsv_syms_kind_text(v->guest), slide,
+			 fsv_syms_why(v->guest));
+	else
+		fsv_para(out, 2, 4,
+			 "guest symbols: %zu from a %s, KASLR slide UNKNOWN, so no guest address "
+			 "is named: %s",
+			 fsv_syms_count(v->guest), fsv_syms_kind_text(v->guest),
+			 fsv_syms_why(v->guest));
+}
+
+void fsv_text_trust(const struct fsv_view *v, FILE *out)
+{
+	struct fsv_trust t;
+
+	fsv_trust_read(v, &t);
+	fputc('\n', out);
+	fsv_rule(v, out, "how far to trust this");
+	losses(v, &t, out);
+	coverage(v, out);
+	cost(v, &t, out);
+	hooks(&t, out);
+	guest_symbols(v, out);
+	if (!strcmp(t.vendor, "GenuineIntel"))
+		fsv_para(out, 2, 4,
+			 "processor: Intel; this program's Intel (VMX) paths were never "
+			 "exercised by its own tests: check against KVM's own counters");
+	file(v, &t, out);
+	fprintf(out, "  not proven by these data:\n");
+	fsv_not_proven(v, &t, say_line, out);
+}

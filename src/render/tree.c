@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "render/tree.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SLOTS 1024 /* a power of two */
+
+struct fsv_tree *fsv_tree_new(const char *name)
+{
+	struct fsv_tree *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->slots = FIRST_SLOTS;
+	t->table = calloc(t->slots, sizeof(*t->table));
+	t->root.name = strdup(name);
+	t->root.rank = -1;
+	if (!t->table || !t->root.name) {
+		fsv_tree_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void fsv_tree_free(struct fsv_tree *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; t->table && i < t->slots; i++) {
+		for (struct fsv_node *n = t->table[i], *next; n; n = next) {
+			next = n->bucket_next;
+			free(n->name);
+			free(n);
+		}
+	}
+	free(t->table);
+	free(t->root.name);
+	free(t);
+}
+
+/* FNV-1a over the name, begun with the parent's address. */
+static size_t hash(const struct fsv_node *parent, const char *name)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ (uintptr_t)parent;
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+	return (size_t)(h ^ (h >> 29));
+}
+
+static int grow(struct fsv_tree *t)
+{
+	size_t slots = t->slots * 4;
+	struct fsv_node **table = calloc(slots, sizeof(*table));
+
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->slots; i++) {
+		for (struct fsv_node *n = t->table[i], *next; n; n = next) {
+			size_t s = hash(n->parent, n->name) & (slots - 1);
+
+			next = n->bucket_next;
+			n->bucket_next = table[s];
+			table[s] = n;
+		}
+	}
+	free(t->table);
+	t->table = table;
+	t->slots = slots;
+	return 0;
+}
+
+static struct fsv_node *child(struct fsv_tree *t, struct fsv_node *parent,
+			      const struct fsv_frame *f)
+{
+	struct fsv_node **slot, *n;
+
+	if (t->nodes > t->slots && grow(t))
+		return NULL;
+	slot = &t->table[hash(parent, f->name) & (t->slots - 1)];
+	for (n = *slot; n; n = n->bucket_next)
+		if (n->parent == parent && !strcmp(n->name, f->name))
+			return n;
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return NULL;
+	n->name = strdup(f->name);
+	if (!n->name) {
+		free(n);
+		return NULL;
+	}
+	n->kind = f->kind;
+	n->rank = f->rank;
+	n->depth = parent->depth + 1;
+	n->parent = parent;
+	n->next = parent->child;
+	parent->child = n;
+	n->bucket_next = *slot;
+	*slot = n;
+	t->nodes++;
+	return n;
+}
+
+static int add_seg(struct fsv_tree *t, const struct fsa_seg *s, const struct fsv_frame *frames,
+		   size_t n, unsigned int flags)
+{
+	uint64_t ns = s->t1 - s->t0;
+	struct fsv_node *at = &t->root;
+
+	at->ns += ns;
+	at->count++;
+	for (size_t i = 0; i < n; i++) {
+		if (frames[i].kind == FSV_F_STAGE && (flags & FSV_TREE_NO_STAGE))
+			continue;
+		at = child(t, at, &frames[i]);
+		if (!at)
+			return -ENOMEM;
+		at->bucket =
+			(uint8_t)fsa_bucket_of((enum fsa_stage)s->stage, (enum fsa_cause)s->cause);
+		at->cause = s->cause;
+		at->ns += ns;
+		at->count++;
+	}
+	at->self_ns += ns;
+	return 0;
+}
+
+int fsv_tree_add(struct fsv_tree *t, const struct fsv_view *v, const struct fsa_fork *f,
+		 unsigned int flags)
+{
+	struct fsv_frame *frames = malloc(FSV_MAX_FRAMES * sizeof(*frames));
+	int err = 0;
+
+	if (!frames)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->nsegs && !err; i++) {
+		size_t n;
+
+		if (f->segs[i].t1 <= f->segs[i].t0)
+			continue; /* an instant has no width */
+		n = fsv_frames(v, f, &f->segs[i], flags & FSV_TREE_MERGE, frames);
+		err = add_seg(t, &f->segs[i], frames, n, flags);
+	}
+	free(frames);
+	return err;
+}
+
+static bool before(const struct fsv_node *a, const struct fsv_node *b)
+{
+	if (a->rank != b->rank) /* siblings of a fixed order; -1 is never mixed with it */
+		return a->rank < b->rank;
+	if (a->ns != b->ns)
+		return a->ns > b->ns;
+	return strcmp(a->name, b->name) < 0;
+}
+
+static struct fsv_node *merge(struct fsv_node *a, struct fsv_node *b)
+{
+	struct fsv_node head = {0}, *last = &head;
+
+	while (a && b) {
+		struct fsv_node **take = before(b, a) ? &b : &a;
+
+		last->next = *take;
+		last = *take;
+		*take = (*take)->next;
+	}
+	last->next = a ? a : b;
+	return head.next;
+}
+
+static struct fsv_node *sort(struct fsv_node *list)
+{
+	struct fsv_node *half = list, *end;
+
+	if (!list || !list->next)
+		return list;
+	for (end = list->next; end && end->next; end = end->next->next)
+		half = half->next;
+	end = half->next;
+	half->next = NULL;
+	return merge(sort(list), sort(end));
+}
+
+/* Depth is bounded by FSV_MAX_FRAMES. */
+static void sort_below(struct fsv_node *n)
+{
+	n->child = sort(n->child);
+	for (struct fsv_node *c = n->child; c; c = c->next)
+		sort_below(c);
+}
+
+void fsv_tree_sort(struct fsv_tree *t)
+{
+	sort_below(&t->root);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Stacks merged into a tree of frames with their nanoseconds. */
+#ifndef FORKSCOPE_TREE_H
+#define FORKSCOPE_TREE_H
+
+#include "render/frames.h"
+
+struct fsv_node {
+	enum fsv_frame_kind kind;
+	int rank;              /* fixed order among siblings, -1 = by time */
+	uint8_t bucket, cause; /* of the branch; the cause holds from FSV_F_CAUSE inwards */
+	uint64_t ns;           /* with everything below it */
+	uint64_t self_ns;      /* its own: stacks that end here */
+	uint64_t count;        /* pieces of the path */
+	unsigned int depth;    /* root 0 */
+	char *name;
+	struct fsv_node *parent, *next, *child;
+	struct fsv_node *bucket_next; /* in the table of all nodes */
+};
+
+struct fsv_tree {
+	struct fsv_node root;
+	struct fsv_node **table; /* by parent and name */
+	size_t slots, nodes;
+};
+
+enum {
+	FSV_TREE_NO_STAGE = 1 << 0, /* leave out the stage (host-only there is only one) */
+	FSV_TREE_MERGE = 1 << 1,    /* guest addresses without a symbol become one frame */
+};
+
+/* A tree with a root named @name. NULL = no memory. */
+struct fsv_tree *fsv_tree_new(const char *name);
+void fsv_tree_free(struct fsv_tree *t);
+
+/* Adds all segments of @f. Returns 0 or -ENOMEM. */
+int fsv_tree_add(struct fsv_tree *t, const struct fsv_view *v, const struct fsa_fork *f,
+		 unsigned int flags);
+
+/* Orders siblings: buckets, stages and causes in their fixed order, all others most time first. */
+void fsv_tree_sort(struct fsv_tree *t);
+
+#endif

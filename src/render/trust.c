@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "render/trust.h"
+#include <stdio.h>
+#include <string.h>
+#include "base/units.h"
+#include "render/words.h"
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static uint64_t num(const json_t *o, const char *key)
+{
+	const json_t *x = json_object_get(o, key);
+
+	if (!json_is_integer(x) || json_integer_value(x) < 0)
+		return FSV_NOT_RECORDED;
+	return (uint64_t)json_integer_value(x);
+}
+
+static const json_t *array(const json_t *o, const char *key)
+{
+	const json_t *a = json_object_get(o, key);
+
+	return json_is_array(a) ? a : NULL;
+}
+
+/* Sum of @key over the objects of @a; not recorded when @a is missing. */
+static uint64_t sum(const json_t *a, const char *key)
+{
+	uint64_t all = 0, x;
+	size_t i;
+	json_t *o;
+
+	if (!a)
+		return FSV_NOT_RECORDED;
+	json_array_foreach (a, i, o) {
+		x = num(o, key);
+		if (x != FSV_NOT_RECORDED)
+			all += x;
+	}
+	return all;
+}
+
+static void read_stats(const json_t *stats, struct fsv_trust *t)
+{
+	t->lost_vm = array(stats, "lost_vm");
+	t->lost_cpu = array(stats, "lost_cpu");
+	t->progs = array(stats, "programs");
+	t->lost_records = sum(t->lost_cpu, "records");
+	t->lost_stacks = sum(t->lost_cpu, "stacks");
+	t->lost_state = sum(t->lost_cpu, "state");
+	t->probe_runs = sum(t->progs, "runs");
+	t->probe_run_ns = sum(t->progs, "run_ns");
+	t->cpu_ns = num(stats, "cpu_ns");
+	t->wall_ns = num(stats, "wall_ns");
+	t->probe_ns_per_event = FSV_NOT_RECORDED;
+	if (t->probe_run_ns != FSV_NOT_RECORDED && t->probe_run_ns && t->events)
+		t->probe_ns_per_event = (t->probe_run_ns + t->events / 2) / t->events;
+}
+
+void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t)
+{
+	const struct fsr_info *in = v->info;
+	const json_t *meta = in ? in->meta : NULL, *host = json_object_get(meta, "host");
+
+	memset(t, 0, sizeof(*t));
+	t->tool = str(meta, "version");
+	t->kernel = str(host, "kernel");
+	t->machine = str(host, "machine");
+	t->kvm = str(host, "kvm");
+	t->vendor = str(host, "cpu_vendor");
+	t->cpus = num(host, "cpus");
+	t->hooks = array(meta, "hooks");
+	t->events = in ? in->events : v->res->events;
+	t->seq_holes = in ? in->seq_holes : 0;
+	t->ended = in ? str(in->end, "why") : "";
+	read_stats(in ? in->stats : NULL, t);
+	t->host_incomplete =
+		in && (in->truncated || !in->complete || in->seq_holes || in->bad_events);
+	if (t->lost_records != FSV_NOT_RECORDED && (t->lost_records || t->lost_state))
+		t->host_incomplete = true;
+}
+
+struct seen {
+	bool unsplit, ambiguous, guessed, rips;
+	size_t shown;
+};
+
+static void look(const struct fsv_view *v, struct seen *s)
+{
+	memset(s, 0, sizeof(*s));
+	for (size_t i = 0; i < v->res->nforks; i++) {
+		const struct fsa_fork *f = &v->res->forks[i];
+
+		if (!fsv_shows(v, f))
+			continue;
+		s->shown++;
+		s->unsplit |= f->bucket_ns[FSA_B_GUEST] > 0;
+		s->ambiguous |= (f->notes >> FSA_N_PATH_AMBIGUOUS) & 1;
+		s->guessed |= (f->notes >> FSA_N_NO_FAULT_CLASS) & 1;
+		s->rips |= f->ntop_exits > 0;
+	}
+}
+
+void fsv_not_proven(const struct fsv_view *v, const struct fsv_trust *t,
+		    void (*say)(void *arg, const char *sentence), void *arg)
+{
+	struct seen s;
+
+	look(v, &s);
+	if (s.unsplit)
+		say(arg,
+		    "\"guest (not split)\" is guest mode and the guest's own halts as the host "
+		    "sees them: the guest's signal path, its own page faults and its other "
+		    "work are in it together, and nothing here tells them apart");
+	if (s.rips)
+		say(arg, "guest addresses are where the guest left, not samples of where its time "
+			 "went");
+	if (s.guessed)
+		say(arg,
+		    "fault classes were told from tracepoints alone: fault.cow, fault.zero and "
+		    "fault.mapped are less sure than fault.major and fault.uffd");
+	if (s.ambiguous)
+		say(arg, "on the forks marked so the critical path across vCPUs is a choice, not a "
+			 "finding");
+	if (t->probe_ns_per_event != FSV_NOT_RECORDED)
+		say(arg,
+		    "the probes' run time lies inside the times of whatever they probed; it is "
+		    "not subtracted");
+	if (s.shown == 1)
+		say(arg, "one fork says nothing about the next: forks of one series vary by a "
+			 "factor of 2 and more");
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a recording says about how far it can be trusted: losses, the cost of the tracing, hooks.
+ * Read from the META and STATS objects of the recording (docs/format.md); a key that is missing is
+ * "not recorded", never 0.
+ */
+#ifndef FORKSCOPE_TRUST_H
+#define FORKSCOPE_TRUST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "render/view.h"
+
+#define FSV_NOT_RECORDED UINT64_MAX
+
+struct fsv_trust {
+	const char *kernel, *machine, *kvm, *vendor; /* "" = not recorded */
+	uint64_t cpus;                               /* FSV_NOT_RECORDED */
+	const char *tool;                            /* version that recorded */
+
+	const json_t *hooks;    /* array of {"want", "got", "rank", "why", "lost"} or NULL */
+	const json_t *lost_vm;  /* array of {"vm", "records", "stacks", "state"} or NULL */
+	const json_t *lost_cpu; /* the same with "cpu" */
+	const json_t *progs;    /* array of {"name", "runs", "run_ns"} or NULL */
+	uint64_t lost_records, lost_stacks, lost_state; /* sums; FSV_NOT_RECORDED */
+	uint64_t probe_runs, probe_run_ns;              /* sums; FSV_NOT_RECORDED */
+	uint64_t probe_ns_per_event;                    /* per recorded event; FSV_NOT_RECORDED */
+	uint64_t cpu_ns;   /* CPU time of the tracer's own process; FSV_NOT_RECORDED */
+	uint64_t wall_ns;  /* how long it recorded; FSV_NOT_RECORDED */
+	const char *ended; /* why the recording ended, "" */
+
+	uint64_t seq_holes;
+	uint64_t events;
+	bool host_incomplete; /* records were lost or the file is cut: exit status 3 */
+};
+
+void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t);
+
+/*
+ * What this run's data do not show. Calls @say for each sentence, with @arg; the same sentences in
+ * text and JSON.
+ */
+void fsv_not_proven(const struct fsv_view *v, const struct fsv_trust *t,
+		    void (*say)(void *arg, const char *sentence), void *arg);
+
+#endif

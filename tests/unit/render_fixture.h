@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Attribution results built by hand, for the tests of the renderers. */
+#ifndef RENDER_FIXTURE_H
+#define RENDER_FIXTURE_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "render/view.h"
+
+#define FX_MAX_SEGS  64
+#define FX_MAX_FORKS 8
+#define FX_START     1000000000ull
+
+struct fx {
+	struct fsa_result res;
+	struct fsr_info info;
+	struct fsv_view view;
+	struct fsa_fork forks[FX_MAX_FORKS];
+	struct fsa_seg segs[FX_MAX_FORKS][FX_MAX_SEGS];
+	struct fsa_cohort cohorts[2];
+	const struct fsa_fork *members[2][FX_MAX_FORKS];
+	struct fsa_milestone milestones[2];
+	struct fsa_phase phases[2];
+	struct fsa_ack acks[2];
+	struct fsa_top_fault top_faults[2];
+	struct fsa_top_exit top_exits[2];
+	char *labels[4];
+};
+
+static inline struct fsa_fork *fx_fork(struct fx *x, const char *comm)
+{
+	unsigned int i = (unsigned int)x->res.nforks++;
+	struct fsa_fork *f = &x->forks[i];
+
+	f->id = i + 1;
+	f->vmm_pid = 4000 + i;
+	f->vm = i + 2;
+	f->vcpus = 1;
+	f->restore = f->complete = true;
+	f->resume_kind = FSA_R_WAKE;
+	f->resume_by_tid = 4100 + i;
+	snprintf(f->comm, sizeof(f->comm), "%s", comm);
+	snprintf(f->resume_by_comm, sizeof(f->resume_by_comm), "fc_api");
+	snprintf(f->end, sizeof(f->end), "ack:mailbox");
+	f->start_ns = f->resume_ns = FX_START + i * 5000000000ull;
+	f->end_ns = f->start_ns;
+	f->segs = x->segs[i];
+	f->labels = x->labels;
+	f->nlabels = 4;
+	return f;
+}
+
+static inline struct fsa_seg *fx_seg(struct fsa_fork *f, uint64_t ns, enum fsa_stage stage,
+				     enum fsa_cause cause)
+{
+	struct fsa_seg *s = &f->segs[f->nsegs++];
+
+	*s = (struct fsa_seg){.t0 = f->end_ns,
+			      .t1 = f->end_ns + ns,
+			      .stage = (uint8_t)stage,
+			      .cause = (uint8_t)cause,
+			      .reason = ~0u,
+			      .stack = FS_NO_STACK};
+	f->end_ns = s->t1;
+	f->gap_ns += ns;
+	f->cells[stage][cause].ns += ns;
+	f->cells[stage][cause].count++;
+	f->bucket_ns[fsa_bucket_of(stage, cause)] += ns;
+	return s;
+}
+
+static inline void fx_exit(struct fsa_seg *s, uint32_t reason, uint64_t rip)
+{
+	s->isa = FS_ISA_SVM;
+	s->reason = reason;
+	s->rip = rip;
+}
+
+/* The two largest buckets, by size; the verdict is the caller's. */
+static inline void fx_verdict(struct fsa_fork *f, enum fsa_verdict v)
+{
+	f->verdict = v;
+	f->verdict_top[0] = f->verdict_top[1] = FSA_B_UNKNOWN;
+	for (unsigned int b = 0; b < FSA_NBUCKETS; b++)
+		if (f->bucket_ns[b] > f->bucket_ns[f->verdict_top[0]])
+			f->verdict_top[0] = (enum fsa_bucket)b;
+	for (unsigned int b = 0; b < FSA_NBUCKETS; b++)
+		if (b != f->verdict_top[0] && f->bucket_ns[b] > f->bucket_ns[f->verdict_top[1]])
+			f->verdict_top[1] = (enum fsa_bucket)b;
+}
+
+static inline uint64_t fx_value(const struct fsa_fork *f, int bucket, int cause)
+{
+	uint64_t ns = 0;
+
+	if (bucket >= 0)
+		return f->bucket_ns[bucket];
+	if (cause < 0)
+		return f->gap_ns;
+	for (int s = 0; s < FSA_NSTAGES; s++)
+		ns += f->cells[s][cause].ns;
+	return ns;
+}
+
+static inline struct fsa_dist fx_dist(const struct fsa_cohort *c, int bucket, int cause)
+{
+	struct fsa_dist d = {.n = c->n, .avg = 0};
+	size_t valued = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		uint64_t x = fx_value(c->forks[i], bucket, cause);
+
+		if (!c->forks[i]->complete) {
+			d.max = UINT64_MAX;
+			continue;
+		}
+		d.avg += (double)x;
+		valued++;
+		if (x > d.max)
+			d.max = x;
+	}
+	d.avg = valued ? d.avg / (double)valued : NAN;
+	d.p50 = valued ? (uint64_t)d.avg : UINT64_MAX;
+	return d;
+}
+
+/* Puts the forks numbered @first to @last into cohort @k. */
+static inline void fx_cohort(struct fx *x, unsigned int k, const char *name, unsigned int first,
+			     unsigned int last)
+{
+	struct fsa_cohort *c = &x->cohorts[k];
+
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->forks = x->members[k];
+	for (unsigned int id = first; id <= last; id++) {
+		x->members[k][c->n++] = &x->forks[id - 1];
+		c->timed_out += !x->forks[id - 1].complete;
+		c->verdicts[x->forks[id - 1].verdict]++;
+	}
+	c->gap = fx_dist(c, -1, -1);
+	for (int b = 0; b < FSA_NBUCKETS; b++)
+		c->bucket[b] = fx_dist(c, b, -1);
+	for (int i = 0; i < FSA_NCAUSES; i++)
+		c->cause[i] = fx_dist(c, -1, i);
+	x->res.ncohorts = k + 1;
+}
+
+static inline struct fx *fx_new(void)
+{
+	struct fx *x = calloc(1, sizeof(*x));
+
+	x->labels[0] = "";
+	x->labels[1] = "irq";
+	x->labels[2] = "evil;name<script>&\"'\n\x1b[31m";
+	x->labels[3] = "qemu-system-x86 [main]";
+	x->res.forks = x->forks;
+	x->res.cohorts = x->cohorts;
+	x->res.opts.end = FSA_END_ACK;
+	snprintf(x->res.opts.end_name, sizeof(x->res.opts.end_name), "mailbox");
+	x->res.vms_seen = 3;
+	x->info.complete = true;
+	x->info.created_ns = 1700000000000000000ull;
+	x->view = (struct fsv_view){.res = &x->res, .info = &x->info, .path = "run.fsr"};
+	return x;
+}
+
+/*
+ * Three forks of one recording: the first slow, the second quick, the third timed out; odd lengths
+ * so that rounding shows.
+ */
+static inline struct fx *fx_typical(void)
+{
+	struct fx *x = fx_new();
+	static const uint64_t scale[] = {40, 10, 20};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		struct fsa_fork *f = fx_fork(x, i == 1 ? "evil\x1b[31m<&" : "firecracker");
+		uint64_t k = scale[i];
+
+		fx_seg(f, 31 * k, FSA_S_GUEST, FSA_C_SCHED_DELAY)->label = 2;
+		fx_exit(fx_seg(f, 700001 * k, FSA_S_GUEST, FSA_C_FAULT_MAJOR), 0x400,
+			0xffffffff81234567);
+		fx_exit(fx_seg(f, 90003 * k, FSA_S_GUEST, FSA_C_GUEST_RUN), 0x078,
+			0xffffffff81000123);
+		fx_exit(fx_seg(f, 130007 * k, FSA_S_GUEST, FSA_C_FAULT_CACHED), 0x400, 0x401234);
+		fx_exit(fx_seg(f, 5 * k, FSA_S_GUEST, FSA_C_EXIT_KERNEL), 0x07c,
+			0xffffffff81000223);
+		fx_seg(f, 17 * k, FSA_S_GUEST, FSA_C_UNKNOWN);
+		f->fault_class[FSA_C_FAULT_MAJOR] =
+			(struct fsa_fault_class){1, 700001 * k, 700001 * k, 700001 * k};
+		f->fault_class[FSA_C_FAULT_CACHED] =
+			(struct fsa_fault_class){250, 130007 * k, 500 * k, 900 * k};
+		f->milestones = x->milestones;
+		f->nmilestones = 1;
+		f->phases = x->phases;
+		f->nphases = 1;
+		f->top_faults = x->top_faults;
+		f->ntop_faults = 1;
+		f->top_exits = x->top_exits;
+		f->ntop_exits = 1;
+		f->events = 1000;
+		fx_verdict(f, FSA_V_MEMORY);
+	}
+	x->milestones[0] = (struct fsa_milestone){"inject", FX_START + 5000, "vector 0x2f"};
+	x->phases[0] = (struct fsa_phase){"spawn", FX_START - 300000000, 12000000};
+	x->top_faults[0] = (struct fsa_top_fault){.gpa = 0x1fff000,
+						  .rip = 0xffffffff81234567,
+						  .ns = 28000040,
+						  .at_ns = 1240,
+						  .cause = FSA_C_FAULT_MAJOR,
+						  .io_bytes = 131072,
+						  .io_count = 1};
+	x->top_exits[0] = (struct fsa_top_exit){0x400, FS_ISA_SVM, 0x401234, 251, 33200320};
+	x->acks[0] = (struct fsa_ack){"mailbox", FX_START + 36802560};
+	x->forks[0].acks = x->acks;
+	x->forks[0].nacks = 1;
+	x->forks[0].notes = 1u << FSA_N_FIRST;
+	x->forks[2].complete = false;
+	x->forks[2].notes = 1u << FSA_N_TIMED_OUT;
+	fx_cohort(x, 0, "steady", 2, 3);
+	fx_cohort(x, 1, "first", 1, 1);
+	return x;
+}
+
+/* Runs a renderer and returns all it wrote; the caller frees it. */
+static inline char *fx_render(const struct fsv_view *v,
+			      int (*render)(const struct fsv_view *v, FILE *out))
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	int err = render(v, f);
+
+	fclose(f);
+	if (err) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+#endif
