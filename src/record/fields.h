@@ -4,8 +4,8 @@
  * docs/format.md come from these rows. A struct of bpf/event.h and its rows are held together when
  * fields.c is compiled: every byte of the struct must be in a row.
  *
- * F(struct, member, form); forms: DEC, HEX, SIGNED, TEXT (char array), IPV4, U64S (array), STACK (stack id),
- * PAD (never shown), and the names of sets of names below.
+ * F(struct, member, form); forms: DEC, HEX, SIGNED, TEXT (char array), IPV4, U64S (array), STACK
+ * (stack id), PAD (never shown), and the names of sets of names below.
  */
 #ifndef FORKSCOPE_FIELDS_H
 #define FORKSCOPE_FIELDS_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "bpf/event.h"
 
+/* clang-format off */
 #define FS_FIELDS_HEADER(F, T) \
 	F(T, ts, DEC) F(T, seq, DEC) F(T, kind, PAD) F(T, len, PAD) F(T, tgid, DEC) F(T, tid, DEC) F(T, vm, DEC) \
 	F(T, cpu, DEC) F(T, flags, FLAGS)
@@ -99,6 +100,8 @@
 	SET(APF, N(FS_APF_, NOT_PRESENT) N(FS_APF_, READY) N(FS_APF_, REPEATED) \
 	    N(FS_APF_, COMPLETED) N(FS_APF_, TRY))
 
+/* clang-format on */
+
 enum fsr_form {
 	FSR_FORM_DEC,
 	FSR_FORM_HEX,
@@ -118,7 +121,7 @@ enum fsr_form {
 struct fsr_field {
 	const char *name;
 	uint16_t offset, size; /* bytes, in the record */
-	uint8_t form;	       /* enum fsr_form */
+	uint8_t form;          /* enum fsr_form */
 };
 
 struct fsr_name {

@@ -24,7 +24,7 @@ struct part {
 
 struct stream {
 	struct part *head, *tail;
-	uint64_t last_ts; /* of the part at the tail */
+	struct fs_ev last; /* of the part at the tail */
 	uint32_t cpu;
 	const uint8_t *pos, *end; /* records that are being delivered */
 	struct fsr_buf *buf;      /* they stand in it */
@@ -169,7 +169,7 @@ static void settle(struct fsr_merge *m)
  * The stream for a part of @cpu that begins at @first: its CPU's own one, any idle one, or a new
  * one. At the limit the CPU's own one takes it all the same: what is too late then is counted.
  */
-static int pick_stream(struct fsr_merge *m, uint32_t cpu, uint64_t first, uint32_t *out)
+static int pick_stream(struct fsr_merge *m, uint32_t cpu, const struct fs_ev *first, uint32_t *out)
 {
 	uint32_t own = UINT32_MAX, idle = UINT32_MAX;
 	struct stream *s;
@@ -177,7 +177,7 @@ static int pick_stream(struct fsr_merge *m, uint32_t cpu, uint64_t first, uint32
 	for (uint32_t i = 0; i < m->streams.n; i++) {
 		s = m->streams.v[i];
 		if (s->head && s->cpu == cpu) {
-			if (s->last_ts <= first) {
+			if (!fsr_before(first, &s->last)) {
 				*out = i;
 				return 0;
 			}
@@ -240,7 +240,7 @@ int fsr_merge_add(struct fsr_merge *m, uint32_t cpu, struct fsr_buf *b, const vo
 		return 0;
 	}
 	p = malloc(sizeof(*p));
-	if (!p || pick_stream(m, cpu, run.first_ts, &si)) {
+	if (!p || pick_stream(m, cpu, &run.first, &si)) {
 		free(p);
 		fsr_pool_put(&m->pool, b);
 		return -ENOMEM;
@@ -250,7 +250,7 @@ int fsr_merge_add(struct fsr_merge *m, uint32_t cpu, struct fsr_buf *b, const vo
 		.recs = recs,
 		.off = file_off,
 		.bytes = run.bytes,
-		.first_ts = run.first_ts,
+		.first_ts = run.first.ts,
 		.sorted = run.sorted,
 	};
 	if (m->pool.in_use > m->budget) {
@@ -262,7 +262,7 @@ int fsr_merge_add(struct fsr_merge *m, uint32_t cpu, struct fsr_buf *b, const vo
 		return -ENOMEM;
 	}
 	s = m->streams.v[si];
-	s->last_ts = run.last_ts;
+	s->last = run.last;
 	settle(m); /* before an entry is compared with the top, and for the limit */
 	if (s->head) {
 		s->tail = s->tail->next = p;
@@ -436,6 +436,11 @@ int fsr_merge_next(struct fsr_merge *m, const struct fs_ev **ev)
 			return 1;
 		}
 	}
+}
+
+size_t fsr_merge_peak(const struct fsr_merge *m)
+{
+	return m->pool.peak;
 }
 
 void fsr_merge_reset(struct fsr_merge *m)

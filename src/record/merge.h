@@ -42,6 +42,9 @@ void fsr_merge_horizon(struct fsr_merge *m, uint64_t horizon);
 /* The next record: 1, 0 = none below the horizon, or a negative errno. */
 int fsr_merge_next(struct fsr_merge *m, const struct fs_ev **ev);
 
+/* Most bytes of buffers that were in use at one time. */
+size_t fsr_merge_peak(const struct fsr_merge *m);
+
 void fsr_merge_reset(struct fsr_merge *m);
 void fsr_merge_free(struct fsr_merge *m);
 

@@ -31,6 +31,8 @@ struct fsr_buf *fsr_pool_get(struct fsr_pool *p, size_t bytes)
 		b->room = room;
 	}
 	p->in_use += b->room;
+	if (p->in_use > p->peak)
+		p->peak = p->in_use;
 	return b;
 }
 

@@ -19,6 +19,7 @@ struct fsr_buf {
 struct fsr_pool {
 	struct fsr_buf *free[FSR_POOL_CLASSES + 1];
 	size_t in_use; /* bytes handed out */
+	size_t peak;   /* most bytes that were handed out at one time */
 	size_t idle;   /* bytes kept for later */
 };
 

@@ -18,20 +18,20 @@ struct fsr_reader;
 
 struct fsr_info {
 	uint16_t major, minor;
-	uint64_t created_ns;	 /* CLOCK_REALTIME */
-	bool complete;		 /* an END chunk was found */
-	bool truncated;		 /* cut short or damaged: see why */
-	char why[160];		 /* what is wrong and at which byte, "" */
+	uint64_t created_ns; /* CLOCK_REALTIME */
+	bool complete;       /* an END chunk was found */
+	bool truncated;      /* cut short or damaged: see why */
+	char why[160];       /* what is wrong and at which byte, "" */
 	uint64_t chunks;
 	uint64_t unknown_chunks; /* of a newer minor: skipped */
 	uint64_t unknown_events;
-	uint64_t bad_events;	 /* malformed records that were dropped, late_events included */
-	uint64_t late_events;	 /* came after a ROUND that said that they had been written */
-	uint64_t events;	 /* delivered so far */
-	uint64_t seq_holes;	 /* records missing by the per-CPU sequence numbers */
-	json_t *meta;		 /* META, or NULL; borrowed */
-	json_t *stats;		 /* last STATS, or NULL; borrowed */
-	json_t *end;		 /* END, or NULL; borrowed */
+	uint64_t bad_events;  /* malformed records that were dropped, late_events included */
+	uint64_t late_events; /* came after a ROUND that said that they had been written */
+	uint64_t events;      /* delivered so far */
+	uint64_t seq_holes;   /* records missing by the per-CPU sequence numbers */
+	json_t *meta;         /* META, or NULL; borrowed */
+	json_t *stats;        /* last STATS, or NULL; borrowed */
+	json_t *end;          /* END, or NULL; borrowed */
 };
 
 /*

@@ -27,7 +27,7 @@ static int64_t account(struct fsr_seq *s, uint32_t seq)
 int64_t fsr_scan(const void *recs, size_t bytes, struct fsr_seq *seq, struct fsr_run *run)
 {
 	const uint8_t *p = recs, *end = p + bytes;
-	uint64_t first = UINT64_MAX, last = 0;
+	const struct fs_ev *first = recs, *last = recs;
 	uint32_t count = 0;
 	int64_t holes = 0;
 	bool sorted = true;
@@ -38,24 +38,24 @@ int64_t fsr_scan(const void *recs, size_t bytes, struct fsr_seq *seq, struct fsr
 
 		if (len < sizeof(*ev) || len % 8 || len > (size_t)(end - p))
 			break;
-		if (ev->ts < last)
+		if (!fsr_before(ev, last)) {
+			last = ev;
+		} else {
 			sorted = false;
-		else
-			last = ev->ts;
-		if (ev->ts < first)
-			first = ev->ts;
+			if (fsr_before(ev, first))
+				first = ev;
+		}
 		if (seq && ev->cpu != FSR_NO_CPU)
 			holes += account(&seq[ev->cpu], ev->seq);
 		count++;
 		p += len;
 	}
-	*run = (struct fsr_run){
-		.bytes = (size_t)(p - (const uint8_t *)recs),
-		.count = count,
-		.first_ts = first,
-		.last_ts = last,
-		.sorted = sorted,
-	};
+	*run = (struct fsr_run){.bytes = (size_t)(p - (const uint8_t *)recs), .count = count};
+	run->sorted = sorted;
+	if (count) {
+		run->first = *first;
+		run->last = *last;
+	}
 	return holes;
 }
 

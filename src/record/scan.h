@@ -19,9 +19,9 @@ struct fsr_seq {
 #define FSR_NO_CPU 0xffffu
 
 struct fsr_run {
-	size_t bytes;               /* of whole, well-formed records from the beginning */
-	uint32_t count;             /* of them */
-	uint64_t first_ts, last_ts; /* smallest and largest */
+	size_t bytes;             /* of whole, well-formed records from the beginning */
+	uint32_t count;           /* of them */
+	struct fs_ev first, last; /* headers of the first and the last in order, if count > 0 */
 	bool sorted;
 };
 
