@@ -10,5 +10,6 @@
 const volatile struct fs_knobs knobs = {};
 const struct fs_thr fs_thr_zero = {};
 __u32 fs_last_vm = 0; /* number of the newest VM */
+__u32 fs_stopped = 0; /* set by user space at the end: see fs_proc_of() */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -5,15 +5,21 @@
 
 #include "emit.bpf.h"
 
-extern __u32 fs_last_vm;
+extern __u32 fs_last_vm, fs_stopped;
 
 #define PF_EXITING 0x4
 #define PF_KTHREAD 0x200000
 
 extern const struct fs_thr fs_thr_zero;
 
+/*
+ * User space sets fs_stopped at the end of a recording: taking the programs off is not one instant,
+ * and with nothing traced any more their state stays as it was at that one.
+ */
 static __always_inline struct fs_proc *fs_proc_of(__u32 tgid)
 {
+	if (fs_stopped)
+		return NULL;
 	return bpf_map_lookup_elem(&procs, &tgid);
 }
 
@@ -38,6 +44,8 @@ static FS_SUBPROG struct fs_thr *fs_thr_new(__u32 tid, __u32 tgid, __u32 vm)
 
 static __always_inline struct fs_thr *fs_thr_find(__u32 tid)
 {
+	if (fs_stopped)
+		return NULL;
 	return bpf_map_lookup_elem(&threads, &tid);
 }
 
@@ -83,7 +91,7 @@ static FS_SUBPROG struct fs_proc *fs_proc_add(struct task_struct *task, enum fs_
 	struct fs_proc fresh = {.why = why}, *p;
 	__u64 now = bpf_ktime_get_ns();
 
-	if (tgid == knobs.self_tgid)
+	if (fs_stopped || tgid == knobs.self_tgid)
 		return NULL;
 	if (bpf_map_update_elem(&procs, &tgid, &fresh, BPF_NOEXIST)) {
 		p = fs_proc_of(tgid);

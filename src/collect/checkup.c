@@ -26,9 +26,8 @@ static void watch_kvm(struct fs_checkup *c)
 
 	for (size_t i = 0; r && i < n; i++)
 		fs_rings_add(r, cpus[i], fds[i]);
-	fs_bpf_activate(c->bpf, true);
 	fs_kvmtest(LOOPS, trace_child, c->bpf, &c->kvm);
-	fs_bpf_activate(c->bpf, false);
+	fs_bpf_stop(c->bpf);
 	fs_bpf_detach(c->bpf);
 	if (!r)
 		return;

@@ -22,7 +22,6 @@ struct fs_bpf {
 	struct host_bpf *skel;
 	struct bpf_link **links;    /* one for each hook of the table, NULL = not attached */
 	struct bpf_program **progs; /* likewise */
-	uint32_t *gate;             /* in the programs' memory */
 	int stats_fd;
 	int inner_fd; /* of a ring, the pattern of all */
 	uint64_t ring_bytes;
@@ -262,10 +261,9 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 	return 0;
 }
 
-void fs_bpf_activate(struct fs_bpf *b, bool on)
+void fs_bpf_stop(struct fs_bpf *b)
 {
-	if (b->gate)
-		__atomic_store_n(b->gate, on, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&b->skel->bss->fs_stopped, 1, __ATOMIC_SEQ_CST);
 }
 
 void fs_bpf_detach(struct fs_bpf *b)

@@ -27,14 +27,14 @@ struct fs_load_opts {
 #define FS_RING_MIN     (64u << 10)
 
 /*
- * Probes, plans, loads and attaches; the programs do nothing yet. A program that does not load or
- * attach is ruled out and the next rank taken. Returns 0, -EINTR when told to stop, or another
+ * Probes, plans, loads and attaches: the programs record from now on. A program that does not load
+ * or attach is ruled out and the next rank taken. Returns 0, -EINTR when told to stop, or another
  * negative errno and a sentence in @err.
  */
 int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len);
 
-/* The gate of all programs: from now on they record, or do not. */
-void fs_bpf_activate(struct fs_bpf *b, bool on);
+/* From this instant on the programs record nothing and leave their maps as they are. */
+void fs_bpf_stop(struct fs_bpf *b);
 
 /* Detaches every program; what they collected stays readable. */
 void fs_bpf_detach(struct fs_bpf *b);

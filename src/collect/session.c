@@ -39,6 +39,7 @@ struct session {
 	int epoll, signals, marks, kallsyms;
 	uint64_t armed_ns, stats_ns;
 	struct fs_own_records own;
+	FS_VEC(struct fs_ev_proc_add) found; /* processes that existed; written once META is */
 	unsigned int nmarks, refused;
 	bool mark_seen;
 	size_t targets_left;
@@ -209,7 +210,7 @@ static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 	if (tgid != s->o->targets.child)
 		ev.h.flags = FS_F_LATE;
 	if (!fs_targets_describe(&s->o->targets, tgid, &ev.start_ns, &ev.ppid, ev.comm))
-		fsr_write_events(s->w, FS_OWN_CPU, &ev, sizeof(ev), 1);
+		fs_vec_push(&s->found, ev);
 }
 
 static bool still_works(void *arg)
@@ -324,14 +325,17 @@ static int arm(struct session *s)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fs_debug("cannot lock memory: %m");
 	s->armed_ns = s->stats_ns = fs_mono_ns();
-	fs_bpf_activate(s->bpf, true);
-	/* From here on new processes are seen as they come; those that exist are looked up now. */
+	/* New processes are seen as they come; those that exist are looked up now. */
 	fs_targets_scan(&s->o->targets, trace_one, s);
 	rc = fs_privs_drop(still_works, s, s->kept, sizeof(s->kept));
 	if (rc)
 		return fs_errf(s->err, sizeof(s->err), rc, "cannot drop privileges: %s",
 			       strerror(-rc));
 	rc = write_meta(s);
+	if (!rc && s->found.n)
+		rc = fsr_write_events(s->w, FS_OWN_CPU, s->found.v,
+				      s->found.n * sizeof(*s->found.v), (uint32_t)s->found.n);
+	fs_vec_free(&s->found);
 	if (rc)
 		return fs_errf(s->err, sizeof(s->err), rc, "cannot write %s: %s", s->o->path,
 			       strerror(-rc));
@@ -477,7 +481,7 @@ static int finish(struct session *s, uint64_t *lost)
 	uint64_t end_ns;
 	int rc;
 
-	fs_bpf_activate(s->bpf, false);
+	fs_bpf_stop(s->bpf);
 	end_ns = fs_mono_ns();
 	rc = read_marks(s); /* those sent while we were told to stop */
 	if (!rc)
