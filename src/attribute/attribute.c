@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A whole recording into a result. */
+#include "attribute/model.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/state.h"
+#include "base/err.h"
+
+#define DEFAULT_TIMEOUT_NS 60000000000ull
+
+static uint64_t meta_number(const struct fsr_info *info, const char *key)
+{
+	json_t *v = info->meta ? json_object_get(info->meta, key) : NULL;
+
+	return json_is_integer(v) && json_integer_value(v) > 0 ? (uint64_t)json_integer_value(v)
+							       : 0;
+}
+
+static int by_resume(const void *x, const void *y)
+{
+	const struct at_made *a = x, *b = y;
+
+	if (a->f->resume_ns != b->f->resume_ns)
+		return a->f->resume_ns < b->f->resume_ns ? -1 : 1;
+	return a->f->vm < b->f->vm ? -1 : a->f->vm > b->f->vm;
+}
+
+/* The first fork of each template pays what the later ones find done: it is marked. */
+static int mark_first(struct at *a)
+{
+	struct at_idmap seen = {0};
+	int ret = 0;
+
+	for (size_t i = 0; i < a->forks.n && !ret; i++) {
+		uint64_t id = a->forks.v[i].template_id;
+
+		if (at_idmap_get(&seen, id))
+			continue;
+		a->forks.v[i].f->notes |= 1u << FSA_N_FIRST;
+		ret = at_idmap_put(&seen, id, a);
+	}
+	at_idmap_free(&seen);
+	return ret;
+}
+
+static int make_result(struct at *a, struct fsa_result *res)
+{
+	int ret;
+
+	if (a->forks.n)
+		qsort(a->forks.v, a->forks.n, sizeof(*a->forks.v), by_resume);
+	ret = mark_first(a);
+	res->forks = calloc(a->forks.n + 1, sizeof(*res->forks));
+	if (!res->forks || ret)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->forks.n; i++) {
+		struct fsa_fork *f = a->forks.v[i].f;
+
+		f->id = (unsigned int)i + 1;
+		if (a->o.only_fork && f->id != (unsigned int)a->o.only_fork) {
+			at_fork_free(f);
+		} else {
+			res->forks[res->nforks++] = *f;
+			for (int s = 0; s < FSA_NSTAGES; s++)
+				res->unknown_ns += f->cells[s][FSA_C_UNKNOWN].ns;
+		}
+		free(f);
+	}
+	a->forks.n = 0;
+	res->opts = a->o;
+	res->vms_seen = a->vms_seen;
+	res->events = a->events;
+	return at_cohorts(res);
+}
+
+/* Losses that the recorder counted for each VM. */
+static void note_losses(struct at *a)
+{
+	const struct fsr_info *info = fsr_info(a->r);
+
+	for (size_t i = 0; i < a->forks.n; i++) {
+		struct fsa_fork *f = a->forks.v[i].f;
+
+		f->lost = at_lost_of(info->stats, f->vm);
+		if (f->lost)
+			f->notes |= 1u << FSA_N_LOST_EVENTS;
+	}
+}
+
+static int run(struct at *a)
+{
+	const struct fs_ev *ev;
+	int got, ret = 0;
+
+	while ((got = fsr_next(a->r, &ev)) > 0 && !ret)
+		ret = at_feed(a, ev);
+	if (!ret && got < 0)
+		return fs_errf(a->err, a->err_len, got, "reading the recording: %s",
+			       strerror(-got));
+	return ret ? ret : at_finish(a);
+}
+
+int fsa_attribute(struct fsr_reader *r, const struct fsa_opts *o, struct fsa_result **out,
+		  char *err, size_t err_len)
+{
+	struct at a = {.r = r, .o = *o, .next_due = UINT64_MAX, .err = err, .err_len = err_len};
+	struct fsa_result *res = calloc(1, sizeof(*res));
+	int ret = -ENOMEM;
+
+	*out = NULL;
+	if (err_len)
+		err[0] = '\0';
+	if (a.o.end == FSA_END_ACK && !a.o.end_name[0])
+		strcpy(a.o.end_name, "mailbox");
+	a.timeout = o->timeout_ns ? o->timeout_ns : meta_number(fsr_info(r), "timeout_ns");
+	if (!a.timeout)
+		a.timeout = DEFAULT_TIMEOUT_NS;
+	a.o.timeout_ns = a.timeout;
+	a.cpus = calloc(AT_CPUS, sizeof(*a.cpus));
+	if (res && a.cpus)
+		ret = run(&a);
+	if (!ret) {
+		while (a.all_procs.n) /* hands the late acks over to their forks */
+			at_proc_free(&a, a.all_procs.v[a.all_procs.n - 1]);
+		note_losses(&a);
+		ret = make_result(&a, res);
+	}
+	at_free(&a);
+	if (ret) {
+		fsa_free(res);
+		if (err_len && !err[0])
+			fs_errf(err, err_len, ret, "attributing the recording: %s", strerror(-ret));
+		return ret;
+	}
+	*out = res;
+	return 0;
+}
+
+void fsa_free(struct fsa_result *res)
+{
+	if (!res)
+		return;
+	for (size_t i = 0; i < res->nforks; i++)
+		at_fork_free(&res->forks[i]);
+	for (size_t i = 0; i < res->ncohorts; i++)
+		free(res->cohorts[i].forks);
+	free(res->forks);
+	free(res->cohorts);
+	free(res);
+}

@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* From the critical path to the fork's ledger. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/state.h"
+#include "base/err.h"
+
+#define TOP           20
+#define MAX_MILESTONE 32
+
+void at_fork_free(struct fsa_fork *f)
+{
+	for (size_t i = 1; i < f->nlabels; i++)
+		free(f->labels[i]);
+	free(f->labels);
+	free(f->segs);
+	free(f->phases);
+	free(f->acks);
+	free(f->milestones);
+	free(f->top_faults);
+	free(f->top_exits);
+}
+
+/* --- labels: strings of the recording into those of the fork --- */
+
+struct labels {
+	uint32_t *of; /* by string: index in the fork + 1 */
+	size_t n;
+};
+
+static int label_of(struct at *a, struct fsa_fork *f, struct labels *l, uint32_t str, uint32_t *out)
+{
+	char **v;
+
+	*out = 0;
+	if (!str || str >= l->n)
+		return 0;
+	if (!l->of[str]) {
+		v = realloc(f->labels, (f->nlabels + 1) * sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		f->labels = v;
+		v[f->nlabels] = strdup(at_str_get(a, str));
+		if (!v[f->nlabels])
+			return -ENOMEM;
+		l->of[str] = (uint32_t)++f->nlabels;
+	}
+	*out = l->of[str] - 1;
+	return 0;
+}
+
+static bool same(const struct fsa_seg *x, const struct fsa_seg *y)
+{
+	return x->stage == y->stage && x->cause == y->cause && x->isa == y->isa &&
+	       x->reason == y->reason && x->stack == y->stack && x->label == y->label &&
+	       x->rip == y->rip && x->gpa == y->gpa;
+}
+
+static int make_segs(struct at *a, struct fsa_fork *f, const struct at_path *path)
+{
+	struct labels l = {.n = a->str.v.n};
+	int ret = -ENOMEM;
+
+	f->labels = calloc(1, sizeof(*f->labels));
+	l.of = calloc(l.n + 1, sizeof(*l.of));
+	f->segs = calloc(path->p.n + 1, sizeof(*f->segs));
+	if (!f->labels || !l.of || !f->segs)
+		goto out;
+	f->labels[0] = (char *)"";
+	f->nlabels = 1;
+	for (size_t i = 0; i < path->p.n; i++) {
+		const struct at_piece *p = &path->p.v[i];
+		struct fsa_seg *last = f->nsegs ? &f->segs[f->nsegs - 1] : NULL;
+		struct fsa_seg s = {
+			.t0 = p->t0,
+			.t1 = p->t1,
+			.stage = FSA_S_GUEST,
+			.cause = p->cause,
+			.isa = p->isa,
+			.reason = p->reason,
+			.stack = p->stack,
+			.rip = p->rip,
+			.gpa = p->gpa,
+		};
+
+		ret = label_of(a, f, &l, p->label, &s.label);
+		if (ret)
+			goto out;
+		if (last && last->t1 == s.t0 && same(last, &s)) {
+			last->t1 = s.t1;
+			continue;
+		}
+		f->segs[f->nsegs++] = s;
+		if (!p->fault)
+			f->cells[s.stage][s.cause].count++;
+	}
+	ret = 0;
+	if (f->nsegs) {
+		struct fsa_seg *fit = realloc(f->segs, f->nsegs * sizeof(*fit));
+
+		f->segs = fit ? fit : f->segs;
+	}
+out:
+	free(l.of);
+	return ret;
+}
+
+/* The sum of all cells is the gap: anything else is an error of this program, never reported. */
+static int sum_cells(struct at *a, struct fsa_fork *f)
+{
+	uint64_t at = f->start_ns, sum = 0;
+
+	for (size_t i = 0; i < f->nsegs; i++) {
+		const struct fsa_seg *s = &f->segs[i];
+
+		if (s->t0 != at || s->t1 <= s->t0)
+			return fs_errf(a->err, a->err_len, -EPROTO,
+				       "internal error: VM %u: the path breaks at %" PRIu64
+				       " (piece %zu begins at %" PRIu64 "): please report this",
+				       f->vm, at, i, s->t0);
+		at = s->t1;
+		f->cells[s->stage][s->cause].ns += s->t1 - s->t0;
+	}
+	for (int s = 0; s < FSA_NSTAGES; s++)
+		for (int c = 0; c < FSA_NCAUSES; c++) {
+			uint64_t ns = f->cells[s][c].ns;
+
+			f->bucket_ns[fsa_bucket_of((enum fsa_stage)s, (enum fsa_cause)c)] += ns;
+			sum += ns;
+		}
+	if (at != f->end_ns || sum != f->gap_ns)
+		return fs_errf(a->err, a->err_len, -EPROTO,
+			       "internal error: VM %u: the cells sum to %" PRIu64
+			       " ns, the gap is %" PRIu64 " ns: please report this",
+			       f->vm, sum, f->gap_ns);
+	return 0;
+}
+
+void at_verdict(struct fsa_fork *f)
+{
+	static const enum fsa_verdict of[] = {
+		[FSA_B_MEMORY] = FSA_V_MEMORY,
+		[FSA_B_VCPU] = FSA_V_VCPU,
+		[FSA_B_SIGNAL] = FSA_V_SIGNAL,
+		[FSA_B_GUEST] = FSA_V_GUEST,
+	};
+	/* the clock error is 0 without guest records */
+	uint64_t doubt =
+		f->bucket_ns[FSA_B_UNKNOWN] + f->bucket_ns[FSA_B_TRACER] + f->clock_error_ns;
+	enum fsa_bucket top = FSA_B_MEMORY, next;
+	uint64_t lead;
+
+	for (int b = 0; b <= FSA_B_GUEST; b++)
+		if (f->bucket_ns[b] > f->bucket_ns[top])
+			top = (enum fsa_bucket)b;
+	next = top == FSA_B_MEMORY ? FSA_B_VCPU : FSA_B_MEMORY;
+	for (int b = 0; b <= FSA_B_GUEST; b++)
+		if (b != (int)top && f->bucket_ns[b] > f->bucket_ns[next])
+			next = (enum fsa_bucket)b;
+	lead = f->bucket_ns[top] - f->bucket_ns[next];
+	f->verdict_top[0] = top;
+	f->verdict_top[1] = next;
+	if (!f->gap_ns || doubt > lead)
+		f->verdict = FSA_V_UNKNOWN;
+	else if (f->bucket_ns[top] > f->gap_ns / 2 && lead > doubt)
+		f->verdict = of[top];
+	else
+		f->verdict = FSA_V_MIXED;
+}
+
+/* --- faults --- */
+
+struct fault {
+	uint64_t key, ns, at, rip, gpa, hva;
+	uint32_t io_bytes, io_count;
+	uint8_t cause;
+};
+
+struct faults {
+	FS_VEC(struct fault) v;
+};
+
+static int by_length(const void *x, const void *y)
+{
+	const struct fault *a = x, *b = y;
+
+	if (a->ns != b->ns)
+		return a->ns < b->ns ? 1 : -1;
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+static int by_number(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+/* The I/O that the thread submitted inside exit @x. */
+static void fault_io(const struct at_thr *t, const struct at_exit *x, struct fault *f)
+{
+	for (size_t i = 0; i < t->bios.n; i++)
+		if (t->bios.v[i].t0 >= x->t0 && t->bios.v[i].t0 < x->t1) {
+			f->io_count++;
+			f->io_bytes += t->bios.v[i].bytes;
+		}
+}
+
+static int collect_faults(const struct at_path *path, uint64_t start, struct faults *out)
+{
+	for (size_t i = 0; i < path->p.n; i++) {
+		const struct at_piece *p = &path->p.v[i];
+		struct fault *last = out->v.n ? &out->v.v[out->v.n - 1] : NULL;
+		struct fault f = {.key = p->key, .cause = p->cause, .rip = p->rip, .gpa = p->gpa};
+
+		if (!p->fault)
+			continue;
+		if (last && last->key == p->key && last->cause == p->cause) {
+			last->ns += p->t1 - p->t0;
+			continue;
+		}
+		f.ns = p->t1 - p->t0;
+		f.at = p->t0 - start;
+		if (p->exit) {
+			const struct at_exit *x = &p->thr->exits.v[p->exit - 1];
+
+			f.hva = x->hva;
+			f.gpa = x->gpa;
+			if (x->n_bio)
+				fault_io(p->thr, x, &f);
+		}
+		if (fs_vec_push(&out->v, f))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int fault_classes(struct fsa_fork *f, const struct faults *all)
+{
+	uint64_t *ns = calloc(all->v.n + 1, sizeof(*ns));
+
+	if (!ns)
+		return -ENOMEM;
+	for (int c = FSA_C_FAULT_UFFD; c <= FSA_C_FAULT_RETRY; c++) {
+		struct fsa_fault_class *k = &f->fault_class[c];
+		size_t n = 0;
+
+		for (size_t i = 0; i < all->v.n; i++)
+			if (all->v.v[i].cause == c) {
+				ns[n++] = all->v.v[i].ns;
+				k->ns += all->v.v[i].ns;
+			}
+		k->count = n;
+		f->cells[FSA_S_GUEST][c].count = n;
+		if (!n)
+			continue;
+		qsort(ns, n, sizeof(*ns), by_number);
+		k->p50_ns = ns[(n * 50 + 99) / 100 - 1];
+		k->p99_ns = ns[(n * 99 + 99) / 100 - 1];
+	}
+	free(ns);
+	return 0;
+}
+
+static int top_faults(struct fsa_fork *f, struct faults *all)
+{
+	size_t n = all->v.n < TOP ? all->v.n : TOP;
+
+	if (!n)
+		return 0;
+	qsort(all->v.v, all->v.n, sizeof(*all->v.v), by_length);
+	f->top_faults = calloc(n, sizeof(*f->top_faults));
+	if (!f->top_faults)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct fault *x = &all->v.v[i];
+
+		f->top_faults[i] = (struct fsa_top_fault){
+			.gpa = x->gpa,
+			.rip = x->rip,
+			.hva = x->hva,
+			.ns = x->ns,
+			.at_ns = x->at,
+			.cause = (enum fsa_cause)x->cause,
+			.io_bytes = x->io_bytes,
+			.io_count = x->io_count,
+		};
+	}
+	f->ntop_faults = n;
+	return 0;
+}
+
+static int make_faults(struct fsa_fork *f, const struct at_path *path)
+{
+	struct faults all = {0};
+	int ret = collect_faults(path, f->start_ns, &all);
+
+	ret = ret ? ret : fault_classes(f, &all);
+	ret = ret ? ret : top_faults(f, &all);
+	fs_vec_free(&all.v);
+	return ret;
+}
+
+/* --- exits --- */
+
+struct exit_use {
+	uint32_t reason;
+	uint16_t isa;
+	uint64_t rip, ns;
+	size_t exit;
+	const struct at_thr *thr;
+};
+
+static int by_reason(const void *x, const void *y)
+{
+	const struct exit_use *a = x, *b = y;
+
+	if (a->isa != b->isa)
+		return a->isa < b->isa ? -1 : 1;
+	if (a->reason != b->reason)
+		return a->reason < b->reason ? -1 : 1;
+	return a->rip < b->rip ? -1 : a->rip > b->rip;
+}
+
+static int by_time(const void *x, const void *y)
+{
+	const struct fsa_top_exit *a = x, *b = y;
+
+	return a->ns < b->ns ? 1 : a->ns > b->ns ? -1 : 0;
+}
+
+typedef FS_VEC(struct exit_use) exit_uses;
+
+static int collect_exits(const struct at_path *path, exit_uses *out)
+{
+	for (size_t i = 0; i < path->p.n; i++) {
+		const struct at_piece *p = &path->p.v[i];
+		struct exit_use *last = out->n ? &out->v[out->n - 1] : NULL;
+
+		if (!p->exit || p->reason == UINT32_MAX)
+			continue;
+		if (last && last->exit == p->exit && last->thr == p->thr)
+			last->ns += p->t1 - p->t0;
+		else if (fs_vec_push(out, (struct exit_use){.reason = p->reason,
+							    .isa = p->isa,
+							    .rip = p->rip,
+							    .ns = p->t1 - p->t0,
+							    .exit = p->exit,
+							    .thr = p->thr}))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int make_exits(struct fsa_fork *f, const struct at_path *path)
+{
+	exit_uses all = {0};
+	FS_VEC(struct fsa_top_exit) top = {0};
+	int ret = collect_exits(path, &all);
+	size_t run = 0, best = 0;
+
+	if (ret)
+		goto out;
+	if (all.n)
+		qsort(all.v, all.n, sizeof(*all.v), by_reason);
+	for (size_t i = 0; i < all.n; i++) {
+		const struct exit_use *u = &all.v[i], *prev = i ? u - 1 : NULL;
+		struct fsa_top_exit *x;
+
+		if (!prev || prev->reason != u->reason || prev->isa != u->isa) {
+			ret = fs_vec_push(
+				&top, (struct fsa_top_exit){.reason = u->reason, .isa = u->isa});
+			if (ret)
+				goto out;
+			best = run = 0;
+		}
+		x = &top.v[top.n - 1];
+		x->count++;
+		x->ns += u->ns;
+		run = prev && prev->rip == u->rip && run ? run + 1 : 1;
+		if (run > best) {
+			best = run;
+			x->rip = u->rip;
+		}
+	}
+	if (top.n)
+		qsort(top.v, top.n, sizeof(*top.v), by_time);
+	f->top_exits = top.v;
+	f->ntop_exits = top.n < TOP ? top.n : TOP;
+	top.v = NULL;
+out:
+	free(top.v);
+	fs_vec_free(&all);
+	return ret;
+}
+
+/* --- milestones --- */
+
+static void milestone(struct fsa_fork *f, const char *name, uint64_t at, const char *note)
+{
+	struct fsa_milestone *m = &f->milestones[f->nmilestones];
+
+	if (!at || f->nmilestones >= MAX_MILESTONE)
+		return;
+	m->name = name;
+	m->at_ns = at;
+	snprintf(m->note, sizeof(m->note), "%s", note);
+	f->nmilestones++;
+}
+
+static int by_moment(const void *x, const void *y)
+{
+	const struct fsa_milestone *a = x, *b = y;
+
+	return a->at_ns < b->at_ns ? -1 : a->at_ns > b->at_ns;
+}
+
+/*
+ * The interrupts that were raised by the time the guest first ran are the candidates for the
+ * resume signal; if there are none, the first one after that.
+ */
+static void irq_milestones(struct fsa_fork *f, const struct at_vm *vm)
+{
+	uint64_t until = vm->first_entry ? vm->first_entry : vm->first_run, first = UINT64_MAX;
+	char note[48];
+
+	for (size_t i = 0; i < vm->irqs.n; i++)
+		if (vm->irqs.v[i].first < first)
+			first = vm->irqs.v[i].first;
+	if (first > until)
+		until = first;
+	for (size_t i = 0; i < vm->irqs.n; i++) {
+		const struct at_irq *q = &vm->irqs.v[i];
+		const struct at_inject *in;
+
+		if (q->first > until || q->first >= vm->end)
+			continue;
+		if (q->gsi == AT_MSI)
+			snprintf(note, sizeof(note), "MSI, vector 0x%02x", q->vector);
+		else if (q->vector)
+			snprintf(note, sizeof(note), "gsi %u, vector 0x%02x", q->gsi, q->vector);
+		else
+			snprintf(note, sizeof(note), "gsi %u", q->gsi);
+		milestone(f, "raise", q->first, note);
+		in = q->vector && vm->inject ? &vm->inject[q->vector] : NULL;
+		if (!in || !in->times || in->last < q->first || in->last >= vm->end)
+			continue;
+		snprintf(note, sizeof(note), "vector 0x%02x, injected %u time%s", q->vector,
+			 in->times, in->times == 1 ? "" : "s");
+		milestone(f, "inject", in->last, note);
+	}
+}
+
+static int make_milestones(struct fsa_fork *f, const struct at_vm *vm)
+{
+	f->milestones = calloc(MAX_MILESTONE, sizeof(*f->milestones));
+	if (!f->milestones)
+		return -ENOMEM;
+	milestone(f, "first-run", vm->first_run, "KVM_RUN");
+	milestone(f, "first-entry", vm->first_entry, "");
+	milestone(f, "first-tx", vm->first_tx, "");
+	irq_milestones(f, vm);
+	qsort(f->milestones, f->nmilestones, sizeof(*f->milestones), by_moment);
+	return 0;
+}
+
+/* --- the fork --- */
+
+static void end_words(const struct at *a, const struct at_vm *vm, char *buf, size_t len)
+{
+	char asked[80];
+
+	fsa_end_text(&a->o, asked, sizeof(asked));
+	if (vm->mailbox_lost)
+		snprintf(buf, len, "ack:applied");
+	else if (vm->end_reached)
+		snprintf(buf, len, "%s", asked);
+	else if (vm->notes & 1u << FSA_N_VMM_DIED)
+		snprintf(buf, len, "VMM ended");
+	else if (vm->notes & 1u << FSA_N_CUT)
+		snprintf(buf, len, "recording ended");
+	else
+		snprintf(buf, len, "time-out");
+}
+
+static uint32_t find_notes(struct at *a, const struct at_vm *vm, const struct at_path *path)
+{
+	uint32_t notes = vm->notes;
+
+	if (vm->mailbox_lost)
+		notes |= 1u << FSA_N_MAILBOX_ACK_LOST;
+	if (vm->late)
+		notes |= 1u << FSA_N_SEEN_LATE;
+	if (!vm->has_exits)
+		notes |= 1u << FSA_N_NO_EXITS;
+	if (a->faults && !a->has_hmm)
+		notes |= 1u << FSA_N_NO_FAULT_CLASS;
+	/* a tick of another vCPU says nothing against the path; a share of it does */
+	if (at_guest_overlap(vm, path) > (vm->end - vm->start) / 100)
+		notes |= 1u << FSA_N_PATH_AMBIGUOUS;
+	for (size_t i = 0; i < a->holes.n; i++)
+		if (a->holes.v[i].missing && a->holes.v[i].t0 < vm->end &&
+		    a->holes.v[i].t1 > vm->start)
+			notes |= 1u << FSA_N_LOST_EVENTS;
+	return notes;
+}
+
+static void fill_head(struct at *a, const struct at_vm *vm, struct fsa_fork *f)
+{
+	const struct at_thr *by = vm->resume_by ? at_proc_thr(vm->proc, vm->resume_by) : NULL;
+
+	f->vmm_pid = vm->proc->tgid;
+	f->vm = vm->id;
+	f->vmm_start_ns = vm->proc->start_ns;
+	snprintf(f->comm, sizeof(f->comm), "%.15s", at_str_get(a, vm->proc->comm));
+	f->vcpus = vm->ncreated > vm->vcpus.n ? vm->ncreated : (unsigned int)vm->vcpus.n;
+	f->restore = vm->restore;
+	f->complete = vm->end_reached;
+	end_words(a, vm, f->end, sizeof(f->end));
+	f->start_kind = vm->start == vm->resume ? FSA_START_RESUME : a->o.start;
+	f->resume_kind = vm->resume_kind;
+	f->resume_by_tid = vm->resume_by;
+	if (by)
+		snprintf(f->resume_by_comm, sizeof(f->resume_by_comm), "%.15s",
+			 at_str_get(a, by->comm));
+	f->start_ns = vm->start;
+	f->resume_ns = vm->resume;
+	f->end_ns = vm->end;
+	f->gap_ns = vm->end - vm->start;
+	f->events = vm->events;
+}
+
+int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
+{
+	struct fsa_fork *f = calloc(1, sizeof(*f));
+	int ret = -ENOMEM;
+
+	if (!f)
+		return ret;
+	fill_head(a, vm, f);
+	f->notes = find_notes(a, vm, path);
+	for (size_t i = 0; i < vm->proc->thr.n; i++)
+		vm->proc->thr.v[i]->on_path_ns = 0;
+	for (size_t i = 0; i < path->p.n; i++)
+		if (path->p.v[i].thr && path->p.v[i].cause != FSA_C_SCHED_DELAY &&
+		    path->p.v[i].cause != FSA_C_SCHED_THROTTLE)
+			path->p.v[i].thr->on_path_ns += path->p.v[i].t1 - path->p.v[i].t0;
+	f->off_path_ns = at_off_path(vm);
+	ret = make_segs(a, f, path);
+	ret = ret ? ret : sum_cells(a, f);
+	ret = ret ? ret : make_faults(f, path);
+	ret = ret ? ret : make_exits(f, path);
+	ret = ret ? ret : make_milestones(f, vm);
+	ret = ret ? ret : at_phases(a, vm, f);
+	if (!ret) {
+		at_verdict(f);
+		vm->template_id = at_template(a, vm);
+		ret = fs_vec_push(&a->forks,
+				  (struct at_made){.f = f, .template_id = vm->template_id});
+	}
+	if (ret) {
+		at_fork_free(f);
+		free(f);
+		return ret;
+	}
+	vm->fork = f;
+	return 0;
+}

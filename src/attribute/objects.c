@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Processes, threads and VMs: found by their ids, made when first seen, freed when done with. */
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/state.h"
+
+#define MAX_SPANS_NO_VM 65536 /* kept of a process that has no VM (yet) */
+
+struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make)
+{
+	struct at_proc *p = at_idmap_get(&a->procs, tgid);
+
+	if (p || !make || !tgid)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->tgid = tgid;
+	p->keep_until = UINT64_MAX;
+	if (at_idmap_put(&a->procs, tgid, p)) {
+		free(p);
+		return NULL;
+	}
+	if (fs_vec_push(&a->all_procs, p)) {
+		at_idmap_del(&a->procs, tgid);
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make)
+{
+	struct at_thr *t = at_idmap_get(&a->thrs, tid);
+	struct at_proc *p;
+
+	if (t && t->proc->tgid != tgid && tgid && make) {
+		/* the number was given to a thread of another process: the old one is gone */
+		t->died = t->died ? t->died : a->now;
+		at_idmap_del(&a->thrs, tid);
+		t = NULL;
+	}
+	if (t || !make || !tid)
+		return t;
+	p = at_proc_get(a, tgid, true);
+	t = p ? calloc(1, sizeof(*t)) : NULL;
+	if (!t)
+		return NULL;
+	t->tid = tid;
+	t->proc = p;
+	t->seen = a->now;
+	if (at_idmap_put(&a->thrs, tid, t)) {
+		free(t);
+		return NULL;
+	}
+	if (fs_vec_push(&p->thr, t)) {
+		at_idmap_del(&a->thrs, tid);
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
+{
+	struct at_vm *vm = id ? at_idmap_get(&a->vms, id) : NULL;
+	struct at_proc *p;
+
+	if (vm || !make || !id)
+		return vm;
+	p = at_proc_get(a, tgid, true);
+	vm = p ? calloc(1, sizeof(*vm)) : NULL;
+	if (!vm)
+		return NULL;
+	vm->id = id;
+	vm->proc = p;
+	vm->next_try = UINT64_MAX;
+	if (at_idmap_put(&a->vms, id, vm)) {
+		free(vm);
+		return NULL;
+	}
+	if (fs_vec_push(&a->all_vms, vm) || fs_vec_push(&p->vms, vm)) {
+		if (a->all_vms.n && a->all_vms.v[a->all_vms.n - 1] == vm)
+			a->all_vms.n--;
+		at_idmap_del(&a->vms, id);
+		free(vm);
+		return NULL;
+	}
+	a->vms_seen++;
+	at_proc_keep(p);
+	return vm;
+}
+
+struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid)
+{
+	/* the youngest of that number: tids are used again */
+	for (size_t i = p->thr.n; i-- > 0;)
+		if (p->thr.v[i]->tid == tid)
+			return p->thr.v[i];
+	return NULL;
+}
+
+void at_thr_drop(struct at_thr *t)
+{
+	fs_vec_free(&t->exits);
+	fs_vec_free(&t->offs);
+	fs_vec_free(&t->runs);
+	fs_vec_free(&t->mms);
+	fs_vec_free(&t->apfs);
+	fs_vec_free(&t->bios);
+	fs_vec_free(&t->wakes);
+	fs_vec_free(&t->users);
+	fs_vec_free(&t->waits);
+}
+
+void at_proc_keep(struct at_proc *p)
+{
+	uint64_t until = p->vms.n ? 0 : UINT64_MAX;
+
+	for (size_t i = 0; i < p->vms.n; i++) {
+		struct at_vm *vm = p->vms.v[i];
+
+		if (vm->state == AT_VM_NEW || vm->state == AT_VM_OPEN)
+			until = UINT64_MAX;
+		else if (vm->state == AT_VM_ENDED && vm->end > until)
+			until = vm->end;
+	}
+	p->keep_until = until;
+	if (until)
+		return;
+	for (size_t i = 0; i < p->thr.n; i++)
+		at_thr_drop(p->thr.v[i]);
+	fs_vec_free(&p->works);
+	fs_vec_free(&p->phases);
+	p->spans = 0;
+}
+
+/* Drops the older half of each array. */
+#define HALVE(vec)                                                                         \
+	do {                                                                               \
+		size_t cut_ = (vec)->n / 2;                                                \
+		memmove((vec)->v, (vec)->v + cut_, ((vec)->n - cut_) * sizeof(*(vec)->v)); \
+		(vec)->n -= cut_;                                                          \
+	} while (0)
+
+void at_proc_trim(struct at_proc *p)
+{
+	if (p->vms.n || p->spans < MAX_SPANS_NO_VM)
+		return;
+	p->spans = 0;
+	for (size_t i = 0; i < p->thr.n; i++) {
+		struct at_thr *t = p->thr.v[i];
+
+		if (t->offs.n)
+			HALVE(&t->offs);
+		if (t->mms.n)
+			HALVE(&t->mms);
+		if (t->bios.n)
+			HALVE(&t->bios);
+		p->spans += t->offs.n + t->mms.n + t->bios.n;
+	}
+	if (p->phases.n)
+		HALVE(&p->phases);
+	p->spans += p->phases.n;
+}
+
+static void vm_free(struct at *a, struct at_vm *vm)
+{
+	at_idmap_del(&a->vms, vm->id);
+	for (size_t i = 0; i < a->all_vms.n; i++)
+		if (a->all_vms.v[i] == vm) {
+			a->all_vms.v[i] = a->all_vms.v[--a->all_vms.n];
+			break;
+		}
+	for (size_t i = 0; a->cpus && i < AT_CPUS; i++)
+		if (a->cpus[i].irq_vm == vm)
+			a->cpus[i].irq_vm = NULL;
+	fs_vec_free(&vm->vcpus);
+	fs_vec_free(&vm->slots);
+	if (vm->fork) { /* the acks after its end belong to it, too */
+		vm->fork->acks = vm->acks.v;
+		vm->fork->nacks = vm->acks.n;
+	} else {
+		fs_vec_free(&vm->acks);
+	}
+	fs_vec_free(&vm->irqs);
+	free(vm->inject);
+	free(vm);
+}
+
+static void thr_free(struct at *a, struct at_thr *t)
+{
+	if (at_idmap_get(&a->thrs, t->tid) == t)
+		at_idmap_del(&a->thrs, t->tid);
+	for (size_t i = 0; a->cpus && i < AT_CPUS; i++)
+		if (a->cpus[i].thr == t)
+			a->cpus[i].thr = NULL;
+	at_thr_drop(t);
+	free(t);
+}
+
+void at_proc_free(struct at *a, struct at_proc *p)
+{
+	if (at_idmap_get(&a->procs, p->tgid) == p)
+		at_idmap_del(&a->procs, p->tgid);
+	for (size_t i = 0; i < a->all_procs.n; i++)
+		if (a->all_procs.v[i] == p) {
+			a->all_procs.v[i] = a->all_procs.v[--a->all_procs.n];
+			break;
+		}
+	for (size_t i = 0; i < p->vms.n; i++)
+		vm_free(a, p->vms.v[i]);
+	for (size_t i = 0; i < p->thr.n; i++)
+		thr_free(a, p->thr.v[i]);
+	fs_vec_free(&p->vms);
+	fs_vec_free(&p->thr);
+	fs_vec_free(&p->phases);
+	fs_vec_free(&p->works);
+	free(p);
+}
+
+void at_proc_rest(struct at *a, struct at_proc *p)
+{
+	if (!p->died)
+		return;
+	for (size_t i = 0; i < p->vms.n; i++)
+		if (p->vms.v[i]->state == AT_VM_OPEN || p->vms.v[i]->state == AT_VM_ENDED)
+			return;
+	at_proc_free(a, p);
+}
+
+void at_free(struct at *a)
+{
+	while (a->all_procs.n)
+		at_proc_free(a, a->all_procs.v[a->all_procs.n - 1]);
+	for (size_t i = 0; i < a->forks.n; i++) {
+		at_fork_free(a->forks.v[i].f);
+		free(a->forks.v[i].f);
+	}
+	fs_vec_free(&a->forks);
+	fs_vec_free(&a->all_procs);
+	fs_vec_free(&a->all_vms);
+	fs_vec_free(&a->holes);
+	at_idmap_free(&a->procs);
+	at_idmap_free(&a->thrs);
+	at_idmap_free(&a->vms);
+	at_idmap_free(&a->stacks);
+	at_str_free(a);
+	free(a->cpus);
+}

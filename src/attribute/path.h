@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between path.c (the walk) and pathprep.c (what it walks on). */
+#ifndef FORKSCOPE_ATTR_PATH_H
+#define FORKSCOPE_ATTR_PATH_H
+
+#include "attribute/state.h"
+
+struct walk {
+	struct at *a;
+	struct at_vm *vm;
+	struct at_path *path;
+	uint64_t start, t;     /* what is left: [start, t) */
+	struct at_thr *thr;    /* the path is on it at t */
+	struct at_thr *origin; /* the vCPU from which it went to threads of the VMM */
+	unsigned int hops;
+	/* the last fault's key: consecutive pieces of it need no search */
+	struct at_thr *key_thr;
+	size_t key_exit;
+	uint64_t key;
+};
+
+/* Makes the derived timelines of the VM's threads and sets their cursors to the end. */
+int at_path_prepare(struct at_vm *vm);
+/* The vCPU that was active last at @at: where a path begins that no thread of the VM ended. */
+struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at);
+/* The last stretch of [t0, t1) in which records of @cpu were lost, or NULL. */
+const struct at_hole *at_hole_in(const struct at *a, uint32_t cpu, uint64_t t0, uint64_t t1);
+
+#endif

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the walk needs to know of each thread before it begins, and what is beside the path. */
+#include "attribute/path.h"
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Index of the last exit that began at or before @at, or -1. */
+static ptrdiff_t last_exit(const struct at_thr *t, uint64_t at)
+{
+	size_t lo = 0, hi = t->exits.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (t->exits.v[mid].t0 <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (ptrdiff_t)lo - 1;
+}
+
+/*
+ * Time in user space between one KVM_RUN and the next. Where the next one's beginning was not seen
+ * (its record comes at its end), the exit segment says when KVM_RUN was called again.
+ */
+static int make_users(struct at_thr *t)
+{
+	t->users.n = 0;
+	for (size_t i = 0; i < t->runs.n; i++) {
+		uint64_t u0 = t->runs.v[i].t1, u1 = 0;
+		ptrdiff_t k = last_exit(t, u0);
+		const struct at_exit *x = k >= 0 && t->exits.v[k].t1 >= u0 ? &t->exits.v[k] : NULL;
+
+		if (i + 1 < t->runs.n)
+			u1 = t->runs.v[i + 1].t0;
+		else if (!x)
+			u1 = UINT64_MAX;
+		if (x && (!u1 || u1 > x->t1))
+			u1 = x->run_ns && x->run_ns <= x->t1 - u0 ? x->t1 - x->run_ns : x->t1;
+		/* an exit that begins in it says that it was over: records were lost */
+		if (!x && (size_t)(k + 1) < t->exits.n)
+			u1 = u1 ? min64(u1, t->exits.v[k + 1].t0) : 0;
+		if (u1 > u0 && fs_vec_push(&t->users, (struct at_span){.t0 = u0, .t1 = u1}))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Asynchronous faults under way, as disjoint intervals; a userfaultfd one decides the class. */
+static int make_waits(struct at_thr *t)
+{
+	t->waits.n = 0;
+	for (size_t i = 0; i < t->apfs.n; i++) {
+		const struct at_apf *f = &t->apfs.v[i];
+		uint64_t end = f->t1 ? f->t1 : UINT64_MAX;
+		uint8_t cause = f->cause == AT_NO_FAULT ? FSA_C_FAULT_MAJOR : f->cause;
+		struct at_span *last = t->waits.n ? &t->waits.v[t->waits.n - 1] : NULL;
+		ptrdiff_t k = last_exit(t, f->t0);
+
+		if (k >= 0 && t->exits.v[k].t1 >= f->t0 && t->exits.v[k].cause != AT_NO_FAULT)
+			t->exits.v[k].cause = cause;
+		/* the same token given out again: this one was answered, unseen */
+		for (size_t j = i + 1; !f->t1 && j < t->apfs.n; j++)
+			if (t->apfs.v[j].token == f->token) {
+				end = t->apfs.v[j].t0;
+				break;
+			}
+		if (last && f->t0 <= last->t1) {
+			if (end > last->t1)
+				last->t1 = end;
+			if (cause == FSA_C_FAULT_UFFD)
+				last->cause = cause;
+			continue;
+		}
+		if (fs_vec_push(&t->waits,
+				(struct at_span){.t0 = f->t0, .t1 = end, .cause = cause}))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int at_path_prepare(struct at_vm *vm)
+{
+	struct at_proc *p = vm->proc;
+
+	for (size_t i = 0; i < p->thr.n; i++) {
+		struct at_thr *t = p->thr.v[i];
+
+		if (t->is_vcpu && (make_users(t) || make_waits(t)))
+			return -ENOMEM;
+		t->c_exit = t->exits.n;
+		t->c_off = t->offs.n;
+		t->c_user = t->users.n;
+		t->c_wait = t->waits.n;
+		t->c_mm = t->mms.n;
+		t->carve_exit = 0;
+		t->carve_left = 0;
+		t->forced_off = SIZE_MAX;
+	}
+	return 0;
+}
+
+/* Index + 1 of the last sleep that began before @at. */
+static size_t last_off(const struct at_thr *t, uint64_t at)
+{
+	size_t lo = 0, hi = t->offs.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (t->offs.v[mid].out < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at)
+{
+	struct at_thr *best = NULL;
+	uint64_t best_at = 0;
+
+	for (size_t i = 0; i < vm->vcpus.n; i++) {
+		struct at_thr *t = vm->vcpus.v[i];
+		size_t k = last_off(t, at);
+		uint64_t active = k && t->offs.v[k - 1].in >= at ? t->offs.v[k - 1].out : at;
+
+		if (!t->first_run || t->first_run >= at)
+			active = 0;
+		if (!best || active > best_at ||
+		    (active == best_at && t->vcpu_id < best->vcpu_id)) {
+			best = t;
+			best_at = active;
+		}
+	}
+	return best;
+}
+
+const struct at_hole *at_hole_in(const struct at *a, uint32_t cpu, uint64_t t0, uint64_t t1)
+{
+	for (size_t i = a->holes.n; i-- > 0;) {
+		const struct at_hole *h = &a->holes.v[i];
+
+		if (h->missing && h->cpu == cpu && h->t0 < t1 && h->t1 > t0)
+			return h;
+	}
+	return NULL;
+}
+
+/* Guest mode of @t before its exit @i (which may be one past the last): [*g0, *g1). */
+static bool guest_before(const struct at_thr *t, size_t i, uint64_t *g0, uint64_t *g1)
+{
+	if (!i || i > t->exits.n)
+		return false;
+	*g0 = t->exits.v[i - 1].t1;
+	*g1 = i < t->exits.n ? t->exits.v[i].t0 : t->cover;
+	return *g1 > *g0;
+}
+
+uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path)
+{
+	uint64_t sum = 0;
+
+	for (size_t v = 0; v < vm->vcpus.n && vm->vcpus.n > 1; v++) {
+		struct at_thr *t = vm->vcpus.v[v];
+		size_t i = 1;
+
+		for (size_t k = 0; k < path->p.n; k++) {
+			const struct at_piece *p = &path->p.v[k];
+			uint64_t g0, g1;
+
+			if (p->cause != FSA_C_GUEST_RUN || p->thr == t)
+				continue;
+			while (i <= t->exits.n && guest_before(t, i, &g0, &g1) && g1 <= p->t0)
+				i++;
+			for (size_t j = i; j <= t->exits.n; j++) {
+				if (!guest_before(t, j, &g0, &g1))
+					continue;
+				if (g0 >= p->t1)
+					break;
+				if (g1 > p->t0)
+					sum += min64(g1, p->t1) - (g0 > p->t0 ? g0 : p->t0);
+			}
+		}
+	}
+	return sum;
+}
+
+/* Time on a CPU that is certain: between two sleeps that are both known. */
+static uint64_t on_cpu(const struct at_thr *t, uint64_t from, uint64_t to)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < t->offs.n; i++) {
+		uint64_t a = t->offs.v[i].in;
+		uint64_t b = i + 1 < t->offs.n ? t->offs.v[i + 1].out : t->next_out;
+
+		if (t->is_vcpu && i + 1 == t->offs.n && t->cover > b)
+			b = t->cover;
+		a = a > from ? a : from;
+		b = b < to ? b : to;
+		if (b > a)
+			sum += b - a;
+	}
+	return sum;
+}
+
+uint64_t at_off_path(const struct at_vm *vm)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < vm->proc->thr.n; i++) {
+		const struct at_thr *t = vm->proc->thr.v[i];
+		uint64_t on = on_cpu(t, vm->start, vm->end);
+
+		sum += on > t->on_path_ns ? on - t->on_path_ns : 0;
+	}
+	return sum;
+}

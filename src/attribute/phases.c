@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What the VMM did before the resume, as disjoint phases in order. Each record that marks a phase
+ * begins it; it lasts until a record of another phase, so that the work between two system calls
+ * belongs to the one that opened it.
+ */
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/state.h"
+
+#define MAX_RECORDS 65536
+#define MAX_PHASES  64
+#define NR_IOCTL    16
+#define IOCTL_NR(c) ((c)&0xffffu) /* type and number; sizes differ between versions */
+
+enum phase {
+	P_NONE,
+	P_SPAWN,
+	P_EXEC,
+	P_READ,
+	P_MAP,
+	P_VM,
+	P_SLOTS,
+	P_VCPU,
+	P_DEVICES,
+	P_THREADS,
+	P_PAUSED,
+};
+
+static const char *const names[] = {
+	[P_SPAWN] = "spawn",     [P_EXEC] = "vmm-start",       [P_READ] = "snapshot-read",
+	[P_MAP] = "memory-map",  [P_VM] = "create-vm",         [P_SLOTS] = "memory-slots",
+	[P_VCPU] = "vcpu-state", [P_DEVICES] = "device-state", [P_THREADS] = "vcpu-threads",
+	[P_PAUSED] = "paused",
+};
+
+static const uint32_t vcpu_ioctls[] = {
+	IOCTL_NR(KVM_SET_REGS),     IOCTL_NR(KVM_SET_SREGS),       IOCTL_NR(KVM_SET_SREGS2),
+	IOCTL_NR(KVM_SET_MSRS),     IOCTL_NR(KVM_SET_CPUID2),      IOCTL_NR(KVM_SET_LAPIC),
+	IOCTL_NR(KVM_SET_FPU),      IOCTL_NR(KVM_SET_XSAVE),       IOCTL_NR(KVM_SET_XCRS),
+	IOCTL_NR(KVM_SET_MP_STATE), IOCTL_NR(KVM_SET_VCPU_EVENTS), IOCTL_NR(KVM_SET_DEBUGREGS),
+	IOCTL_NR(KVM_SET_TSC_KHZ),  IOCTL_NR(KVM_KVMCLOCK_CTRL),
+};
+static const uint32_t device_ioctls[] = {
+	IOCTL_NR(KVM_SET_CLOCK),       IOCTL_NR(KVM_SET_IRQCHIP),     IOCTL_NR(KVM_SET_PIT2),
+	IOCTL_NR(KVM_SET_GSI_ROUTING), IOCTL_NR(KVM_IRQFD),           IOCTL_NR(KVM_IOEVENTFD),
+	IOCTL_NR(KVM_CREATE_DEVICE),   IOCTL_NR(KVM_SET_DEVICE_ATTR),
+};
+
+static bool in(const uint32_t *v, size_t n, uint32_t x)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == x)
+			return true;
+	return false;
+}
+
+int at_on_phase(struct at *a, const struct fs_ev *ev)
+{
+	struct at_proc *p = at_proc_get(a, ev->tgid, false);
+	struct at_phrec r = {.t0 = ev->ts, .t1 = ev->ts, .tid = ev->tid};
+	const struct fs_ev_open *o = (const void *)ev;
+	const struct fs_ev_mmap *m = (const void *)ev;
+	const struct fs_ev_syscall *s = (const void *)ev;
+
+	if (!p || !p->keep_until || p->phases.n >= MAX_RECORDS)
+		return 0;
+	switch (ev->kind) {
+	case FS_EV_EXEC:
+		r.kind = AT_PH_EXEC;
+		break;
+	case FS_EV_OPEN:
+		if (o->fd < 0)
+			return 0;
+		r.kind = AT_PH_OPEN;
+		r.t0 = o->ts_start;
+		r.path = at_str(a, o->path, sizeof(o->path));
+		break;
+	case FS_EV_MMAP:
+		if (!m->addr)
+			return 0;
+		r.kind = AT_PH_MMAP;
+		r.t0 = m->ts_start;
+		r.addr = m->addr;
+		r.size = m->size;
+		r.ino = m->ino;
+		r.dev = m->dev;
+		break;
+	case FS_EV_VM_CREATE:
+		r.kind = AT_PH_VM;
+		r.t0 = ((const struct fs_ev_vm_create *)ev)->ts_start;
+		break;
+	case FS_EV_VCPU_CREATE:
+		r.kind = AT_PH_VCPU;
+		r.t0 = ((const struct fs_ev_vcpu_create *)ev)->ts_start;
+		break;
+	case FS_EV_MEMSLOT:
+		r.kind = AT_PH_SLOT;
+		r.t0 = ((const struct fs_ev_memslot *)ev)->ts_start;
+		break;
+	case FS_EV_SYSCALL:
+		r.kind = AT_PH_SYSCALL;
+		r.t0 = s->ts_start;
+		r.nr = s->nr;
+		r.arg = s->arg[1];
+		break;
+	case FS_EV_FORK:
+		if (((const struct fs_ev_fork *)ev)->child_tgid != ev->tgid)
+			return 0;
+		r.kind = AT_PH_THREAD;
+		break;
+	default:
+		return 0;
+	}
+	if (!r.t0 || r.t0 > r.t1)
+		r.t0 = r.t1; /* its beginning was not seen */
+	p->spans++;
+	at_proc_trim(p);
+	return fs_vec_push(&p->phases, r);
+}
+
+/* Whether @r mapped memory that the guest then got. */
+static bool is_guest_memory(const struct at_vm *vm, const struct at_phrec *r)
+{
+	for (size_t i = 0; i < vm->slots.n; i++) {
+		const struct at_slot *s = &vm->slots.v[i];
+
+		if (r->kind == AT_PH_MMAP && s->size >= 1 << 20 && s->hva >= r->addr &&
+		    s->hva - r->addr < r->size)
+			return true;
+	}
+	return false;
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+	size_t n = strlen(s), k = strlen(tail);
+
+	return n >= k && !strcmp(s + n - k, tail);
+}
+
+/* Files that every program opens, and devices, are no snapshot. */
+static bool is_data_file(const char *path)
+{
+	static const char *const others[] = {"/dev/", "/proc/", "/sys/", "/etc/",
+					     "/lib",  "/usr/",  "/run/"};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (!strncmp(path, others[i], strlen(others[i])))
+			return false;
+	return *path && !ends_with(path, ".so") && !strstr(path, ".so.");
+}
+
+/*
+ * The open of the snapshot's state: the last data file opened before the guest's state is set that
+ * is not itself the memory (Firecracker opens the state, then memory; QEMU memory at its start,
+ * then the state when told to load).
+ */
+static const struct at_phrec *state_open(struct at *a, const struct at_vm *vm)
+{
+	const struct at_proc *p = vm->proc;
+	const struct at_phrec *open = NULL, *best = NULL;
+
+	for (size_t i = 0; i < p->phases.n && p->phases.v[i].t1 < vm->resume; i++) {
+		const struct at_phrec *r = &p->phases.v[i];
+
+		if (r->kind == AT_PH_SYSCALL && r->nr == NR_IOCTL && best &&
+		    in(vcpu_ioctls, sizeof(vcpu_ioctls) / 4, IOCTL_NR((uint32_t)r->arg)))
+			continue;
+		if (r->kind == AT_PH_OPEN && is_data_file(at_str_get(a, r->path))) {
+			best = open ? open : best;
+			open = r;
+			continue;
+		}
+		/* a mapping right after an open: that file was the memory, not the state */
+		if (is_guest_memory(vm, r) && r->ino)
+			open = NULL;
+	}
+	return open ? open : best;
+}
+
+uint64_t at_load_start(struct at *a, const struct at_vm *vm)
+{
+	const struct at_phrec *s = state_open(a, vm);
+
+	return s ? s->t0 : 0;
+}
+
+static enum phase phase_of(const struct at_vm *vm, const struct at_phrec *r,
+			   const struct at_phrec *state)
+{
+	uint32_t cmd = IOCTL_NR((uint32_t)r->arg);
+
+	switch ((enum at_phase_kind)r->kind) {
+	case AT_PH_EXEC:
+		return P_EXEC;
+	case AT_PH_OPEN:
+		return r == state ? P_READ : P_NONE;
+	case AT_PH_MMAP:
+		return is_guest_memory(vm, r) ? P_MAP : P_NONE;
+	case AT_PH_VM:
+	case AT_PH_VCPU:
+		return P_VM;
+	case AT_PH_SLOT:
+		return P_SLOTS;
+	case AT_PH_THREAD:
+		/* a vCPU thread made once the state is there: what follows is its start */
+		for (size_t i = 0; i < vm->vcpus.n; i++)
+			if (vm->vcpus.v[i]->born == r->t1)
+				return P_THREADS;
+		return P_NONE;
+	case AT_PH_SYSCALL:
+		if (r->nr != NR_IOCTL)
+			return P_NONE;
+		if (in(vcpu_ioctls, sizeof(vcpu_ioctls) / 4, cmd))
+			return P_VCPU;
+		return in(device_ioctls, sizeof(device_ioctls) / 4, cmd) ? P_DEVICES : P_NONE;
+	}
+	return P_NONE;
+}
+
+static void close_phase(struct fsa_fork *f, enum phase kind, uint64_t from, uint64_t to)
+{
+	struct fsa_phase *last = f->nphases ? &f->phases[f->nphases - 1] : NULL;
+
+	if (kind == P_NONE || to <= from)
+		return;
+	if (last && (last->name == names[kind] || f->nphases == MAX_PHASES) &&
+	    last->start_ns + last->ns == from) {
+		last->ns += to - from;
+		return;
+	}
+	if (f->nphases < MAX_PHASES)
+		f->phases[f->nphases++] =
+			(struct fsa_phase){.name = names[kind], .start_ns = from, .ns = to - from};
+}
+
+static int by_begin(const void *x, const void *y)
+{
+	const struct at_phrec *a = x, *b = y;
+
+	return a->t0 < b->t0 ? -1 : a->t0 > b->t0;
+}
+
+int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f)
+{
+	struct at_proc *p = vm->proc;
+	const struct at_phrec *state;
+	enum phase cur = p->start_ns && !p->late ? P_SPAWN : P_NONE;
+	uint64_t from = p->start_ns, done = p->start_ns;
+
+	f->phases = calloc(MAX_PHASES, sizeof(*f->phases));
+	if (!f->phases)
+		return -ENOMEM;
+	if (p->phases.n)
+		qsort(p->phases.v, p->phases.n, sizeof(*p->phases.v), by_begin);
+	state = state_open(a, vm);
+	for (size_t i = 0; i < p->phases.n && p->phases.v[i].t0 < vm->resume; i++) {
+		const struct at_phrec *r = &p->phases.v[i];
+		enum phase k = phase_of(vm, r, state);
+
+		if (k == P_NONE)
+			continue;
+		if (k != cur) {
+			close_phase(f, cur, from, r->t0);
+			cur = k;
+			from = r->t0;
+		}
+		done = r->t1 > done ? r->t1 : done;
+	}
+	if (done > vm->resume)
+		done = vm->resume;
+	if (done < from)
+		done = from;
+	close_phase(f, cur, from, done);
+	if (cur != P_NONE)
+		close_phase(f, P_PAUSED, done, vm->resume);
+	return 0;
+}
+
+/* What the fork was restored from: the file behind its memory, else that of its state. */
+uint64_t at_template(struct at *a, const struct at_vm *vm)
+{
+	const struct at_phrec *state;
+	uint64_t size = 0, id = 0;
+
+	for (size_t i = 0; i < vm->proc->phases.n; i++) {
+		const struct at_phrec *r = &vm->proc->phases.v[i];
+
+		if (is_guest_memory(vm, r) && r->ino && r->size > size) {
+			size = r->size;
+			id = (uint64_t)r->dev << 40 ^ r->ino << 1;
+		}
+	}
+	if (id)
+		return id;
+	state = state_open(a, vm);
+	return state ? (uint64_t)state->path << 1 | 1 : 0;
+}

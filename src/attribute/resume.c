@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Whether a first entry is that of a restored VM, and when it was resumed. */
+#include "attribute/state.h"
+
+#define CR0_PG     (1ull << 31)
+#define EFER_SCE   1ull /* set by every 64-bit kernel that runs programs */
+#define CR4_PGE    (1ull << 7)
+#define CR4_OSFXSR (1ull << 9)
+#define HIGH_HALF  (1ull << 63)
+
+enum { V_RIP = 1, V_CR0 = 2, V_CR4 = 4, V_EFER = 8 };
+
+/*
+ * A boot enters without paging, or (a VMM that loads a 64-bit kernel itself) with paging on over
+ * an identity map: a low RIP in an operating system that has not set itself up. So a low RIP is
+ * user code only where system calls are enabled; without EFER, where CR4 has what a running kernel
+ * sets. A RIP that could not be read is left out of account.
+ */
+bool at_is_restore(const struct fs_ev_first_run *e)
+{
+	if (e->valid & V_CR0 && !(e->cr0 & CR0_PG))
+		return false;
+	if (e->valid & V_RIP && e->rip & HIGH_HALF)
+		return true;
+	if (e->valid & V_EFER)
+		return e->efer & EFER_SCE;
+	if (e->valid & V_CR4)
+		return e->cr4 & (CR4_PGE | CR4_OSFXSR);
+	/* nothing tells: better a boot too many in the report than a fork too few */
+	return !(e->valid & V_RIP);
+}
+
+/* When @t last came back from waiting for something to do, before @at. */
+static uint64_t active_since(const struct at_thr *t, uint64_t at)
+{
+	for (size_t i = t->offs.n; i-- > 0;) {
+		const struct at_off *o = &t->offs.v[i];
+
+		if (o->in > at || o->flags & (AT_OFF_PREEMPT | AT_OFF_IOWAIT))
+			continue;
+		if (o->state & 1) /* TASK_INTERRUPTIBLE */
+			return o->in;
+	}
+	return 0;
+}
+
+/*
+ * The wake-up that resumed @t. It is the last one that a thread of the VMM sent before the first
+ * KVM_RUN; but a vCPU thread that existed before its waker took up this command (QEMU's `cont`)
+ * may be woken a second time by the same command, when a lock is handed over: then it is the first
+ * of the command, and the wait for the lock belongs to the window.
+ */
+static const struct at_wake *resuming_wake(const struct at_thr *t)
+{
+	const struct at_wake *last = NULL, *first;
+	const struct at_thr *by;
+	uint64_t since;
+
+	for (size_t i = 0; i < t->wakes.n; i++)
+		if (t->wakes.v[i].ts < t->first_run && (!last || t->wakes.v[i].ts >= last->ts))
+			last = &t->wakes.v[i];
+	if (!last)
+		return NULL;
+	by = at_proc_thr(t->proc, last->by_tid);
+	since = by ? active_since(by, last->ts) : 0;
+	if (!since || (t->born && t->born >= since))
+		return last;
+	first = last;
+	for (size_t i = 0; i < t->wakes.n; i++) {
+		const struct at_wake *k = &t->wakes.v[i];
+
+		if (k->by_tid == last->by_tid && k->ts >= since && k->ts < first->ts)
+			first = k;
+	}
+	return first;
+}
+
+void at_find_resume(struct at *a, struct at_vm *vm)
+{
+	(void)a;
+	vm->resume = UINT64_MAX;
+	for (size_t i = 0; i < vm->vcpus.n; i++) {
+		const struct at_thr *t = vm->vcpus.v[i];
+		const struct at_wake *k;
+		uint64_t at;
+		enum fsa_resume_kind kind;
+
+		if (!t->first_run)
+			continue;
+		k = resuming_wake(t);
+		if (k) {
+			at = k->ts;
+			kind = k->signal ? FSA_R_SIGNAL : FSA_R_WAKE;
+		} else if (t->born && t->born <= t->first_run) {
+			at = t->born;
+			kind = FSA_R_CREATION;
+		} else {
+			at = t->first_run;
+			kind = FSA_R_FIRST_RUN;
+		}
+		if (at >= vm->resume)
+			continue;
+		vm->resume = at;
+		vm->resume_kind = kind;
+		vm->resume_by = k ? k->by_tid : kind == FSA_R_CREATION ? t->parent_tid : 0;
+	}
+}

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Records into the timelines of threads. */
+#include <string.h>
+#include "attribute/state.h"
+
+#define MAX_WAKES    1024
+#define MAX_APF_OPEN 256 /* how far back an asynchronous fault's beginning is looked for */
+
+static uint32_t sat32(uint64_t v)
+{
+	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+static bool has_thread(const struct at_vm *vm, const struct at_thr *t)
+{
+	for (size_t i = 0; i < vm->vcpus.n; i++)
+		if (vm->vcpus.v[i] == t)
+			return true;
+	return false;
+}
+
+/* The thread of @h, with its VM when the record says which one it runs. */
+struct at_thr *at_vcpu_thread(struct at *a, const struct fs_ev *h, uint32_t vcpu_id)
+{
+	struct at_cpu *c = h->cpu < AT_CPUS ? &a->cpus[h->cpu] : NULL;
+	struct at_thr *t;
+	struct at_vm *vm;
+
+	if (c && c->thr && c->thr->tid == h->tid && c->thr->vm && c->thr->vm->id == h->vm)
+		return c->thr;
+	t = at_thr_get(a, h->tid, h->tgid, true);
+	vm = t ? at_vm_get(a, h->vm, h->tgid, true) : NULL;
+	if (!vm || vm->proc != t->proc)
+		return NULL; /* no memory, or a record that contradicts itself */
+	if (t->vm != vm) {
+		t->vm = vm;
+		t->vcpu_id = vcpu_id;
+		t->is_vcpu = true;
+		if (!has_thread(vm, t) && fs_vec_push(&vm->vcpus, t))
+			return NULL;
+	}
+	if (c)
+		c->thr = t;
+	return t;
+}
+
+/* What the sleeps since @t0 on @t's timeline say of the segment that they are in. */
+static uint8_t sleeps_since(const struct at_thr *t, uint64_t t0, bool *iowait)
+{
+	uint8_t st = 0;
+
+	*iowait = false;
+	for (size_t i = t->offs.n; i-- > 0 && t->offs.v[i].out >= t0;) {
+		const struct at_off *o = &t->offs.v[i];
+
+		if (o->flags & AT_OFF_PREEMPT)
+			continue;
+		st |= o->st;
+		*iowait |= o->flags & AT_OFF_IOWAIT;
+	}
+	return st;
+}
+
+static void class_exit(struct at *a, const struct at_thr *t, struct at_exit *x, uint64_t error_code,
+		       unsigned int n_alloc)
+{
+	bool iowait = false;
+	uint8_t st = 0;
+
+	x->cause = x->touch = AT_NO_FAULT;
+	if (x->hints & FS_H_HMM)
+		a->has_hmm = true;
+	if (!at_is_fault(x->hints, x->reason, x->isa) && !(x->hints & (FS_H_HMM | FS_H_BIO)))
+		return;
+	if (x->hints & FS_H_OFFCPU)
+		st = sleeps_since(t, x->t0, &iowait);
+	if (at_is_fault(x->hints, x->reason, x->isa))
+		x->cause = at_fault_class(x->hints, error_code, x->isa, n_alloc, st, iowait);
+	else if (at_slot_has(t->vm, x->hva) || (x->hints & FS_H_BIO && !x->hva))
+		x->touch = at_fault_class(x->hints, error_code, x->isa, n_alloc, st, iowait);
+}
+
+/*
+ * The segment's beginning when there was no exit before it: the vCPU's first KVM_RUN. What the
+ * thread did between its resume and that call is time of the VMM.
+ */
+static uint64_t first_entry_from(const struct at_thr *t, const struct fs_ev_vmexit *e)
+{
+	if (e->run_ns && e->run_ns != UINT32_MAX && e->run_ns <= e->h.ts)
+		return e->h.ts - e->run_ns;
+	return t->first_run && t->first_run <= e->h.ts ? t->first_run : e->h.ts;
+}
+
+static int add_exit(struct at *a, struct at_thr *t, struct at_exit *x, const struct fs_ev_vmexit *e)
+{
+	uint64_t prev = t->exits.n ? t->exits.v[t->exits.n - 1].t1 : 0;
+
+	if (x->t0 < prev)
+		x->t0 = prev; /* segments of one thread do not overlap: a damaged record */
+	if (x->t0 >= x->t1)
+		return 0;
+	if (t->halt_end > x->t0 && t->halt_end <= x->t1)
+		x->halt_ns = sat32(t->halt_end - x->t0);
+	class_exit(a, t, x, e ? e->error_code : 0, e ? e->n_alloc : 0);
+	if (x->cause != AT_NO_FAULT)
+		a->faults++;
+	if (x->t0 < t->seen)
+		t->seen = x->t0;
+	t->proc->spans++;
+	return fs_vec_push(&t->exits, *x);
+}
+
+int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e)
+{
+	struct at_thr *t = at_vcpu_thread(a, &e->h, e->vcpu_id);
+	struct at_vm *vm = t ? t->vm : NULL;
+	struct at_exit x;
+	bool first = !e->ts_exit;
+	int ret;
+
+	if (!vm)
+		return 0;
+	vm->has_exits = true;
+	if (!vm->first_entry && !(e->h.flags & FS_F_CLIPPED))
+		vm->first_entry = e->h.ts;
+	if (vm->state == AT_VM_NEW && !vm->first_run) {
+		/* it ran before the recording began: pause and resume make no fork */
+		vm->late = true;
+		vm->state = AT_VM_OTHER;
+		at_proc_keep(vm->proc);
+	}
+	if (vm->state == AT_VM_OTHER || vm->state == AT_VM_DONE)
+		return 0;
+	vm->events++;
+	x = (struct at_exit){
+		.t0 = first ? first_entry_from(t, e) : e->ts_exit,
+		.t1 = e->h.ts,
+		.rip = e->rip,
+		.gpa = e->gpa,
+		.hva = e->hva,
+		.reason = first ? UINT32_MAX : e->reason,
+		.hints = e->hints,
+		.stack = e->stack,
+		.cache_pages = e->cache_pages,
+		.run_ns = e->run_ns == UINT32_MAX ? 0 : e->run_ns,
+		.mm_ns = sat32(e->mm_ns),
+		.n_bio = e->n_bio,
+		.cpu = e->h.cpu,
+		.isa = (uint8_t)e->isa,
+		.clipped = !!(e->h.flags & FS_F_CLIPPED),
+		.first = first,
+	};
+	if (a->o.end == FSA_END_PIO && at_is_port_write(&x, e->info1)) {
+		ret = at_on_port(a, vm, (uint32_t)(e->info1 >> 16) & 0xffff, x.t0, t->tid);
+		if (ret)
+			return ret;
+	}
+	t->cover = t->cover > x.t1 ? t->cover : x.t1;
+	if (x.t0 >= t->proc->keep_until)
+		return 0;
+	return add_exit(a, t, &x, e);
+}
+
+static int add_off(struct at *a, struct at_thr *t, struct at_off *o)
+{
+	uint64_t prev = t->offs.n ? t->offs.v[t->offs.n - 1].in : 0;
+
+	(void)a;
+	if (o->out >= t->proc->keep_until) {
+		if (!t->next_out)
+			t->next_out = o->out;
+		return 0;
+	}
+	if (o->out < prev)
+		o->out = prev;
+	if (o->out >= o->in)
+		return 0;
+	if (o->wake < o->out)
+		o->wake = o->out;
+	if (o->wake > o->in)
+		o->wake = o->in;
+	if (o->out < t->seen)
+		t->seen = o->out;
+	t->proc->spans++;
+	return fs_vec_push(&t->offs, *o);
+}
+
+int at_add_wake(struct at_thr *t, uint64_t ts, uint32_t by, bool is_signal)
+{
+	if (t->first_run || !t->proc->keep_until)
+		return 0;
+	if (t->wakes.n >= MAX_WAKES) { /* only the latest matter */
+		memmove(t->wakes.v, t->wakes.v + MAX_WAKES / 2,
+			MAX_WAKES / 2 * sizeof(*t->wakes.v));
+		t->wakes.n = MAX_WAKES / 2;
+	}
+	return fs_vec_push(&t->wakes,
+			   (struct at_wake){.ts = ts, .by_tid = by, .signal = is_signal});
+}
+
+int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e)
+{
+	struct at_thr *t = at_thr_get(a, e->h.tid, e->h.tgid, true);
+	bool preempt = e->waker_flags & (FS_W_PREEMPT | FS_W_THROTTLED) || !e->prev_state;
+	struct at_off o = {
+		.out = e->ts_out,
+		.in = e->h.ts,
+		.wake = e->ts_wake,
+		.work = e->work,
+		.throttled_ns = e->throttled_ns,
+		.waker_tid = e->waker_tid,
+		.waker_tgid = e->waker_tgid,
+		.wflags = e->waker_flags,
+		.state = e->prev_state,
+		.stack = e->stack,
+		.cpu = e->h.cpu,
+	};
+	int ret;
+
+	if (!t)
+		return -ENOMEM;
+	if (!t->proc->keep_until)
+		return 0;
+	if (preempt) {
+		o.wake = o.out;
+		o.flags |= AT_OFF_PREEMPT;
+	} else if (!e->ts_wake) {
+		o.wake = o.in;
+		o.flags |= e->h.flags & FS_F_CLIPPED ? AT_OFF_STILL : AT_OFF_UNSEEN;
+	}
+	if (e->iowait)
+		o.flags |= AT_OFF_IOWAIT;
+	o.st = at_stack_tells(a, e->stack);
+	o.who = preempt ? at_str(a, e->next_comm, FS_COMM_LEN)
+			: at_str(a, e->prev_comm, FS_COMM_LEN);
+	o.waker_who = at_str(a, e->waker_comm, FS_COMM_LEN);
+	/* a wake-up of a vCPU that has not run may be its resume */
+	if (t->vm && t->vm->state == AT_VM_DONE)
+		return 0;
+	if (!t->first_run && e->ts_wake && e->waker_tgid == e->h.tgid && e->waker_tid != e->h.tid &&
+	    !(e->waker_flags & (FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO))) {
+		ret = at_add_wake(t, e->ts_wake, e->waker_tid, false);
+		if (ret)
+			return ret;
+	}
+	ret = add_off(a, t, &o);
+	at_proc_trim(t->proc);
+	return ret;
+}
+
+int at_on_run(struct at *a, const struct fs_ev_run *e)
+{
+	struct at_thr *t = at_vcpu_thread(a, &e->h, e->vcpu_id);
+	struct at_run r = {.t0 = e->ts_start, .t1 = e->h.ts};
+	uint64_t prev;
+
+	if (!t || t->vm->state == AT_VM_OTHER || t->vm->state == AT_VM_DONE)
+		return 0;
+	if (!t->vm->has_exits && t->cover < r.t1)
+		t->cover = r.t1;
+	prev = t->runs.n ? t->runs.v[t->runs.n - 1].t1 : 0;
+	if (r.t0 && r.t0 < prev)
+		r.t0 = prev;
+	if (r.t1 < prev || r.t0 >= t->proc->keep_until)
+		return 0;
+	t->proc->spans++;
+	return fs_vec_push(&t->runs, r);
+}
+
+int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e)
+{
+	struct at_thr *t = at_thr_get(a, e->h.tid, e->h.tgid, true);
+	struct at_mm m = {
+		.t0 = e->has_end ? e->ts_start : e->h.ts,
+		.t1 = e->h.ts,
+		.addr = e->addr,
+		.hints = e->hints,
+		.stack = e->stack,
+		.has_end = !!e->has_end,
+	};
+	uint64_t prev;
+
+	if (!t)
+		return -ENOMEM;
+	if (m.t0 >= t->proc->keep_until)
+		return 0;
+	if (e->hints & FS_H_HMM)
+		a->has_hmm = true;
+	prev = t->mms.n ? t->mms.v[t->mms.n - 1].t1 : 0;
+	if (m.t0 < prev)
+		m.t0 = prev;
+	if (m.t0 > m.t1)
+		return 0;
+	t->proc->spans++;
+	at_proc_trim(t->proc);
+	return fs_vec_push(&t->mms, m);
+}
+
+/* A worker that read a page for a vCPU: says what that vCPU's asynchronous fault waited for. */
+static void class_apf(struct at_thr *t, const struct at_work *w)
+{
+	struct at_apf *best = NULL;
+
+	for (size_t i = t->apfs.n, n = 0; i-- > 0 && n < MAX_APF_OPEN; n++) {
+		struct at_apf *f = &t->apfs.v[i];
+
+		if (f->t0 < w->queue)
+			break;
+		if (f->cause == AT_NO_FAULT)
+			best = f;
+	}
+	if (best)
+		best->cause = w->hints & FS_H_UFFD || w->st & AT_ST_UFFD ? FSA_C_FAULT_UFFD
+									 : FSA_C_FAULT_MAJOR;
+}
+
+int at_on_work(struct at *a, const struct fs_ev_work *e)
+{
+	struct at_proc *p = at_proc_get(a, e->queuer_tgid, false);
+	struct at_work w = {
+		.queue = e->ts_queue,
+		.start = e->ts_start,
+		.end = e->h.ts,
+		.work = e->work,
+		.queuer_tid = e->queuer_tid,
+		.worker_tid = e->h.tid,
+		.hints = e->hints,
+	};
+	struct at_thr *t;
+
+	if (!p || w.queue >= p->keep_until || w.start > w.end)
+		return 0;
+	if (w.queue > w.start)
+		w.queue = w.start;
+	w.st = at_stack_tells(a, e->stack);
+	t = at_proc_thr(p, w.queuer_tid);
+	if (t && t->is_vcpu)
+		class_apf(t, &w);
+	p->spans++;
+	return fs_vec_push(&p->works, w);
+}
+
+int at_on_bio(struct at *a, const struct fs_ev_bio *e)
+{
+	struct at_thr *t = at_thr_get(a, e->h.tid, e->h.tgid, false);
+
+	if (!t || e->ts_start >= t->proc->keep_until)
+		return 0;
+	t->proc->spans++;
+	at_proc_trim(t->proc);
+	return fs_vec_push(&t->bios, (struct at_bio){.t0 = e->ts_start,
+						     .t1 = e->h.ts,
+						     .work = e->work,
+						     .bytes = e->bytes});
+}
+
+#define AT_TOKEN_REPEATED UINT64_MAX
+
+int at_on_apf(struct at *a, const struct fs_ev_apf *e)
+{
+	struct at_thr *t = at_thr_get(a, e->h.tid, e->h.tgid, false);
+	struct at_apf *any = NULL, *hit = NULL;
+
+	if (!t || !t->is_vcpu || !t->proc->keep_until)
+		return 0;
+	for (size_t i = t->apfs.n, n = 0; i-- > 0 && n < MAX_APF_OPEN; n++) {
+		struct at_apf *f = &t->apfs.v[i];
+
+		if (f->t1)
+			continue;
+		any = f;
+		if (f->token == (e->op == FS_APF_READY ? e->a : AT_TOKEN_REPEATED))
+			hit = f;
+	}
+	if (e->op == FS_APF_READY) {
+		if (!hit && any && any->token == AT_TOKEN_REPEATED)
+			hit = any;
+		if (hit)
+			hit->t1 = e->h.ts;
+		return 0;
+	}
+	/* a repeated fault begins nothing while the first one is known to be under way */
+	if ((e->op != FS_APF_NOT_PRESENT && (e->op != FS_APF_REPEATED || any)) ||
+	    e->h.ts >= t->proc->keep_until)
+		return 0;
+	t->proc->spans++;
+	return fs_vec_push(&t->apfs,
+			   (struct at_apf){
+				   .t0 = e->h.ts,
+				   .token = e->op == FS_APF_NOT_PRESENT ? e->a : AT_TOKEN_REPEATED,
+				   .cause = AT_NO_FAULT,
+			   });
+}
+
+int at_on_halt(struct at *a, const struct fs_ev_halt *e)
+{
+	struct at_thr *t = at_thr_get(a, e->h.tid, e->h.tgid, false);
+
+	if (t && !e->waited)
+		t->halt_end = e->h.ts;
+	return 0;
+}
+
+/* The recording ended in the middle of things: what had begun is as long as it is known to be. */
+int at_on_flush(struct at *a, const struct fs_ev_flush *e)
+{
+	struct at_thr *t = at_thr_get(a, e->h.tid, e->h.tgid, false);
+	struct at_exit x;
+	struct at_off o;
+	int ret = 0;
+
+	if (!t || !t->proc->keep_until)
+		return 0;
+	o = (struct at_off){
+		.out = e->ts_out,
+		.in = e->h.ts,
+		.wake = e->ts_wake ? e->ts_wake : e->h.ts,
+		.state = e->prev_state,
+		.stack = FS_NO_STACK,
+		.flags = AT_OFF_STILL,
+	};
+	if (!e->prev_state) {
+		o.wake = o.out;
+		o.flags = AT_OFF_PREEMPT;
+	}
+	if (e->ts_out)
+		ret = add_off(a, t, &o);
+	if (ret || !t->vm)
+		return ret;
+	x = (struct at_exit){
+		.t0 = e->ts_exit,
+		.t1 = e->h.ts,
+		.reason = e->reason,
+		.hints = e->hints,
+		.stack = FS_NO_STACK,
+		.run_ns = e->ts_run > e->ts_exit && e->ts_run > e->ts_user
+				  ? sat32(e->h.ts - e->ts_run)
+				  : 0,
+		.cpu = e->h.cpu,
+		.clipped = 1,
+	};
+	t->cover = e->h.ts;
+	if (!e->ts_exit || x.t0 >= t->proc->keep_until)
+		return 0;
+	return add_exit(a, t, &x, NULL);
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What attribution knows while it reads: processes, their threads' timelines, their VMs.
+ *
+ * Timelines are arrays in the order of time that are appended to while a VM of the process has an
+ * open window and freed with it, so memory follows the forks that are open at one time. A span is
+ * known when its record is emitted, at its end; a window is therefore evaluated only once its
+ * vCPU threads are covered beyond its end (see at_vm_due()).
+ */
+#ifndef FORKSCOPE_ATTR_STATE_H
+#define FORKSCOPE_ATTR_STATE_H
+
+#include "attribute/idmap.h"
+#include "attribute/model.h"
+#include "base/vec.h"
+
+/* What a kernel stack tells of a sleep. */
+enum { AT_ST_UFFD = 1 << 0, AT_ST_READ = 1 << 1, AT_ST_SWAP = 1 << 2, AT_ST_FAULT = 1 << 3 };
+
+/* One exit of a vCPU, [t0, t1): kvm_exit to kvm_entry. */
+struct at_exit {
+	uint64_t t0, t1;
+	uint64_t rip, gpa, hva;
+	uint32_t reason, hints, stack, cache_pages;
+	uint32_t run_ns;  /* KVM_RUN was called again this long before t1; 0 = no or unknown */
+	uint32_t halt_ns; /* a halt that polling ended lasted until t0 + halt_ns; 0 = none */
+	uint32_t mm_ns;   /* inside handle_mm_fault */
+	uint16_t n_bio;
+	uint16_t cpu;  /* at the entry */
+	uint8_t cause; /* enum fsa_cause of a fault; AT_NO_FAULT */
+	uint8_t touch; /* likewise, of guest memory touched in an exit that is no fault */
+	uint8_t isa;
+	uint8_t clipped; /* had not ended: t1 is the end of the recording */
+	uint8_t first;   /* no exit: from KVM_RUN to the vCPU's first entry */
+};
+#define AT_NO_FAULT 0xff
+
+/* Off its CPU, [out, in). */
+struct at_off {
+	uint64_t out, in;
+	uint64_t wake; /* runnable from here on; == in: not before */
+	uint64_t work, throttled_ns;
+	uint32_t waker_tid, waker_tgid;
+	uint32_t wflags, state, stack;
+	uint32_t who;       /* string: who had the CPU instead */
+	uint32_t waker_who; /* string */
+	uint16_t cpu;       /* at switch-in */
+	uint8_t st;         /* AT_ST_* of the stack */
+	uint8_t flags;      /* AT_OFF_* */
+};
+enum { AT_OFF_IOWAIT = 1, AT_OFF_UNSEEN = 2, AT_OFF_PREEMPT = 4, AT_OFF_STILL = 8 };
+
+struct at_run {          /* one KVM_RUN */
+	uint64_t t0, t1; /* t0 0 = not seen */
+};
+
+struct at_span {
+	uint64_t t0, t1;
+	uint8_t cause;
+};
+
+struct at_mm { /* a host page fault outside exits */
+	uint64_t t0, t1, addr;
+	uint32_t hints, stack;
+	uint8_t has_end, st;
+};
+
+struct at_apf { /* asynchronous page fault, not present to ready; t1 0 = not ready yet */
+	uint64_t t0, t1, token;
+	uint8_t cause;
+};
+
+struct at_bio {
+	uint64_t t0, t1, work;
+	uint32_t bytes;
+};
+
+struct at_wake { /* towards a vCPU thread before its first KVM_RUN */
+	uint64_t ts;
+	uint32_t by_tid;
+	uint8_t signal;
+};
+
+struct at_work {
+	uint64_t queue, start, end, work;
+	uint32_t queuer_tid, worker_tid;
+	uint32_t hints;
+	uint8_t st;
+};
+
+struct at_proc;
+struct at_vm;
+
+struct at_thr {
+	uint32_t tid;
+	uint32_t comm; /* string */
+	struct at_proc *proc;
+	struct at_vm *vm; /* vCPU threads: the VM it runs */
+	uint32_t vcpu_id;
+	uint32_t parent_tid;
+	uint64_t born;      /* its FORK; 0 = it was there before */
+	uint64_t seen;      /* first record of it */
+	uint64_t died;      /* 0 = lives */
+	uint64_t first_run; /* first KVM_RUN seen; 0 = none */
+	uint64_t cover;     /* guest or exit until here is certain */
+	uint64_t last_entry;
+	uint64_t next_out; /* first switch-out that was not kept, 0 = none */
+	uint32_t halt_ns_pending;
+	uint64_t halt_end;
+	bool is_vcpu;
+	FS_VEC(struct at_exit) exits;
+	FS_VEC(struct at_off) offs;
+	FS_VEC(struct at_run) runs;
+	FS_VEC(struct at_mm) mms;
+	FS_VEC(struct at_apf) apfs;
+	FS_VEC(struct at_bio) bios;
+	FS_VEC(struct at_wake) wakes;
+
+	/* made and used while a window is evaluated (path.c) */
+	FS_VEC(struct at_span) users;
+	FS_VEC(struct at_span) waits;               /* asynchronous faults, disjoint */
+	size_t c_exit, c_off, c_user, c_wait, c_mm; /* how many lie before the walk's moment */
+	size_t carve_exit;
+	uint64_t carve_left;
+	size_t forced_off; /* this sleep is not to be followed: index + 1 */
+	uint64_t on_path_ns;
+};
+
+enum at_phase_kind {
+	AT_PH_EXEC,
+	AT_PH_OPEN,
+	AT_PH_MMAP,
+	AT_PH_VM,
+	AT_PH_VCPU,
+	AT_PH_SLOT,
+	AT_PH_SYSCALL,
+	AT_PH_THREAD,
+};
+
+struct at_phrec { /* a record that marks a phase before resume */
+	uint64_t t0, t1;
+	uint8_t kind; /* enum at_phase_kind */
+	uint32_t nr;
+	uint64_t arg, addr, size, ino;
+	uint32_t dev, path; /* string */
+	uint32_t tid;
+};
+
+struct at_proc {
+	uint32_t tgid;
+	uint32_t comm;
+	uint32_t exec_file;
+	uint64_t start_ns, exec_ns;
+	uint64_t died;
+	bool late;
+	size_t spans;        /* kept by its threads */
+	unsigned int open;   /* VMs with an open window */
+	uint64_t keep_until; /* spans that begin later are dropped; UINT64_MAX = none known yet */
+	FS_VEC(struct at_thr *) thr;
+	FS_VEC(struct at_vm *) vms;
+	FS_VEC(struct at_phrec) phases;
+	FS_VEC(struct at_work) works;
+};
+
+enum at_vm_state {
+	AT_VM_NEW,   /* no vCPU ran yet */
+	AT_VM_OTHER, /* a boot, or running before the recording: no fork */
+	AT_VM_OPEN,  /* a fork, its end not reached */
+	AT_VM_ENDED, /* end known; waiting until its threads are covered */
+	AT_VM_DONE,  /* ledger made; late acks are still noted */
+};
+
+struct at_slot {
+	uint64_t gpa, size, hva;
+	uint32_t slot;
+};
+
+struct at_irq { /* one source of interrupts */
+	uint64_t first;
+	uint32_t gsi;    /* AT_MSI = a message */
+	uint32_t vector; /* 0 = unknown */
+	uint32_t count;
+};
+#define AT_MSI 0xffffffffu
+
+struct at_inject { /* the first delivery of a vector: its injection and its re-injections */
+	uint64_t first, last;
+	uint32_t times;
+	bool closed;
+};
+
+struct at_vm {
+	uint32_t id;
+	enum at_vm_state state;
+	bool late; /* existed before the recording */
+	bool restore;
+	bool end_reached;
+	bool mailbox_lost;
+	bool has_exits;
+	struct at_proc *proc;
+	uint64_t created, first_run, first_entry;
+	uint64_t resume, start, end, deadline;
+	uint64_t next_try; /* when to look again whether the window can be evaluated */
+	uint64_t try_gap;
+	enum fsa_resume_kind resume_kind;
+	uint32_t resume_by;
+	uint32_t end_tid; /* thread in which the end happened, 0 = none */
+	uint64_t first_tx;
+	uint64_t events;
+	uint32_t notes;
+	uint64_t template_id;
+	FS_VEC(struct at_thr *) vcpus;
+	FS_VEC(struct at_slot) slots;
+	FS_VEC(struct fsa_ack) acks;
+	FS_VEC(struct at_irq) irqs;
+	struct at_inject *inject; /* 256 of them, once one was seen */
+	uint32_t ncreated;        /* vCPUs created */
+	struct fsa_fork *fork;    /* once its ledger was made */
+};
+
+struct at_hole { /* records of a CPU were lost in [t0, t1] */
+	uint64_t t0, t1;
+	uint32_t cpu;
+	uint32_t missing;
+};
+
+struct at_cpu {
+	uint32_t max_seq;
+	uint64_t last_ts;
+	size_t hole; /* index + 1 of its last hole */
+	bool seen;
+	struct at_thr *thr; /* thread of its last VM exit: saves a lookup */
+	struct at_vm *irq_vm;
+	size_t irq_index;
+	uint64_t irq_ts;
+};
+#define AT_CPUS 4096
+
+struct at_strings {
+	struct at_idmap map; /* hash to index chain */
+	FS_VEC(struct at_str {
+		char *s;
+		uint32_t next;
+		uint64_t hash;
+	})
+	v;
+};
+
+struct at {
+	struct fsr_reader *r;
+	struct fsa_opts o;
+	uint64_t timeout;
+	uint64_t now; /* time of the record at hand */
+	uint64_t next_due;
+	uint64_t events, vms_seen;
+	struct at_idmap procs, thrs, vms, stacks;
+	FS_VEC(struct at_proc *) all_procs;
+	FS_VEC(struct at_vm *) all_vms;
+	FS_VEC(struct at_hole) holes;
+	FS_VEC(struct at_made {
+		struct fsa_fork *f;
+		uint64_t template_id;
+	})
+	forks;
+	struct at_cpu *cpus;
+	struct at_strings str;
+	bool has_hmm; /* handle_mm_fault was seen: classes are not guesses */
+	uint64_t hmm_faults, faults;
+	char *err;
+	size_t err_len;
+};
+
+/* --- strings.c: names are kept once; 0 = "" --- */
+uint32_t at_str(struct at *a, const char *s, size_t max); /* stops at NUL or @max; 0 if no memory */
+const char *at_str_get(const struct at *a, uint32_t id);
+void at_str_free(struct at *a);
+
+/* --- stacks.c --- */
+uint8_t at_stack_tells(struct at *a, uint32_t stack); /* AT_ST_* */
+
+/* --- feed.c: one record --- */
+int at_feed(struct at *a, const struct fs_ev *ev);
+
+/* --- objects.c --- */
+struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make);
+struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make);
+struct at_vm *at_vm_get(struct at *a, uint32_t vm, uint32_t tgid, bool make);
+void at_thr_drop(struct at_thr *t); /* its spans */
+/* Until when spans of @p are wanted, from the states of its VMs; drops them all when not at all. */
+void at_proc_keep(struct at_proc *p);
+void at_proc_trim(struct at_proc *p);
+void at_proc_rest(struct at *a, struct at_proc *p); /* frees it if nothing more can come */
+void at_proc_free(struct at *a, struct at_proc *p);
+void at_free(struct at *a);
+
+/* --- spans.c: records into timelines --- */
+struct at_thr *at_vcpu_thread(struct at *a, const struct fs_ev *h, uint32_t vcpu_id);
+int at_add_wake(struct at_thr *t, uint64_t ts, uint32_t by, bool is_signal);
+int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e);
+int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e);
+int at_on_run(struct at *a, const struct fs_ev_run *e);
+int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e);
+int at_on_work(struct at *a, const struct fs_ev_work *e);
+int at_on_bio(struct at *a, const struct fs_ev_bio *e);
+int at_on_apf(struct at *a, const struct fs_ev_apf *e);
+int at_on_halt(struct at *a, const struct fs_ev_halt *e);
+int at_on_flush(struct at *a, const struct fs_ev_flush *e);
+
+/* --- forks.c: windows --- */
+int at_on_first_run(struct at *a, const struct fs_ev_first_run *e);
+int at_on_net_tx(struct at *a, const struct fs_ev_net_tx *e);
+int at_on_mark(struct at *a, const struct fs_ev_mark *e);
+int at_on_port(struct at *a, struct at_vm *vm, uint32_t port, uint64_t ts, uint32_t tid);
+int at_on_death(struct at *a, struct at_proc *p, uint64_t ts);
+/* Looks after the windows whose time has come; sets a->next_due. */
+int at_vms_due(struct at *a);
+int at_finish(struct at *a); /* the recording has ended */
+bool at_slot_has(const struct at_vm *vm, uint64_t hva);
+struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid);
+
+/* --- resume.c --- */
+void at_find_resume(struct at *a, struct at_vm *vm);
+bool at_is_restore(const struct fs_ev_first_run *e);
+
+/* --- classify.c --- */
+/*
+ * Class of a fault by the hints of its segment and the sleeps inside it (@st: AT_ST_* of their
+ * stacks, @iowait: one of them waited for I/O), in the order of the table of causes.
+ */
+enum fsa_cause at_fault_class(uint32_t hints, uint64_t error_code, unsigned int isa,
+			      unsigned int n_alloc, uint8_t st, bool iowait);
+bool at_is_fault(uint32_t hints, uint32_t reason, unsigned int isa);
+bool at_is_halt(uint32_t hints, uint32_t reason, unsigned int isa);
+bool at_is_irq_exit(uint32_t reason, unsigned int isa);
+bool at_is_port_write(const struct at_exit *x, uint64_t info1);
+
+/* --- irqs.c --- */
+int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t vector);
+int at_on_irq_accept(struct at *a, const struct fs_ev_irq_accept *e);
+int at_on_irq_inject(struct at *a, const struct fs_ev_irq_inject *e);
+
+/* --- phases.c --- */
+int at_on_phase(struct at *a, const struct fs_ev *ev);
+int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f);
+uint64_t at_load_start(struct at *a, const struct at_vm *vm); /* 0 = not seen */
+uint64_t at_template(struct at *a, const struct at_vm *vm);
+
+/* --- path.c --- */
+struct at_piece {
+	uint64_t t0, t1;
+	struct at_thr *thr;
+	uint64_t rip, gpa;
+	uint64_t key;                  /* of the fault or exit it belongs to; 0 = none */
+	uint32_t reason, stack, label; /* label: string */
+	uint8_t cause, isa;
+	bool fault;  /* the fault itself (not a wait for a CPU inside it) */
+	size_t exit; /* index + 1 */
+};
+struct at_path {
+	FS_VEC(struct at_piece) p; /* in time order, gapless from start to end */
+	bool uncovered;            /* met time that later records may still explain */
+};
+/* The critical path of @vm's window. Returns 0, -ENOMEM, or -EPROTO (an error of this program). */
+int at_walk(struct at *a, struct at_vm *vm, struct at_path *path);
+/* Time in which another vCPU was in guest mode while the path was in guest mode, ns. */
+uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path);
+uint64_t at_off_path(const struct at_vm *vm);
+
+/* --- ledger.c --- */
+/* Makes vm->fork from the path. */
+int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path);
+void at_fork_free(struct fsa_fork *f);
+void at_verdict(struct fsa_fork *f);
+
+/* --- stats.c --- */
+/* Records and spans of VM @vm that the recorder lost, by its STATS. */
+uint64_t at_lost_of(const json_t *stats, uint32_t vm);
+int at_cohorts(struct fsa_result *res);
+/* Statistics of @n values; UINT64_MAX = never reached. Sorts @v. */
+struct fsa_dist at_dist(uint64_t *v, size_t n);
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Statistics over the forks of a cohort, always from the forks, never from averages. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/state.h"
+
+#define P95_FROM 20 /* with fewer values the 95th of a hundred is just the largest */
+
+static int by_number(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+/* Nearest rank: the smallest value that at least @pct of a hundred do not exceed. */
+static uint64_t rank(const uint64_t *v, size_t n, unsigned int pct)
+{
+	return v[(n * pct + 99) / 100 - 1];
+}
+
+struct fsa_dist at_dist(uint64_t *v, size_t n)
+{
+	struct fsa_dist d = {.n = n, .avg = NAN, .p50 = UINT64_MAX, .max = UINT64_MAX};
+	double sum = 0;
+	size_t finite = 0;
+
+	if (!n)
+		return d;
+	qsort(v, n, sizeof(*v), by_number);
+	for (; finite < n && v[finite] != UINT64_MAX; finite++)
+		sum += (double)v[finite];
+	if (finite)
+		d.avg = sum / (double)finite;
+	d.p50 = rank(v, n, 50);
+	d.p95 = n >= P95_FROM ? rank(v, n, 95) : 0;
+	d.max = v[n - 1];
+	return d;
+}
+
+uint64_t at_lost_of(const json_t *stats, uint32_t vm)
+{
+	json_t *rows = stats ? json_object_get(stats, "lost_vm") : NULL, *row;
+	uint64_t lost = 0;
+	size_t i;
+
+	json_array_foreach (rows, i, row) {
+		json_int_t n = json_integer_value(json_object_get(row, "records")) +
+			       json_integer_value(json_object_get(row, "state"));
+
+		if (json_integer_value(json_object_get(row, "vm")) == (json_int_t)vm && n > 0)
+			lost += (uint64_t)n;
+	}
+	return lost;
+}
+
+static uint64_t cause_ns(const struct fsa_fork *f, int cause)
+{
+	uint64_t sum = 0;
+
+	for (int s = 0; s < FSA_NSTAGES; s++)
+		sum += f->cells[s][cause].ns;
+	return sum;
+}
+
+/* Of a fork that did not reach its end only that is known: its parts are left out. */
+static size_t complete_parts(const struct fsa_cohort *c, int bucket, int cause, uint64_t *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (c->forks[i]->complete)
+			v[n++] = bucket >= 0 ? c->forks[i]->bucket_ns[bucket]
+					     : cause_ns(c->forks[i], cause);
+	return n;
+}
+
+static int fill(struct fsa_cohort *c)
+{
+	uint64_t *v = calloc(c->n + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n; i++) {
+		v[i] = c->forks[i]->complete ? c->forks[i]->gap_ns : UINT64_MAX;
+		c->timed_out += !c->forks[i]->complete;
+		c->verdicts[c->forks[i]->verdict]++;
+	}
+	c->gap = at_dist(v, c->n);
+	for (int b = 0; b < FSA_NBUCKETS; b++)
+		c->bucket[b] = at_dist(v, complete_parts(c, b, -1, v));
+	for (int k = 0; k < FSA_NCAUSES; k++)
+		c->cause[k] = at_dist(v, complete_parts(c, -1, k, v));
+	free(v);
+	return 0;
+}
+
+enum { STEADY, FIRST, LOST, NCOHORTS };
+
+static int cohort_of(const struct fsa_fork *f)
+{
+	if (f->notes & 1u << FSA_N_MAILBOX_ACK_LOST)
+		return LOST;
+	return f->notes & 1u << FSA_N_FIRST ? FIRST : STEADY;
+}
+
+int at_cohorts(struct fsa_result *res)
+{
+	static const char *const names[] = {
+		[STEADY] = "steady", [FIRST] = "first", [LOST] = "mailbox ack lost"};
+
+	res->cohorts = calloc(NCOHORTS, sizeof(*res->cohorts));
+	if (!res->cohorts)
+		return -ENOMEM;
+	for (int k = 0; k < NCOHORTS; k++) {
+		struct fsa_cohort *c = &res->cohorts[res->ncohorts];
+		int ret;
+
+		c->forks = calloc(res->nforks + 1, sizeof(*c->forks));
+		if (!c->forks)
+			return -ENOMEM;
+		for (size_t i = 0; i < res->nforks; i++)
+			if (cohort_of(&res->forks[i]) == k)
+				c->forks[c->n++] = &res->forks[i];
+		if (!c->n) {
+			free(c->forks);
+			c->forks = NULL;
+			continue;
+		}
+		snprintf(c->name, sizeof(c->name), "%s", names[k]);
+		res->ncohorts++;
+		ret = fill(c);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}

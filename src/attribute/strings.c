@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Names (comms, paths) are kept once per recording. Index 0 is the empty string. */
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/state.h"
+
+#define MAX_STRINGS (1u << 20) /* a hostile recording names no more than this */
+
+static uint64_t hash(const char *s, size_t n)
+{
+	uint64_t h = 1469598103934665603ull;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * 1099511628211ull;
+	return h;
+}
+
+static int make_empty(struct at *a)
+{
+	struct at_str none = {.s = calloc(1, 1)};
+
+	if (!none.s || fs_vec_push(&a->str.v, none)) {
+		free(none.s);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+uint32_t at_str(struct at *a, const char *s, size_t max)
+{
+	size_t n = strnlen(s, max);
+	uint64_t h;
+	uint32_t i;
+	struct at_str add;
+
+	if (!n || (!a->str.v.n && make_empty(a)))
+		return 0;
+	h = hash(s, n);
+	i = (uint32_t)(uintptr_t)at_idmap_get(&a->str.map, h);
+	for (uint32_t k = i; k; k = a->str.v.v[k].next)
+		if (!strncmp(a->str.v.v[k].s, s, n) && !a->str.v.v[k].s[n])
+			return k;
+	if (a->str.v.n >= MAX_STRINGS)
+		return 0;
+	add = (struct at_str){.s = strndup(s, n), .next = i, .hash = h};
+	if (!add.s)
+		return 0;
+	if (fs_vec_push(&a->str.v, add)) {
+		free(add.s);
+		return 0;
+	}
+	i = (uint32_t)a->str.v.n - 1;
+	/* without memory for the index the string is merely not found again */
+	(void)at_idmap_put(&a->str.map, h, (void *)(uintptr_t)i);
+	return i;
+}
+
+const char *at_str_get(const struct at *a, uint32_t id)
+{
+	return id < a->str.v.n ? a->str.v.v[id].s : "";
+}
+
+void at_str_free(struct at *a)
+{
+	for (size_t i = 0; i < a->str.v.n; i++)
+		free(a->str.v.v[i].s);
+	fs_vec_free(&a->str.v);
+	at_idmap_free(&a->str.map);
+}
