@@ -165,7 +165,7 @@ static void head(struct svg *g, int height)
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
 		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" "
-		"fill=\"#111\">\n<title>",
+		"fill=\"#111\" xml:space=\"preserve\">\n<title>",
 		SVG_WIDTH, height, SVG_WIDTH, height, SVG_FONT);
 	svg_xml(g->out, title);
 	fprintf(g->out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", SVG_WIDTH,

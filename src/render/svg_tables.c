@@ -12,7 +12,7 @@
 #define MAX_CAUSES 10
 #define BINS       580 /* of the timeline; 2 pixels each */
 #define STRIP      40
-#define CAUSES_X   520
+#define CAUSES_X   440
 
 struct ranked {
 	enum fsa_cause cause;
@@ -88,7 +88,8 @@ static void line(const struct svg *g, double x, double y, const char *colour, co
 	svg_text(g->out, x + 330, y, "text-anchor=\"end\"", "%s",
 		 fsv_pct(ns, svg_total_ns(g), pct, sizeof(pct)));
 	if (*more)
-		svg_text(g->out, x + 350, y, "fill=\"#444\"", "%s", more);
+		svg_text(g->out, x + 345, y, "fill=\"#444\"", "%.*s",
+			 (int)((SVG_WIDTH - SVG_MARGIN / 2 - x - 345) / SVG_CHAR), more);
 }
 
 void svg_tables(struct svg *g)
