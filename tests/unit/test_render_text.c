@@ -157,12 +157,14 @@ static void losses_and_cost_come_from_the_statistics(void **state)
 		"{\"lost_cpu\": [{\"cpu\": 1, \"records\": 7, \"stacks\": 2, \"state\": 0}],"
 		" \"lost_vm\": [{\"vm\": 3, \"records\": 7, \"stacks\": 2, \"state\": 0}],"
 		" \"programs\": [{\"name\": \"p\", \"runs\": 10, \"run_ns\": 300000}],"
-		" \"cpu_ns\": 5000000, \"wall_ns\": 2000000000}", 0, NULL);
+		" \"cpu_ns\": 5000000, \"wall_ns\": 2000000000}",
+		0, NULL);
 	x->info.meta = json_loads(
 		"{\"host\": {\"kernel\": \"6.18\", \"cpus\": 2, \"kvm\": \"hardware svm\"},"
 		" \"hooks\": [{\"want\": \"exits\", \"got\": \"tp_btf/kvm_exit\", \"rank\": 1},"
 		" {\"want\": \"uffd\", \"got\": \"\", \"rank\": 0, \"why\": \"EPERM\","
-		"  \"lost\": \"userfaultfd waits look like sleeps\"}]}", 0, NULL);
+		"  \"lost\": \"userfaultfd waits look like sleeps\"}]}",
+		0, NULL);
 	x->info.events = 3000;
 	text = fx_render(&x->view, fsv_text);
 	assert_non_null(strstr(text, "LOST: 7 records, 2 stacks"));
