@@ -45,8 +45,6 @@ int BPF_PROG(fs_bio_complete, struct request_queue *q, struct bio *bio)
 	__u64 key = (__u64)bio;
 	struct fs_biost *b;
 
-	if (!fs_last_vm)
-		return 0;
 	if (c) { /* those who wait for its pages are woken next, from here */
 		c->done_bio = key;
 		c->done_tid = bpf_get_current_pid_tgid();

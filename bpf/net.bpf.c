@@ -142,7 +142,7 @@ static __always_inline void fs_emit_net(struct fs_self *s, struct fs_packet *k,
 		__builtin_memcpy(e->daddr, k->daddr, 4);
 		e->payload_len = n;
 		__builtin_memset(e->pad, 0, sizeof(e->pad));
-		BPF_CORE_READ_STR_INTO(&e->ifname, dev, name);
+		BPF_CORE_READ_INTO(&e->ifname, dev, name);
 		__builtin_memset(e->payload, 0, sizeof(e->payload));
 		if (n > 0 && n <= FS_COPY)
 			bpf_probe_read_kernel(e->payload, n, k->l2 + k->payload_off);

@@ -78,7 +78,7 @@ static __always_inline void fs_switch_out(void *ctx, struct task_struct *task,
 	t->o_cpu = bpf_get_smp_processor_id();
 	t->o_iowait = BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait);
 	t->o_next_tid = next->pid;
-	BPF_CORE_READ_STR_INTO(&t->o_next_comm, next, comm);
+	BPF_CORE_READ_INTO(&t->o_next_comm, next, comm);
 	t->o_stack = fs_stack(ctx, FS_STACK_OFFCPU, fs_vm_of(t, p));
 	acc = fs_acc_of(t);
 	if (acc)
@@ -135,7 +135,7 @@ static __always_inline void fs_switch_in(struct task_struct *task, struct task_s
 		e->cpu_out = t->o_cpu;
 		e->iowait = t->o_iowait;
 		__builtin_memcpy(e->next_comm, t->o_next_comm, FS_COMM_LEN);
-		BPF_CORE_READ_STR_INTO(&e->prev_comm, prev, comm);
+		BPF_CORE_READ_INTO(&e->prev_comm, prev, comm);
 		if (woken)
 			__builtin_memcpy(e->waker_comm, t->w_comm, FS_COMM_LEN);
 		else

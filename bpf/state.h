@@ -144,7 +144,7 @@ struct fs_cpu {
 	__u32 done_ctx;   /* ... in this interrupt context (FS_W_IRQ, FS_W_SOFTIRQ) */
 	__u32 hard_timer; /* inside an hrtimer's function */
 	__u32 soft_timer; /* inside a timer's function */
-	__u32 in_irq;     /* inside interrupt handlers, so deep */
+	__u32 in_irq;     /* inside an interrupt handler */
 	__u32 in_softirq;
 };
 

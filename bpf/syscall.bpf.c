@@ -60,7 +60,7 @@ static FS_SUBPROG struct fs_proc *fs_match_creator(int fd)
 		return NULL;
 	if (knobs.match & FS_MATCH_ALL)
 		return fs_proc_add(task, FS_WHY_KVM);
-	BPF_CORE_READ_STR_INTO(&comm, task, group_leader, comm);
+	BPF_CORE_READ_INTO(&comm, task, group_leader, comm);
 	if (knobs.match & FS_MATCH_COMM && fs_comm_matches(comm))
 		return fs_proc_add(task, FS_WHY_COMM);
 	return NULL;

@@ -19,7 +19,7 @@ int BPF_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
 		e->start_ns = child->start_time;
 		e->child_tid = child->pid;
 		e->child_tgid = ctgid;
-		BPF_CORE_READ_STR_INTO(&e->comm, child, comm);
+		BPF_CORE_READ_INTO(&e->comm, child, comm);
 	}
 	if (ctgid != tgid && p->why == FS_WHY_COMMAND)
 		fs_proc_add(child, FS_WHY_COMMAND);
@@ -36,7 +36,7 @@ int BPF_PROG(fs_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	if (!p && knobs.match & FS_MATCH_COMM) {
 		char comm[FS_COMM_LEN] = {};
 
-		BPF_CORE_READ_STR_INTO(&comm, task, comm);
+		BPF_CORE_READ_INTO(&comm, task, comm);
 		if (fs_comm_matches(comm))
 			p = fs_proc_add(task, FS_WHY_COMM);
 	}
@@ -44,7 +44,7 @@ int BPF_PROG(fs_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		return 0;
 	FS_EMIT(exec, EXEC, e, id, p->vm, 0, bpf_ktime_get_ns())
 	{
-		BPF_CORE_READ_STR_INTO(&e->comm, task, comm);
+		BPF_CORE_READ_INTO(&e->comm, task, comm);
 		e->file[0] = 0;
 		bpf_probe_read_kernel_str(e->file, sizeof(e->file), BPF_CORE_READ(bprm, filename));
 	}

@@ -104,7 +104,7 @@ static FS_SUBPROG struct fs_proc *fs_proc_add(struct task_struct *task, enum fs_
 		e->start_ns = BPF_CORE_READ(leader, start_time);
 		e->ppid = BPF_CORE_READ(task, real_parent, tgid);
 		e->why = why;
-		BPF_CORE_READ_STR_INTO(&e->comm, leader, comm);
+		BPF_CORE_READ_INTO(&e->comm, leader, comm);
 	}
 	return fs_proc_of(tgid);
 }

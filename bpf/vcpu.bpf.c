@@ -270,6 +270,25 @@ int BPF_PROG(fs_kvm_fast_mmio)
 	return fs_hint(FS_H_MMIO);
 }
 
+static __always_inline int fs_pio(struct fs_thr *t, __u64 id, __u32 rw, __u32 port, __u32 size,
+				  __u32 count, __u64 value)
+{
+	FS_EMIT(pio, PIO, e, id, t->vm, 0, bpf_ktime_get_ns())
+	{
+		e->port = port;
+		e->size = size;
+		e->count = count;
+		e->rw = rw;
+		e->value = rw ? value : 0;
+	}
+	return 0;
+}
+
+static __always_inline __u32 fs_pio_bytes(__u32 size)
+{
+	return size == 1 ? 1 : size == 2 ? 2 : 4;
+}
+
 SEC("?tp_btf/kvm_pio")
 int BPF_PROG(fs_kvm_pio, unsigned int rw, unsigned int port, unsigned int size, unsigned int count,
 	     const void *data)
@@ -281,16 +300,28 @@ int BPF_PROG(fs_kvm_pio, unsigned int rw, unsigned int port, unsigned int size, 
 	if (!t)
 		return 0;
 	if (rw && data)
-		bpf_probe_read_kernel(&value, size == 1 ? 1 : size == 2 ? 2 : 4, data);
-	FS_EMIT(pio, PIO, e, id, t->vm, 0, bpf_ktime_get_ns())
-	{
-		e->port = port;
-		e->size = size;
-		e->count = count;
-		e->rw = rw;
-		e->value = value;
+		bpf_probe_read_kernel(&value, fs_pio_bytes(size), data);
+	return fs_pio(t, id, rw, port, size, count, value);
+}
+
+/* 6.12 does not let us have `data`: the value of a single OUT is in the guest's RAX. */
+SEC("?tp_btf/kvm_pio")
+int BPF_PROG(fs_kvm_pio_rax, unsigned int rw, unsigned int port, unsigned int size,
+	     unsigned int count)
+{
+	__u64 id, value = 0;
+	struct kvm_vcpu *k;
+	struct fs_thr *t;
+
+	t = fs_vcpu_self(&id);
+	if (!t)
+		return 0;
+	k = (void *)t->vcpu;
+	if (k && count == 1) {
+		value = BPF_CORE_READ(k, arch.regs[0]);
+		value &= ~0ull >> (64 - 8 * fs_pio_bytes(size));
 	}
-	return 0;
+	return fs_pio(t, id, rw, port, size, count, value);
 }
 
 SEC("?tp_btf/kvm_write_tsc_offset")
