@@ -483,6 +483,8 @@ static int finish(struct session *s, uint64_t *lost)
 
 	fs_bpf_stop(s->bpf);
 	end_ns = fs_mono_ns();
+	/* From here on nothing waits for us, and symbols need more than a small limit lets us lock. */
+	munlockall();
 	rc = read_marks(s); /* those sent while we were told to stop */
 	if (!rc)
 		rc = fs_rings_drain(s->rings, s->w, false);
