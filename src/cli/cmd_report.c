@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
 #include "render/kaslr.h"
@@ -46,9 +45,8 @@ static const struct fs_usage usage = {
 static int window(const struct asked *a, const json_t *meta, struct fsa_opts *o, char *err,
 		  size_t len)
 {
-	const json_t *was = json_object_get(meta, "asked");
-	const char *end = json_string_value(json_object_get(was, "end"));
-	const char *timeout = json_string_value(json_object_get(was, "timeout"));
+	const char *end = json_string_value(json_object_get(meta, "end"));
+	json_int_t timeout = json_integer_value(json_object_get(meta, "timeout_ns"));
 	int ret;
 
 	memset(o, 0, sizeof(*o));
@@ -57,12 +55,12 @@ static int window(const struct asked *a, const json_t *meta, struct fsa_opts *o,
 		return ret;
 	if (a->end)
 		end = a->end;
-	ret = fsa_parse_end(end ? end : "ack:mailbox", o, err, len);
+	ret = fsa_parse_end(end && *end ? end : "ack:mailbox", o, err, len);
 	if (ret)
 		return ret;
 	o->timeout_ns = a->timeout_ns;
-	if (!o->timeout_ns && timeout && fs_parse_ns(timeout, &o->timeout_ns))
-		o->timeout_ns = 0;
+	if (!o->timeout_ns && timeout > 0)
+		o->timeout_ns = (uint64_t)timeout;
 	return 0;
 }
 

@@ -110,6 +110,7 @@ static json_t *trust(const struct fsv_view *v, const struct fsv_trust *t)
 	json_object_set_new(o, "lost_by_vm", copy_array(t->lost_vm));
 	json_object_set_new(o, "lost_by_cpu", copy_array(t->lost_cpu));
 	json_object_set_new(o, "sequence_holes", u64(t->seq_holes));
+	json_object_set_new(o, "skipped_runs", u64(t->skipped_runs));
 	json_object_set_new(o, "probe_runs", u64(t->probe_runs));
 	json_object_set_new(o, "probe_run_ns", u64(t->probe_run_ns));
 	json_object_set_new(o, "tracer_cpu_ns", u64(t->cpu_ns));

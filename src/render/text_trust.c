@@ -45,6 +45,11 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 			 "table was full; holes in the sequence numbers: %" PRIu64 "; %" PRIu64
 			 " records read",
 			 t->lost_records, t->lost_stacks, t->lost_state, t->seq_holes, t->events);
+	if (t->skipped_runs != FSV_NOT_RECORDED && t->skipped_runs)
+		fsv_para(
+			out, 2, 4,
+			"probe runs that the kernel skipped (a probe met inside a probe): %" PRIu64,
+			t->skipped_runs);
 	lost_list(t->lost_cpu, "cpu", "CPU", out);
 	lost_list(t->lost_vm, "vm", "VM", out);
 	for (size_t i = 0; i < v->res->nforks; i++)

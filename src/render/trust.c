@@ -28,17 +28,25 @@ static const json_t *array(const json_t *o, const char *key)
 	return json_is_array(a) ? a : NULL;
 }
 
-/* Sum of @key over the objects of @a; not recorded when @a is missing. */
-static uint64_t sum(const json_t *a, const char *key)
+static uint64_t sum_of(const json_t *o, const char *a, const char *b)
+{
+	uint64_t x = num(o, a), y = num(o, b);
+
+	return x == FSV_NOT_RECORDED || y == FSV_NOT_RECORDED ? FSV_NOT_RECORDED : x + y;
+}
+
+/* Runs that the kernel skipped because a probe was met inside a probe: what they would have seen
+ * is missing, so this is a loss. */
+static uint64_t skipped_runs(const json_t *progs)
 {
 	uint64_t all = 0, x;
-	size_t i;
 	json_t *o;
+	size_t i;
 
-	if (!a)
+	if (!progs)
 		return FSV_NOT_RECORDED;
-	json_array_foreach (a, i, o) {
-		x = num(o, key);
+	json_array_foreach ((json_t *)progs, i, o) {
+		x = num(o, "misses");
 		if (x != FSV_NOT_RECORDED)
 			all += x;
 	}
@@ -47,18 +55,22 @@ static uint64_t sum(const json_t *a, const char *key)
 
 static void read_stats(const json_t *stats, struct fsv_trust *t)
 {
+	const json_t *lost = json_object_get(stats, "lost"), *cost = json_object_get(stats, "cost");
+
 	t->lost_vm = array(stats, "lost_vm");
 	t->lost_cpu = array(stats, "lost_cpu");
-	t->progs = array(stats, "programs");
-	t->lost_records = sum(t->lost_cpu, "records");
-	t->lost_stacks = sum(t->lost_cpu, "stacks");
-	t->lost_state = sum(t->lost_cpu, "state");
-	t->probe_runs = sum(t->progs, "runs");
-	t->probe_run_ns = sum(t->progs, "run_ns");
-	t->cpu_ns = num(stats, "cpu_ns");
+	t->lost_records = num(lost, "records");
+	t->lost_stacks = num(lost, "stacks");
+	t->lost_state = num(lost, "state");
+	t->cpu_ns = sum_of(cost, "user_ns", "sys_ns");
 	t->wall_ns = num(stats, "wall_ns");
-	t->probe_ns_per_event = FSV_NOT_RECORDED;
-	if (t->probe_run_ns != FSV_NOT_RECORDED && t->probe_run_ns && t->events)
+	t->skipped_runs = skipped_runs(array(stats, "progs"));
+	t->probe_runs = t->probe_run_ns = t->probe_ns_per_event = FSV_NOT_RECORDED;
+	if (!json_is_true(json_object_get(stats, "probe_stats")))
+		return; /* the kernel did not count: its zeros mean nothing */
+	t->probe_runs = num(stats, "probe_cnt");
+	t->probe_run_ns = num(stats, "probe_ns");
+	if (t->probe_run_ns != FSV_NOT_RECORDED && t->events)
 		t->probe_ns_per_event = (t->probe_run_ns + t->events / 2) / t->events;
 }
 

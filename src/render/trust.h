@@ -22,7 +22,6 @@ struct fsv_trust {
 	const json_t *hooks;    /* array of {"want", "got", "rank", "why", "lost"} or NULL */
 	const json_t *lost_vm;  /* array of {"vm", "records", "stacks", "state"} or NULL */
 	const json_t *lost_cpu; /* the same with "cpu" */
-	const json_t *progs;    /* array of {"name", "runs", "run_ns"} or NULL */
 	uint64_t lost_records, lost_stacks, lost_state; /* sums; FSV_NOT_RECORDED */
 	uint64_t probe_runs, probe_run_ns;              /* sums; FSV_NOT_RECORDED */
 	uint64_t probe_ns_per_event;                    /* per recorded event; FSV_NOT_RECORDED */

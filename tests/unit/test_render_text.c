@@ -154,10 +154,13 @@ static void losses_and_cost_come_from_the_statistics(void **state)
 
 	(void)state;
 	x->info.stats = json_loads(
-		"{\"lost_cpu\": [{\"cpu\": 1, \"records\": 7, \"stacks\": 2, \"state\": 0}],"
+		"{\"lost\": {\"records\": 7, \"stacks\": 2, \"state\": 0},"
+		" \"lost_cpu\": [{\"cpu\": 1, \"records\": 7, \"stacks\": 2, \"state\": 0}],"
 		" \"lost_vm\": [{\"vm\": 3, \"records\": 7, \"stacks\": 2, \"state\": 0}],"
-		" \"programs\": [{\"name\": \"p\", \"runs\": 10, \"run_ns\": 300000}],"
-		" \"cpu_ns\": 5000000, \"wall_ns\": 2000000000}",
+		" \"probe_stats\": true, \"probe_ns\": 300000, \"probe_cnt\": 10,"
+		" \"progs\": [{\"name\": \"p\", \"misses\": 5}],"
+		" \"cost\": {\"user_ns\": 4000000, \"sys_ns\": 1000000},"
+		" \"wall_ns\": 2000000000}",
 		0, NULL);
 	x->info.meta = json_loads(
 		"{\"host\": {\"kernel\": \"6.18\", \"cpus\": 2, \"kvm\": \"hardware svm\"},"
@@ -170,6 +173,7 @@ static void losses_and_cost_come_from_the_statistics(void **state)
 	assert_non_null(strstr(text, "LOST: 7 records, 2 stacks"));
 	assert_non_null(strstr(text, "CPU 1: 7 records"));
 	assert_non_null(strstr(text, "100 ns per recorded event"));
+	assert_non_null(strstr(text, "a probe met inside a probe): 5"));
 	assert_non_null(strstr(text, "1 of 2 by their best way"));
 	assert_non_null(strstr(text, "uffd: NOT SEEN: userfaultfd waits look like sleeps; EPERM"));
 	assert_non_null(strstr(text, "5.0 ms in 2.000 s of recording"));
