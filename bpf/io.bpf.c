@@ -3,6 +3,7 @@
 #include "kvm.bpf.h"
 
 #define REQ_OP_MASK 0xff
+#define FS_RQ_BIOS  1024 /* of one request, at most */
 
 /* ---- block I/O ---- */
 
@@ -38,22 +39,13 @@ int BPF_PROG(fs_bio_queue, struct bio *bio)
 	return 0;
 }
 
-SEC("?tp_btf/block_bio_complete")
-int BPF_PROG(fs_bio_complete, struct request_queue *q, struct bio *bio)
+static __always_inline void fs_bio_done(__u64 key, __u32 status, __u64 now)
 {
-	struct fs_cpu *c = fs_cpu();
-	__u64 key = (__u64)bio;
-	struct fs_biost *b;
+	struct fs_biost *b = bpf_map_lookup_elem(&bios, &key);
 
-	if (c) { /* those who wait for its pages are woken next, from here */
-		c->done_bio = key;
-		c->done_tid = bpf_get_current_pid_tgid();
-		c->done_ctx = fs_context();
-	}
-	b = bpf_map_lookup_elem(&bios, &key);
 	if (!b)
-		return 0;
-	FS_EMIT(bio, BIO, e, (__u64)b->tgid << 32 | b->tid, b->vm, 0, bpf_ktime_get_ns())
+		return;
+	FS_EMIT(bio, BIO, e, (__u64)b->tgid << 32 | b->tid, b->vm, 0, now)
 	{
 		e->ts_start = b->ts;
 		e->bio = key;
@@ -62,11 +54,66 @@ int BPF_PROG(fs_bio_complete, struct request_queue *q, struct bio *bio)
 		e->dev = b->dev;
 		e->bytes = b->bytes;
 		e->op = b->op;
-		e->status = bio->bi_status;
+		e->status = status;
 		e->stack = b->stack;
 		e->pad = 0;
 	}
 	bpf_map_delete_elem(&bios, &key);
+}
+
+/* Those who wait for the pages of @bio are woken next, from here. */
+static __always_inline void fs_bio_wakes(__u64 bio)
+{
+	struct fs_cpu *c = fs_cpu();
+
+	if (!c)
+		return;
+	c->done_bio = bio;
+	c->done_tid = bpf_get_current_pid_tgid();
+	c->done_ctx = fs_context();
+}
+
+/* Devices that take bios as they are (dm, md). Those with requests do not come here. */
+SEC("?tp_btf/block_bio_complete")
+int BPF_PROG(fs_bio_complete, struct request_queue *q, struct bio *bio)
+{
+	fs_bio_wakes((__u64)bio);
+	fs_bio_done((__u64)bio, bio->bi_status, bpf_ktime_get_ns());
+	return 0;
+}
+
+struct fs_rq_walk {
+	struct bio *bio;
+	__u64 now;
+	__u32 bytes, status;
+};
+
+static long fs_rq_bio(__u32 i, struct fs_rq_walk *w)
+{
+	struct bio *bio = w->bio;
+	__u32 size;
+
+	if (!bio)
+		return 1;
+	size = BPF_CORE_READ(bio, bi_iter.bi_size);
+	if (size > w->bytes)
+		return 1; /* ends with a later part of the request */
+	w->bytes -= size;
+	w->bio = BPF_CORE_READ(bio, bi_next);
+	fs_bio_done((__u64)bio, w->status, w->now);
+	return 0;
+}
+
+SEC("?tp_btf/block_rq_complete")
+int BPF_PROG(fs_rq_complete, struct request *rq, u8 error, unsigned int bytes)
+{
+	struct fs_rq_walk w = {.bio = rq->bio, .bytes = bytes, .status = error};
+
+	if (!w.bio)
+		return 0;
+	fs_bio_wakes((__u64)w.bio);
+	w.now = bpf_ktime_get_ns();
+	bpf_loop(FS_RQ_BIOS, fs_rq_bio, &w, 0);
 	return 0;
 }
 

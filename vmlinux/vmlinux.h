@@ -204,10 +204,15 @@ struct bvec_iter {
 };
 
 struct bio {
+	struct bio *bi_next;
 	struct block_device *bi_bdev;
 	unsigned int bi_opf;
 	u8 bi_status;
 	struct bvec_iter bi_iter;
+};
+
+struct request {
+	struct bio *bio;
 };
 
 struct request_queue;
