@@ -47,7 +47,7 @@ $(SAN_LIB): $(SAN_OBJ)
 
 # One program per test file, with what its own fragment adds.
 .SECONDEXPANSION:
-$(UNIT_BIN) $(FORMAT_BIN): $(SAN)/%: $(SAN)/%.o $$(patsubst %.c,$(SAN)/%.o,$$(UNIT_EXTRA_$$(@F))) $(SAN_LIB)
+$(UNIT_BIN) $(FORMAT_BIN): $(SAN)/%: $(SAN)/%.o $$(addprefix $(SAN)/,$$(addsuffix .o,$$(basename $$(UNIT_EXTRA_$$(@F))))) $(SAN_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
