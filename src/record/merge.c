@@ -42,13 +42,13 @@ struct fsr_merge {
 	size_t budget;
 	struct fsr_pool pool;
 	FS_VEC(struct stream *) streams;
-	struct entry *heap;
-	uint32_t nheap;
+	struct entry *heap; /* room for each stream */
+	uint32_t nheap, heap_room;
 	struct stream *cur; /* at the top of the heap, deliverable below @limit without a look */
 	uint64_t limit;
 	uint64_t horizon;
 	uint64_t last_ts; /* delivered */
-	struct fsr_seq *seq;
+	struct fsr_seqs seqs;
 	uint16_t need[FSR_KIND_MAX + 1]; /* bytes of each known kind, 0xffff = unknown */
 	_Alignas(8) uint8_t filled[MAX_LEN];
 };
@@ -59,12 +59,6 @@ struct fsr_merge *fsr_merge_new(int fd, struct fsr_info *info, size_t budget)
 
 	if (!m)
 		return NULL;
-	m->seq = calloc(FSR_NO_CPU, sizeof(*m->seq));
-	m->heap = calloc(MAX_STREAMS, sizeof(*m->heap));
-	if (!m->seq || !m->heap) {
-		fsr_merge_free(m);
-		return NULL;
-	}
 	m->fd = fd;
 	m->info = info;
 	m->budget = budget;
@@ -165,6 +159,22 @@ static void settle(struct fsr_merge *m)
 	}
 }
 
+/* Room in the heap for one more stream. */
+static int grow_heap(struct fsr_merge *m)
+{
+	uint32_t room = m->heap_room ? 2 * m->heap_room : 16;
+	struct entry *heap;
+
+	if (m->streams.n < m->heap_room)
+		return 0;
+	heap = reallocarray(m->heap, room, sizeof(*heap));
+	if (!heap)
+		return -ENOMEM;
+	m->heap = heap;
+	m->heap_room = room;
+	return 0;
+}
+
 /*
  * The stream for a part of @cpu that begins at @first: its CPU's own one, any idle one, or a new
  * one. At the limit the CPU's own one takes it all the same: what is too late then is counted.
@@ -192,7 +202,7 @@ static int pick_stream(struct fsr_merge *m, uint32_t cpu, const struct fs_ev *fi
 		*out = own != UINT32_MAX ? own : cpu % MAX_STREAMS;
 	} else {
 		s = calloc(1, sizeof(*s));
-		if (!s || fs_vec_push(&m->streams, s)) {
+		if (!s || grow_heap(m) || fs_vec_push(&m->streams, s)) {
 			free(s);
 			return -ENOMEM;
 		}
@@ -230,7 +240,7 @@ int fsr_merge_add(struct fsr_merge *m, uint32_t cpu, struct fsr_buf *b, const vo
 	struct part *p;
 	uint32_t si;
 
-	m->info->seq_holes += (uint64_t)fsr_scan(recs, bytes, m->seq, &run);
+	m->info->seq_holes += (uint64_t)fsr_scan(recs, bytes, &m->seqs, &run);
 	if (run.bytes < bytes) /* what follows a malformed record cannot be found */
 		m->info->bad_events += count > run.count && count <= bytes / sizeof(struct fs_ev)
 					       ? count - run.count
@@ -463,18 +473,17 @@ void fsr_merge_reset(struct fsr_merge *m)
 	m->cur = NULL;
 	m->horizon = 0;
 	m->last_ts = 0;
-	memset(m->seq, 0, FSR_NO_CPU * sizeof(*m->seq));
+	fsr_seqs_clear(&m->seqs);
 }
 
 void fsr_merge_free(struct fsr_merge *m)
 {
 	if (!m)
 		return;
-	if (m->seq)
-		fsr_merge_reset(m);
+	fsr_merge_reset(m);
+	fsr_seqs_free(&m->seqs);
 	fs_vec_free(&m->streams);
 	fsr_pool_free(&m->pool);
 	free(m->heap);
-	free(m->seq);
 	free(m);
 }

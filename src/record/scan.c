@@ -24,7 +24,30 @@ static int64_t account(struct fsr_seq *s, uint32_t seq)
 	return (int64_t)s->holes - was;
 }
 
-int64_t fsr_scan(const void *recs, size_t bytes, struct fsr_seq *seq, struct fsr_run *run)
+/* NULL without memory: then this CPU's losses are not counted. */
+static struct fsr_seq *seq_of(struct fsr_seqs *s, uint16_t cpu)
+{
+	struct fsr_seq **page = &s->page[cpu >> 8];
+
+	if (!*page)
+		*page = calloc(256, sizeof(**page));
+	return *page ? &(*page)[cpu & 255] : NULL;
+}
+
+void fsr_seqs_clear(struct fsr_seqs *s)
+{
+	for (int i = 0; i < 256; i++)
+		if (s->page[i])
+			memset(s->page[i], 0, 256 * sizeof(*s->page[i]));
+}
+
+void fsr_seqs_free(struct fsr_seqs *s)
+{
+	for (int i = 0; i < 256; i++)
+		free(s->page[i]);
+}
+
+int64_t fsr_scan(const void *recs, size_t bytes, struct fsr_seqs *seqs, struct fsr_run *run)
 {
 	const uint8_t *p = recs, *end = p + bytes;
 	const struct fs_ev *first = recs, *last = recs;
@@ -45,8 +68,11 @@ int64_t fsr_scan(const void *recs, size_t bytes, struct fsr_seq *seq, struct fsr
 			if (fsr_before(ev, first))
 				first = ev;
 		}
-		if (seq && ev->cpu != FSR_NO_CPU)
-			holes += account(&seq[ev->cpu], ev->seq);
+		if (seqs && ev->cpu != FSR_NO_CPU) {
+			struct fsr_seq *seq = seq_of(seqs, ev->cpu);
+
+			holes += seq ? account(seq, ev->seq) : 0;
+		}
 		count++;
 		p += len;
 	}

@@ -15,6 +15,14 @@ struct fsr_seq {
 	uint64_t holes; /* numbers that have not been seen */
 };
 
+/* The same for every possible CPU; a page of 256 is there once one of its CPUs was seen. */
+struct fsr_seqs {
+	struct fsr_seq *page[256];
+};
+
+void fsr_seqs_clear(struct fsr_seqs *s);
+void fsr_seqs_free(struct fsr_seqs *s);
+
 /* Made by user space: belongs to no CPU and carries no sequence. */
 #define FSR_NO_CPU 0xffffu
 
@@ -27,10 +35,10 @@ struct fsr_run {
 
 /*
  * Walks the records at @recs (8-aligned, @bytes long) up to the first that is malformed: shorter
- * than its header, not a multiple of 8, or longer than what is left. @seq (one per possible CPU,
- * or NULL) is brought up to date; the change of the number of holes is returned.
+ * than its header, not a multiple of 8, or longer than what is left. @seqs (or
+ * NULL) is brought up to date; the change of the number of holes is returned.
  */
-int64_t fsr_scan(const void *recs, size_t bytes, struct fsr_seq *seq, struct fsr_run *run);
+int64_t fsr_scan(const void *recs, size_t bytes, struct fsr_seqs *seqs, struct fsr_run *run);
 
 /* Writes the @count records at @from, @bytes long in all, to @to in the order of (ts, cpu, seq). */
 int fsr_sort(const void *from, size_t bytes, uint32_t count, void *to);

@@ -11,4 +11,13 @@ $(O)/tools/mkrec: $(O)/tools/mkrec.o $(RECORD_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
--include $(O)/tools/mkrec.d
+$(O)/tools/fmtdoc: $(O)/tools/fmtdoc.o $(RECORD_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+## format-doc      make the tables of docs/format.md anew from the headers
+.PHONY: format-doc
+format-doc: $(O)/tools/fmtdoc
+	$(Q)$< docs/format.md > $(O)/format.md && cp $(O)/format.md docs/format.md
+
+-include $(O)/tools/mkrec.d $(O)/tools/fmtdoc.d
