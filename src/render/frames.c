@@ -18,7 +18,29 @@ static void add(struct fsv_frame *frames, size_t *n, enum fsv_frame_kind kind, i
 			*c = ':';
 }
 
-static void add_host(const struct fsv_view *v, uint32_t stack, struct fsv_frame *frames, size_t *n)
+static bool begins(const char *s, const char *with)
+{
+	return !strncmp(s, with, strlen(with));
+}
+
+/* What the tracer itself put on the stack. */
+static bool is_probe(const char *name)
+{
+	return begins(name, "bpf_trampoline_") || begins(name, "bpf_prog_") ||
+	       begins(name, "bpf_trace_run") || begins(name, "__bpf_trace_") ||
+	       begins(name, "__traceiter_") || begins(name, "bpf_get_stackid");
+}
+
+/* How every system call begins: rows that tell nothing. */
+static bool is_entry(const char *name)
+{
+	return begins(name, "entry_SYSCALL_64") || begins(name, "do_syscall_64") ||
+	       begins(name, "x64_sys_call") || begins(name, "ret_from_fork") ||
+	       begins(name, "asm_exc_");
+}
+
+static void add_host(const struct fsv_view *v, uint32_t stack, bool merge, struct fsv_frame *frames,
+		     size_t *n)
 {
 	char name[FSV_WORD_LEN - 4], marked[FSV_WORD_LEN];
 	const uint64_t *addrs;
@@ -30,9 +52,11 @@ static void add_host(const struct fsv_view *v, uint32_t stack, struct fsv_frame 
 	if (depth > room)
 		depth = room; /* the innermost frames are the telling ones */
 	while (depth--) {
+		fsv_host_addr(v, addrs[depth], name, sizeof(name));
+		if (is_probe(name) || (merge && is_entry(name)))
+			continue;
 		/* _[k] is what folded stacks use to say "kernel" */
-		snprintf(marked, sizeof(marked), "%s_[k]",
-			 fsv_host_addr(v, addrs[depth], name, sizeof(name)));
+		snprintf(marked, sizeof(marked), "%s_[k]", name);
 		add(frames, n, FSV_F_HOST, -1, marked);
 	}
 }
@@ -61,6 +85,6 @@ size_t fsv_frames(const struct fsv_view *v, const struct fsa_fork *f, const stru
 		snprintf(name, sizeof(name), "guest:%s [exit rip]", addr);
 		add(frames, &n, FSV_F_GUEST, -1, name);
 	}
-	add_host(v, s->stack, frames, &n);
+	add_host(v, s->stack, merge, frames, &n);
 	return n;
 }

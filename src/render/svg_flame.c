@@ -88,7 +88,7 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 	FILE *out = p->g->out;
 	double x = SVG_MARGIN + (double)at * p->px_per_ns, w = (double)n->ns * p->px_per_ns;
 	double y = p->g->y + (double)n->depth * SVG_ROW;
-	char t[FS_UNITS_LEN], pct[16];
+	char t[FS_UNITS_LEN], pct[16], title[FSV_WORD_LEN + 128];
 
 	if (n->depth > MAX_DEPTH)
 		return;
@@ -103,11 +103,12 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 		at, n->ns, n->depth);
 	svg_xml(out, shown_name(n));
 	fputs("\"><title>", out);
-	svg_xml(out, shown_name(n));
-	fprintf(out, ": %s%s, %s of the gap, %" PRIu64 " piece%s</title>",
-		p->g->fork ? "" : "mean ", fs_fmt_ns(n->ns / p->g->n, t, sizeof(t)),
-		fsv_pct(n->ns, p->g->tree->root.ns, pct, sizeof(pct)), n->count,
-		n->count == 1 ? "" : "s");
+	snprintf(title, sizeof(title), "%s: %s%s, %s of the %s, %" PRIu64 " piece%s", shown_name(n),
+		 p->g->fork ? "" : "mean ", fs_fmt_ns(n->ns / p->g->n, t, sizeof(t)),
+		 fsv_pct(n->ns, p->g->tree->root.ns, pct, sizeof(pct)), p->g->tree->root.name,
+		 n->count, n->count == 1 ? "" : "s");
+	svg_xml(out, title);
+	fputs("</title>", out);
 	fprintf(out, "<rect x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"%d\" fill=\"%s\"%s/>", x,
 		y, w, SVG_ROW - 1, colour(n), w > 2 ? " stroke=\"#fff\" stroke-width=\"0.5\"" : "");
 	label(p, n, x, y, w);

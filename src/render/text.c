@@ -40,10 +40,9 @@ static void title(const struct fsv_view *v, FILE *out)
 static void overview(const struct fsv_view *v, FILE *out)
 {
 	char t[FS_UNITS_LEN], comm[FS_COMM_LEN], pct[16];
-	const char *blank = "";
 
 	fsv_heading(v, out, "forks, in order of resume");
-	fprintf(out, "  %4s %-16s %8s %11s  %-16s %6s  %6s  %6s  %s\n", "fork", "VMM", "pid", "gap",
+	fprintf(out, "  %4s %-16s %8s %11s  %-16s %8s %8s %8s %8s\n", "fork", "VMM", "pid", "gap",
 		"verdict", "memory", "vCPU", "signal", "guest");
 	for (size_t i = 0; i < v->res->nforks; i++) {
 		const struct fsa_fork *f = &v->res->forks[i];
@@ -56,11 +55,10 @@ static void overview(const struct fsv_view *v, FILE *out)
 			fsv_clean(f->comm, comm, sizeof(comm)), f->vmm_pid,
 			f->complete ? fs_fmt_ns(f->gap_ns, t, sizeof(t)) : "no end",
 			fsv_verdict_name(f->verdict));
-		for (size_t k = 0; k < 4; k++, blank = " ")
-			fprintf(out, "%s%7s", blank,
+		for (size_t k = 0; k < 4; k++)
+			fprintf(out, " %8s",
 				fsv_pct(f->bucket_ns[cols[k]], f->gap_ns, pct, sizeof(pct)));
 		fputc('\n', out);
-		blank = "";
 	}
 }
 

@@ -132,16 +132,23 @@ static void delta_add(struct delta *d, size_t *n, const char *name, double ns)
 		(*n)++;
 }
 
+/* Shares are of use only where the parts pull the same way. */
 static void delta_list(FILE *out, const char *what, const struct delta *d, size_t n, double all)
 {
 	char t[FS_UNITS_LEN];
+	double with = 0;
 
-	fprintf(out, "  %s:\n", what);
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "    %-20s %c%10s  %5.1f %% of the difference\n", d[i].name,
-			d[i].ns < 0 ? '-' : '+',
-			fs_fmt_ns((uint64_t)(fabs(d[i].ns) + 0.5), t, sizeof(t)),
-			100 * d[i].ns / all);
+		if (d[i].ns / all > 0)
+			with += d[i].ns / all;
+	fprintf(out, "  %s:\n", what);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "    %-20s %c%10s", d[i].name, d[i].ns < 0 ? '-' : '+',
+			fs_fmt_ns((uint64_t)(fabs(d[i].ns) + 0.5), t, sizeof(t)));
+		if (with <= 1.1)
+			fprintf(out, "  %5.1f %% of the difference", 100 * d[i].ns / all);
+		fputc('\n', out);
+	}
 }
 
 /* Means add up: the differences of the parts are the whole of the difference of the gaps. */

@@ -86,18 +86,38 @@ static void ledger(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 	fsv_tone(v, out, FSV_T_PLAIN);
 }
 
+/* VMMs do the same thing many times over: each name once, with its sum, in order of its first. */
 static void phases(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
-	char at[FS_UNITS_LEN + 2], t[FS_UNITS_LEN], name[64];
+	char at[FS_UNITS_LEN + 2], end[FS_UNITS_LEN + 2], t[FS_UNITS_LEN], name[64];
 
 	if (!f->nphases)
 		return;
 	fsv_heading(v, out, "phases before the resume (not in the gap; they may overlap)");
-	for (size_t i = 0; i < f->nphases; i++)
-		fprintf(out, "  %-24s at %12s  took %10s\n",
-			fsv_clean(f->phases[i].name, name, sizeof(name)),
-			rel(f, f->phases[i].start_ns, at, sizeof(at)),
-			fs_fmt_ns(f->phases[i].ns, t, sizeof(t)));
+	fprintf(out, "  %-24s %7s %10s %14s %14s\n", "", "times", "in all", "first begun",
+		"last ended");
+	for (size_t i = 0; i < f->nphases; i++) {
+		const struct fsa_phase *p = &f->phases[i];
+		uint64_t ns = 0, first = p->start_ns, last = 0;
+		size_t n = 0;
+
+		for (size_t k = 0; k < f->nphases; k++) {
+			const struct fsa_phase *q = &f->phases[k];
+
+			if (strcmp(p->name, q->name))
+				continue;
+			if (k < i)
+				goto seen;
+			n++;
+			ns += q->ns;
+			first = q->start_ns < first ? q->start_ns : first;
+			last = q->start_ns + q->ns > last ? q->start_ns + q->ns : last;
+		}
+		fprintf(out, "  %-24s %7zu %10s %14s %14s\n",
+			fsv_clean(p->name, name, sizeof(name)), n, fs_fmt_ns(ns, t, sizeof(t)),
+			rel(f, first, at, sizeof(at)), rel(f, last, end, sizeof(end)));
+	seen:;
+	}
 }
 
 static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)

@@ -34,17 +34,22 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 			 "lost: not recorded (the recording has no statistics); holes "
 			 "in the sequence numbers: %" PRIu64,
 			 t->seq_holes);
-	else if (!t->lost_records && !t->lost_state && !t->lost_stacks && !t->seq_holes)
+	else if (!t->lost_records && !t->lost_state && !t->seq_holes)
 		fprintf(out,
 			"  lost: nothing (%" PRIu64 " records read, no hole in their "
 			"sequence)\n",
 			t->events);
 	else
 		fsv_para(out, 2, 4,
-			 "LOST: %" PRIu64 " records, %" PRIu64 " stacks, %" PRIu64 " spans whose "
-			 "table was full; holes in the sequence numbers: %" PRIu64 "; %" PRIu64
-			 " records read",
-			 t->lost_records, t->lost_stacks, t->lost_state, t->seq_holes, t->events);
+			 "LOST: %" PRIu64 " records, %" PRIu64
+			 " spans whose table was full; holes in "
+			 "the sequence numbers: %" PRIu64 "; %" PRIu64 " records read",
+			 t->lost_records, t->lost_state, t->seq_holes, t->events);
+	if (t->lost_stacks != FSV_NOT_RECORDED && t->lost_stacks)
+		fprintf(out,
+			"  stacks that found no place (their frames are missing, no time is): "
+			"%" PRIu64 "\n",
+			t->lost_stacks);
 	if (t->skipped_runs != FSV_NOT_RECORDED && t->skipped_runs)
 		fsv_para(
 			out, 2, 4,
@@ -112,7 +117,8 @@ static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 		fsv_para(out, 2, 4,
 			 "cost of the probes: %s per recorded event, %s in all (%" PRIu64
 			 " runs); in the windows shown about %s of their time (%" PRIu64
-			 " events x that cost), a lower bound",
+			 " events at that price). The kernel's figure leaves out what getting into "
+			 "and out of a probe costs",
 			 fs_fmt_ns(t->probe_ns_per_event, b[0], sizeof(b[0])),
 			 fs_fmt_ns(t->probe_run_ns, b[1], sizeof(b[1])), t->probe_runs,
 			 fsv_pct(events * t->probe_ns_per_event, all, pct, sizeof(pct)), events);

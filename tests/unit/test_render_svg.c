@@ -80,6 +80,9 @@ static void hostile_names_are_escaped(void **state)
 
 	(void)state;
 	fx_seg(f, 1000, FSA_S_GUEST, FSA_C_SCHED_DELAY)->label = 2;
+	/* its share is printed as "<0.1 %" and it is wide enough to be drawn */
+	fx_seg(f, 1000000, FSA_S_GUEST, FSA_C_EXIT_VMM)->label = 1;
+	fx_seg(f, 400, FSA_S_GUEST, FSA_C_EXIT_KERNEL)->label = 1;
 	fx_verdict(f, FSA_V_VCPU);
 	svg = draw(x, f, NULL);
 	well_formed(svg);
