@@ -41,16 +41,28 @@ static void fail(const char *what, const char *why)
 /* The VM whose process this is, or 0. */
 static uint32_t vm_of(const struct counts *c, uint32_t tgid)
 {
+	if (!tgid)
+		return 0;
 	for (uint32_t i = 1; i < MAX_VMS; i++)
 		if (c->vm[i].tgid == tgid)
 			return i;
 	return 0;
 }
 
+/* Whose event it is by itself: of a wake-up or signal the target's, else who emitted it. */
+static uint32_t tgid_of(const struct fs_ev *ev)
+{
+	if (ev->kind == FS_EV_WAKE)
+		return ((const struct fs_ev_wake *)(const void *)ev)->target_tgid;
+	if (ev->kind == FS_EV_SIGNAL)
+		return ((const struct fs_ev_signal *)(const void *)ev)->target_tgid;
+	return ev->flags & FS_F_IRQCTX ? 0 : ev->tgid;
+}
+
 static void count_vm(struct counts *c, const struct fs_ev *ev)
 {
 	struct vm_counts *vm = &c->vm[ev->vm];
-	uint32_t owner = vm_of(c, ev->tgid);
+	uint32_t owner = vm_of(c, tgid_of(ev));
 
 	/* A VMM's own thread that acts for another VM: the event was given to the wrong fork. */
 	if (owner && owner != ev->vm)

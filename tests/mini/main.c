@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "mini.h"
@@ -56,7 +59,7 @@ static int run_one(const struct mini_opts *o, int *ready, int *go)
 	mini_vm_make(&vm, o);
 	__atomic_add_fetch(ready, 1, __ATOMIC_ACQ_REL);
 	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
-		usleep(200);
+		syscall(SYS_futex, go, FUTEX_WAIT, 0, NULL, NULL, 0);
 	mini_vm_resume(&vm);
 	if (o->die) {
 		usleep(20000);
@@ -81,6 +84,13 @@ static int reap(unsigned int count, int die)
 			failed = 1;
 	}
 	return failed;
+}
+
+/* Lets all VMs go on. */
+static void release(int *shared)
+{
+	__atomic_store_n(&shared[1], 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &shared[1], FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 static int run_all(const struct mini_opts *o)
@@ -109,13 +119,13 @@ static int run_all(const struct mini_opts *o)
 
 		/* A child that ends before all are ready has failed and said why. */
 		if (!waitid(P_ALL, 0, &gone, WEXITED | WNOHANG | WNOWAIT) && gone.si_pid) {
-			shared[1] = 1;
+			release(shared);
 			reap(o->vms, 0);
 			return 1;
 		}
-		usleep(500);
+		usleep(5000);
 	}
-	__atomic_store_n(&shared[1], 1, __ATOMIC_RELEASE);
+	release(shared);
 	return reap(o->vms, o->die);
 }
 
