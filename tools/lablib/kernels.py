@@ -57,6 +57,10 @@ def unpack(kernel, packages, folder):
         box.update()
     box.unpack(packages, tree, folder / "debs")
     shutil.rmtree(folder / "debs")
+    if not (tree / "lib").is_symlink():   # older dpkg-deb puts a folder in the link's place
+        shutil.copytree(tree / "lib", tree / "usr/lib", dirs_exist_ok=True, symlinks=True)
+        shutil.rmtree(tree / "lib")
+        (tree / "lib").symlink_to("usr/lib")
     version = version_of(tree)
     run(["depmod", "-b", str(tree), version], f"indexing the modules of {version}", env=path_with_sbin())
     vmlinuz = next((path for path in (tree / f"usr/lib/modules/{version}/vmlinuz", tree / f"boot/vmlinuz-{version}") if path.exists()), None)
