@@ -91,7 +91,8 @@ void at_find_resume(struct at *a, struct at_vm *vm)
 		if (k) {
 			at = k->ts;
 			kind = k->signal ? FSA_R_SIGNAL : FSA_R_WAKE;
-		} else if (t->born && t->born <= t->first_run) {
+		} else if (t->born > vm->created && t->born <= t->first_run) {
+			/* not a thread that was there before the VM, as a VMM's only one */
 			at = t->born;
 			kind = FSA_R_CREATION;
 		} else {

@@ -15,34 +15,34 @@
 #include "record/compile.h"
 #include "../unit/tmp.h"
 
-#define VMM                                                                                        \
-	"ts=100 PROC_ADD cpu=0 tgid=10 tid=10 start_ns=90 comm=\"vmm\"\n"                          \
-	"ts=110 VM_CREATE cpu=0 tgid=10 tid=10 vm=1 ts_start=105 fd=5\n"                           \
-	"ts=120 MEMSLOT cpu=0 tgid=10 tid=10 vm=1 ts_start=118 size=0x10000000 "                   \
-	"hva=0x7f0000000000\n"                                                                     \
-	"ts=130 VCPU_CREATE cpu=0 tgid=10 tid=10 vm=1 ts_start=125 fd=6\n"                         \
+#define VMM                                                                      \
+	"ts=100 PROC_ADD cpu=0 tgid=10 tid=10 start_ns=90 comm=\"vmm\"\n"        \
+	"ts=110 VM_CREATE cpu=0 tgid=10 tid=10 vm=1 ts_start=105 fd=5\n"         \
+	"ts=120 MEMSLOT cpu=0 tgid=10 tid=10 vm=1 ts_start=118 size=0x10000000 " \
+	"hva=0x7f0000000000\n"                                                   \
+	"ts=130 VCPU_CREATE cpu=0 tgid=10 tid=10 vm=1 ts_start=125 fd=6\n"       \
 	"ts=140 FORK cpu=0 tgid=10 tid=10 vm=1 child_tid=11 child_tgid=10 comm=\"vcpu\"\n"
 
-#define RESUMED                                                                                    \
-	"ts=1010 OFFCPU cpu=1 tgid=10 tid=11 vm=1 ts_out=150 ts_wake=1000 waker_tid=10 "           \
+#define RESUMED                                                                          \
+	"ts=1010 OFFCPU cpu=1 tgid=10 tid=11 vm=1 ts_out=150 ts_wake=1000 waker_tid=10 " \
 	"waker_tgid=10 prev_state=0x1 waker_comm=\"vmm\" prev_comm=\"other\"\n"
 
 #define REGS "rip=0xffffffff81000000 cr0=0x80050033 cr4=0x3006f0 efer=0xd01 valid=0x1f"
 
-#define ENTERED                                                                                    \
-	"ts=1020 FIRST_RUN cpu=1 tgid=10 tid=11 vm=1 " REGS "\n"                                   \
+#define ENTERED                                                  \
+	"ts=1020 FIRST_RUN cpu=1 tgid=10 tid=11 vm=1 " REGS "\n" \
 	"ts=1050 VMEXIT cpu=1 tgid=10 tid=11 vm=1 run_ns=30\n"
 
 #define STANDARD VMM RESUMED ENTERED
-#define HEAD	 "sched.delay=10 exit.kernel=30 exit.vmm=10" /* see names of cells below */
+#define HEAD     "sched.delay=10 exit.kernel=30 exit.vmm=10" /* see names of cells below */
 
 /* Fields of every record of the vCPU thread and of the main thread. */
-#define V "cpu=1 tgid=10 tid=11 vm=1 "
-#define M "cpu=0 tgid=10 tid=10 vm=1 "
+#define V        "cpu=1 tgid=10 tid=11 vm=1 "
+#define M        "cpu=0 tgid=10 tid=10 vm=1 "
 
 /* The end `pio:0xf4` at @ts, in an exit that began 10 ns before and covers it by 20 more. */
-#define PIO_END(exit, ts, entry)                                                                   \
-	"ts=" #ts " PIO " V "port=0xf4 size=1 count=1 rw=1\n"                                      \
+#define PIO_END(exit, ts, entry)                              \
+	"ts=" #ts " PIO " V "port=0xf4 size=1 count=1 rw=1\n" \
 	"ts=" #entry " VMEXIT " V "ts_exit=" #exit " reason=0x7b isa=SVM rip=0xffffffff81000200\n"
 
 static struct fsr_reader *attr_reader;

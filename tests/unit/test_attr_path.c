@@ -18,9 +18,8 @@ static void plain(void **state)
 
 static void exit_kernel_and_irq(void **state)
 {
-	struct fsa_result *res = attr_run(STANDARD "ts=1200 VMEXIT " V
-						   "ts_exit=1100 reason=0x60 isa=SVM\n" END,
-					  "pio:0xf4");
+	struct fsa_result *res = attr_run(
+		STANDARD "ts=1200 VMEXIT " V "ts_exit=1100 reason=0x60 isa=SVM\n" END, "pio:0xf4");
 	const struct fsa_fork *f = &res->forks[0];
 
 	(void)state;
@@ -72,12 +71,14 @@ static void preempted_and_throttled(void **state)
 	/* the quota's own account: 150 of the 190 */
 	attr_expect(STANDARD "ts=1300 OFFCPU " V "ts_out=1110 waker_flags=PREEMPT|THROTTLED "
 			     "throttled_ns=150\n"
-			     "ts=1350 VMEXIT " V "ts_exit=1100 reason=0x60 isa=SVM hints=OFFCPU\n" END,
+			     "ts=1350 VMEXIT " V
+			     "ts_exit=1100 reason=0x60 isa=SVM hints=OFFCPU\n" END,
 		    "pio:0xf4",
 		    "sched.delay=50 sched.throttle=150 exit.kernel=100 exit.vmm=10 guest.run=700");
 	/* left because of the quota, and no account of it: all of it */
 	attr_expect(STANDARD "ts=1300 OFFCPU " V "ts_out=1110 waker_flags=PREEMPT|THROTTLED\n"
-			     "ts=1350 VMEXIT " V "ts_exit=1100 reason=0x60 isa=SVM hints=OFFCPU\n" END,
+			     "ts=1350 VMEXIT " V
+			     "ts_exit=1100 reason=0x60 isa=SVM hints=OFFCPU\n" END,
 		    "pio:0xf4",
 		    "sched.delay=10 sched.throttle=190 exit.kernel=100 exit.vmm=10 guest.run=700");
 }
@@ -124,7 +125,8 @@ static void halts(void **state)
 		    "sched.delay=20 exit.kernel=80 exit.vmm=10 guest.idle=200 guest.run=700");
 	/* polling was enough */
 	attr_expect(STANDARD "ts=1320 HALT " V "ns=200 waited=0 valid=1\n"
-			     "ts=1350 VMEXIT " V "ts_exit=1100 reason=0x78 isa=SVM hints=HALT\n" END,
+			     "ts=1350 VMEXIT " V
+			     "ts_exit=1100 reason=0x78 isa=SVM hints=HALT\n" END,
 		    "pio:0xf4",
 		    "sched.delay=10 exit.kernel=70 exit.vmm=10 guest.idle=220 guest.run=700");
 	/* the wake-up was not seen */
@@ -137,10 +139,11 @@ static void halts(void **state)
 }
 
 /* The main thread asleep until the vCPU's kick, then the ack: back to the vCPU at the kick. */
-#define ACK(stage, ts) "ts=" #ts " NET_TX " M "what=STAGE payload=\"stage=" stage " mac=x ip=y\\n\"\n"
-#define KICK                                                                                       \
-	"ts=1995 OFFCPU " M "ts_out=1060 ts_wake=1990 prev_state=0x1 waker_tid=11 waker_tgid=10 "  \
-	"waker_comm=\"vcpu\"\n"                                                                    \
+#define ACK(stage, ts) \
+	"ts=" #ts " NET_TX " M "what=STAGE payload=\"stage=" stage " mac=x ip=y\\n\"\n"
+#define KICK                                                                                      \
+	"ts=1995 OFFCPU " M "ts_out=1060 ts_wake=1990 prev_state=0x1 waker_tid=11 waker_tgid=10 " \
+	"waker_comm=\"vcpu\"\n"                                                                   \
 	"ts=1999 VMEXIT " V "ts_exit=1980 reason=0x400 isa=SVM hints=MMIO|PF\n"
 #define COVER "ts=3050 VMEXIT " V "ts_exit=3000 reason=0x60 isa=SVM\n"
 
@@ -234,15 +237,14 @@ static void asleep_in_vmm(void **state)
 static void lock_before_first_run(void **state)
 {
 	(void)state;
-	attr_expect(VMM
-		    "ts=950 OFFCPU " M "ts_out=200 ts_wake=940 prev_state=0x1 waker_tid=70 "
-		    "waker_tgid=70\n"
-		    "ts=1010 OFFCPU " V "ts_out=150 ts_wake=1000 waker_tid=10 waker_tgid=10 "
-		    "prev_state=0x1\n"
-		    "ts=1090 OFFCPU " V "ts_out=1015 ts_wake=1080 waker_tid=10 waker_tgid=10 "
-		    "prev_state=0x1\n"
-		    "ts=1100 FIRST_RUN " V REGS "\n"
-		    "ts=1130 VMEXIT " V "run_ns=30\n" END,
+	attr_expect(VMM "ts=950 OFFCPU " M "ts_out=200 ts_wake=940 prev_state=0x1 waker_tid=70 "
+			"waker_tgid=70\n"
+			"ts=1010 OFFCPU " V "ts_out=150 ts_wake=1000 waker_tid=10 waker_tgid=10 "
+			"prev_state=0x1\n"
+			"ts=1090 OFFCPU " V "ts_out=1015 ts_wake=1080 waker_tid=10 waker_tgid=10 "
+			"prev_state=0x1\n"
+			"ts=1100 FIRST_RUN " V REGS "\n"
+			"ts=1130 VMEXIT " V "run_ns=30\n" END,
 		    "pio:0xf4",
 		    "sched.delay=20 sched.blocked=65 exit.kernel=40 exit.vmm=15 guest.run=870");
 }
