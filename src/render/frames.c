@@ -31,12 +31,13 @@ static bool is_probe(const char *name)
 	       begins(name, "__traceiter_") || begins(name, "bpf_get_stackid");
 }
 
-/* How every system call begins: rows that tell nothing. */
+/* How every system call and every exit begins: rows that tell nothing. */
 static bool is_entry(const char *name)
 {
 	return begins(name, "entry_SYSCALL_64") || begins(name, "do_syscall_64") ||
 	       begins(name, "x64_sys_call") || begins(name, "ret_from_fork") ||
-	       begins(name, "asm_exc_");
+	       begins(name, "asm_exc_") || !strcmp(name, "__x64_sys_ioctl") ||
+	       !strcmp(name, "kvm_vcpu_ioctl") || !strcmp(name, "kvm_arch_vcpu_ioctl_run");
 }
 
 static void add_host(const struct fsv_view *v, uint32_t stack, bool merge, struct fsv_frame *frames,
@@ -55,8 +56,8 @@ static void add_host(const struct fsv_view *v, uint32_t stack, bool merge, struc
 		fsv_host_addr(v, addrs[depth], name, sizeof(name));
 		if (is_probe(name) || (merge && is_entry(name)))
 			continue;
-		/* _[k] is what folded stacks use to say "kernel" */
-		snprintf(marked, sizeof(marked), "%s_[k]", name);
+		/* _[k] is what folded stacks use to say "kernel"; a picture has colours for that */
+		snprintf(marked, sizeof(marked), "%s%s", name, merge ? "" : "_[k]");
 		add(frames, n, FSV_F_HOST, -1, marked);
 	}
 }
@@ -81,7 +82,7 @@ size_t fsv_frames(const struct fsv_view *v, const struct fsa_fork *f, const stru
 	if (s->rip) {
 		fsv_guest_addr(v, s->rip, false, addr, sizeof(addr));
 		if (merge && addr[0] == '0')
-			snprintf(addr, sizeof(addr), "kernel, no symbol");
+			snprintf(addr, sizeof(addr), "kernel code");
 		snprintf(name, sizeof(name), "guest:%s [exit rip]", addr);
 		add(frames, &n, FSV_F_GUEST, -1, name);
 	}

@@ -147,7 +147,8 @@ static void verdict_line(const struct svg *g, char *text, size_t len)
 	used = (size_t)snprintf(text, len, "verdicts:");
 	for (unsigned int i = 0; i <= FSA_V_UNKNOWN && used < len; i++)
 		if (g->cohort->verdicts[i])
-			used += (size_t)snprintf(text + used, len - used, " %s %zu of %zu;",
+			used += (size_t)snprintf(text + used, len - used, "%s %s %zu of %zu",
+						 used > strlen("verdicts:") ? "," : "",
 						 fsv_verdict_name((enum fsa_verdict)i),
 						 g->cohort->verdicts[i], g->cohort->n);
 }
@@ -165,7 +166,7 @@ static void head(struct svg *g, int height)
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
 		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" "
-		"fill=\"#111\" xml:space=\"preserve\">\n<title>",
+		"fill=\"#111\" style=\"white-space:pre\">\n<title>",
 		SVG_WIDTH, height, SVG_WIDTH, height, SVG_FONT);
 	svg_xml(g->out, title);
 	fprintf(g->out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", SVG_WIDTH,

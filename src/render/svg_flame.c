@@ -75,8 +75,11 @@ static void label(const struct pen *p, const struct fsv_node *n, double x, doubl
 	len = snprintf(text, sizeof(text), "%s  %s  %s", name,
 		       fs_fmt_ns(n->ns / p->g->n, t, sizeof(t)),
 		       fsv_pct(n->ns, total, pct, sizeof(pct)));
-	if (n->kind > FSV_F_CAUSE || len > room)
+	if (n->kind == FSV_F_HOST || len > room)
 		len = snprintf(text, sizeof(text), "%s", name);
+	/* "major" says more than "faul..": the family stands in the row above */
+	if (n->kind == FSV_F_CAUSE && len > room && strchr(name, '.'))
+		len = snprintf(text, sizeof(text), "%s", strchr(name, '.') + 1);
 	if (len > room)
 		snprintf(text + (room - 2), 3, "..");
 	svg_text(p->g->out, x + PAD, y + 14, n->kind <= FSV_F_CAUSE ? "font-weight=\"bold\"" : "",
@@ -102,11 +105,16 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 		"\" data-d=\"%u\" data-n=\"",
 		at, n->ns, n->depth);
 	svg_xml(out, shown_name(n));
+	fs_fmt_ns(n->ns / p->g->n, t, sizeof(t));
+	fsv_pct(n->ns, p->g->tree->root.ns, pct, sizeof(pct));
+	if (n->kind != FSV_F_HOST) {
+		fprintf(out, "\" data-s=\"%s  ", t);
+		svg_xml(out, pct);
+	}
 	fputs("\"><title>", out);
 	snprintf(title, sizeof(title), "%s: %s%s, %s of the %s, %" PRIu64 " piece%s", shown_name(n),
-		 p->g->fork ? "" : "mean ", fs_fmt_ns(n->ns / p->g->n, t, sizeof(t)),
-		 fsv_pct(n->ns, p->g->tree->root.ns, pct, sizeof(pct)), p->g->tree->root.name,
-		 n->count, n->count == 1 ? "" : "s");
+		 p->g->fork ? "" : "mean ", t, pct, p->g->tree->root.name, n->count,
+		 n->count == 1 ? "" : "s");
 	svg_xml(out, title);
 	fputs("</title>", out);
 	fprintf(out, "<rect x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"%d\" fill=\"%s\"%s/>", x,

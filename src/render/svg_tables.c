@@ -109,7 +109,8 @@ void svg_tables(struct svg *g)
 		     fsa_bucket_title((enum fsa_bucket)b), svg_bucket_ns(g, (enum fsa_bucket)b),
 		     "");
 	for (size_t i = 0; i < n && i < MAX_CAUSES; i++) {
-		snprintf(more, sizeof(more), "%" PRIu64 "x  %s", svg_cause_count(g, r[i].cause),
+		snprintf(more, sizeof(more), "%" PRIu64 "x  %s",
+			 (svg_cause_count(g, r[i].cause) + g->n / 2) / g->n,
 			 fsa_cause_doc(r[i].cause));
 		line(g, CAUSES_X, y + (int)(i + 1) * LINE, fsv_cause_colour(r[i].cause),
 		     fsa_cause_name(r[i].cause), r[i].ns, more);
@@ -192,7 +193,7 @@ static void axis(const struct svg *g, int y)
 static void marks(const struct svg *g, int y)
 {
 	const struct fsa_fork *f = g->fork;
-	double free_from = SVG_MARGIN + 130;
+	double free_from = 0;
 
 	for (size_t i = 0; i < f->nmilestones; i++) {
 		const struct fsa_milestone *m = &f->milestones[i];
@@ -219,7 +220,7 @@ void svg_timeline(struct svg *g)
 {
 	double(*bins)[FSA_NCAUSES] = calloc(BINS, sizeof(*bins));
 	double *base = calloc(BINS, sizeof(*base));
-	int y = g->y + 34;
+	int y = g->y + 48;
 
 	svg_text(g->out, SVG_MARGIN, g->y + 16, "font-weight=\"bold\"", "along the time");
 	if (bins && base && g->fork->gap_ns) {
