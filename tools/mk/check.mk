@@ -25,7 +25,7 @@ JOBS       := $(shell nproc)
 
 ## check           all tests that need neither root nor a VM (under a minute)
 check:
-	@$(MAKE) --no-print-directory -j$(JOBS) all mkrec check-programs
+	@$(MAKE) --no-print-directory -j$(JOBS) all mkrec $(O)/tools/fmtdoc check-programs
 	@$(SAN_ENV) O=$(O) tools/tap-sum -n check -j$(JOBS) $(UNIT_BIN) $(FORMAT_BIN) $(CHECK_SH)
 
 ## check-unit      the unit tests alone: T=NAME for one of them (tests/unit/test_NAME.c)
@@ -56,15 +56,25 @@ $(UNIT_BIN) $(FORMAT_BIN): $(SAN)/%: $(SAN)/%.o $$(addprefix $(SAN)/,$$(addsuffi
 FUZZ       := $(O)/fuzz
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN   := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ)/%)
-FUZZ_FLAGS := -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+FUZZ_FLAGS := -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	      -DFORKSCOPE_FUZZ $(shell pkg-config --cflags $(PKGS))
 
-fuzz-programs: $(FUZZ_BIN)
+FUZZ_OBJ   := $(PURE_SRC:%.c=$(FUZZ)/%.o)
 
-$(FUZZ)/%: tests/fuzz/%.c $(PURE_SRC)
-	$(call say,FUZZ,$@)
+fuzz-programs:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_BIN)
+
+$(FUZZ)/%.o: %.c
+	$(call say,FUZZ,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(FUZZ)/pure.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(FUZZ_BIN): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/pure.a
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 ## fuzz-short      each fuzz target for a few seconds, about 20 s in all (CI)
 fuzz-short: fuzz-programs mkrec
@@ -74,6 +84,10 @@ fuzz-short: fuzz-programs mkrec
 FUZZ_SECONDS ?= 600
 fuzz: fuzz-programs mkrec
 	@O=$(O) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+## format          clang-format on all C files
+format:
+	$(Q)clang-format -i $$(git ls-files 'src/*.[ch]' 'bpf/*.[ch]' 'tests/*.[ch]' 'tools/*.[ch]')
 
 # --- static analysis -------------------------------------------------------------------------
 
@@ -93,4 +107,4 @@ $(O)/analyse/%.ok: %.c .clang-tidy
 		|| { cat $@.log; exit 1; }
 	@touch $@
 
--include $(SAN_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FORMAT_BIN:=.d)
+-include $(SAN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(FUZZ)/%.d) $(UNIT_BIN:=.d) $(FORMAT_BIN:=.d)

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# docs/format.md against the headers: its tables, and the names of flags.
+O=${O:-.output}
+make -s "$O/tools/fmtdoc" >/dev/null || exit 1
+echo 1..3
+if "$O/tools/fmtdoc" docs/format.md | diff -u docs/format.md - > "$O/format-doc.diff"; then
+	echo "ok 1 - the tables are those of the headers"
+else
+	sed 's/^/# /' "$O/format-doc.diff"
+	echo "not ok 1 - the tables are those of the headers (make format-doc)"
+fi
+
+# every named bit of event.h has its name in fields.h
+missing=
+for name in $(grep -oE '^\s*FS_(F|H|W|NET|WHY|ISA|APF)_[A-Z0-9_]+' bpf/event.h | sort -u) \
+	$(sed -n 's/^enum.*{\(.*\)}.*/\1/p' bpf/event.h | grep -oE 'FS_(F|H|W|NET|WHY|ISA|APF)_[A-Z0-9_]+' | sort -u); do
+	prefix=$(echo "$name" | grep -oE '^FS_(F|H|W|NET|WHY|ISA|APF)_')
+	[ "$name" = FS_ISA_UNKNOWN ] && continue
+	grep -q "N($prefix, ${name#"$prefix"})" src/record/fields.h || missing="$missing $name"
+done
+if [ -z "$missing" ]; then
+	echo "ok 2 - every flag of event.h has its name in fields.h"
+else
+	echo "not ok 2 - every flag of event.h has its name in fields.h:$missing"
+fi
+
+# the page's example compiles
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+make -s "$O/tools/mkrec" >/dev/null || exit 1
+sed -n '/^```$/,/^```$/p' docs/format.md | grep -v '^```' > "$tmp/example.txt"
+if [ -s "$tmp/example.txt" ] && "$O/tools/mkrec" "$tmp/example.txt" "$tmp/example.fsr"; then
+	echo "ok 3 - the page's example is a recording"
+else
+	echo "not ok 3 - the page's example is a recording"
+fi

@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Which part of src may include which: cli -> render -> attribute -> align -> record -> base and
+# cli -> collect -> record(writer), base; bpf/event.h for all. And: only src/collect touches libbpf
+# and the skeleton, only src/cli exits, only src/base/log.c writes to stderr outside the cli.
+n=0
+fail=0
+
+report() { # NAME FINDINGS
+	n=$((n + 1))
+	if [ -z "$2" ]; then
+		echo "ok $n - $1"
+	else
+		echo "$2" | sed 's/^/# /'
+		echo "not ok $n - $1"
+		fail=1
+	fi
+}
+
+# Files of part $1 that include something outside of the pattern $2.
+outside() {
+	grep -Hn '^#include "' src/"$1"/*.[ch] 2>/dev/null | grep -vE "\"($2)[^\"]*\""
+}
+
+report "base includes base alone" "$(outside base 'base/')"
+report "record includes record, base, bpf/event.h" "$(outside record 'record/|base/|bpf/event.h')"
+report "align includes align, record, base" "$(outside align 'align/|record/|base/|bpf/event.h')"
+report "attribute includes what lies below it" \
+	"$(outside attribute 'attribute/|align/|record/|base/|bpf/event.h')"
+report "render includes what lies below it" \
+	"$(outside render 'render/|attribute/|align/|record/|base/|bpf/event.h')"
+report "collect includes record's writer side, base, bpf" \
+	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds)\.h|base/|bpf/|host.skel.h')"
+report "attribute and render read recordings by the reader alone" "$(
+	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
+		src/attribute/*.[ch] src/render/*.[ch] src/cli/*.[ch] 2>/dev/null)"
+report "libbpf and the skeleton are included in src/collect alone" "$(
+	grep -HnE '#include [<"](bpf/(libbpf|bpf|btf)\.h|host\.skel\.h)' \
+		$(find src -name '*.[ch]' ! -path 'src/collect/*'))"
+report "src/cli alone exits (but for _exit() in a child)" "$(
+	grep -HnE '(^|[^_a-zA-Z.>])exit\(' $(find src -name '*.c' ! -path 'src/cli/*'))"
+report "diagnostics go through base/log.h" "$(
+	grep -HnE 'fprintf\(stderr|perror\(' \
+		$(find src -name '*.c' ! -path 'src/cli/*' ! -path 'src/base/log.c'))"
+report "recordings are read and written in src/record alone" "$(
+	grep -HnE 'FSR_(CHUNK_)?MAGIC|fsr_(file|chunk)_header' \
+		$(find src -name '*.c' ! -path 'src/record/*'))"
+echo "1..$n"
+exit $fail
