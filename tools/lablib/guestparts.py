@@ -42,7 +42,6 @@ def _base_initramfs(folder, tree, version, busybox):
     image = cpio.Writer()
     kernels.add_busybox(image, busybox)
     kernels.add_modules(image, tree, version, GUEST_MODULES)
-    image.file("init", (HERE / "guest-init").read_bytes(), executable=True)
     (folder / "initramfs.base").write_bytes(image.bytes())
 
 
@@ -94,7 +93,7 @@ def get(refresh, busybox):
     """The folder with bzImage, vmlinux, initramfs.base, vmclock.aml and, unless its package is gone, firecracker and jailer;
     and guest.img, an ext4 image of the same."""
     known = kernels.resolve(GUEST_KERNEL, refresh)
-    sources = [HERE / name for name in ("guestparts.py", "kernels.py", "cpio.py", "guest-init", "vmclock.asl")]
+    sources = [HERE / name for name in ("guestparts.py", "kernels.py", "cpio.py", "vmclock.asl")]
     kernel = cache.get("guest-kernel", {"packages": known["packages"], "maker": cache.file_digest(*sources)},
                        _make_kernel(known["packages"], busybox))
     vmm = firecracker()

@@ -148,5 +148,8 @@ def run(arguments, place, out):
     late = [fork.number for fork in forks if fork.timed_out]
     if late:
         say(f"forks without their last ack: {', '.join(map(str, late))} of {len(forks)}")
+    dead = [fork.number for fork in forks if fork.died is not None]
+    if dead:
+        say(f"forks whose VMM ended by itself: {', '.join(map(str, dead))} of {len(forks)}; their consoles are in {out.stem}.forks")
     say(f"{len(forks)} forks done on {place.name}")
-    return FAILED if status not in (None, *recorder.FINE) else 0
+    return FAILED if dead or status not in (None, *recorder.FINE) else 0

@@ -33,7 +33,7 @@ class OneFork:
         self.waiter = acks.Waiter(self.network.udp(mailbox.ACK_PORT), self._last_stage())
         self.vmm = self.handler = self.statistics = self.hook_log = self.handler_log = None
         self.times, self.tids, self.resident = {}, [], {}
-        self.timed_out, self.ticks, self.hook_status = False, None, None
+        self.timed_out, self.ticks, self.hook_status, self.died = False, None, None, None
 
     def _last_stage(self):
         wanted = any(pair in ("ack=1", "when=after") for pair in self.arguments.workload)
@@ -127,17 +127,32 @@ class OneFork:
         self.vmm.resume()
         self._mark("resumed_ns")
 
+    def _await_acks(self):
+        """Until the last ack, the time limit, or the end of the VMM."""
+        until = self.times["resume_ns"] / 1e9 + self.arguments.fork_timeout
+        while not self.waiter.wait(0.05):
+            self.died = self.vmm.process.poll()
+            if self.died is not None:
+                return
+            if time.monotonic() > until:
+                self.timed_out = True
+                return
+
     def wait(self):
         """Waits for the acks, lets the fork go on a little, then stops it and reads KVM's statistics."""
-        left = self.times["resume_ns"] / 1e9 + self.arguments.fork_timeout - time.monotonic()
-        self.timed_out = not self.waiter.wait(max(left, 0))
+        self._await_acks()
         self._mark("wait_end_ns")
-        if self.vmm.process.poll() is not None:
-            raise LabError(f"fork {self.number}: its VMM ended by itself with status {self.vmm.process.returncode}; its console is kept")
-        time.sleep(self.arguments.linger)
-        self.vmm.pause()
+        if self.died is None:
+            time.sleep(self.arguments.linger)
+            try:
+                self.vmm.pause()
+            except LabError:
+                self.died = self.vmm.process.poll()
+                if self.died is None:
+                    raise
         self._mark("paused_ns")
-        self.statistics = kvmstat.read(self.vmm.pid)
+        if self.died is None:
+            self.statistics = kvmstat.read(self.vmm.pid)
 
     def end(self):
         if self.vmm:
@@ -160,11 +175,13 @@ class OneFork:
         since = self.times.get("resume_ns", 0)
         seen = ", ".join(f"{ack['stage']} {(ack['at_ns'] - since) / 1e6:.0f} ms" for ack in self.waiter.acks) or "no acks"
         load = (self.times["load_end_ns"] - self.times["load_start_ns"]) / 1e6
-        return f"fork {self.number}: load {load:.0f} ms, after resume: {seen}" + (" (timed out)" if self.timed_out else "")
+        return f"fork {self.number}: load {load:.0f} ms, after resume: {seen}" + \
+            (" (timed out)" if self.timed_out else f" (its VMM ended with status {self.died})" if self.died is not None else "")
 
     def result(self):
         root = self.series.out.parent
         return {"id": self.number, "vmm": self.arguments.vmm, "pid": self.vmm.pid, "start_ticks": self.ticks, "vcpu_tids": self.tids,
                 "netns": self.network.name, "pinned_cpu": self.arguments.pin, **self.times, "acks": self.waiter.acks, "timed_out": self.timed_out,
+                "vmm_status": self.died,
                 "memfile_resident_bytes": self.resident, "hook_log": str(self.hook_log.relative_to(root)) if self.hook_log else None,
                 "uffd_log": str(self.handler_log.relative_to(root)) if self.handler_log else None, "kvm": self.statistics}

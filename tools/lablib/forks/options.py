@@ -47,6 +47,7 @@ TABLE = [
     ("--hook", "file", {"metavar": "SCRIPT", "help": "run once per fork just before its resume, with FORK_ID, VMM_PID, VCPU_TIDS, MEMFILE and OUT in its environment"}),
     ("--workload", "list", {"metavar": "KEY=VALUE", "help": f"what the guest program does in each fork; keys: {', '.join(WORKLOAD)}"}),
     ("--agent", "file", {"metavar": "PATH", "help": "a static guest program instead of the tests' waiter"}),
+    ("--kaslr", "flag", {"help": "QEMU: start the guest's kernel from its bzImage, which moves it to a random address"}),
     ("--append", "list", {"metavar": "WORD", "help": "one more word on the guest's kernel command line"}),
     ("--token", "value", {"type": _text, "default": "forkscope-lab", "metavar": "T", "help": "the mailbox's token (default: %(default)s)"}),
     ("--memfile-on", "value", {"type": _text, "metavar": "DIR", "help": "put the memory file into this folder (of the machine the forks run on)"}),
@@ -132,7 +133,9 @@ def _check_signal(arguments):
                            "Use --signal vmgenid or auto, or give a newer one with --vmm-bin PATH", USAGE)
 
 
-def _check_firecracker_only(arguments):
+def _check_one_vmm_only(arguments):
+    if arguments.kaslr and arguments.vmm != "qemu":
+        raise LabError(f"--kaslr is for --vmm qemu: {arguments.vmm} starts the kernel's ELF file, which is not moved", USAGE)
     if arguments.vmm == "firecracker":
         return
     for name in ("--uffd", "--resume-vm"):
@@ -163,7 +166,7 @@ def check(arguments, emulated):
     """Refuses what cannot work, with the reason."""
     _check_files(arguments)
     _check_signal(arguments)
-    _check_firecracker_only(arguments)
+    _check_one_vmm_only(arguments)
     workload_words(arguments)
     if not re.fullmatch(r"[A-Za-z0-9._:-]{1,30}", arguments.token):
         raise LabError(f"--token {arguments.token}: 1 to 30 letters, digits and . _ : -", USAGE)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Forks under QEMU: a shared memory file and a state file; each fork maps the memory privately, loads the state, continues."""
 import json
+import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
 from ..proc import die_with_parent
-from ..say import LabError
+from ..say import LabError, step
 from . import console, netns, vmclock
 
 NAME = "qemu"
@@ -67,15 +68,15 @@ class Monitor:
 class Machine:
     """One QEMU process."""
 
-    def __init__(self, spec, folder, network, extra, share, memfile, guid):
+    def __init__(self, spec, folder, network, extra, memory, guid):
         self.folder = Path(folder)
         self.console = self.folder / "console"
         self.log = self.folder / "vmm.log"
         mib = spec.memory >> 20
         line = [spec.program or PROGRAM, "-name", "fork", "-accel", "kvm", "-cpu", "host", "-smp", str(spec.vcpus), "-m", str(mib),
                 "-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
-                "-kernel", str(spec.guest / "bzImage"), "-initrd", str(spec.initrd), "-append", spec.command_line,
-                "-object", f"memory-backend-file,id=m,size={mib}M,mem-path={memfile},share={share}", "-machine", "pc,memory-backend=m",
+                "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", spec.command_line,
+                "-object", f"memory-backend-file,id=m,size={mib}M,{memory}", "-machine", "pc,memory-backend=m",
                 "-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off", "-serial", f"file:{self.console}",
                 "-netdev", f"tap,id=n0,ifname={netns.TAP},script=no,downscript=no",
                 "-device", f"virtio-net-pci,netdev=n0,mac={netns.GUEST_MAC},romfile=", "-device", f"vmgenid,guid={guid}"]
@@ -95,11 +96,11 @@ class Machine:
 
 def _boot_and_save(spec, folder, network):
     """Boots the template and leaves memory and state; True if the ACPI table pointed at the right page."""
-    memfile = folder / "mem"
+    memfile = spec.fast / "mem"
     with open(memfile, "wb") as handle:
         handle.truncate(spec.memory)
     vmclock.write_page(memfile, spec.memory)
-    machine = Machine(spec, folder, network, [], "on", memfile, vmclock.GUID)
+    machine = Machine(spec, folder, network, [], f"mem-path={memfile},share=on,align=2M", vmclock.GUID)
     try:
         spec.while_booting(machine)
         console.wait_for(machine.console, b"L2READY", machine.process, spec.boot_seconds, "booting the template")
@@ -107,6 +108,7 @@ def _boot_and_save(spec, folder, network):
         if spec.genid_page not in pages:
             if not pages:
                 raise LabError("the template's generation id is nowhere in its memory: QEMU's firmware did not place it")
+            step(f"the firmware put the generation id at {pages[0]:#x}, not {spec.genid_page:#x}: booting once more")
             spec.genid_page = pages[0]
             return False
         time.sleep(spec.settle_seconds)
@@ -128,10 +130,10 @@ def make_template(spec, folder, network):
         spec.build_initrd(folder / "initrd", vmclock.acpi(compiled, spec.genid_page, spec.memory))
         spec.command_line += f" memmap=4K${vmclock.address(spec.memory):#x}" if "memmap=" not in spec.command_line else ""
         if _boot_and_save(spec, folder, network):
+            shutil.copy(spec.fast / "mem", folder / "mem")
             vmclock.bump(folder / "mem", spec.memory)
             return
-        for name in ("mem", "console"):
-            (folder / name).unlink()
+        (folder / "console").unlink()
     raise LabError("the firmware puts the generation id at another page each time the template boots")
 
 
@@ -139,7 +141,7 @@ class Fork:
     """One fork: spawn, load, resume."""
 
     def __init__(self, spec, template, memfile, folder, network, _uffd):
-        self.machine = Machine(spec, folder, network, ["-incoming", "defer", "-S"], "off", memfile, "auto")
+        self.machine = Machine(spec, folder, network, ["-incoming", "defer", "-S"], f"mem-path={memfile},share=off", "auto")
         self.state = template / "state"
         self.pid = self.machine.process.pid
         self.process = self.machine.process

@@ -4,9 +4,11 @@
 Not kept across boots of L1: each boot measures its own TSC frequency, and emulated KVM cannot scale a guest's TSC, so a
 snapshot of another boot would run on a wrong clock.
 """
+import contextlib
 import hashlib
 import json
 import shutil
+import subprocess
 import threading
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ..say import LabError, step
 from . import mailbox, netns, options
 
 KALLSYMS_PORT = 9798
+GUEST_INIT = Path(__file__).resolve().parents[1] / "guest-init"
 
 
 class Spec:
@@ -28,6 +31,8 @@ class Spec:
         self.vmm = arguments.vmm
         self.program = arguments.vmm_bin
         self.agent = Path(arguments.agent) if arguments.agent else place.waiter
+        # The ELF starts faster and without KASLR; only QEMU can start the other.
+        self.kernel = self.guest / ("bzImage" if arguments.kaslr else "vmlinux")
         self.vcpus, self.memory = arguments.vcpus, arguments.guest_mem
         self.symbols = arguments.with_guest_symbols
         self.token = arguments.token
@@ -36,15 +41,17 @@ class Spec:
         self.initrd = None
         self.listener = None
         self.folder = None
+        self.fast = None        # a folder in memory, in huge pages, while the template is made
 
     def key(self):
         """Changes with everything that the template depends on."""
-        parts = [self.vmm, self.vcpus, self.memory, self.command_line, self.symbols, self.token, _digest(self.agent),
-                 _digest(self.guest / "initramfs.base"), _digest(self.guest / "vmlinux"), _digest(Path(self.program)) if self.program else ""]
+        parts = [self.vmm, self.vcpus, self.memory, self.command_line, self.symbols, self.token, _digest(self.agent), _digest(GUEST_INIT),
+                 _digest(self.guest / "initramfs.base"), _digest(self.kernel), _digest(Path(self.program)) if self.program else ""]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
     def build_initrd(self, path, first):
         agent = cpio.Writer()
+        agent.file("init", GUEST_INIT.read_bytes(), executable=True)
         agent.file("agent", self.agent.read_bytes(), executable=True)
         path.write_bytes(first + (self.guest / "initramfs.base").read_bytes() + agent.bytes())
         self.initrd = path
@@ -78,12 +85,25 @@ def _signal(arguments):
 
 
 def _command_line(arguments, signal):
-    words = ["console=ttyS0", "reboot=k", "panic=-1", "quiet", "net.ifnames=0",
+    words = ["console=ttyS0", "reboot=k", "panic=-1", "quiet", "net.ifnames=0", "cryptomgr.notests", "8250.nr_uarts=1",
              "HYPEMAN_RESUME_NETWORK_MAILBOX=1", f"HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN={arguments.token}",
              f"HYPEMAN_RESUME_NETWORK_SIGNAL={signal}", "HYPEMAN_RESUME_NETWORK_ACK_STAGES=1", *options.workload_words(arguments), *arguments.append]
     if arguments.with_guest_symbols:
         words.append(f"fs_kallsyms_port={KALLSYMS_PORT}")
     return words
+
+
+@contextlib.contextmanager
+def _in_huge_pages(folder):
+    """A file system in memory, of huge pages where the kernel has some: emulated KVM pays dearly for each small page."""
+    options = next((each for each in ("huge=always", "size=50%") if
+                    subprocess.run(["mount", "-t", "tmpfs", "-o", each, "tmpfs", str(folder)], stderr=subprocess.DEVNULL, check=False).returncode == 0), None)
+    if not options:
+        raise LabError(f"mounting a tmpfs on {folder} for the template's memory failed; are you root?")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=False)
 
 
 def get(spec, driver, scratch):
@@ -97,11 +117,14 @@ def get(spec, driver, scratch):
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    spec.fast = folder / "fast"
+    spec.fast.mkdir()
     step(f"booting the template: {spec.vmm}, {spec.vcpus} vCPU, {spec.memory >> 20} MiB, signal {spec.signal}")
     network = netns.Namespace("fs-template")
     try:
         spec.listener = network.tcp_listener(KALLSYMS_PORT) if spec.symbols else None
-        driver.make_template(spec, folder, network)
+        with _in_huge_pages(spec.fast):
+            driver.make_template(spec, folder, network)
     finally:
         if spec.listener:
             spec.listener.close()
