@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The judge must be able to say no: made-up paths, one thing wrong in each. TAP."""
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import ftrace   # noqa: E402
+import judge    # noqa: E402
+
+MS = 1_000_000
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def path(*pieces):
+    """A fork from pieces (milliseconds, cause), in order."""
+    now, segs = 0, []
+    for length, cause in pieces:
+        segs.append([now, now + int(length * MS), "guest", cause, -1])
+        now += int(length * MS)
+    return {"start_ns": 0, "end_ns": now, "segs": segs}
+
+
+def ms(*pairs):
+    return [(int(a * MS), int(b * MS)) for a, b in pairs]
+
+
+@case
+def accepts_a_path_in_the_right_cell():
+    fork = path((10, "guest.run"), (50, "sched.delay"), (10, "guest.run"))
+    return judge.judge(fork, ms((12, 58)), ms((10, 60)), "sched.delay")["ok"]
+
+
+@case
+def refuses_three_percent_in_another_cell():
+    fork = path((48.5, "sched.delay"), (1.5, "sched.blocked"))
+    found = judge.judge(fork, ms((0, 50)), ms((0, 50)), "sched.delay")
+    return not found["ok"] and "97.00%" in found["why"]
+
+
+@case
+def leaves_guest_mode_out():
+    fork = path((20, "guest.run"), (30, "fault.uffd"), (20, "guest.run"))
+    return judge.judge(fork, ms((0, 70)), ms((0, 70)), "fault.uffd")["ok"]
+
+
+@case
+def refuses_the_cell_outside_the_intervals():
+    fork = path((50, "sched.delay"), (10, "guest.run"), (5, "sched.delay"))
+    return not judge.judge(fork, ms((0, 50)), ms((0, 50)), "sched.delay")["ok"]
+
+
+@case
+def allows_outside_what_is_usual():
+    fork = path((50, "sched.delay"), (10, "guest.run"), (5, "sched.delay"))
+    return judge.judge(fork, ms((0, 50)), ms((0, 50)), "sched.delay", usual_ns=5 * MS)["ok"]
+
+
+@case
+def refuses_when_nothing_was_injected():
+    found = judge.judge(path((50, "sched.delay")), [], [], "sched.delay")
+    return not found["ok"] and "nothing was tested" in found["why"]
+
+
+@case
+def refuses_when_the_fork_ended_before_the_delay():
+    return not judge.judge(path((50, "sched.delay")), ms((60, 90)), ms((60, 90)), "sched.delay")["ok"]
+
+
+@case
+def a_fault_is_all_of_its_exit():
+    fork = path((10, "guest.run"), (5, "fault.major"), (1, "sched.delay"), (15, "fault.major"), (10, "guest.run"))
+    return judge.judge(fork, ms((18, 30)), ms((18, 30)), "fault.major", by_exit=True)["ok"]
+
+
+@case
+def an_exit_that_no_interval_touches_is_outside():
+    fork = path((20, "fault.major"), (10, "guest.run"), (9, "fault.major"))
+    return not judge.judge(fork, ms((1, 19)), ms((1, 19)), "fault.major", by_exit=True)["ok"]
+
+
+@case
+def overlapping_intervals_count_once():
+    return judge.judge(path((40, "fault.uffd")), ms((0, 30), (10, 40)), ms((0, 40)), "fault.uffd")["injected_ns"] == 40 * MS
+
+
+def _file(text):
+    handle = tempfile.NamedTemporaryFile("w", suffix=".trace", delete=False)
+    with handle:
+        handle.write(text)
+    return handle.name
+
+
+@case
+def reads_block_intervals_of_one_device():
+    name = _file("  qemu-1 [001] .....  10.000100: block_bio_queue: 253,0 RA 800 + 8 [qemu]\n"
+                 "  qemu-1 [001] .....  10.000200: block_bio_queue: 7,0 RA 800 + 8 [qemu]\n"
+                 "  kw-9 [000] .....  10.004100: block_bio_complete: 253,0 RA 800 + 8 [0]\n")
+    found = ftrace.block_intervals(name, 253, 0)
+    os.unlink(name)
+    return found == [(1, 10_000_100_000, 10_004_100_000)]
+
+
+@case
+def reads_throttle_intervals():
+    switches = _file("  vm-5 [001] .....  1.000000: fs_throttled: (throttle_cfs_rq_work+0x4/0x1c0)\n"
+                     "  vm-5 [001] d....  1.000010: sched_switch: prev_comm=vm prev_pid=5 prev_prio=120 prev_state=R ==> next_comm=x next_pid=0 next_prio=120\n"
+                     "  x-0 [001] d....  1.080000: sched_switch: prev_comm=x prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=vm next_pid=5 next_prio=120\n")
+    freed = _file("  x-0 [001] d....  1.079000: fs_unthrottled: (unthrottle_cfs_rq+0x4/0x1c0)\n")
+    found = ftrace.throttle_intervals(switches, freed, {5})
+    os.unlink(switches)
+    os.unlink(freed)
+    return found == [(5, 1_000_000_000, 1_000_010_000, 1_079_000_000, 1_080_000_000)]
+
+
+if __name__ == "__main__":
+    failed = 0
+    for number, function in enumerate(CASES, 1):
+        good = function()
+        failed += not good
+        print(f"{'ok' if good else 'not ok'} {number} - judge: {function.__name__.replace('_', ' ')}")
+    print(f"1..{len(CASES)}")
+    sys.exit(1 if failed else 0)
