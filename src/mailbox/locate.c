@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mailbox/locate.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "mailbox/scan.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+/* The file is read ahead of the search in pieces: one call instead of a fault for each 64 KiB. */
+#define PIECE (8ull << 20)
+
+/*
+ * Reading a mapping beyond the end of a file that was cut meanwhile raises SIGBUS. Instead of
+ * copying gigabytes by read(), the search jumps out of it.
+ */
+static __thread sigjmp_buf bus_jump;
+static __thread volatile sig_atomic_t bus_armed;
+static __thread const uint8_t *bus_from, *bus_end;
+
+static void on_bus(int sig, siginfo_t *info, void *context)
+{
+	const uint8_t *at = info->si_addr;
+
+	(void)context;
+	if (bus_armed && at >= bus_from && at < bus_end)
+		siglongjmp(bus_jump, 1);
+	signal(sig, SIG_DFL); /* not ours: happens again, with the usual end */
+}
+
+static bool asked_for(const struct fs_mbox_query *q, const struct fs_mbox_head *h)
+{
+	if (!(q->kinds & 1u << h->kind) || !fs_mbox_token_is(h, q->token, strlen(q->token)))
+		return false;
+	if (!q->name || !h->name)
+		return !q->name;
+	return h->name_len == strlen(q->name) && !memcmp(h->name, q->name, h->name_len);
+}
+
+static struct fs_mbox_hit make_hit(const struct fs_mbox_head *h, uint64_t offset)
+{
+	uint64_t last = offset + h->proof_len - 1;
+	struct fs_mbox_hit hit = {
+		.offset = offset,
+		.kind = h->kind,
+		.proven_end = last - last % FS_MBOX_SIZE + FS_MBOX_SIZE,
+	};
+
+	if (h->name)
+		memcpy(hit.name, h->name, h->name_len);
+	return hit;
+}
+
+static int note_match(const uint8_t *base, uint64_t size, uint64_t offset,
+		      const struct fs_mbox_query *q, struct fs_mbox_found *found)
+{
+	struct fs_mbox_head head;
+
+	if (fs_mbox_parse(base + offset, size - offset, &head))
+		return 0;
+	if (asked_for(q, &head))
+		return fs_vec_push(&found->hits, make_hit(&head, offset));
+	if (found->others < sizeof(found->other_at) / sizeof(found->other_at[0]))
+		found->other_at[found->others] = offset;
+	found->others++;
+	return 0;
+}
+
+/*
+ * All matches that begin in [@from, @end). A match may run on behind @end (the token's zeros may
+ * be a hole): only its prefix is looked for here, and the prefix has no zeros.
+ */
+static int search_data(const uint8_t *base, uint64_t size, uint64_t from, uint64_t end,
+		       const struct fs_mbox_query *q, struct fs_mbox_found *found)
+{
+	fs_scan_fn find = fs_scan_best()->find;
+
+	while (from < end) {
+		uint64_t stop = end - from < PIECE ? end : from + PIECE;
+		uint64_t seen =
+			stop + FS_MBOX_PREFIX_LEN - 1 < end ? stop + FS_MBOX_PREFIX_LEN - 1 : end;
+		uint64_t page = from & ~(uint64_t)(FS_MBOX_SIZE - 1);
+		const uint8_t *p = base + from;
+
+		/* Only makes it faster: whatever is wrong shows again when it is read. */
+		(void)madvise((void *)(uintptr_t)(base + page), seen - page, MADV_POPULATE_READ);
+		while ((p = find(p, base + seen)) != NULL) {
+			int rc = note_match(base, size, (uint64_t)(p - base), q, found);
+
+			if (rc)
+				return rc;
+			p++;
+		}
+		found->searched += stop - from;
+		from = stop;
+	}
+	return 0;
+}
+
+/* Walks the parts of the file that are not holes; a file system without holes has but one. */
+static int search_extents(int fd, const uint8_t *base, uint64_t size, const struct fs_mbox_query *q,
+			  struct fs_mbox_found *found)
+{
+	uint64_t at = 0;
+
+	while (at < size) {
+		off_t from = lseek(fd, (off_t)at, SEEK_DATA), end;
+		int rc;
+
+		if (from < 0 && errno == ENXIO)
+			return 0;
+		end = from < 0 ? -1 : lseek(fd, from, SEEK_HOLE);
+		if (from < 0 || end <= from) {
+			from = (off_t)at;
+			end = (off_t)size;
+		}
+		if ((uint64_t)end > size)
+			end = (off_t)size;
+		if ((uint64_t)from >= size)
+			return 0;
+		rc = search_data(base, size, (uint64_t)from, (uint64_t)end, q, found);
+		if (rc)
+			return rc;
+		at = (uint64_t)end;
+	}
+	return 0;
+}
+
+static int search_guarded(int fd, const uint8_t *base, uint64_t size, const struct fs_mbox_query *q,
+			  struct fs_mbox_found *found)
+{
+	struct sigaction ours = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO}, before;
+	volatile int rc = -ESTALE;
+
+	sigemptyset(&ours.sa_mask);
+	bus_from = base;
+	bus_end = base + size;
+	if (sigaction(SIGBUS, &ours, &before))
+		return -errno;
+	if (!sigsetjmp(bus_jump, 1)) {
+		bus_armed = 1;
+		rc = search_extents(fd, base, size, q, found);
+	}
+	bus_armed = 0;
+	sigaction(SIGBUS, &before, NULL);
+	return rc;
+}
+
+int fs_mbox_search(int fd, uint64_t size, const struct fs_mbox_query *q,
+		   struct fs_mbox_found *found, char *err, size_t err_len)
+{
+	uint8_t *base;
+	int rc;
+
+	memset(found, 0, sizeof(*found));
+	found->way = fs_scan_best()->name;
+	if (size == 0)
+		return 0;
+	base = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (base == MAP_FAILED)
+		return fs_errf(err, err_len, -errno, "it cannot be mapped: %s", strerror(errno));
+	rc = search_guarded(fd, base, size, q, found);
+	munmap(base, size);
+	if (rc == -ESTALE)
+		fs_errf(err, err_len, rc,
+			"it was cut short, or could not be read, while it was searched");
+	else if (rc)
+		fs_errf(err, err_len, rc, "%s", strerror(-rc));
+	if (rc)
+		fs_mbox_found_free(found);
+	return rc;
+}
+
+void fs_mbox_found_free(struct fs_mbox_found *found)
+{
+	fs_vec_free(&found->hits);
+}
+
+/* Reads @len bytes at @at, fewer only at the end of the file. */
+static ssize_t read_at(int fd, uint8_t *to, size_t len, uint64_t at)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, to + done, len - done, (off_t)(at + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+static int read_proof(int fd, uint64_t offset, struct fs_mbox_proof *proof, char *err,
+		      size_t err_len)
+{
+	/* up to the end of the page in which the longest head that begins here would end */
+	uint64_t last = offset + FS_MBOX_HEAD_MAX - 1;
+	uint64_t end = last - last % FS_MBOX_SIZE + FS_MBOX_SIZE;
+	ssize_t n;
+
+	if (end - offset > sizeof(proof->bytes))
+		end = offset + sizeof(proof->bytes);
+	n = read_at(fd, proof->bytes, (size_t)(end - offset), offset);
+	if (n < 0)
+		return fs_errf(err, err_len, (int)n, "reading %zu bytes at 0x%llx: %s",
+			       (size_t)(end - offset), (unsigned long long)offset,
+			       strerror((int)-n));
+	proof->len = (size_t)n;
+	return 0;
+}
+
+int fs_mbox_prove(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_t offset,
+		  struct fs_mbox_proof *proof, char *err, size_t err_len)
+{
+	const struct fs_mbox_layout *l;
+	struct fs_mbox_head head;
+	int rc;
+
+	if (offset >= size)
+		return fs_errf(err, err_len, -ENOENT, "offset 0x%llx lies behind the file's end",
+			       (unsigned long long)offset);
+	rc = read_proof(fd, offset, proof, err, err_len);
+	if (rc)
+		return rc;
+	if (fs_mbox_parse(proof->bytes, proof->len, &head) || !asked_for(q, &head))
+		return fs_errf(err, err_len, -ENOENT, "no mailbox with this token at 0x%llx",
+			       (unsigned long long)offset);
+	proof->hit = make_hit(&head, offset);
+	if (proof->len > proof->hit.proven_end - offset)
+		proof->len = (size_t)(proof->hit.proven_end - offset);
+	if (proof->len > FS_MBOX_SIZE)
+		proof->len = FS_MBOX_SIZE;
+	l = &fs_mbox_layouts[head.kind];
+	if (proof->len <= l->payload_off)
+		return fs_errf(err, err_len, -ERANGE,
+			       "the mailbox at 0x%llx crosses the end of its page at 0x%llx before "
+			       "its payload begins, and the guest's next page need not be next in "
+			       "the file",
+			       (unsigned long long)offset,
+			       (unsigned long long)proof->hit.proven_end);
+	proof->room = (uint32_t)(proof->len - l->payload_off);
+	proof->seq = fs_le32(proof->bytes + l->seq_off);
+	proof->payload_len = fs_le32(proof->bytes + l->len_off);
+	proof->payload = proof->payload_len <= proof->room ? proof->bytes + l->payload_off : NULL;
+	return 0;
+}

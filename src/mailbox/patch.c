@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mailbox/patch.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/err.h"
+
+int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
+{
+	uid_t me = geteuid();
+
+	if (!S_ISREG(st->st_mode))
+		return fs_errf(err, err_len, -EPERM, "it is no regular file");
+	if (me && st->st_uid != me)
+		return fs_errf(
+			err, err_len, -EPERM,
+			"it belongs to user %u and you are user %u: be root or its owner, or "
+			"use --private-copy",
+			st->st_uid, me);
+	if (st->st_mode & S_IWOTH)
+		return fs_errf(err, err_len, -EPERM,
+			       "any user may write it (mode %04o), so what was proven may change "
+			       "before it is written: chmod o-w it",
+			       st->st_mode & 07777);
+	if (st->st_mode & (S_ISUID | S_ISGID))
+		return fs_errf(err, err_len, -EPERM, "it is set-uid or set-gid (mode %04o)",
+			       st->st_mode & 07777);
+	return 0;
+}
+
+bool fs_mbox_claim(int fd)
+{
+	/* whoever opens the file makes the kernel tell us to hurry, by a signal that would end us
+	 */
+	signal(SIGIO, SIG_IGN);
+	return !fcntl(fd, F_SETLEASE, F_WRLCK);
+}
+
+static int write_at(int fd, const void *bytes, size_t len, uint64_t at, const char *what, char *err,
+		    size_t err_len)
+{
+	const uint8_t *from = bytes;
+
+	while (len) {
+		ssize_t n = pwrite(fd, from, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fs_errf(err, err_len, n ? -errno : -EIO,
+				       "writing its %s at 0x%llx: %s", what, (unsigned long long)at,
+				       strerror(n ? errno : EIO));
+		from += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+int fs_mbox_fill(int fd, const struct fs_mbox_proof *proof, const void *payload, size_t len,
+		 char *err, size_t err_len)
+{
+	const struct fs_mbox_layout *l = &fs_mbox_layouts[proof->hit.kind];
+	uint64_t at = proof->hit.offset;
+	uint8_t word[4];
+	int rc;
+
+	if (proof->seq)
+		return fs_errf(
+			err, err_len, -EBUSY,
+			"the mailbox at 0x%llx is full already (sequence %u, %u bytes): a fork "
+			"of this file would take that payload; take a fresh snapshot",
+			(unsigned long long)at, proof->seq, proof->payload_len);
+	if (len < 1 || len > fs_mbox_capacity(proof->hit.kind))
+		return fs_errf(err, err_len, -EMSGSIZE, "a payload has 1 to %u bytes, this one %zu",
+			       fs_mbox_capacity(proof->hit.kind), len);
+	if (len > proof->room)
+		return fs_errf(
+			err, err_len, -EMSGSIZE,
+			"the payload has %zu bytes, but the mailbox at 0x%llx has room for %u "
+			"up to the end of its page, and the guest's next page need not be next "
+			"in the file",
+			len, (unsigned long long)at, proof->room);
+	rc = write_at(fd, payload, len, at + l->payload_off, "payload", err, err_len);
+	if (rc)
+		return rc;
+	fs_put_le32(word, (uint32_t)len);
+	rc = write_at(fd, word, sizeof(word), at + l->len_off, "length", err, err_len);
+	if (rc)
+		return rc;
+	fs_put_le32(word, 1);
+	return write_at(fd, word, sizeof(word), at + l->seq_off, "sequence", err, err_len);
+}
