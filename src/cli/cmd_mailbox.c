@@ -30,6 +30,7 @@ struct request {
 	struct fs_mbox_proof proof;
 	struct fs_mbox_found found; /* of the search, if there was one */
 	bool remembered;            /* there was none: the offset was known and has been proven */
+	bool claimed;               /* nobody else can have the file open, let alone mapped */
 	char err[ERR_LEN];
 };
 
