@@ -231,19 +231,19 @@ static int runnable(struct walk *w, const struct at_off *o, const struct at_exit
 	return push(w, quota ? o->wake : quota_end, p);
 }
 
-/* A page fault of a VMM thread at guest memory that @at lies in, or NULL. */
+/*
+ * The page fault at guest memory that the walk's moment lies in, or NULL. Raises *lo to where the
+ * latest fault, of guest memory or not, began or ended: what was before it is the next piece.
+ */
 static const struct at_mm *slot_fault(struct walk *w, uint64_t *lo)
 {
 	const struct at_mm *m = mm_at(w->thr, w->t);
+	bool inside = m && w->t <= m->t1;
 
-	if (!m || !m->has_end || !at_slot_has(w->vm, m->addr))
+	if (!m)
 		return NULL;
-	if (w->t <= m->t1) {
-		*lo = max64(*lo, m->t0);
-		return m;
-	}
-	*lo = max64(*lo, m->t1);
-	return NULL;
+	*lo = max64(*lo, inside ? m->t0 : m->t1);
+	return inside && m->has_end && at_slot_has(w->vm, m->addr) ? m : NULL;
 }
 
 static int mm_piece(struct walk *w, uint64_t lo, const struct at_mm *m, uint8_t st, bool iowait)
@@ -481,6 +481,7 @@ static int vmm_blocked(struct walk *w, const struct at_off *o)
 	if (m)
 		return mm_piece(w, lo, m, o->st, o->flags & AT_OFF_IOWAIT);
 	/* only the fault's beginning is known: the stack tells that this sleep belongs to it */
+	lo = o->out;
 	m = mm_at(w->thr, w->t);
 	if (m && !m->has_end && o->st & (AT_ST_FAULT | AT_ST_READ | AT_ST_UFFD) &&
 	    m->t0 <= o->out && at_slot_has(w->vm, m->addr))
