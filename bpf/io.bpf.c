@@ -143,7 +143,7 @@ int BPF_PROG(fs_work_start, struct work_struct *work)
 {
 	__u64 key = (__u64)work, id = bpf_get_current_pid_tgid();
 	__u32 tid = id, tgid = id >> 32;
-	struct fs_proc p = {.first_run_ns = 1};
+	struct fs_proc p = {.first_run_ns = 1}; /* no wake-ups before a first run */
 	struct fs_workq *w;
 	struct fs_thr *t;
 
@@ -154,8 +154,11 @@ int BPF_PROG(fs_work_start, struct work_struct *work)
 	p.vm = w->vm;
 	if (bpf_map_update_elem(&procs, &tgid, &p, BPF_ANY))
 		fs_lose(w->vm, FS_LOSS_STATE);
-	t = fs_thr_new(tid, tgid, w->vm);
+	if (bpf_map_update_elem(&threads, &tid, &fs_thr_fresh, BPF_ANY))
+		fs_lose(w->vm, FS_LOSS_STATE);
+	t = fs_thr_find(tid);
 	if (t) {
+		t->tgid = tgid;
 		t->vm = w->vm;
 		t->flags = FS_T_WORKER;
 		t->k_work = key;

@@ -15,16 +15,11 @@ static __always_inline bool fs_irq_self(struct fs_self *s, __u16 *flags)
 	struct fs_cpu *c = fs_cpu();
 
 	*flags = fs_irqctx_flag(irq);
-	if (c && c->irq_vm) {
-		s->id = bpf_get_current_pid_tgid();
-		s->vm = c->irq_vm;
-		return s->vm != FS_VM_UNTRACED;
-	}
 	if (!irq)
 		return fs_self(s);
 	s->id = bpf_get_current_pid_tgid();
-	s->vm = 0;
-	return fs_last_vm > 0;
+	s->vm = c ? c->irq_vm : 0;
+	return fs_last_vm && !fs_stopped && s->vm != FS_VM_UNTRACED;
 }
 
 SEC("?tp_btf/kvm_set_irq")
@@ -108,7 +103,8 @@ static __always_inline int fs_irq_vm(__u64 kvm)
 	struct fs_cpu *c = fs_cpu();
 	struct fs_vm *v;
 
-	if (!c)
+	/* A thread has its VM, and could be moved away between enter and exit. */
+	if (!c || !(fs_context() & (FS_W_IRQ | FS_W_SOFTIRQ)))
 		return 0;
 	v = fs_vm_find(kvm);
 	c->irq_vm = v ? v->vm : FS_VM_UNTRACED;
@@ -119,9 +115,25 @@ static __always_inline int fs_irq_vm_end(void)
 {
 	struct fs_cpu *c = fs_cpu();
 
-	if (c)
+	if (c && fs_context() & (FS_W_IRQ | FS_W_SOFTIRQ))
 		c->irq_vm = 0;
 	return 0;
+}
+
+/* An eventfd was signalled: an MSI may be delivered from here at once. */
+SEC("?fentry/irqfd_wakeup")
+int BPF_PROG(fs_irqfd_enter, struct wait_queue_entry *wait)
+{
+	__u64 off = bpf_core_field_offset(struct kvm_kernel_irqfd, wait);
+	struct kvm_kernel_irqfd *f = (void *)wait - off;
+
+	return fs_irq_vm((__u64)BPF_CORE_READ(f, kvm));
+}
+
+SEC("?fexit/irqfd_wakeup")
+int BPF_PROG(fs_irqfd_exit)
+{
+	return fs_irq_vm_end();
 }
 
 SEC("?fentry/kvm_set_irq")

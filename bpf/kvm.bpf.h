@@ -154,6 +154,7 @@ static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_s
 	__u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
 	struct kvm_vcpu *k = (void *)vcpu;
 	struct fs_vcpu v = {};
+	struct fs_proc *p;
 
 	v.kvm = (__u64)BPF_CORE_READ(k, kvm);
 	v.vm = fs_vm_late(v.kvm, tgid);
@@ -166,10 +167,10 @@ static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_s
 		fs_lose(v.vm, FS_LOSS_STATE);
 		return NULL;
 	}
-	if (v.ran) {
-		struct fs_proc *p = fs_proc_of(tgid);
-
-		if (p && !p->first_run_ns)
+	p = fs_proc_of(tgid);
+	if (p) {
+		p->gen++;
+		if (v.ran && !p->first_run_ns)
 			p->first_run_ns = 1; /* long ago */
 	}
 	FS_EMIT(vcpu_create, VCPU_CREATE, e, id, v.vm, fd < 0 ? FS_F_LATE : 0, now)

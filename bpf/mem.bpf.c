@@ -40,6 +40,11 @@ static __always_inline int fs_exception(void *ctx, __u64 addr, __u64 ip, __u64 e
 	s.t->pf_error = error;
 	if (knobs.has_hmm_probe)
 		return 0;
+	if (s.t->x_ts && !s.t->user_ts) { /* KVM's own access, in an exit segment: part of it */
+		if (!s.t->x_n_hmm++)
+			s.t->x_hva = addr;
+		return 0;
+	}
 	now = bpf_ktime_get_ns();
 	FS_EMIT(mmfault, MMFAULT, e, s.id, s.vm, 0, now)
 	{

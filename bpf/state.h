@@ -26,6 +26,7 @@ struct fs_proc {
 	__u64 kvm;          /* kernel address of that VM */
 	__u64 first_run_ns; /* when that VM's first vCPU first ran, 0 = not yet */
 	__u32 net_vm;       /* the VM whose first packet was seen */
+	__u32 gen;          /* vCPUs made by it so far: what its threads run may have changed */
 	__u32 scan;         /* user space sets 1: its VMs exist already, look through its files */
 };
 
@@ -68,7 +69,9 @@ struct fs_thr {
 	__u32 vcpu_id;
 	__u64 vcpu, kvm;
 	__s32 run_fd;
+	__u32 run_gen; /* fs_proc.gen when run_fd was looked at */
 	__u32 sc_nr;   /* system call that sc_ts belongs to */
+	__u32 sc_pad;
 	__u64 sc_ts;   /* a system call of interest was entered, 0 = none */
 	__u64 run_ts;  /* KVM_RUN entered, 0 = not in it */
 	__u64 user_ts; /* back to user space from KVM_RUN, 0 = in it or never */
@@ -138,7 +141,7 @@ struct fs_biost {
 
 struct fs_cpu {
 	__u32 seq;
-	__u32 irq_vm;     /* VM of the interrupt that is being delivered here, 0 = not known */
+	__u32 irq_vm;     /* VM of what interrupt context delivers here, 0 = not known */
 	__u64 done_bio;   /* the newest bio completed here ... */
 	__u32 done_tid;   /* ... with this thread as `current` ... */
 	__u32 done_ctx;   /* ... in this interrupt context (FS_W_IRQ, FS_W_SOFTIRQ) */

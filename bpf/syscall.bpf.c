@@ -108,13 +108,14 @@ static __always_inline void fs_run_enter(struct fs_self *s, int fd, __u64 now)
 	struct fs_thr *t = s->t;
 	struct fs_vcpu *v;
 
-	if (!t->vcpu || t->run_fd != fd) {
+	if (!t->vcpu || t->run_fd != fd || t->run_gen != s->p->gen) {
 		struct file *file = fs_file(fd);
 
 		if (fs_file_kind(file) != FS_FILE_VCPU)
 			return;
 		v = fs_thr_bind(t, fs_private(file));
 		t->run_fd = fd;
+		t->run_gen = s->p->gen;
 		if (v && !v->ran) {
 			struct fs_vm *m = fs_vm_find(v->kvm);
 

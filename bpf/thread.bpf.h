@@ -8,9 +8,8 @@
 extern __u32 fs_last_vm, fs_stopped;
 
 #define PF_EXITING 0x4
-#define PF_KTHREAD 0x200000
 
-extern const struct fs_thr fs_thr_zero;
+extern const struct fs_thr fs_thr_fresh;
 
 /*
  * User space sets fs_stopped at the end of a recording: taking the programs off is not one instant,
@@ -29,16 +28,13 @@ static FS_SUBPROG struct fs_thr *fs_thr_new(__u32 tid, __u32 tgid, __u32 vm)
 	__u32 key = tid;
 	struct fs_thr *t;
 
-	if (bpf_map_update_elem(&threads, &key, &fs_thr_zero, BPF_NOEXIST) &&
-	    !bpf_map_lookup_elem(&threads, &key))
-		fs_lose(vm, FS_LOSS_STATE);
+	/* Another CPU may be adding it at this moment (its waker). */
+	bpf_map_update_elem(&threads, &key, &fs_thr_fresh, BPF_NOEXIST);
 	t = bpf_map_lookup_elem(&threads, &key);
-	if (t) {
+	if (t)
 		t->tgid = tgid;
-		t->run_fd = -1;
-		t->x.stack = FS_NO_STACK;
-		t->f.stack = FS_NO_STACK;
-	}
+	else
+		fs_lose(vm, FS_LOSS_STATE);
 	return t;
 }
 
@@ -76,9 +72,15 @@ static __always_inline bool fs_self(struct fs_self *s)
 	s->p = fs_proc_of(s->id >> 32);
 	if (!s->p)
 		return false;
-	s->t = fs_thr_get(s->id, s->id >> 32, s->p);
-	if (!s->t)
-		return false;
+	s->t = fs_thr_find(s->id);
+	if (!s->t) {
+		/* A thread that ends was taken out already and must not come back. */
+		if (bpf_get_current_task_btf()->flags & PF_EXITING)
+			return false;
+		s->t = fs_thr_new(s->id, s->id >> 32, s->p->vm);
+		if (!s->t)
+			return false;
+	}
 	s->vm = fs_vm_of(s->t, s->p);
 	return true;
 }

@@ -318,6 +318,15 @@ struct kvm_lapic {
 	struct kvm_vcpu *vcpu;
 };
 
+struct wait_queue_entry {
+	unsigned int flags;
+};
+
+struct kvm_kernel_irqfd {
+	struct kvm *kvm;
+	struct wait_queue_entry wait;
+};
+
 struct kvm_page_fault;
 
 struct pvclock_vcpu_time_info {
