@@ -555,6 +555,11 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 	ret = ret ? ret : make_exits(f, path);
 	ret = ret ? ret : make_milestones(f, vm);
 	ret = ret ? ret : at_phases(a, vm, f);
+	if (a->o.drop_segs) {
+		free(f->segs);
+		f->segs = NULL;
+		f->nsegs = 0;
+	}
 	if (!ret) {
 		at_verdict(f);
 		vm->template_id = at_template(a, vm);

@@ -101,6 +101,7 @@ struct fsa_opts {
 	uint64_t end_after_ns; /* after:<duration> */
 	uint64_t timeout_ns;  /* a fork with no end by then is timed out; 0 = as recorded, else 60 s */
 	int only_fork;	      /* 1-based fork number, 0 = all */
+	bool drop_segs;	      /* segs are not kept: memory does not grow with the recording */
 };
 
 /*

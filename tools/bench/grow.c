@@ -175,7 +175,8 @@ static void end_fork(struct grow *g)
 	for (int i = 0; i < 2; i++) {
 		tx.payload_len = (uint16_t)strlen(stage[i]);
 		memcpy(tx.payload, stage[i], tx.payload_len);
-		PUT(g, tx, NET_TX, 0, 0);
+		PUT(g, tx, NET_TX, 2,
+		    1); /* the packet leaves on the vCPU thread, as with vhost off */
 		tx.what = FS_NET_STAGE;
 		g->ts += 1000000;
 	}
