@@ -283,7 +283,7 @@ static json_t *fork_verdict_top(const struct fsa_fork *f)
 static json_t *fork_json(const struct fsv_view *v, const struct fsa_fork *f)
 {
 	bool ambiguous = f->notes & (1u << FSA_N_PATH_AMBIGUOUS);
-	char why[512];
+	char why[512], end[96];
 	json_t *o;
 
 	o = json_pack("{s:i, s:{s:o, s:o, s:o}, s:s, s:b}", "id", (int)f->id, "vmm", "pid",
@@ -295,7 +295,8 @@ static json_t *fork_json(const struct fsv_view *v, const struct fsa_fork *f)
 	json_object_set_new(o, "resume_ns", u64(f->resume_ns));
 	json_object_set_new(o, "start_ns", u64(f->start_ns));
 	json_object_set_new(o, "end_ns", f->complete ? u64(f->end_ns) : json_null());
-	json_object_set_new(o, "end", text(f->end));
+	json_object_set_new(o, "end", json_string(fsv_end_text(v, f, end, sizeof(end))));
+	json_object_set_new(o, "watched_until", f->complete ? json_null() : text(f->end));
 	json_object_set_new(o, "gap_ns", f->complete ? u64(f->gap_ns) : json_null());
 	json_object_set_new(o, "window_ns", u64(f->gap_ns));
 	json_object_set_new(o, "cells", fork_cells(f));

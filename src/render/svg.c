@@ -109,7 +109,7 @@ static void fork_title(const struct svg *g, char *title, char *sub, size_t len)
 	char t[FS_UNITS_LEN], comm[FS_COMM_LEN], end[80];
 
 	fsv_clean(f->comm, comm, sizeof(comm));
-	fsv_clean(f->end, end, sizeof(end));
+	fsv_end_text(g->v, f, end, sizeof(end));
 	snprintf(title, len, "fork %u: %s %s", f->id, fsv_window_word(f),
 		 fs_fmt_ns(f->gap_ns, t, sizeof(t)));
 	snprintf(sub, len, "%s, pid %u, %u vCPU%s; %s to %s%s; n = 1 fork", comm, f->vmm_pid,
@@ -166,7 +166,7 @@ static void head(struct svg *g, int height)
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
 		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" "
-		"fill=\"#111\" style=\"white-space:pre\">\n<title>",
+		"fill=\"#111\">\n<title>",
 		SVG_WIDTH, height, SVG_WIDTH, height, SVG_FONT);
 	svg_xml(g->out, title);
 	fprintf(g->out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", SVG_WIDTH,

@@ -9,6 +9,7 @@
 
 #define MAX_DEPTH 26   /* rows that are drawn; a search or a zoom reaches no deeper */
 #define MIN_PX    0.05 /* a frame thinner than that is not drawn, but counted */
+#define ROW_PX    2    /* the rows end where no frame is wider than that */
 #define MIN_LABEL 3    /* characters below which a label says nothing */
 #define PAD       4
 
@@ -33,7 +34,7 @@ static unsigned int rows(const struct svg *g)
 {
 	unsigned int depth = 0;
 
-	deepest(&g->tree->root, (double)g->tree->root.ns * MIN_PX / SVG_INNER, &depth);
+	deepest(&g->tree->root, (double)g->tree->root.ns * ROW_PX / SVG_INNER, &depth);
 	return (depth < MAX_DEPTH ? depth : MAX_DEPTH) + 1;
 }
 
@@ -72,7 +73,7 @@ static void label(const struct pen *p, const struct fsv_node *n, double x, doubl
 
 	if (room < MIN_LABEL)
 		return;
-	len = snprintf(text, sizeof(text), "%s  %s  %s", name,
+	len = snprintf(text, sizeof(text), "%s: %s, %s", name,
 		       fs_fmt_ns(n->ns / p->g->n, t, sizeof(t)),
 		       fsv_pct(n->ns, total, pct, sizeof(pct)));
 	if (n->kind == FSV_F_HOST || len > room)
@@ -93,8 +94,8 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 	double y = p->g->y + (double)n->depth * SVG_ROW;
 	char t[FS_UNITS_LEN], pct[16], title[FSV_WORD_LEN + 128];
 
-	if (n->depth > MAX_DEPTH)
-		return;
+	if (n->depth > p->max_depth)
+		return; /* the frame that it is in is drawn */
 	if (w < MIN_PX) {
 		p->hidden++;
 		p->hidden_ns += n->ns;
@@ -108,7 +109,7 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 	fs_fmt_ns(n->ns / p->g->n, t, sizeof(t));
 	fsv_pct(n->ns, p->g->tree->root.ns, pct, sizeof(pct));
 	if (n->kind != FSV_F_HOST) {
-		fprintf(out, "\" data-s=\"%s  ", t);
+		fprintf(out, "\" data-s=\"%s, ", t);
 		svg_xml(out, pct);
 	}
 	fputs("\"><title>", out);

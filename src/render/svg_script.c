@@ -20,7 +20,7 @@ static const char script[] =
 	"var root = frames[0], info = document.getElementById('info');\n"
 	"function say(s) { info.textContent = s || ' '; }\n"
 	"function fit(f, w) {\n"
-	"  var room = Math.floor((w - 8) / CH), s = f.s ? f.n + '  ' + f.s : f.n;\n"
+	"  var room = Math.floor((w - 8) / CH), s = f.s ? f.n + ': ' + f.s : f.n;\n"
 	"  if (s.length > room) s = f.n;\n"
 	"  if (!f.t && room >= 3) {\n"
 	"    f.t = document.createElementNS('http://www.w3.org/2000/svg', 'text');\n"

@@ -28,11 +28,11 @@ static char *rel(const struct fsa_fork *f, uint64_t at, char *buf, size_t len)
 static void header(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	char comm[FS_COMM_LEN * 2], by[FS_COMM_LEN * 2], title[160], end[96], t[FS_UNITS_LEN];
-	char start[64];
+	char start[64], until[96];
 
 	fsv_clean(f->comm, comm, sizeof(comm));
 	fsv_clean(f->resume_by_comm, by, sizeof(by));
-	fsv_clean(f->end, end, sizeof(end));
+	fsv_end_text(v, f, end, sizeof(end));
 	snprintf(title, sizeof(title), "fork %u: %s, pid %u", f->id, comm, f->vmm_pid);
 	fputc('\n', out);
 	fsv_rule(v, out, title);
@@ -49,8 +49,10 @@ static void header(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 	if (f->complete)
 		fsv_para(out, 0, 2, "window: from %s to %s", start, end);
 	else
-		fsv_para(out, 0, 2, "window: from %s; %s was NOT reached, watched for %s", start,
-			 end, fs_fmt_ns(f->gap_ns, t, sizeof(t)));
+		fsv_para(out, 0, 2,
+			 "window: from %s; %s was NOT reached, watched for %s (until: %s)", start,
+			 end, fs_fmt_ns(f->gap_ns, t, sizeof(t)),
+			 fsv_clean(f->end, until, sizeof(until)));
 }
 
 static void notes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)

@@ -137,26 +137,35 @@ const char *fsv_window_word(const struct fsa_fork *f)
 	return f->complete ? "gap" : "window";
 }
 
+char *fsv_end_text(const struct fsv_view *v, const struct fsa_fork *f, char *buf, size_t len)
+{
+	char asked[96];
+
+	if (f->complete)
+		return fsv_clean(f->end, buf, len);
+	return fsv_clean(fsa_end_text(&v->res->opts, asked, sizeof(asked)), buf, len);
+}
+
 char *fsv_verdict_text(const struct fsa_fork *f, char *buf, size_t len)
 {
 	enum fsa_bucket a = f->verdict_top[0], b = f->verdict_top[1];
 	uint64_t top = f->bucket_ns[a], next = f->bucket_ns[b];
 	uint64_t doubt = f->bucket_ns[FSA_B_UNKNOWN] + f->bucket_ns[FSA_B_TRACER];
 	const char *win = fsv_window_word(f);
-	char pa[16], pb[16], pd[16], pl[16];
+	double lead = 100 * fsv_share(top > next ? top - next : 0, f->gap_ns);
+	char pa[16], pb[16], pd[16];
 
 	fsv_pct(top, f->gap_ns, pa, sizeof(pa));
 	fsv_pct(next, f->gap_ns, pb, sizeof(pb));
 	fsv_pct(doubt, f->gap_ns, pd, sizeof(pd));
-	fsv_pct(top > next ? top - next : 0, f->gap_ns, pl, sizeof(pl));
 	if (!f->gap_ns)
 		snprintf(buf, len, "none: the %s is empty", win);
 	else if (f->verdict == FSA_V_UNKNOWN)
 		snprintf(
 			buf, len,
 			"unknown: unknown + tracer are %s of the %s, more than the lead of %s over "
-			"%s (%s)",
-			pd, win, fsa_bucket_title(a), fsa_bucket_title(b), pl);
+			"%s (%.1f points)",
+			pd, win, fsa_bucket_title(a), fsa_bucket_title(b), lead);
 	else if (f->verdict == FSA_V_MIXED)
 		snprintf(buf, len,
 			 "mixed: %s %s and %s %s of the %s; neither has more than half and a clear "
@@ -164,9 +173,9 @@ char *fsv_verdict_text(const struct fsa_fork *f, char *buf, size_t len)
 			 fsa_bucket_title(a), pa, fsa_bucket_title(b), pb, win);
 	else
 		snprintf(buf, len,
-			 "%s: %s of the %s, %s ahead of %s; unknown + tracer (%s) cannot change "
-			 "that",
-			 fsa_bucket_title(a), pa, win, pl, fsa_bucket_title(b), pd);
+			 "%s: %s of the %s, %.1f points ahead of %s; unknown + tracer (%s) cannot "
+			 "change that",
+			 fsa_bucket_title(a), pa, win, lead, fsa_bucket_title(b), pd);
 	return buf;
 }
 

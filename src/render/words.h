@@ -40,6 +40,9 @@ const char *fsv_verdict_name(enum fsa_verdict v);    /* "memory_faults", ..., "m
  */
 char *fsv_verdict_text(const struct fsa_fork *f, char *buf, size_t len);
 
+/* The end that was asked for, or that was used instead of it. Returns @buf. */
+char *fsv_end_text(const struct fsv_view *v, const struct fsa_fork *f, char *buf, size_t len);
+
 /* The two words for a fork's window: its gap, or (no end) the time that was watched. */
 const char *fsv_window_word(const struct fsa_fork *f);
 
