@@ -217,22 +217,21 @@ int BPF_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int 
 	return 0;
 }
 
+/* page->flags: a word, or a structure of one word (6.18); the count was renamed in 6.15. */
 static __always_inline __u32 fs_folio_pages(struct folio *folio)
 {
+	unsigned long head = 1ul << bpf_core_enum_value(enum pageflags, PG_head), flags;
 	struct folio___nr *f = (void *)folio;
-	unsigned long flags;
 
-	/* page->flags: a word, or a structure of one word (6.18) */
-	if (bpf_core_field_exists(f->_nr_pages)) {
+	if (bpf_core_field_exists(folio->flags))
+		flags = BPF_CORE_READ(folio, flags);
+	else
 		flags = BPF_CORE_READ(f, flags.f);
-		return flags & (1ul << bpf_core_enum_value(enum pageflags, PG_head))
-			       ? BPF_CORE_READ(f, _nr_pages)
-			       : 1;
-	}
-	flags = BPF_CORE_READ(folio, flags);
-	return flags & (1ul << bpf_core_enum_value(enum pageflags, PG_head))
-		       ? BPF_CORE_READ(folio, _folio_nr_pages)
-		       : 1;
+	if (!(flags & head))
+		return 1;
+	if (bpf_core_field_exists(f->_nr_pages))
+		return BPF_CORE_READ(f, _nr_pages);
+	return BPF_CORE_READ(folio, _folio_nr_pages);
 }
 
 SEC("?tp_btf/mm_filemap_add_to_page_cache")

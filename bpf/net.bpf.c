@@ -129,7 +129,7 @@ static __always_inline void fs_emit_net(struct fs_self *s, struct fs_packet *k,
 {
 	FS_EMIT(net_tx, NET_TX, e, s->id, s->vm, 0, bpf_ktime_get_ns())
 	{
-		__u32 n = k->payload_len;
+		__u32 n = k->payload_len & 0x7f;
 
 		e->ifindex = BPF_CORE_READ(dev, ifindex);
 		e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
@@ -144,6 +144,8 @@ static __always_inline void fs_emit_net(struct fs_self *s, struct fs_packet *k,
 		__builtin_memset(e->pad, 0, sizeof(e->pad));
 		BPF_CORE_READ_INTO(&e->ifname, dev, name);
 		__builtin_memset(e->payload, 0, sizeof(e->payload));
+		/* 6.1 forgets the bound of the copied value: keep the test on this very one. */
+		asm volatile("" : "+r"(n));
 		if (n > 0 && n <= FS_COPY)
 			bpf_probe_read_kernel(e->payload, n, k->l2 + k->payload_off);
 	}

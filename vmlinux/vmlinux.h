@@ -47,7 +47,18 @@ enum { BPF_RB_NO_WAKEUP = 1 };
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
-	unsigned long di, si, dx, cx, ax, r8, r9, r10, orig_ax, ip, sp, bp;
+	unsigned long di;
+	unsigned long si;
+	unsigned long dx;
+	unsigned long cx;
+	unsigned long ax;
+	unsigned long r8;
+	unsigned long r9;
+	unsigned long r10;
+	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long sp;
+	unsigned long bp;
 };
 
 /* ---- tasks and files ---- */

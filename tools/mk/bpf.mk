@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Tests of the BPF programs; `make check-bpf` (main.mk) runs them.
+
+BPF_TEST_BIN += $(O)/tests/bpf/loadall
+
+$(O)/tests/bpf/loadall: tests/bpf/loadall.c src/collect/hooks.def $(O)/host.bpf.o
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $< $(LIBS)
+
+## check-vmlinux   hold vmlinux/vmlinux.h against the BTF of this kernel
+.PHONY: check-vmlinux
+check-vmlinux:
+	@tools/check-vmlinux
