@@ -178,9 +178,9 @@ int main(int argc, char **argv)
 	const char *out = getenv("O");
 	static int err[NHOOKS];
 	static bool no[NHOOKS];
-	bool holds[] = {[ALWAYS] = true,
-			[SVM] = has_type("kvm_amd", "vcpu_svm"),
-			[VMX] = has_type("kvm_intel", "vcpu_vmx")};
+	bool holds[NOT_VMX + 1] = {[ALWAYS] = true,
+				   [SVM] = has_type("kvm_amd", "vcpu_svm"),
+				   [VMX] = has_type("kvm_intel", "vcpu_vmx")};
 	unsigned int test = 0, failed = 0;
 	char path[512];
 
