@@ -30,23 +30,23 @@ struct asked {
 static const struct fs_usage usage = {
 	.command = "report",
 	.synopsis = "[OPTIONS] RECORDING",
-	.what = "Says for each fork of a recording where the time between its resume and its end\n"
-		"went. Works without root, on any machine, again and again.",
-	.notes = "\nEND is ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:DURATION; "
-		 "the\n"
-		 "default is what record was asked, else ack:mailbox.\n"
-		 "Exit status 3: events were lost, the recording is cut short, or a fork has no "
-		 "end.\n",
+	.what = "Says for each fork of a recording where the time between its resume and its end "
+		"went.\n"
+		"Needs no root, and not the host that made the recording.\n",
+	.notes = "END is ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME; the "
+		 "default is\n"
+		 "what record was asked, else ack:mailbox.\n\n"
+		 "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but events were lost, the\n"
+		 "recording is cut short, no fork was found, or a fork has no end.\n",
 	.min_pos = 1,
 	.max_pos = 1,
 };
 
-/* The end and the time-out that record was asked, where the user asks for nothing else. */
+/* The end that record was asked, where the user asks for none. */
 static int window(const struct asked *a, const json_t *meta, struct fsa_opts *o, char *err,
 		  size_t len)
 {
 	const char *end = json_string_value(json_object_get(meta, "end"));
-	json_int_t timeout = json_integer_value(json_object_get(meta, "timeout_ns"));
 	int ret;
 
 	memset(o, 0, sizeof(*o));
@@ -59,8 +59,6 @@ static int window(const struct asked *a, const json_t *meta, struct fsa_opts *o,
 	if (ret)
 		return ret;
 	o->timeout_ns = a->timeout_ns;
-	if (!o->timeout_ns && timeout > 0)
-		o->timeout_ns = (uint64_t)timeout;
 	return 0;
 }
 
