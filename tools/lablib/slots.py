@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""At most two L1 VMs at once on a machine: the others wait, and say so."""
+"""At most two L1 VMs at once on a machine, and only as many as it has two processors for: the others wait, and say so.
+
+Two L1s on two processors take far longer than one after the other: each holds the locks that its other vCPU spins for.
+"""
 import contextlib
 import fcntl
 import os
@@ -7,7 +10,8 @@ import time
 
 from .say import say
 
-COUNT = 2
+MOST, CPUS_EACH = 2, 2
+COUNT = max(1, min(MOST, (os.cpu_count() or 1) // CPUS_EACH))
 FOLDER = "/run/lock" if os.path.isdir("/run/lock") else "/tmp"
 
 
@@ -38,7 +42,7 @@ def take():
     said = False
     while handle is None:
         if not said:
-            say(f"{COUNT} lab VMs run on this machine already; waiting for one to end")
+            say(f"{COUNT} lab VM(s) run on this machine already, as many as it has processors for; waiting for one to end")
             said = True
         time.sleep(0.5)
         handle = _try_take()

@@ -56,8 +56,11 @@ class Series:
             fork = self.fork(number)
             try:
                 fork.start()
-                fork.load()
-                fork.resume()
+                if self.arguments.resume_vm:
+                    fork.load_and_resume()
+                else:
+                    fork.load()
+                    fork.resume()
                 fork.wait()
             finally:
                 fork.end()

@@ -119,9 +119,6 @@ class OneFork:
         self._find_vcpus()
 
     def resume(self):
-        if self.arguments.resume_vm:
-            self.load_and_resume()
-            return
         self.resident["before_resume"] = pagecache.resident(self.series.memfile)
         self._mark("resume_ns")
         self.vmm.resume()
