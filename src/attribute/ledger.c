@@ -265,18 +265,28 @@ static int fault_classes(struct fsa_fork *f, const struct faults *all)
 	return 0;
 }
 
-static int top_faults(struct fsa_fork *f, struct faults *all)
+static int top_faults(struct fsa_fork *f, const struct faults *all)
 {
-	size_t n = all->v.n < TOP ? all->v.n : TOP;
+	struct fault top[TOP];
+	size_t n = 0;
 
+	for (size_t i = 0; i < all->v.n; i++) {
+		const struct fault *x = &all->v.v[i];
+		size_t k;
+
+		if (n == TOP && by_length(x, &top[n - 1]) >= 0)
+			continue;
+		for (k = n < TOP ? n++ : n - 1; k && by_length(x, &top[k - 1]) < 0; k--)
+			top[k] = top[k - 1];
+		top[k] = *x;
+	}
 	if (!n)
 		return 0;
-	qsort(all->v.v, all->v.n, sizeof(*all->v.v), by_length);
 	f->top_faults = calloc(n, sizeof(*f->top_faults));
 	if (!f->top_faults)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		const struct fault *x = &all->v.v[i];
+		const struct fault *x = &top[i];
 
 		f->top_faults[i] = (struct fsa_top_fault){
 			.gpa = x->gpa,
@@ -301,99 +311,6 @@ static int make_faults(struct fsa_fork *f, const struct at_path *path)
 	ret = ret ? ret : fault_classes(f, &all);
 	ret = ret ? ret : top_faults(f, &all);
 	fs_vec_free(&all.v);
-	return ret;
-}
-
-/* --- exits --- */
-
-struct exit_use {
-	uint32_t reason;
-	uint16_t isa;
-	uint64_t rip, ns;
-	size_t exit;
-	const struct at_thr *thr;
-};
-
-static int by_reason(const void *x, const void *y)
-{
-	const struct exit_use *a = x, *b = y;
-
-	if (a->isa != b->isa)
-		return a->isa < b->isa ? -1 : 1;
-	if (a->reason != b->reason)
-		return a->reason < b->reason ? -1 : 1;
-	return a->rip < b->rip ? -1 : a->rip > b->rip;
-}
-
-static int by_time(const void *x, const void *y)
-{
-	const struct fsa_top_exit *a = x, *b = y;
-
-	return a->ns < b->ns ? 1 : a->ns > b->ns ? -1 : 0;
-}
-
-typedef FS_VEC(struct exit_use) exit_uses;
-
-static int collect_exits(const struct at_path *path, exit_uses *out)
-{
-	for (size_t i = 0; i < path->p.n; i++) {
-		const struct at_piece *p = &path->p.v[i];
-		struct exit_use *last = out->n ? &out->v[out->n - 1] : NULL;
-
-		if (!p->exit || p->reason == UINT32_MAX)
-			continue;
-		if (last && last->exit == p->exit && last->thr == p->thr)
-			last->ns += p->t1 - p->t0;
-		else if (fs_vec_push(out, (struct exit_use){.reason = p->reason,
-							    .isa = p->isa,
-							    .rip = p->rip,
-							    .ns = p->t1 - p->t0,
-							    .exit = p->exit,
-							    .thr = p->thr}))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int make_exits(struct fsa_fork *f, const struct at_path *path)
-{
-	exit_uses all = {0};
-	FS_VEC(struct fsa_top_exit) top = {0};
-	int ret = collect_exits(path, &all);
-	size_t run = 0, best = 0;
-
-	if (ret)
-		goto out;
-	if (all.n)
-		qsort(all.v, all.n, sizeof(*all.v), by_reason);
-	for (size_t i = 0; i < all.n; i++) {
-		const struct exit_use *u = &all.v[i], *prev = i ? u - 1 : NULL;
-		struct fsa_top_exit *x;
-
-		if (!prev || prev->reason != u->reason || prev->isa != u->isa) {
-			ret = fs_vec_push(
-				&top, (struct fsa_top_exit){.reason = u->reason, .isa = u->isa});
-			if (ret)
-				goto out;
-			best = run = 0;
-		}
-		x = &top.v[top.n - 1];
-		x->count++;
-		x->ns += u->ns;
-		run = prev && prev->rip == u->rip && run ? run + 1 : 1;
-		if (run > best) {
-			best = run;
-			x->rip = u->rip;
-		}
-	}
-	if (top.n)
-		qsort(top.v, top.n, sizeof(*top.v), by_time);
-	f->top_exits = top.v;
-	f->ntop_exits = top.n < TOP ? top.n : TOP;
-	top.v = NULL;
-out:
-	free(top.v);
-	fs_vec_free(&all);
 	return ret;
 }
 
@@ -552,7 +469,7 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 	ret = make_segs(a, f, path);
 	ret = ret ? ret : sum_cells(a, f);
 	ret = ret ? ret : make_faults(f, path);
-	ret = ret ? ret : make_exits(f, path);
+	ret = ret ? ret : at_top_exits(f, path);
 	ret = ret ? ret : make_milestones(f, vm);
 	ret = ret ? ret : at_phases(a, vm, f);
 	if (a->o.drop_segs) {

@@ -369,6 +369,8 @@ uint64_t at_off_path(const struct at_vm *vm);
 /* --- ledger.c --- */
 /* Makes vm->fork from the path. */
 int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path);
+/* The exits of the path by reason into f->top_exits. Returns 0 or -ENOMEM. */
+int at_top_exits(struct fsa_fork *f, const struct at_path *path);
 void at_fork_free(struct fsa_fork *f);
 void at_verdict(struct fsa_fork *f);
 
