@@ -258,18 +258,21 @@ static bool parse_named(char *s, const struct fsr_name *names, uint64_t *v)
 	return true;
 }
 
-static int hex_digit(char c)
+/* The byte that two hexadecimal digits make, or -1. */
+static int hex_byte(const char *p)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	static const char digits[] = "0123456789abcdef";
+	const char *high = *p ? strchr(digits, tolower((unsigned char)p[0])) : NULL;
+	const char *low = high && p[1] ? strchr(digits, tolower((unsigned char)p[1])) : NULL;
+
+	return low ? (int)((high - digits) * 16 + (low - digits)) : -1;
 }
 
 /* Takes one value off the line: a word, or a quoted text whose escapes are resolved in place. */
 static char *take_value(char **line, size_t *len)
 {
 	char *p = *line, *out = p, *start = p;
+	int byte;
 
 	if (*p != '"') {
 		while (*p && *p != ' ' && *p != '\t')
@@ -283,8 +286,8 @@ static char *take_value(char **line, size_t *len)
 	for (p++; *p && *p != '"'; p++) {
 		if (*p != '\\') {
 			*out++ = *p;
-		} else if (p[1] == 'x' && hex_digit(p[2]) >= 0 && hex_digit(p[3]) >= 0) {
-			*out++ = (char)(hex_digit(p[2]) << 4 | hex_digit(p[3]));
+		} else if (p[1] == 'x' && (byte = hex_byte(p + 2)) >= 0) {
+			*out++ = (char)byte;
 			p += 3;
 		} else if (p[1] == 'n') {
 			*out++ = '\n';

@@ -143,7 +143,7 @@ cut_short()
 	size=$(stat -c %s "$TMP/l.fsr")
 	head -c $((size / 2)) "$TMP/l.fsr" >"$TMP/cut.fsr"
 	readable "$TMP/cut.fsr" 3 && says MMFAULT "$TMP/cut.fsr.txt" &&
-		says 'incomplete: ends at byte' "$TMP/cut.fsr.txt.err"
+		says 'incomplete: cut short at byte' "$TMP/cut.fsr.txt.err"
 }
 ok "a recording that is cut in the middle is read up to there" cut_short
 

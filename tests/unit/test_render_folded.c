@@ -79,9 +79,9 @@ static void hostile_labels_cannot_break_a_line(void **state)
 	fx_seg(f, 5, FSA_S_GUEST, FSA_C_SCHED_DELAY)->label = 2;
 	fx_seg(f, 5, FSA_S_GUEST, FSA_C_SCHED_DELAY)->label = 4000000000u; /* no such label */
 	text = fx_render(&x->view, fsv_folded);
-	assert_string_equal(text,
-			    "fork 1;vcpu_progress;guest;sched.delay 5\n"
-			    "fork 1;vcpu_progress;guest;sched.delay;evil:name<script>&\"'??[31m 5\n");
+	assert_string_equal(
+		text, "fork 1;vcpu_progress;guest;sched.delay 5\n"
+		      "fork 1;vcpu_progress;guest;sched.delay;evil:name<script>&\"'??[31m 5\n");
 	free(text);
 	free(x);
 }

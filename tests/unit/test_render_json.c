@@ -84,12 +84,13 @@ static void undefined_statistics_are_null(void **state)
 static void all_promised_keys_are_there(void **state)
 {
 	static const char *const top[] = {"format", "host", "hooks", "trust", "forks", "cohorts"};
-	static const char *const trust[] = {"lost_host", "lost_guest", "clock_error_ns",
-					    "probe_ns_per_event", "events", "unknown_ns"};
-	static const char *const fork[] = {
-		"id", "vmm", "kind", "complete", "phases", "resume_ns", "end_ns", "end", "gap_ns",
-		"cells", "start", "clock_error_ns", "path", "buckets", "verdict", "verdict_top",
-		"faults", "signal", "acks", "lost"};
+	static const char *const trust[] = {"lost_host",          "lost_guest", "clock_error_ns",
+					    "probe_ns_per_event", "events",     "unknown_ns"};
+	static const char *const fork[] = {"id",     "vmm",       "kind",    "complete",
+					   "phases", "resume_ns", "end_ns",  "end",
+					   "gap_ns", "cells",     "start",   "clock_error_ns",
+					   "path",   "buckets",   "verdict", "verdict_top",
+					   "faults", "signal",    "acks",    "lost"};
 	struct fx *x = fx_typical();
 	json_t *o = render(x);
 
@@ -148,9 +149,11 @@ static void every_key_is_documented(void **state)
 	(void)state;
 	x->info.stats = json_loads(
 		"{\"lost_cpu\": [{\"cpu\": 1, \"records\": 7, \"stacks\": 2, \"state\": 0}],"
-		" \"lost_vm\": [{\"vm\": 3, \"records\": 7, \"stacks\": 2, \"state\": 0}]}", 0, NULL);
+		" \"lost_vm\": [{\"vm\": 3, \"records\": 7, \"stacks\": 2, \"state\": 0}]}",
+		0, NULL);
 	x->info.meta = json_loads("{\"hooks\": [{\"want\": \"exits\", \"got\": \"x\", \"rank\": 1,"
-				  "\"why\": \"\", \"lost\": \"\"}]}", 0, NULL);
+				  "\"why\": \"\", \"lost\": \"\"}]}",
+				  0, NULL);
 	o = render(x);
 	documented(o, "the object", doc);
 	json_decref(o);
@@ -169,8 +172,9 @@ static void hostile_bytes_stay_valid_text(void **state)
 	memcpy(x->acks[0].stage, "\xff\xfe\"\\\x01", 6);
 	o = render(x);
 	assert_string_equal(
-		json_string_value(at(json_array_get(at(json_array_get(at(o, "forks"), 0), "acks"), 0),
-				     "stage")), "??\"\\?");
+		json_string_value(at(
+			json_array_get(at(json_array_get(at(o, "forks"), 0), "acks"), 0), "stage")),
+		"??\"\\?");
 	json_decref(o);
 	free(x);
 }
