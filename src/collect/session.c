@@ -38,6 +38,7 @@ struct session {
 	struct fsr_writer *w;
 	int epoll, signals, marks, kallsyms;
 	uint64_t armed_ns, stats_ns;
+	struct fs_cpu_time prepared;
 	struct fs_own_records own;
 	FS_VEC(struct fs_ev_proc_add) found; /* processes that existed; written once META is */
 	unsigned int nmarks, refused;
@@ -325,6 +326,7 @@ static int arm(struct session *s)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fs_debug("cannot lock memory: %m");
 	s->armed_ns = s->stats_ns = fs_mono_ns();
+	s->prepared = fs_cpu_time_now();
 	/* New processes are seen as they come; those that exist are looked up now. */
 	fs_targets_scan(&s->o->targets, trace_one, s);
 	rc = fs_privs_drop(still_works, s, s->kept, sizeof(s->kept));
@@ -410,6 +412,7 @@ static int handle(struct session *s, const struct epoll_event *e, int n)
 static int write_stats(struct session *s, bool final)
 {
 	struct fs_stats_in in = {
+		.prepared = s->prepared,
 		.bpf = s->bpf,
 		.rings = s->rings,
 		.armed_ns = s->armed_ns,
@@ -483,7 +486,8 @@ static int finish(struct session *s, uint64_t *lost)
 
 	fs_bpf_stop(s->bpf);
 	end_ns = fs_mono_ns();
-	/* From here on nothing waits for us, and symbols need more than a small limit lets us lock. */
+	/* From here on nothing waits for us, and symbols need more than a small limit lets us lock.
+	 */
 	munlockall();
 	rc = read_marks(s); /* those sent while we were told to stop */
 	if (!rc)

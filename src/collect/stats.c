@@ -84,11 +84,12 @@ static void programs(const struct fs_bpf *b, json_t *o)
 {
 	json_t *rows = json_array();
 	struct fs_prog_cost c;
-	uint64_t ns = 0, cnt = 0;
+	uint64_t ns = 0, cnt = 0, misses = 0;
 
 	for (size_t i = 0; fs_bpf_cost(b, i, &c); i++) {
 		ns += c.run_ns;
 		cnt += c.run_cnt;
+		misses += c.misses;
 		json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:I}", "name", c.name,
 						      "run_ns", INT(c.run_ns), "run_cnt",
 						      INT(c.run_cnt), "misses", INT(c.misses)));
@@ -96,18 +97,35 @@ static void programs(const struct fs_bpf *b, json_t *o)
 	json_object_set_new(o, "progs", rows);
 	json_object_set_new(o, "probe_ns", json_integer(INT(ns)));
 	json_object_set_new(o, "probe_cnt", json_integer(INT(cnt)));
+	json_object_set_new(o, "probe_misses", json_integer(INT(misses)));
 }
 
-static json_t *own_cost(void)
+static uint64_t ns_of(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_usec * 1000ull;
+}
+
+struct fs_cpu_time fs_cpu_time_now(void)
 {
 	struct rusage u = {0};
 
 	getrusage(RUSAGE_SELF, &u);
-	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I}", "user_ns",
-		INT(u.ru_utime.tv_sec * 1000000000ll + u.ru_utime.tv_usec * 1000ll), "sys_ns",
-		INT(u.ru_stime.tv_sec * 1000000000ll + u.ru_stime.tv_usec * 1000ll), "max_rss_kib",
-		INT(u.ru_maxrss), "vcsw", INT(u.ru_nvcsw), "ivcsw", INT(u.ru_nivcsw));
+	return (struct fs_cpu_time){ns_of(u.ru_utime), ns_of(u.ru_stime)};
+}
+
+/* While recording; and what loading and attaching had cost before. */
+static json_t *own_cost(const struct fs_cpu_time *prepared)
+{
+	struct fs_cpu_time now = fs_cpu_time_now();
+	struct rusage u = {0};
+
+	getrusage(RUSAGE_SELF, &u);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "user_ns",
+			 INT(now.user_ns - prepared->user_ns), "sys_ns",
+			 INT(now.sys_ns - prepared->sys_ns), "prepare_user_ns",
+			 INT(prepared->user_ns), "prepare_sys_ns", INT(prepared->sys_ns),
+			 "max_rss_kib", INT(u.ru_maxrss), "vcsw", INT(u.ru_nvcsw), "ivcsw",
+			 INT(u.ru_nivcsw));
 }
 
 json_t *fs_stats_json(const struct fs_stats_in *in)
@@ -128,8 +146,8 @@ json_t *fs_stats_json(const struct fs_stats_in *in)
 		      INT(c->events + in->own_events), "kinds", kinds(c), "late", INT(c->late),
 		      "malformed", INT(c->malformed), "lost", "records", INT(l.records), "stacks",
 		      INT(l.stacks), "state", INT(l.state), "lost_cpu", cpu_rows, "lost_vm",
-		      vm_rows, "cost", own_cost(), "probe_stats", in->probe_stats, "ring_max_fill",
-		      c->max_fill, "clock", fs_clocks_json(&clocks));
+		      vm_rows, "cost", own_cost(&in->prepared), "probe_stats", in->probe_stats,
+		      "ring_max_fill", c->max_fill, "clock", fs_clocks_json(&clocks));
 	if (o)
 		programs(in->bpf, o);
 	return o;

@@ -14,7 +14,14 @@ struct fs_losses {
 	uint64_t records, stacks, state;
 };
 
+/* CPU time of this process so far, ns. */
+struct fs_cpu_time {
+	uint64_t user_ns, sys_ns;
+};
+struct fs_cpu_time fs_cpu_time_now(void);
+
 struct fs_stats_in {
+	struct fs_cpu_time prepared; /* when it was armed: what came before is no cost to a fork */
 	const struct fs_bpf *bpf;
 	const struct fs_rings *rings;
 	uint64_t armed_ns;   /* CLOCK_MONOTONIC */
