@@ -9,6 +9,8 @@ import subprocess
 from .say import LabError
 
 _PR_SET_PDEATHSIG = 1
+# Loaded now: between fork and exec nothing may be loaded any more.
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def run(command, why, advice="", **options):
@@ -26,7 +28,7 @@ def run(command, why, advice="", **options):
 
 def die_with_parent():
     """For preexec_fn: the child is killed when the lab dies, however it dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def path_with_sbin():

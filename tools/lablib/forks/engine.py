@@ -49,6 +49,12 @@ class Series:
     def fork(self, number):
         return onefork.OneFork(self, number)
 
+    def go(self, fork):
+        if self.arguments.resume_vm:
+            fork.load_and_resume()
+        else:
+            fork.resume()
+
     def one_after_the_other(self):
         done = []
         for number in range(1, self.arguments.count + 1):
@@ -56,11 +62,10 @@ class Series:
             fork = self.fork(number)
             try:
                 fork.start()
-                if self.arguments.resume_vm:
-                    fork.load_and_resume()
-                else:
+                if not self.arguments.resume_vm:
                     fork.load()
-                    fork.resume()
+                fork.run_hook()
+                self.go(fork)
                 fork.wait()
             finally:
                 fork.end()
@@ -79,7 +84,9 @@ class Series:
                     fork.load()
                 if self.arguments.cache == "cold":
                     self.prepare_cache()
-            _all(forks, lambda fork: fork.load_and_resume() if self.arguments.resume_vm else fork.resume())
+            for fork in forks:
+                fork.run_hook()
+            _all(forks, self.go)
             for fork in forks:
                 fork.wait()
         finally:

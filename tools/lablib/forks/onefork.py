@@ -56,8 +56,6 @@ class OneFork:
         self.vmm = self.series.driver.Fork(self.series.spec, self.series.template, self.series.memfile, self.folder, self.network, socket)
         self._mark("spawned_ns")
         self.ticks = _start_ticks(self.vmm.pid)
-        if self.arguments.resume_vm:
-            self._run_hook()
 
     def _environment(self):
         return dict(os.environ, FORK_ID=str(self.number), VMM_PID=str(self.vmm.pid if self.vmm else ""), VCPU_TIDS=" ".join(map(str, self.tids)),
@@ -78,7 +76,7 @@ class OneFork:
             time.sleep(0.01)
         return path
 
-    def _run_hook(self):
+    def run_hook(self):
         if not self.arguments.hook:
             return
         self.hook_log = self._beside("hook.log")
@@ -96,12 +94,11 @@ class OneFork:
             raise LabError(f"fork {self.number}: the hook {self.arguments.hook} ended with status {done.returncode}; its words are in {self.hook_log}")
 
     def load(self):
-        """Loads without resuming, pins, and runs the hook."""
+        """Loads without resuming, and pins."""
         self._mark("load_start_ns")
         self.vmm.load(False)
         self._mark("load_end_ns")
         self._find_vcpus()
-        self._run_hook()
 
     def _find_vcpus(self):
         self.tids = self.vmm.vcpu_tids()

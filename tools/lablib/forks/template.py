@@ -96,9 +96,9 @@ def _command_line(arguments, signal):
 @contextlib.contextmanager
 def _in_huge_pages(folder):
     """A file system in memory, of huge pages where the kernel has some: emulated KVM pays dearly for each small page."""
-    options = next((each for each in ("huge=always", "size=50%") if
+    mounted = next((each for each in ("huge=always", "size=50%") if
                     subprocess.run(["mount", "-t", "tmpfs", "-o", each, "tmpfs", str(folder)], stderr=subprocess.DEVNULL, check=False).returncode == 0), None)
-    if not options:
+    if not mounted:
         raise LabError(f"mounting a tmpfs on {folder} for the template's memory failed; are you root?")
     try:
         yield
