@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Records small workloads whose truth is known and checks the records they must yield. TAP; root."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+O = Path(os.environ.get("O", ".output"))
+HERE = Path(__file__).resolve().parent
+SYS_IOCTL, KVM_CREATE_VM, MIB = 16, 0xAE01, 1 << 20
+NET_FIRST, NET_STAGE, NET_SYNACK, W_BIO = 1, 2, 4, 1 << 7   # bpf/event.h
+counts = {"all": 0, "bad": 0}
+
+
+def ok(what, good, *say):
+    counts["all"] += 1
+    counts["bad"] += not good
+    print(f"{'' if good else 'not '}ok {counts['all']} - {what}")
+    for line in say if not good else ():
+        print(f"#   {line}")
+
+
+def record(folder, *words):
+    """Records a command; returns its output and the events."""
+    out = Path(folder) / "r.fsr"
+    run = subprocess.run([O / "forkscope", "record", "-o", out, "--", *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
+    dump = subprocess.run([O / "forkscope", "dump", "--json", out], capture_output=True, text=True, timeout=120, check=False)
+    lines = [json.loads(line) for line in dump.stdout.splitlines() if line.startswith("{")]
+    events = [line for line in lines if "event" in line]
+    ok(f"{Path(words[0]).name}: recorded whole", run.returncode == 0 and events, run.stderr, dump.stderr)
+    return run.stdout, events
+
+
+def of(events, kind, **fields):
+    return [e for e in events if e["event"] == kind and all(e.get(k) == v for k, v in fields.items())]
+
+
+def cold_file(path, mib):
+    path.write_bytes(os.urandom(mib * MIB))
+    subprocess.run(["sync", str(path)], check=True)
+    with open(path, "rb") as f:
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def check_vms(events, vms, vcpus):
+    created = of(events, "VM_CREATE")
+    ok("one VM_CREATE for each VM, each with its own number", sorted(e["vm"] for e in created) == list(range(1, len(vms) + 1)))
+    ok("they lie within the calls that made them", all(any(v["create_ns"] <= e["ts_start"] <= e["ts"] <= v["created_ns"] for v in vms if v["pid"] == e["tgid"]) for e in created), created, vms)
+    number = {e["tgid"]: e["vm"] for e in created}
+    ok("each VM belongs to its process", number.keys() == {v["pid"] for v in vms})
+    for v in vms:
+        vm = number.get(v["pid"], 0)
+        slots = of(events, "MEMSLOT", vm=vm)
+        ok(f"VM {vm}: its memory slot", any(e["hva"] == v["hva"] and e["size"] == v["bytes"] for e in slots), slots)
+        made = of(events, "VCPU_CREATE", vm=vm)
+        ok(f"VM {vm}: its vCPUs", sorted(e["vcpu_id"] for e in made) == list(range(vcpus)), made)
+        check_runs(events, v, vm)
+
+
+def check_runs(events, v, vm):
+    for c in v["vcpus"]:
+        first = of(events, "FIRST_RUN", tid=c["tid"])
+        ok(f"VM {vm}: one FIRST_RUN of thread {c['tid']}, with paging on, at its KVM_RUN",
+           len(first) == 1 and first[0]["vm"] == vm and first[0]["valid"] == 31 and int(str(first[0]["cr0"]), 0) >> 31 & 1 and int(str(first[0]["rip"]), 0) >> 63 and
+           0 <= first[0]["ts"] - c["run_ns"] < 50_000_000, first, c)
+        runs = of(events, "RUN", tid=c["tid"], vm=vm)
+        ok("... a RUN for each exit to user space, in order", len(runs) >= c["exits"] and all(r["ts_start"] < r["ts"] for r in runs) and
+           all(a["ts"] <= b["ts_start"] for a, b in zip(runs, runs[1:])), runs)
+        ports = of(events, "PIO", tid=c["tid"], vm=vm, rw=1)
+        ok("... a PIO for each port write", len(ports) == c["ports"] and ports[-1]["port"] == 0xF4, ports, c)
+        wakes = [w for w in of(events, "WAKE", target_tid=c["tid"]) if w["tid"] == v["pid"] and w["ts"] <= c["run_ns"]]
+        ok("... the wake-up by its VMM that resumed it", any(v["resume_ns"] <= w["ts"] <= v["resumed_ns"] for w in wakes), wakes, v)
+
+
+def check_threads(events, vms):
+    tids = {c["tid"] for v in vms for c in v["vcpus"]}
+    ok("a FORK for each vCPU thread", tids <= {e["child_tid"] for e in of(events, "FORK")})
+    ok("an EXIT_TASK for each vCPU thread", tids <= {e["tid"] for e in of(events, "EXIT_TASK")})
+    ok("... and one as the last of its process", {v["pid"] for v in vms} <= {e["tgid"] for e in of(events, "EXIT_TASK", group_dead=1)})
+    off = of(events, "OFFCPU")
+    ok("OFFCPU spans are whole: out, woken, in", off and all(e["ts_out"] < e["ts"] and (not e["ts_wake"] or e["ts_out"] <= e["ts_wake"] <= e["ts"]) for e in off))
+    ok("... the span before its first run was ended by the VMM",
+       all(any(e["tid"] == c["tid"] and e["waker_tid"] == v["pid"] and e["ts"] >= v["resume_ns"] for e in off) for v in vms for c in v["vcpus"]))
+    ok("MMFAULTs of the VMMs", {v["pid"] for v in vms} <= {e["tgid"] for e in of(events, "MMFAULT")})
+    calls = [e for e in of(events, "SYSCALL", nr=SYS_IOCTL) if e["arg"][1] == KVM_CREATE_VM]
+    ok("the KVM ioctls of the restore phase as SYSCALLs", len(calls) == len(vms), calls)
+
+
+def sequences(events):
+    seen, bad = {}, []
+    for e in sorted(events, key=lambda e: (e["cpu"], e["seq"])):
+        last = seen.get(e["cpu"])
+        if last is not None and e["seq"] != last + 1:
+            bad.append((e["cpu"], last, e["seq"]))
+        seen[e["cpu"]] = e["seq"]
+    return bad
+
+
+def mini(folder):
+    memory = folder / "memory"
+    cold_file(memory, 4)
+    log = folder / "log"
+    _, events = record(folder, O / "tests/mini", "--vms", 2, "--vcpus", 2, "--pages", 64, "--ports", 3, "--halts", 1, "--file", memory, "--log", log)
+    vms = [json.loads(line) for line in log.read_text(encoding="ascii").splitlines()]
+    ok("two VMs ran", len(vms) == 2 and all(len(v["vcpus"]) == 2 for v in vms))
+    check_vms(events, vms, 2)
+    check_threads(events, vms)
+    ok("no number of a CPU's sequence is missing", not sequences(events), sequences(events))
+
+
+def cold_read(folder):
+    path = folder / "cold"
+    cold_file(path, 2)
+    _, events = record(folder, "md5sum", path)
+    ino, dev = path.stat().st_ino, path.stat().st_dev
+    kernel_dev = os.major(dev) << 20 | os.minor(dev)
+    opened = [e for e in of(events, "OPEN") if e["path"] == str(path)]
+    ok("the OPEN of a file", len(opened) == 1 and opened[0]["fd"] >= 0)
+    bios = [e for e in of(events, "BIO") if e["op"] == 0]
+    ok("its reads as BIOs, all of its bytes", sum(e["bytes"] for e in bios) >= 2 * MIB and all(e["ts_start"] < e["ts"] for e in bios), bios)
+    waits = [e for e in of(events, "OFFCPU") if e["iowait"]]
+    by_bio = {e["bio"] for e in bios}
+    ok("who waited for them was woken by them", any(e["waker_flags"] & W_BIO and e["work"] in by_bio for e in waits) or not waits, waits)
+    print(f"# inode {ino} on {kernel_dev:#x}: {len(bios)} reads, {len(waits)} waits")
+
+
+def packets(folder):
+    if not Path("/dev/net/tun").exists():
+        print("# no /dev/net/tun: packets not tried")
+        return
+    out, events = record(folder, "unshare", "-n", sys.executable, HERE / "vmnet.py")
+    if not out:
+        ok("a TAP in a network namespace", False, "vmnet.py did not end")
+        return
+    truth = json.loads(out)
+    tx = of(events, "NET_TX")
+    ok("nobody's packets yield nothing", all(e["vm"] == 1 and e["tgid"] == truth["pid"] for e in tx), tx)
+    ok("the TAP is named", tx and all(e["ifname"] == "fstest0" and e["netns"] == truth["netns"] for e in tx), tx)
+    first = [e for e in tx if e["what"] & NET_FIRST]
+    ok("one first packet: the ARP", len(first) == 1 and first[0]["eth_proto"] == 0x0806, first)
+    acks = [e for e in tx if e["what"] & NET_STAGE]
+    ok("two stage= datagrams", [e["dport"] for e in acks] == [5000, 5002], acks)
+    ok("... with their payload, cut at 96 bytes", acks and acks[0]["payload"].startswith("stage=mailbox mac=02:00:00:00:00:01 ip=10.0.0.2") and
+       acks[1]["payload_len"] == 96, acks)
+    ok("... and addresses", acks and acks[0]["sport"] == 4711 and acks[0]["saddr"] == "10.0.0.2" and acks[0]["daddr"] == "10.0.0.1", acks)
+    syn = [e for e in tx if e["what"] & NET_SYNACK]
+    ok("one SYN-ACK, with its source port", len(syn) == 1 and syn[0]["sport"] == 22, syn)
+
+
+def untraced(folder):
+    """A VM beside the recorded command: none of its records may be there."""
+    with subprocess.Popen([O / "tests/mini", "--pages", "64", "--ports", "1000"], stdout=subprocess.PIPE, text=True) as other:
+        _, events = record(folder, "sleep", "0.3")
+        other.communicate()
+    ok("an untraced VM yields no record", not of(events, "VM_CREATE") and not [e for e in events if e["tgid"] == other.pid],
+       [e for e in events if e["tgid"] == other.pid][:3])
+
+
+def main():
+    if os.geteuid():
+        print("1..0 # SKIP needs root")
+        return 0
+    for test in (mini, cold_read, packets, untraced):
+        with tempfile.TemporaryDirectory(prefix="fs-records-", dir=O) as folder:
+            test(Path(folder).resolve())
+    print(f"1..{counts['all']}")
+    return 1 if counts["bad"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
