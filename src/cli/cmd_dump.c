@@ -68,6 +68,16 @@ static void print_header(const struct fsr_reader *r)
 	fsr_each_chunk(r, print_chunk, NULL);
 }
 
+static void print_json_header(const struct fsr_info *i)
+{
+	json_t *header =
+		json_pack("{s:i, s:i, s:I, s:I}", "major", i->major, "minor", i->minor,
+			  "created_ns", (json_int_t)i->created_ns, "chunks", (json_int_t)i->chunks);
+
+	print_json_line("header", header);
+	json_decref(header);
+}
+
 /* A chunk that is a JSON object: META, STATS, END. */
 static void print_object(enum form form, const char *text_name, const char *json_name, json_t *obj)
 {
@@ -184,6 +194,8 @@ static int dump(enum form form, const char *path)
 	i = fsr_info(r);
 	if (form == FORM_ALL)
 		print_header(r);
+	if (form == FORM_JSON)
+		print_json_header(i);
 	print_object(form, "META", "meta", i->meta);
 	print_stacks(form, r);
 	print_symbols(form, r);

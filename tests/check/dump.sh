@@ -42,6 +42,7 @@ check "is JSON, line by line" python3 -c '
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 assert sum("event" in line for line in lines) == 32
+assert lines[0]["header"]["major"] == 1
 assert lines[-1]["summary"]["complete"] is True
 exits = [line for line in lines if line.get("event") == "VMEXIT"]
 assert exits[0]["gpa"] == 4096 and exits[0]["rip"] == "0xffffffff82000010"
