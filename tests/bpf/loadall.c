@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Loads and attaches every program of the host object by itself, as hooks.def lists them, and
- * judges: a program that the verifier refuses is a fault of the program, a hook that this kernel
- * does not have is not, as long as each want that the verdict needs has a way that works. Root.
+ * Loads and attaches every program of the host object, as hooks.def lists them, and judges: a
+ * program that the verifier refuses is a fault of the program, a hook that this kernel does not
+ * have is not, as long as each want that the verdict needs has a way that works. Root.
  *
  * loadall [host.bpf.o]: TAP on stdout.
  */
@@ -93,32 +93,73 @@ static unsigned int left(void)
 	return n;
 }
 
-/* 0, or the negative errno of what failed; *loaded tells which of the two did. */
-static int try_one(const char *path, const char *name, bool *loaded, __u32 *id)
+static void print_log(void)
+{
+	char *line = last_log, *save;
+
+	for (line = strtok_r(line, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		printf("# %s\n", line);
+}
+
+static int err[NHOOKS];     /* 0 = loads and attaches, else a negative errno */
+static bool loaded[NHOOKS]; /* it was the attaching that failed */
+static bool no[NHOOKS];     /* the verifier looked at it and said no */
+
+static bool refused(int e)
+{
+	return (e == -EACCES || e == -EINVAL || e == -E2BIG || e == -ENOSPC) &&
+	       strstr(last_log, "processed ");
+}
+
+static void attach_one(struct bpf_object *obj, size_t i)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, hooks[i].prog);
+	struct bpf_link *link = bpf_program__attach(prog);
+
+	loaded[i] = true;
+	ids[i] = prog_id(prog);
+	err[i] = link ? 0 : -errno;
+	bpf_link__destroy(link);
+}
+
+/* Loads hooks @order[0..n) in one object. Returns 0, or the negative errno of the load. */
+static int try_load(const char *path, const size_t *order, size_t n)
 {
 	struct bpf_object *obj = bpf_object__open_file(path, NULL);
-	struct bpf_program *prog;
-	struct bpf_link *link;
-	int err;
+	int e = obj ? 0 : -errno;
 
-	*loaded = false;
 	log_len = 0;
 	last_log[0] = 0;
-	if (!obj)
-		return -errno;
-	prog = bpf_object__find_program_by_name(obj, name);
-	err = prog ? bpf_program__set_autoload(prog, true) : -ENOENT;
-	if (!err)
-		err = bpf_object__load(obj);
-	if (!err) {
-		*loaded = true;
-		*id = prog_id(prog);
-		link = bpf_program__attach(prog);
-		err = link ? 0 : -errno;
-		bpf_link__destroy(link);
+	for (size_t i = 0; i < n && !e; i++) {
+		struct bpf_program *prog =
+			bpf_object__find_program_by_name(obj, hooks[order[i]].prog);
+
+		e = prog ? bpf_program__set_autoload(prog, true) : -ENOENT;
 	}
+	if (!e)
+		e = bpf_object__load(obj);
+	for (size_t i = 0; i < n && !e; i++)
+		attach_one(obj, order[i]);
 	bpf_object__close(obj);
-	return err;
+	return e;
+}
+
+/* Finds those that do not load by halving: most objects cost more than most programs. */
+static void try_all(const char *path, const size_t *order, size_t n)
+{
+	int e = n ? try_load(path, order, n) : 0;
+
+	if (!e)
+		return;
+	if (n > 1) {
+		try_all(path, order, n / 2);
+		try_all(path, order + n / 2, n - n / 2);
+		return;
+	}
+	err[*order] = e;
+	no[*order] = refused(e);
+	if (no[*order])
+		print_log();
 }
 
 static bool has_type(const char *module, const char *type)
@@ -135,23 +176,8 @@ static bool has_type(const char *module, const char *type)
 	return found;
 }
 
-/* Did the verifier look at it and say no? */
-static bool refused(int err, bool loaded)
-{
-	return !loaded && (err == -EACCES || err == -EINVAL || err == -E2BIG || err == -ENOSPC) &&
-	       strstr(last_log, "processed ");
-}
-
-static void print_log(void)
-{
-	char *line = last_log, *save;
-
-	for (line = strtok_r(line, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		printf("# %s\n", line);
-}
-
 /* A rank works when all of its hooks whose condition holds work, and there is one. */
-static bool rank_works(enum want w, unsigned int rank, const int *err, const bool *holds)
+static bool rank_works(enum want w, unsigned int rank, const bool *holds)
 {
 	bool any = false;
 
@@ -165,10 +191,10 @@ static bool rank_works(enum want w, unsigned int rank, const int *err, const boo
 	return any;
 }
 
-static unsigned int best_rank(enum want w, const int *err, const bool *holds)
+static unsigned int best_rank(enum want w, const bool *holds)
 {
 	for (unsigned int r = 1; r <= 9; r++)
-		if (rank_works(w, r, err, holds))
+		if (rank_works(w, r, holds))
 			return r;
 	return 0;
 }
@@ -176,8 +202,7 @@ static unsigned int best_rank(enum want w, const int *err, const bool *holds)
 int main(int argc, char **argv)
 {
 	const char *out = getenv("O");
-	static int err[NHOOKS];
-	static bool no[NHOOKS];
+	size_t order[NHOOKS], n = 0;
 	bool holds[NOT_VMX + 1] = {[ALWAYS] = true,
 				   [SVM] = has_type("kvm_amd", "vcpu_svm"),
 				   [VMX] = has_type("kvm_intel", "vcpu_vmx")};
@@ -189,19 +214,17 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		snprintf(path, sizeof(path), "%s/host.bpf.o", out ? out : ".output");
 	libbpf_set_print(keep_log);
-	for (size_t i = 0; i < NHOOKS; i++) {
-		bool loaded;
-
-		err[i] = try_one(path, hooks[i].prog, &loaded, &ids[i]);
-		no[i] = refused(err[i], loaded);
-		if (no[i])
-			print_log();
-		else if (err[i])
+	for (enum kind k = TP_BTF; k <= TRACEPOINT; k++)
+		for (size_t i = 0; i < NHOOKS; i++)
+			if (hooks[i].kind == k)
+				order[n++] = i;
+	try_all(path, order, n);
+	for (size_t i = 0; i < NHOOKS; i++)
+		if (err[i] && !no[i])
 			printf("# %s (%s): %s: %s\n", hooks[i].prog, hooks[i].target,
-			       loaded ? "attach" : "load", strerror(-err[i]));
-	}
+			       loaded[i] ? "attach" : "load", strerror(-err[i]));
 	for (size_t i = 0; i < NHOOKS; i++) {
-		unsigned int best = best_rank(hooks[i].want, err, holds);
+		unsigned int best = best_rank(hooks[i].want, holds);
 		bool bad = no[i] && !(best > hooks[i].rank);
 
 		failed += bad;
@@ -209,7 +232,7 @@ int main(int argc, char **argv)
 		       hooks[i].prog, no[i] && !bad ? " (or has a twin that does)" : "");
 	}
 	for (int w = 0; w < NWANTS; w++) {
-		unsigned int best = best_rank((enum want)w, err, holds);
+		unsigned int best = best_rank((enum want)w, holds);
 		bool bad = wants[w].needed && !best;
 
 		failed += bad;
