@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The subcommands of forkscope-guest. */
+#ifndef FORKSCOPE_GUEST_AGENT_H
+#define FORKSCOPE_GUEST_AGENT_H
+
+/* X(name, "one line for the list of commands") */
+#define FSG_COMMANDS(X) X(agent, "wait to be a fork, then take the network out of the mailbox")
+
+#define X(name, doc)    int fsg_cmd_##name(int argc, char **argv);
+FSG_COMMANDS(X)
+#undef X
+
+enum { FSG_EXIT_OK = 0, FSG_EXIT_FAILED = 1, FSG_EXIT_USAGE = 2 };
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* forkscope-guest: the half of forkscope that lives in the guest, before and after the snapshot. */
+#include <stdio.h>
+#include <string.h>
+#include "guest/agent.h"
+#include "guest/say.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *doc;
+} commands[] = {
+#define X(name, doc) {#name, fsg_cmd_##name, doc},
+	FSG_COMMANDS(X)
+#undef X
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *to)
+{
+	fprintf(to, "usage: forkscope-guest COMMAND [OPTIONS...]\n\n"
+		    "Runs in a guest that is to be snapshot and forked.\n\n");
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].doc);
+	fprintf(to,
+		"\n  --version  print the version\n"
+		"  --help     print this; forkscope-guest COMMAND --help tells about a command\n\n"
+		"exit status: 0 done, 1 failed, 2 wrong usage\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "--version")) {
+		printf("forkscope-guest %s\n", FORKSCOPE_VERSION);
+		return FSG_EXIT_OK;
+	}
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		print_help(stdout);
+		return FSG_EXIT_OK;
+	}
+	if (argc < 2) {
+		print_help(stderr);
+		return FSG_EXIT_USAGE;
+	}
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fsg_say("unknown command \"%s\" (see forkscope-guest --help)", argv[1]);
+	return FSG_EXIT_USAGE;
+}

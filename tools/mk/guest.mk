@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# forkscope-guest, the static binary for guests, and the tests and benchmark of the mailbox.
+
+GUEST      := $(O)/forkscope-guest
+# Objects whose code runs between the resume signal and the last ack: linked side by side.
+GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c \
+	      src/guest/mem.c src/mailbox/payload.c
+GUEST_COLD := $(filter-out $(GUEST_HOT),$(wildcard src/guest/*.c)) src/mailbox/format.c src/base/units.c
+GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
+# No stack protector and no position independence: each would add a page to those that are read.
+GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables
+$(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -fno-tree-loop-distribute-patterns
+
+all: $(GUEST)
+
+$(GUEST): $(GUEST_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(GUEST_FLAGS) -static -no-pie -Wl,-z,norelro -Wl,--build-id -o $@.tmp $^
+	$(Q)strip --strip-debug $@.tmp && mv $@.tmp $@
+
+$(O)/guest/%.o: %.c
+	$(call say,CC-G,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
+
+# The hot ones get a section name that the linker puts together, before all other code.
+$(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c
+	$(call say,CC-G,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
+	$(Q)objcopy --rename-section .text=.text.hot $@
+
+-include $(GUEST_OBJ:.o=.d)
