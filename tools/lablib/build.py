@@ -30,6 +30,7 @@ def parts(kernel, refresh=False):
 
 def build(kernel):
     made = parts(kernel, refresh=True)
+    cache.prune()
     version = (made["kernel"] / "version").read_text(encoding="ascii").strip()
     step(f"the lab is built: L1 runs {version}; everything is under {cache.root()} ({used_mib()} MiB)")
 

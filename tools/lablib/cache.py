@@ -7,9 +7,12 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from . import say
+
+KEPT_SECONDS = 14 * 24 * 3600
 
 
 def root():
@@ -48,6 +51,7 @@ def get(name, inputs, make):
     """The folder made by make(folder) from these inputs; made now if it is not there yet."""
     wanted = root() / f"{name}-{digest(inputs)}"
     if wanted.exists():
+        os.utime(wanted)
         return wanted
     with lock(name):
         if wanted.exists():
@@ -77,6 +81,22 @@ def store(name, value):
     temporary = root() / f".{name}.json.{os.getpid()}"
     temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     os.rename(temporary, root() / f"{name}.json")
+
+
+def work_folder(purpose):
+    """A folder for one run, named after its process; those of processes that are gone are removed."""
+    for folder in root().glob(f".{purpose}-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f".{purpose}-{os.getpid()}-", dir=root()))
+
+
+def prune():
+    """Removes what was built and not used for a while."""
+    for note in root().glob("*-*/inputs.json"):
+        if time.time() - note.parent.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def clean():

@@ -73,7 +73,7 @@ def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False):
     """Runs a command in L1 and returns its exit status; its files under $OUT are then in the folder `out`."""
     made = build.parts(kernel)
     old = {number: signal.signal(number, _on_signal) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
-    work = Path(tempfile.mkdtemp(prefix=".run-", dir=cache.root()))
+    work = cache.work_folder("run")
     try:
         stage.make(work / "top", work / "top.img", made["waiter"], words, files, extra)
         parts = {"kernel": made["kernel"], "root": made["root"], "guest": made["guest"] / "guest.img",

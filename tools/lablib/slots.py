@@ -15,8 +15,8 @@ COUNT = max(1, min(MOST, (os.cpu_count() or 1) // CPUS_EACH))
 FOLDER = "/run/lock" if os.path.isdir("/run/lock") else "/tmp"
 
 
-def _open(number):
-    path = f"{FOLDER}/forkscope-lab.{number}"
+def _open(name):
+    path = f"{FOLDER}/forkscope-lab.{name}"
     try:
         return os.open(path, os.O_RDWR)       # made by another user perhaps: then O_CREAT would be refused
     except FileNotFoundError:
@@ -25,27 +25,41 @@ def _open(number):
         return handle
 
 
-def _try_take():
-    for number in range(COUNT):
-        handle = _open(number)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-        except BlockingIOError:
-            os.close(handle)
-    return None
+def _lock(name):
+    """The open lock, or None if another holds it."""
+    handle = _open(name)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return handle
+    except BlockingIOError:
+        os.close(handle)
+        return None
+
+
+def _any_slot():
+    return next((handle for handle in map(_lock, range(COUNT)) if handle is not None), None)
+
+
+def _wait_for_slot():
+    """In order of arrival: who waits for a slot holds the queue's lock, the others wait for that."""
+    queue = _lock("queue")
+    handle = _any_slot() if queue is not None else None
+    if handle is None:
+        say(f"{COUNT} lab VM(s) run on this machine already, as many as it has processors for; waiting for one to end")
+    if queue is None:
+        queue = _open("queue")
+        fcntl.flock(queue, fcntl.LOCK_EX)
+    while handle is None:
+        handle = _any_slot()
+        if handle is None:
+            time.sleep(0.3)
+    os.close(queue)
+    return handle
 
 
 @contextlib.contextmanager
 def take():
-    handle = _try_take()
-    said = False
-    while handle is None:
-        if not said:
-            say(f"{COUNT} lab VM(s) run on this machine already, as many as it has processors for; waiting for one to end")
-            said = True
-        time.sleep(0.5)
-        handle = _try_take()
+    handle = _wait_for_slot()
     try:
         yield
     finally:

@@ -2,7 +2,6 @@
 """Decides where the forks run (this host's KVM, or L1), says so, and starts them there."""
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from .. import build, cache, hostkvm, session
@@ -27,7 +26,7 @@ def _here(arguments, place):
     if os.geteuid() != 0:
         raise LabError("forks on this host's KVM need root (network namespaces, BPF): run it with sudo")
     made = build.parts(arguments.kernel)
-    scratch = Path(tempfile.mkdtemp(prefix=".forks-", dir=cache.root()))
+    scratch = cache.work_folder("forks")
     try:
         return engine.run(arguments, engine.Place(place, False, made["guest"] / "guest", made["waiter"], scratch), out)
     finally:
