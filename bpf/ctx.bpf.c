@@ -19,6 +19,10 @@
 
 FS_CONTEXT(fs_irq_enter, "irq_handler_entry", in_irq, 1)
 FS_CONTEXT(fs_irq_exit, "irq_handler_exit", in_irq, 0)
+FS_CONTEXT(fs_irq_work_enter, "irq_work_entry", in_irq, 1)
+FS_CONTEXT(fs_irq_work_exit, "irq_work_exit", in_irq, 0)
+FS_CONTEXT(fs_call_enter, "call_function_single_entry", in_irq, 1)
+FS_CONTEXT(fs_call_exit, "call_function_single_exit", in_irq, 0)
 FS_CONTEXT(fs_softirq_enter, "softirq_entry", in_softirq, 1)
 FS_CONTEXT(fs_softirq_exit, "softirq_exit", in_softirq, 0)
 FS_CONTEXT(fs_hrtimer_enter, "hrtimer_expire_entry", hard_timer, 1)

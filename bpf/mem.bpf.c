@@ -20,6 +20,12 @@ static __always_inline struct fs_acc *fs_self_acc(struct fs_thr **thr)
 	return *thr ? fs_acc_of(*thr) : NULL;
 }
 
+/*
+ * A stack costs some microseconds, many times what a minor fault does: only faults that took long
+ * get one. Block I/O and switches take their own.
+ */
+#define FS_STACK_WORTH_NS 20000
+
 static __always_inline void fs_acc_stack(void *ctx, struct fs_acc *a, struct fs_thr *t)
 {
 	if (a->stack == FS_NO_STACK)
@@ -28,7 +34,7 @@ static __always_inline void fs_acc_stack(void *ctx, struct fs_acc *a, struct fs_
 
 /* ---- page faults as exceptions ---- */
 
-static __always_inline int fs_exception(void *ctx, __u64 addr, __u64 ip, __u64 error)
+static __always_inline int fs_exception(__u64 addr, __u64 ip, __u64 error)
 {
 	struct fs_self s;
 	__u64 now;
@@ -56,7 +62,7 @@ static __always_inline int fs_exception(void *ctx, __u64 addr, __u64 ip, __u64 e
 		e->cache_pages = 0;
 		e->n_bio = 0;
 		e->has_end = 0;
-		e->stack = fs_stack(ctx, FS_STACK_FAULT, s.vm);
+		e->stack = FS_NO_STACK;
 		e->pad = 0;
 	}
 	return 0;
@@ -65,13 +71,13 @@ static __always_inline int fs_exception(void *ctx, __u64 addr, __u64 ip, __u64 e
 SEC("?tp_btf/page_fault_user")
 int BPF_PROG(fs_page_fault_user, unsigned long addr, struct pt_regs *regs, unsigned long error)
 {
-	return fs_exception(ctx, addr, regs->ip, error);
+	return fs_exception(addr, regs->ip, error);
 }
 
 SEC("?tp_btf/page_fault_kernel")
 int BPF_PROG(fs_page_fault_kernel, unsigned long addr, struct pt_regs *regs, unsigned long error)
 {
-	return fs_exception(ctx, addr, regs->ip, error);
+	return fs_exception(addr, regs->ip, error);
 }
 
 /* ---- handle_mm_fault: class and length ---- */
@@ -144,7 +150,8 @@ static __always_inline int fs_hmm_end(void *ctx, unsigned int ret)
 	if (a) {
 		if (ret & VM_FAULT_MAJOR)
 			a->hints |= FS_H_MAJOR;
-		fs_acc_stack(ctx, a, t);
+		if (now - t->f_ts >= FS_STACK_WORTH_NS)
+			fs_acc_stack(ctx, a, t);
 	}
 	if (a == &t->x) {
 		if (!t->x_n_hmm++)
@@ -213,7 +220,6 @@ int BPF_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int 
 		a->zero_pages += 1u << (order & 31);
 	else
 		a->new_pages += 1u << (order & 31);
-	fs_acc_stack(ctx, a, t);
 	return 0;
 }
 
@@ -244,56 +250,55 @@ int BPF_PROG(fs_cache_add, struct folio *folio)
 		return 0;
 	a->hints |= FS_H_CACHE_ADD;
 	a->cache_pages += fs_folio_pages(folio);
-	fs_acc_stack(ctx, a, t);
+	if (!knobs.has_hmm_probe)
+		fs_acc_stack(ctx, a, t);
 	return 0;
 }
 
-static __always_inline int fs_filemap(void *ctx)
+static __always_inline int fs_filemap(void)
 {
 	struct fs_thr *t;
 	struct fs_acc *a = fs_self_acc(&t);
 
-	if (a) {
+	if (a)
 		a->hints |= FS_H_FILEMAP;
-		fs_acc_stack(ctx, a, t);
-	}
 	return 0;
 }
 
 SEC("?tp_btf/mm_filemap_fault")
 int BPF_PROG(fs_filemap_fault)
 {
-	return fs_filemap(ctx);
+	return fs_filemap();
 }
 
 SEC("?tp_btf/mm_filemap_map_pages")
 int BPF_PROG(fs_filemap_map)
 {
-	return fs_filemap(ctx);
+	return fs_filemap();
 }
 
 SEC("?fentry/filemap_fault")
 int BPF_PROG(fs_filemap_fault_fn)
 {
-	return fs_filemap(ctx);
+	return fs_filemap();
 }
 
 SEC("?fentry/filemap_map_pages")
 int BPF_PROG(fs_filemap_map_fn)
 {
-	return fs_filemap(ctx);
+	return fs_filemap();
 }
 
 SEC("?kprobe/filemap_fault")
 int BPF_KPROBE(fs_filemap_fault_kp)
 {
-	return fs_filemap(ctx);
+	return fs_filemap();
 }
 
 SEC("?kprobe/filemap_map_pages")
 int BPF_KPROBE(fs_filemap_map_kp)
 {
-	return fs_filemap(ctx);
+	return fs_filemap();
 }
 
 /* ---- userfaultfd ---- */
