@@ -202,24 +202,21 @@ static bool covered(const struct at_vm *vm)
 /* Makes the ledger, unless @last is false and later records would explain more. */
 static int evaluate(struct at *a, struct at_vm *vm, bool last)
 {
-	struct at_path path = {0};
 	int ret;
 
 	set_window(a, vm);
 	if (vm->end < vm->start)
 		vm->end = vm->start;
-	ret = at_walk(a, vm, &path);
-	if (!ret && path.uncovered && !last)
-		goto out;
+	ret = at_walk(a, vm, &a->path);
+	if (!ret && a->path.uncovered && !last)
+		return 0;
 	if (!ret)
-		ret = at_ledger(a, vm, &path);
+		ret = at_ledger(a, vm, &a->path);
 	if (!ret) {
 		vm->state = AT_VM_DONE;
 		vm->next_try = UINT64_MAX;
 		at_proc_keep(vm->proc);
 	}
-out:
-	fs_vec_free(&path.p);
 	return ret;
 }
 

@@ -59,6 +59,29 @@ static bool same(const struct fsa_seg *x, const struct fsa_seg *y)
 	       x->rip == y->rip && x->gpa == y->gpa;
 }
 
+static struct fsa_seg seg_of(const struct at_path *path, size_t i)
+{
+	const struct at_piece *p = &path->p.v[i];
+	const struct at_exit *x = at_piece_exit(path, p);
+	struct fsa_seg s = {
+		.t0 = p->t0,
+		.t1 = at_piece_end(path, i),
+		.stage = FSA_S_GUEST,
+		.cause = p->cause,
+		.reason = UINT32_MAX,
+		.stack = p->stack,
+	};
+
+	if (x) {
+		s.reason = x->reason;
+		s.isa = x->isa;
+		s.rip = x->rip;
+		s.gpa = p->fault && x->cause == p->cause ? x->gpa : 0;
+	}
+	return s;
+}
+
+/* The pieces as the result keeps them: in the order of time, equal neighbours merged. */
 static int make_segs(struct at *a, struct fsa_fork *f, const struct at_path *path)
 {
 	struct labels l = {.n = a->str.v.n};
@@ -71,33 +94,17 @@ static int make_segs(struct at *a, struct fsa_fork *f, const struct at_path *pat
 		goto out;
 	f->labels[0] = (char *)"";
 	f->nlabels = 1;
-	for (size_t i = 0; i < path->p.n; i++) {
-		const struct at_piece *p = &path->p.v[i];
-		struct fsa_seg *last = f->nsegs ? &f->segs[f->nsegs - 1] : NULL;
-		struct fsa_seg s = {
-			.t0 = p->t0,
-			.t1 = p->t1,
-			.stage = FSA_S_GUEST,
-			.cause = p->cause,
-			.isa = p->isa,
-			.reason = p->reason,
-			.stack = p->stack,
-			.rip = p->rip,
-			.gpa = p->gpa,
-		};
-
-		ret = label_of(a, f, &l, p->label, &s.label);
-		if (ret)
-			goto out;
-		if (last && last->t1 == s.t0 && same(last, &s)) {
-			last->t1 = s.t1;
-			continue;
-		}
-		f->segs[f->nsegs++] = s;
-		if (!p->fault)
-			f->cells[s.stage][s.cause].count++;
-	}
 	ret = 0;
+	for (size_t i = path->p.n; i-- > 0 && !ret;) {
+		struct fsa_seg *last = f->nsegs ? &f->segs[f->nsegs - 1] : NULL;
+		struct fsa_seg s = seg_of(path, i);
+
+		ret = label_of(a, f, &l, path->p.v[i].label, &s.label);
+		if (last && last->t1 == s.t0 && same(last, &s))
+			last->t1 = s.t1;
+		else
+			f->segs[f->nsegs++] = s;
+	}
 	if (f->nsegs) {
 		struct fsa_seg *fit = realloc(f->segs, f->nsegs * sizeof(*fit));
 
@@ -108,21 +115,35 @@ out:
 	return ret;
 }
 
-/* The sum of all cells is the gap: anything else is an error of this program, never reported. */
-static int sum_cells(struct at *a, struct fsa_fork *f)
+static int broken(struct at *a, const struct fsa_fork *f, uint64_t sum)
 {
-	uint64_t at = f->start_ns, sum = 0;
+	return fs_errf(a->err, a->err_len, -EPROTO,
+		       "internal error: VM %u: the pieces sum to %" PRIu64
+		       " ns, the gap is %" PRIu64 " ns: please report this",
+		       f->vm, sum, f->gap_ns);
+}
 
-	for (size_t i = 0; i < f->nsegs; i++) {
-		const struct fsa_seg *s = &f->segs[i];
+/* The sum of all cells is the gap: anything else is an error of this program, never reported. */
+static int make_cells(struct at *a, struct fsa_fork *f, const struct at_path *path)
+{
+	const struct at_piece *last = NULL;
+	uint64_t sum = 0;
 
-		if (s->t0 != at || s->t1 <= s->t0)
-			return fs_errf(a->err, a->err_len, -EPROTO,
-				       "internal error: VM %u: the path breaks at %" PRIu64
-				       " (piece %zu begins at %" PRIu64 "): please report this",
-				       f->vm, at, i, s->t0);
-		at = s->t1;
-		f->cells[s->stage][s->cause].ns += s->t1 - s->t0;
+	for (size_t i = path->p.n; i-- > 0;) {
+		const struct at_piece *p = &path->p.v[i];
+		uint64_t end = at_piece_end(path, i);
+
+		if (end <= p->t0)
+			return broken(a, f, sum);
+		f->cells[FSA_S_GUEST][p->cause].ns += end - p->t0;
+		at_piece_thr(path, p)->on_path_ns +=
+			p->cause == FSA_C_SCHED_DELAY || p->cause == FSA_C_SCHED_THROTTLE
+				? 0
+				: end - p->t0;
+		if (!p->fault && (!last || last->cause != p->cause || last->exit != p->exit ||
+				  last->label != p->label || last->thr != p->thr))
+			f->cells[FSA_S_GUEST][p->cause].count++;
+		last = p;
 	}
 	for (int s = 0; s < FSA_NSTAGES; s++)
 		for (int c = 0; c < FSA_NCAUSES; c++) {
@@ -131,11 +152,8 @@ static int sum_cells(struct at *a, struct fsa_fork *f)
 			f->bucket_ns[fsa_bucket_of((enum fsa_stage)s, (enum fsa_cause)c)] += ns;
 			sum += ns;
 		}
-	if (at != f->end_ns || sum != f->gap_ns)
-		return fs_errf(a->err, a->err_len, -EPROTO,
-			       "internal error: VM %u: the cells sum to %" PRIu64
-			       " ns, the gap is %" PRIu64 " ns: please report this",
-			       f->vm, sum, f->gap_ns);
+	if (sum != f->gap_ns || (last && path->p.v[path->p.n - 1].t0 != f->start_ns))
+		return broken(a, f, sum);
 	return 0;
 }
 
@@ -174,7 +192,7 @@ void at_verdict(struct fsa_fork *f)
 /* --- faults --- */
 
 struct fault {
-	uint64_t key, ns, at, rip, gpa, hva;
+	uint64_t ns, at, rip, gpa, hva;
 	uint32_t io_bytes, io_count;
 	uint8_t cause;
 };
@@ -211,26 +229,27 @@ static void fault_io(const struct at_thr *t, const struct at_exit *x, struct fau
 
 static int collect_faults(const struct at_path *path, uint64_t start, struct faults *out)
 {
-	for (size_t i = 0; i < path->p.n; i++) {
+	const struct at_piece *of = NULL;
+
+	for (size_t i = path->p.n; i-- > 0;) {
 		const struct at_piece *p = &path->p.v[i];
-		struct fault *last = out->v.n ? &out->v.v[out->v.n - 1] : NULL;
-		struct fault f = {.key = p->key, .cause = p->cause, .rip = p->rip, .gpa = p->gpa};
+		uint64_t ns = at_piece_end(path, i) - p->t0;
+		const struct at_exit *x = at_piece_exit(path, p);
+		struct fault f = {.ns = ns, .at = p->t0 - start, .cause = p->cause};
 
 		if (!p->fault)
 			continue;
-		if (last && last->key == p->key && last->cause == p->cause) {
-			last->ns += p->t1 - p->t0;
+		if (of && at_same_fault(of, p)) {
+			out->v.v[out->v.n - 1].ns += ns;
 			continue;
 		}
-		f.ns = p->t1 - p->t0;
-		f.at = p->t0 - start;
-		if (p->exit) {
-			const struct at_exit *x = &p->thr->exits.v[p->exit - 1];
-
+		of = p;
+		if (x) {
+			f.rip = x->rip;
 			f.hva = x->hva;
 			f.gpa = x->gpa;
 			if (x->n_bio)
-				fault_io(p->thr, x, &f);
+				fault_io(at_piece_thr(path, p), x, &f);
 		}
 		if (fs_vec_push(&out->v, f))
 			return -ENOMEM;
@@ -461,22 +480,14 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 	f->notes = find_notes(a, vm, path);
 	for (size_t i = 0; i < vm->proc->thr.n; i++)
 		vm->proc->thr.v[i]->on_path_ns = 0;
-	for (size_t i = 0; i < path->p.n; i++)
-		if (path->p.v[i].thr && path->p.v[i].cause != FSA_C_SCHED_DELAY &&
-		    path->p.v[i].cause != FSA_C_SCHED_THROTTLE)
-			path->p.v[i].thr->on_path_ns += path->p.v[i].t1 - path->p.v[i].t0;
+	ret = make_cells(a, f, path);
 	f->off_path_ns = at_off_path(vm);
-	ret = make_segs(a, f, path);
-	ret = ret ? ret : sum_cells(a, f);
+	if (!ret && !a->o.drop_segs)
+		ret = make_segs(a, f, path);
 	ret = ret ? ret : make_faults(f, path);
 	ret = ret ? ret : at_top_exits(f, path);
 	ret = ret ? ret : make_milestones(f, vm);
 	ret = ret ? ret : at_phases(a, vm, f);
-	if (a->o.drop_segs) {
-		free(f->segs);
-		f->segs = NULL;
-		f->nsegs = 0;
-	}
 	if (!ret) {
 		at_verdict(f);
 		vm->template_id = at_template(a, vm);

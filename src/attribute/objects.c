@@ -238,6 +238,8 @@ void at_free(struct at *a)
 		free(a->forks.v[i].f);
 	}
 	fs_vec_free(&a->forks);
+	fs_vec_free(&a->path.p);
+	fs_vec_free(&a->path.thr);
 	fs_vec_free(&a->all_procs);
 	fs_vec_free(&a->all_vms);
 	fs_vec_free(&a->holes);

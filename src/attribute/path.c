@@ -17,24 +17,34 @@ static uint64_t max64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static uint64_t thr_key(const struct walk *w, const struct at_thr *t, size_t index, bool wait)
+/* The index of the walk's thread in the path's table of them. */
+static int name_thread(struct walk *w)
 {
-	size_t n = 0;
+	size_t i;
 
-	while (n < w->vm->proc->thr.n && w->vm->proc->thr.v[n] != t)
-		n++;
-	return (uint64_t)wait << 63 | (uint64_t)(n + 1) << 40 | (index + 1);
+	if (w->named == w->thr && w->path->thr.n)
+		return 0;
+	for (i = 0; i < w->path->thr.n && w->path->thr.v[i] != w->thr; i++)
+		;
+	if (i > UINT16_MAX)
+		return -EOVERFLOW;
+	if (i == w->path->thr.n && fs_vec_push(&w->path->thr, w->thr))
+		return -ENOMEM;
+	w->named = w->thr;
+	w->index = (uint16_t)i;
+	return 0;
 }
 
 /* Appends [lo, t) and moves the walk to lo. */
 static int push(struct walk *w, uint64_t lo, struct at_piece p)
 {
+	int ret = name_thread(w);
+
 	lo = lo < w->start ? w->start : lo;
-	if (lo >= w->t)
-		return -EPROTO; /* no progress: an error of this program */
+	if (lo >= w->t || ret)
+		return ret ? ret : -EPROTO; /* no progress: an error of this program */
 	p.t0 = lo;
-	p.t1 = w->t;
-	p.thr = w->thr;
+	p.thr = w->index;
 	w->t = lo;
 	w->hops = 0;
 	return fs_vec_push(&w->path->p, p);
@@ -42,8 +52,21 @@ static int push(struct walk *w, uint64_t lo, struct at_piece p)
 
 static struct at_piece piece(enum fsa_cause cause)
 {
-	return (struct at_piece){
-		.cause = (uint8_t)cause, .reason = UINT32_MAX, .stack = FS_NO_STACK};
+	return (struct at_piece){.cause = (uint8_t)cause, .stack = FS_NO_STACK};
+}
+
+/* Makes @p a piece of the fault that exit @index is, or of the asynchronous one that begins in it.
+ */
+static void of_fault(const struct at_thr *t, struct at_piece *p, size_t index)
+{
+	const struct at_exit *x = &t->exits.v[index];
+
+	p->fault = (uint32_t)index + 1;
+	if (x->hints & FS_H_APF_NOT_PRESENT && t->c_wait < t->waits.n &&
+	    t->waits.v[t->c_wait].t0 <= x->t1) {
+		p->fault = (uint32_t)t->c_wait + 1;
+		p->flags |= AT_P_WAIT;
+	}
 }
 
 static struct at_piece exit_piece(struct walk *w, enum fsa_cause cause, const struct at_exit *x)
@@ -51,27 +74,31 @@ static struct at_piece exit_piece(struct walk *w, enum fsa_cause cause, const st
 	struct at_piece p = piece(cause);
 	size_t index = (size_t)(x - w->thr->exits.v);
 
-	p.reason = x->reason;
-	p.isa = x->isa;
-	p.rip = x->rip;
-	p.exit = index + 1;
+	p.exit = (uint32_t)index + 1;
 	if (cause == x->cause && x->cause != AT_NO_FAULT) {
-		p.fault = true;
-		p.gpa = x->gpa;
 		p.stack = x->stack;
-		/* the asynchronous fault that begins in here is the same fault */
-		if (x->hints & FS_H_APF_NOT_PRESENT && w->thr->c_wait < w->thr->waits.n &&
-		    w->thr->waits.v[w->thr->c_wait].t0 <= x->t1) {
-			p.key = thr_key(w, w->thr, w->thr->c_wait, true);
-			return p;
-		}
-		if (!w->key_exit || w->key_thr != w->thr || w->key_exit != index + 1) {
-			w->key_thr = w->thr;
-			w->key_exit = index + 1;
-			w->key = thr_key(w, w->thr, index, false);
-		}
-		p.key = w->key;
+		of_fault(w->thr, &p, index);
 	}
+	return p;
+}
+
+/* Waiting for the asynchronous page fault @s, perhaps in exit @x. */
+static struct at_piece wait_piece(struct walk *w, const struct at_span *s, const struct at_exit *x)
+{
+	struct at_piece p =
+		x ? exit_piece(w, (enum fsa_cause)s->cause, x) : piece((enum fsa_cause)s->cause);
+
+	p.fault = (uint32_t)(s - w->thr->waits.v) + 1;
+	p.flags = AT_P_WAIT;
+	return p;
+}
+
+/* Guest memory that was touched in @x, which is no fault itself. */
+static struct at_piece touch_piece(struct walk *w, const struct at_exit *x)
+{
+	struct at_piece p = exit_piece(w, (enum fsa_cause)x->touch, x);
+
+	p.fault = p.exit;
 	return p;
 }
 
@@ -251,10 +278,10 @@ static int mm_piece(struct walk *w, uint64_t lo, const struct at_mm *m, uint8_t 
 	struct at_piece p = piece(
 		at_fault_class(m->hints, 0, FS_ISA_UNKNOWN, 0, (uint8_t)(st | m->st), iowait));
 
-	p.fault = true;
+	p.fault = (uint32_t)(m - w->thr->mms.v) + 1;
+	p.flags = AT_P_MM;
 	p.stack = m->stack;
 	p.label = w->thr->comm;
-	p.key = thr_key(w, w->thr, (size_t)(m - w->thr->mms.v), false) | 1ull << 62;
 	return push(w, lo, p);
 }
 
@@ -279,25 +306,6 @@ static int vmm_code(struct walk *w, uint64_t lo, enum fsa_cause cause)
 	}
 	p.label = w->thr->comm;
 	return push(w, lo, p);
-}
-
-static int fault_piece(struct walk *w, uint64_t lo, const struct at_exit *x, uint8_t cause)
-{
-	struct at_piece p = exit_piece(w, cause, x);
-
-	p.fault = true;
-	p.cause = cause;
-	return push(w, lo, p);
-}
-
-/* Waiting for an asynchronous page fault: @s. */
-static int wait_piece(struct walk *w, uint64_t lo, const struct at_span *s, const struct at_exit *x)
-{
-	struct at_piece p = x ? exit_piece(w, s->cause, x) : piece(s->cause);
-
-	p.fault = true;
-	p.key = thr_key(w, w->thr, (size_t)(s - w->thr->waits.v), true);
-	return push(w, max64(lo, s->t0), p);
 }
 
 /* Guest memory that KVM or the VMM touched inside an exit that is no fault itself. */
@@ -344,21 +352,18 @@ static int in_exit(struct walk *w, const struct at_exit *x, uint64_t lo)
 		lo = max64(lo, user ? u->t0 : u->t1);
 	}
 	if (s && w->t <= s->t1)
-		return wait_piece(w, lo, s, x);
+		return push(w, max64(lo, s->t0), wait_piece(w, s, x));
 	if (s)
 		lo = max64(lo, s->t1);
 	if (x->cause != AT_NO_FAULT && !user)
-		return fault_piece(w, lo, x, x->cause);
+		return push(w, lo, exit_piece(w, (enum fsa_cause)x->cause, x));
 	if (carve(w, x)) {
 		uint64_t len = w->t - lo;
 
 		if (len > t->carve_left)
 			lo = w->t - t->carve_left;
 		t->carve_left -= w->t - lo;
-		p = exit_piece(w, x->touch, x);
-		p.fault = true;
-		p.key = thr_key(w, t, (size_t)(x - t->exits.v), false);
-		return push(w, lo, p);
+		return push(w, lo, touch_piece(w, x));
 	}
 	if (user) {
 		cause = FSA_C_EXIT_VMM;
@@ -417,9 +422,8 @@ static int in_guest(struct walk *w, const struct at_exit *before, uint64_t lo)
 	else if (h)
 		return push(w, lo, piece(FSA_C_UNKNOWN));
 	if (after) {
-		p.reason = after->reason;
-		p.isa = after->isa;
-		p.rip = after->rip;
+		p.exit = (uint32_t)t->c_exit + 1;
+		p.flags = AT_P_CLOSES;
 	}
 	return push(w, lo, p);
 }
@@ -436,27 +440,22 @@ static int vcpu_blocked(struct walk *w, const struct at_off *o, const struct at_
 	bool user = u && w->t <= u->t1;
 
 	if (s && w->t <= s->t1) {
-		p = x ? exit_piece(w, s->cause, x) : piece(s->cause);
-		p.fault = true;
+		p = wait_piece(w, s, x);
 		p.stack = o->stack;
-		p.key = thr_key(w, t, (size_t)(s - t->waits.v), true);
 		return push(w, max64(lo, s->t0), p);
 	}
 	if (s)
 		lo = max64(lo, s->t1);
 	if (x && x->cause != AT_NO_FAULT && !user) {
-		p = exit_piece(w, x->cause, x);
-		p.fault = true;
+		p = exit_piece(w, (enum fsa_cause)x->cause, x);
 		p.stack = o->stack;
 		return push(w, lo, p);
 	}
 	if (x && x->touch != AT_NO_FAULT && (o->state & 2 || o->flags & AT_OFF_IOWAIT)) {
 		(void)carve(w, x);
 		t->carve_left -= t->carve_left < w->t - lo ? t->carve_left : w->t - lo;
-		p = exit_piece(w, x->touch, x);
-		p.fault = true;
+		p = touch_piece(w, x);
 		p.stack = o->stack;
-		p.key = thr_key(w, t, (size_t)(x - t->exits.v), false);
 		return push(w, lo, p);
 	}
 	ret = follow(w, o);
@@ -568,7 +567,8 @@ int at_walk(struct at *a, struct at_vm *vm, struct at_path *path)
 	struct walk w = {.a = a, .vm = vm, .path = path, .start = vm->start, .t = vm->end};
 	int ret = at_path_prepare(vm);
 
-	path->p.n = 0;
+	path->p.n = path->thr.n = 0;
+	path->end = vm->end;
 	path->uncovered = false;
 	if (ret)
 		return ret;
@@ -577,11 +577,5 @@ int at_walk(struct at *a, struct at_vm *vm, struct at_path *path)
 		w.thr = at_default_vcpu(vm, vm->end);
 	while (w.t > w.start && !ret)
 		ret = w.thr ? step(&w) : push(&w, w.start, piece(FSA_C_UNKNOWN));
-	for (size_t i = 0, n = path->p.n; i < n / 2; i++) {
-		struct at_piece p = path->p.v[i];
-
-		path->p.v[i] = path->p.v[n - 1 - i];
-		path->p.v[n - 1 - i] = p;
-	}
 	return ret;
 }

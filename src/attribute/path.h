@@ -13,10 +13,8 @@ struct walk {
 	struct at_thr *thr;    /* the path is on it at t */
 	struct at_thr *origin; /* the vCPU from which it went to threads of the VMM */
 	unsigned int hops;
-	/* the last fault's key: consecutive pieces of it need no search */
-	struct at_thr *key_thr;
-	size_t key_exit;
-	uint64_t key;
+	struct at_thr *named; /* the thread of the last piece, and its index in the path */
+	uint16_t index;
 };
 
 /* Makes the derived timelines of the VM's threads and sets their cursors to the end. */

@@ -170,21 +170,21 @@ uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path)
 		struct at_thr *t = vm->vcpus.v[v];
 		size_t i = 1;
 
-		for (size_t k = 0; k < path->p.n; k++) {
+		for (size_t k = path->p.n; k-- > 0;) {
 			const struct at_piece *p = &path->p.v[k];
-			uint64_t g0, g1;
+			uint64_t end = at_piece_end(path, k), g0, g1;
 
-			if (p->cause != FSA_C_GUEST_RUN || p->thr == t)
+			if (p->cause != FSA_C_GUEST_RUN || at_piece_thr(path, p) == t)
 				continue;
-			while (i <= t->exits.n && guest_before(t, i, &g0, &g1) && g1 <= p->t0)
+			while (i < t->exits.n && t->exits.v[i].t0 <= p->t0)
 				i++;
 			for (size_t j = i; j <= t->exits.n; j++) {
 				if (!guest_before(t, j, &g0, &g1))
 					continue;
-				if (g0 >= p->t1)
+				if (g0 >= end)
 					break;
 				if (g1 > p->t0)
-					sum += min64(g1, p->t1) - (g0 > p->t0 ? g0 : p->t0);
+					sum += min64(g1, end) - (g0 > p->t0 ? g0 : p->t0);
 			}
 		}
 	}

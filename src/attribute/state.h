@@ -246,12 +246,58 @@ struct at_strings {
 	v;
 };
 
+/* One piece of the path: [t0, end), where end is the t0 of the next one in time. */
+struct at_piece {
+	uint64_t t0;
+	uint32_t exit;  /* index + 1 of the exit it lies in, or that ended it (AT_P_CLOSES) */
+	uint32_t fault; /* index + 1 of what the fault is kept as; 0 = no fault */
+	uint32_t stack, label; /* label: string */
+	uint16_t thr;          /* index into the path's threads */
+	uint8_t cause, flags;
+};
+enum {
+	AT_P_CLOSES = 1,
+	AT_P_WAIT = 2, /* `fault` counts asynchronous waits, else exits */
+	AT_P_MM = 4,   /* ... page faults outside exits */
+};
+
+struct at_path {
+	FS_VEC(struct at_piece) p; /* the latest first, gapless from end back to start */
+	FS_VEC(struct at_thr *) thr;
+	uint64_t end;
+	bool uncovered; /* met time that later records may still explain */
+};
+
+static inline uint64_t at_piece_end(const struct at_path *path, size_t i)
+{
+	return i ? path->p.v[i - 1].t0 : path->end;
+}
+
+static inline struct at_thr *at_piece_thr(const struct at_path *path, const struct at_piece *p)
+{
+	return path->thr.v[p->thr];
+}
+
+static inline const struct at_exit *at_piece_exit(const struct at_path *path,
+						  const struct at_piece *p)
+{
+	return p->exit ? &path->thr.v[p->thr]->exits.v[p->exit - 1] : NULL;
+}
+
+/* Whether both belong to one fault. */
+static inline bool at_same_fault(const struct at_piece *a, const struct at_piece *b)
+{
+	return a->fault == b->fault && a->thr == b->thr && a->cause == b->cause &&
+	       !((a->flags ^ b->flags) & (AT_P_WAIT | AT_P_MM));
+}
+
 struct at {
 	struct fsr_reader *r;
 	struct fsa_opts o;
 	uint64_t timeout;
 	uint64_t now; /* time of the record at hand */
 	uint64_t next_due;
+	struct at_path path; /* of the fork at hand; its memory is used again */
 	uint64_t events, vms_seen;
 	struct at_idmap procs, thrs, vms, stacks;
 	FS_VEC(struct at_proc *) all_procs;
@@ -346,20 +392,6 @@ uint64_t at_load_start(struct at *a, const struct at_vm *vm); /* 0 = not seen */
 uint64_t at_template(struct at *a, const struct at_vm *vm);
 
 /* --- path.c --- */
-struct at_piece {
-	uint64_t t0, t1;
-	struct at_thr *thr;
-	uint64_t rip, gpa;
-	uint64_t key;                  /* of the fault or exit it belongs to; 0 = none */
-	uint32_t reason, stack, label; /* label: string */
-	uint8_t cause, isa;
-	bool fault;  /* the fault itself (not a wait for a CPU inside it) */
-	size_t exit; /* index + 1 */
-};
-struct at_path {
-	FS_VEC(struct at_piece) p; /* in time order, gapless from start to end */
-	bool uncovered;            /* met time that later records may still explain */
-};
 /* The critical path of @vm's window. Returns 0, -ENOMEM, or -EPROTO (an error of this program). */
 int at_walk(struct at *a, struct at_vm *vm, struct at_path *path);
 /* Time in which another vCPU was in guest mode while the path was in guest mode, ns. */

@@ -46,15 +46,15 @@ static int grow(struct places *t)
 	return 0;
 }
 
-static int count_place(struct places *t, const struct at_piece *p)
+static int count_place(struct places *t, const struct at_exit *e)
 {
 	struct place *x;
 
 	if (2 * t->used >= t->cap && grow(t))
 		return -ENOMEM;
-	x = slot(t, p->isa, p->reason, p->rip);
+	x = slot(t, e->isa, e->reason, e->rip);
 	t->used += !x->n;
-	*x = (struct place){p->rip, x->n + 1, p->reason, p->isa};
+	*x = (struct place){e->rip, x->n + 1, e->reason, e->isa};
 	return 0;
 }
 
@@ -69,29 +69,28 @@ static struct fsa_top_exit *find(top_exits *top, uint16_t isa, uint32_t reason)
 
 static int collect(const struct at_path *path, struct places *places, top_exits *top)
 {
-	const struct at_thr *thr = NULL;
-	size_t exit = 0;
+	const struct at_exit *last = NULL;
 
-	for (size_t i = 0; i < path->p.n; i++) {
+	for (size_t i = path->p.n; i-- > 0;) {
 		const struct at_piece *p = &path->p.v[i];
+		const struct at_exit *e = at_piece_exit(path, p);
 		struct fsa_top_exit *x;
 
-		if (!p->exit || p->reason == UINT32_MAX)
+		if (!e || p->flags & AT_P_CLOSES || e->reason == UINT32_MAX)
 			continue;
-		x = find(top, p->isa, p->reason);
+		x = find(top, e->isa, e->reason);
 		if (!x) {
 			if (fs_vec_push(top,
-					(struct fsa_top_exit){.reason = p->reason, .isa = p->isa}))
+					(struct fsa_top_exit){.reason = e->reason, .isa = e->isa}))
 				return -ENOMEM;
 			x = &top->v[top->n - 1];
 		}
-		x->ns += p->t1 - p->t0;
-		if (exit == p->exit && thr == p->thr)
+		x->ns += at_piece_end(path, i) - p->t0;
+		if (last == e)
 			continue; /* one more piece of the same exit */
-		exit = p->exit;
-		thr = p->thr;
+		last = e;
 		x->count++;
-		if (count_place(places, p))
+		if (count_place(places, e))
 			return -ENOMEM;
 	}
 	return 0;
