@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,7 @@ static int run_one(const struct mini_opts *o, int *ready, int *go)
 	static struct mini_vm vm;
 	int failed = 0;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	mini_vm_make(&vm, o);
 	__atomic_add_fetch(ready, 1, __ATOMIC_ACQ_REL);
 	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
@@ -216,6 +218,7 @@ int main(int argc, char **argv)
 	struct mini_opts o = {.vms = 1, .vcpus = 1, .pages = 64, .ports = 8};
 
 	parse(argc, argv, &o);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is left behind when a test is stopped */
 	if (o.backing == MINI_FILE)
 		mini_memory_file(&o);
 	return run_all(&o);
