@@ -49,13 +49,13 @@ def _on_slow_device(template, scratch, milliseconds):
     image, mount_point = scratch / "slow.img", scratch / "slow"
     mount_point.mkdir(exist_ok=True)
     step(f"putting the memory file on a device that delays each read by {milliseconds} ms")
+    run(["modprobe", "-a", "loop", "dm-delay"], "loading loop and dm-delay", env=path_with_sbin())
     _fill_device(image, template, mount_point)
     loop = run(["losetup", "-f", "--show", str(image)], f"attaching {image}", env=path_with_sbin()).strip()
     device = f"/dev/mapper/{DEVICE}"
     try:
         # Buffered reads of the image below would be read ahead behind the delay's back, and be fast the second time.
         subprocess.run(["losetup", "--direct-io=on", loop], env=path_with_sbin(), stderr=subprocess.DEVNULL, check=False)
-        run(["modprobe", "dm-delay"], "loading dm-delay", env=path_with_sbin())
         run(["dmsetup", "create", "--noudevsync", DEVICE, "--table", _table(loop, milliseconds)], f"making the device {DEVICE}", env=path_with_sbin())
         if not os.path.exists(device):
             run(["dmsetup", "mknodes", DEVICE], f"making the node of {DEVICE}", env=path_with_sbin())
