@@ -205,15 +205,16 @@ def statistics_agree(context):
             wrong.append(f"pid {fork['pid']}: no statistics of KVM, or no VM in the recording")
             continue
         # A record is made when an exit ends in an entry: the last exit of each run may have none.
-        exits, faults = kvm["exits"] - row["vmexits"], row["n_pf"] - row["mmio_pf"] - kvm["pf_taken"]
+        # KVM counts an MMIO fault as a page fault only when what it remembers of the address is out of date.
+        exits, faults = kvm["exits"] - row["vmexits"], kvm["pf_taken"] - (row["n_pf"] - row["mmio_pf"])
         found[str(fork["pid"])] = {"kvm_exits": kvm["exits"], "our_exits": row["vmexits"], "kvm_pf_taken": kvm["pf_taken"], "our_pf": row["n_pf"],
                                    "our_mmio_pf": row["mmio_pf"], "runs": row["runs"]}
         if not 0 <= exits <= len(fork["vcpu_tids"]):
             wrong.append(f"pid {fork['pid']}: KVM counts {kvm['exits']} exits, we recorded {row['vmexits']}")
-        if faults:
+        if not 0 <= faults <= row["mmio_pf"]:
             wrong.append(f"pid {fork['pid']}: KVM counts {kvm['pf_taken']} page faults, we recorded {row['n_pf']} of which {row['mmio_pf']} MMIO")
     context.findings["statistics"] = found
-    return not wrong, "counts agree with KVM's own (exits within one per vCPU, page faults exactly)", "\n".join(wrong)
+    return not wrong, "counts agree with KVM's own (exits within one per vCPU, page faults up to the MMIO ones)", "\n".join(wrong)
 
 
 def apart(context, count):
@@ -252,7 +253,7 @@ def warmer(context, cold_name):
     faults = [median(each, lambda fork: fork["buckets"]["memory_faults_ns"]) for each in (cold, context)]
     if not gaps[1] or not gaps[0]:
         raise Missing("no complete forks to compare")
-    ratio, explained = gaps[0] / gaps[1], (faults[0] - faults[1]) / max(gaps[0] - gaps[1], 1)
+    ratio, explained = gaps[0] / gaps[1], (faults[0] - faults[1]) / (gaps[0] - gaps[1]) if gaps[0] > gaps[1] else 0.0
     context.findings["cold_warm"] = {"cold_gap_ns": gaps[0], "warm_gap_ns": gaps[1], "ratio": ratio, "explained_by_memory_faults": explained}
     why = "" if ratio >= COLD_AT_LEAST and explained > 0.5 else f"cold {gaps[0] / 1e6:.0f} ms, warm {gaps[1] / 1e6:.0f} ms, explained {explained:.0%}"
     return not why, f"cold is {ratio:.1f} times warm ({gaps[0] / 1e6:.0f} and {gaps[1] / 1e6:.0f} ms), memory faults explain {explained:.0%} of it", why
