@@ -24,7 +24,7 @@ struct asked {
 	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour;
 	uint64_t timeout_ns;
 	unsigned int fork;
-	bool json, folded;
+	bool brief, json, folded;
 };
 
 static const struct fs_usage usage = {
@@ -318,6 +318,7 @@ static int report(const struct asked *a, struct fsr_reader *r, const char *path)
 		fsv_kaslr_find(syms, res, a->fork);
 	v.res = res;
 	v.guest = syms;
+	v.brief = a->brief;
 	v.only_fork = a->fork;
 	v.cohort = a->cohort;
 	v.colour = want_colour(a->colour, a->json || a->folded);
@@ -344,6 +345,8 @@ int cmd_report(int argc, char **argv)
 		FS_OPT("--end", NULL, "END", fs_opt_string, &a.end, "where it ends"),
 		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &a.timeout_ns,
 		       "how long to wait for a fork's end"),
+		FS_OPT("--brief", NULL, NULL, fs_opt_flag, &a.brief,
+		       "a line for each fork instead of a page"),
 		FS_OPT("--json", NULL, NULL, fs_opt_flag, &a.json, "one JSON object"),
 		FS_OPT("--folded", NULL, NULL, fs_opt_flag, &a.folded,
 		       "folded stacks, weights in ns of the gap"),

@@ -326,11 +326,11 @@ static json_t *fork_json(const struct fsv_view *v, const struct fsa_fork *f)
 	return o;
 }
 
-static json_t *dist(const struct fsa_dist *d, size_t timed_out)
+static json_t *dist(const struct fsa_dist *d)
 {
 	json_t *avg = json_null();
 
-	if (d->n && !isnan(d->avg) && d->n > timed_out)
+	if (d->n && !isnan(d->avg))
 		avg = json_integer((json_int_t)(d->avg + 0.5));
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "n", u64(d->n), "avg_ns", avg, "p50_ns",
 			 d->n ? u64(d->p50) : json_null(), "p95_ns",
@@ -345,11 +345,11 @@ static json_t *cohort_json(const struct fsa_cohort *c)
 
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++)
 		json_object_set_new(buckets, fsa_bucket_name((enum fsa_bucket)b),
-				    dist(&c->bucket[b], c->timed_out));
+				    dist(&c->bucket[b]));
 	for (unsigned int k = 0; k < FSA_NCAUSES; k++)
 		if (c->cause[k].n && c->cause[k].max)
 			json_object_set_new(causes, fsa_cause_name((enum fsa_cause)k),
-					    dist(&c->cause[k], c->timed_out));
+					    dist(&c->cause[k]));
 	for (unsigned int i = 0; i <= FSA_V_UNKNOWN; i++)
 		json_object_set_new(verdicts, fsv_verdict_name((enum fsa_verdict)i),
 				    u64(c->verdicts[i]));
@@ -357,8 +357,7 @@ static json_t *cohort_json(const struct fsa_cohort *c)
 		json_array_append_new(forks, u64(c->forks[i]->id));
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(c->name), "n",
 			 u64(c->n), "timed_out", u64(c->timed_out), "forks", forks, "gap",
-			 dist(&c->gap, c->timed_out), "buckets", buckets, "causes", causes,
-			 "verdicts", verdicts);
+			 dist(&c->gap), "buckets", buckets, "causes", causes, "verdicts", verdicts);
 }
 
 static json_t *build(const struct fsv_view *v)

@@ -73,10 +73,10 @@ int fsv_text(const struct fsv_view *v, FILE *out)
 		fprintf(out, "\nno fork to show: %s\n",
 			v->res->nforks ? "none matches the choice"
 				       : "no VM of this recording was restored from a snapshot");
-	if (shown > 1)
+	if (shown > 1 || (shown && v->brief))
 		overview(v, out);
 	for (size_t i = 0; i < v->res->nforks; i++)
-		if (fsv_shows(v, &v->res->forks[i]))
+		if (!v->brief && fsv_shows(v, &v->res->forks[i]))
 			fsv_text_fork(v, &v->res->forks[i], out);
 	if (!v->only_fork)
 		fsv_text_cohorts(v, out);

@@ -107,13 +107,18 @@ static inline uint64_t fx_value(const struct fsa_fork *f, int bucket, int cause)
 static inline struct fsa_dist fx_dist(const struct fsa_cohort *c, int bucket, int cause)
 {
 	struct fsa_dist d = {.n = c->n, .avg = 0};
+	bool gap = bucket < 0 && cause < 0;
 	size_t valued = 0;
 
 	for (size_t i = 0; i < c->n; i++) {
 		uint64_t x = fx_value(c->forks[i], bucket, cause);
 
 		if (!c->forks[i]->complete) {
-			d.max = UINT64_MAX;
+			/* of a fork without an end only that is known */
+			if (gap)
+				d.max = UINT64_MAX;
+			else
+				d.n--;
 			continue;
 		}
 		d.avg += (double)x;

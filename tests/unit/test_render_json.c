@@ -76,6 +76,11 @@ static void undefined_statistics_are_null(void **state)
 	assert_true(json_is_null(at(gap, "p95_ns")));
 	assert_true(json_is_null(at(gap, "max_ns"))); /* one fork never ended */
 	assert_int_equal(json_integer_value(at(gap, "avg_ns")), 9200640);
+	/* of its parts nothing is known: they are those of the other */
+	gap = at(at(json_array_get(at(o, "cohorts"), 0), "buckets"), "memory_faults");
+	assert_int_equal(json_integer_value(at(gap, "n")), 1);
+	assert_int_equal(json_integer_value(at(gap, "avg_ns")), 8300080);
+	assert_int_equal(json_integer_value(at(gap, "max_ns")), 8300080);
 	assert_true(json_is_null(at(at(o, "trust"), "lost_host"))); /* no statistics recorded */
 	json_decref(o);
 	free(x);

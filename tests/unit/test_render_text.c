@@ -136,6 +136,22 @@ static void one_fork_can_be_chosen(void **state)
 	free(x);
 }
 
+static void brief_leaves_out_the_forks_pages(void **state)
+{
+	struct fx *x = fx_typical();
+	char *text;
+
+	(void)state;
+	x->view.brief = true;
+	text = fx_render(&x->view, fsv_text);
+	assert_null(strstr(text, "== fork"));
+	assert_non_null(strstr(text, "forks, in order of resume"));
+	assert_non_null(strstr(text, "== cohort \"steady\""));
+	assert_non_null(strstr(text, "== how far to trust this"));
+	free(text);
+	free(x);
+}
+
 static void nothing_to_show_is_said(void **state)
 {
 	struct fx *x = fx_new();
@@ -195,6 +211,7 @@ int main(void)
 		cmocka_unit_test(differences_of_means_add_up),
 		cmocka_unit_test(the_verdict_keeps_its_words),
 		cmocka_unit_test(one_fork_can_be_chosen),
+		cmocka_unit_test(brief_leaves_out_the_forks_pages),
 		cmocka_unit_test(nothing_to_show_is_said),
 		cmocka_unit_test(losses_and_cost_come_from_the_statistics),
 	};
