@@ -53,11 +53,13 @@ static void mend(uint8_t *data, size_t size)
 		mend_chunk(data, at, size, seq++, &next);
 }
 
-static void check(int ok)
-{
-	if (!ok)
-		abort();
-}
+#define check(ok)                                                                        \
+	do {                                                                             \
+		if (!(ok)) {                                                             \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #ok); \
+			abort();                                                         \
+		}                                                                        \
+	} while (0)
 
 /* What is promised of every recording, whatever is in it. */
 static void read_all(struct fsr_reader *r)
