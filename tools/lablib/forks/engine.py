@@ -33,7 +33,7 @@ class Series:
         self.arguments, self.place, self.out = arguments, place, out
         self.driver = DRIVERS[arguments.vmm]
         self.spec = template.Spec(arguments, place)
-        self.template = template.get(self.spec, self.driver, place.scratch)
+        self.template = template.get(self.spec, self.driver, place)
         self.memfile = None
 
     def prepare_cache(self):

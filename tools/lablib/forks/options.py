@@ -58,7 +58,7 @@ TABLE = [
     ("--no-record", "flag", {"help": "do not run forkscope record"}),
     ("--record-arg", "list", {"metavar": "ARG", "help": "one more argument for forkscope record"}),
     ("--with-guest-symbols", "flag", {"help": "also bring the guest's kallsyms, as run.kallsyms"}),
-    ("--fork-timeout", "value", {"type": units.seconds, "default": 60.0, "metavar": "D", "help": "how long to wait for a fork's last ack (default: 60s)"}),
+    ("--fork-timeout", "value", {"type": units.seconds, "default": 120.0, "metavar": "D", "help": "how long to wait for a fork's last ack (default: 120s)"}),
     ("--linger", "value", {"type": units.seconds, "default": 0.2, "metavar": "D", "help": "how long a fork goes on after its last ack (default: 200ms)"}),
     ("--timeout", "value", {"type": units.seconds, "metavar": "D", "help": "time for everything (default: by the count)"}),
 ]

@@ -50,6 +50,7 @@ def _on_slow_device(template, scratch, milliseconds):
     mount_point.mkdir(exist_ok=True)
     step(f"putting the memory file on a device that delays each read by {milliseconds} ms")
     run(["modprobe", "-a", "loop", "dm-delay"], "loading loop and dm-delay", env=path_with_sbin())
+    run(["modprobe", "-a", "loop", "dm-delay"], "loading loop and dm-delay", env=path_with_sbin())
     _fill_device(image, template, mount_point)
     loop = run(["losetup", "-f", "--show", str(image)], f"attaching {image}", env=path_with_sbin()).strip()
     device = f"/dev/mapper/{DEVICE}"

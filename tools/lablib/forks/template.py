@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from .. import cpio
-from ..say import LabError, step
+from ..say import LabError, say, step
 from . import mailbox, netns, options
 
 KALLSYMS_PORT = 9798
@@ -23,7 +23,7 @@ GUEST_INIT = Path(__file__).resolve().parents[1] / "guest-init"
 class Spec:
     """What a template is made from, and how."""
 
-    boot_seconds = 180
+    boot_seconds = 300
     settle_seconds = 1.5
 
     def __init__(self, arguments, place):
@@ -106,19 +106,10 @@ def _in_huge_pages(folder):
         subprocess.run(["umount", str(folder)], check=False)
 
 
-def get(spec, driver, scratch):
-    """The template's folder: made now, or by an earlier run with the same inputs."""
-    folder = scratch / "templates" / spec.key()
-    spec.folder = folder
-    if (folder / "done").exists():
-        step(f"reusing the template {folder.name}")
-        spec.initrd = folder / "initrd"
-        spec.command_line = (folder / "command_line").read_text(encoding="utf-8")
-        return folder
+def _make(spec, driver, folder):
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     spec.fast = folder / "fast"
-    spec.fast.mkdir()
+    spec.fast.mkdir(parents=True)
     step(f"booting the template: {spec.vmm}, {spec.vcpus} vCPU, {spec.memory >> 20} MiB, signal {spec.signal}")
     network = netns.Namespace("fs-template")
     try:
@@ -131,6 +122,25 @@ def get(spec, driver, scratch):
         network.remove()
     if spec.symbols and not (folder / "kallsyms").exists():
         raise LabError("the guest sent no symbols while it booted (--with-guest-symbols)")
+
+
+def get(spec, driver, place):
+    """The template's folder: made now, or by an earlier run with the same inputs."""
+    folder = place.scratch / "templates" / spec.key()
+    spec.folder = folder
+    if (folder / "done").exists():
+        step(f"reusing the template {folder.name}")
+        spec.initrd = folder / "initrd"
+        spec.command_line = (folder / "command_line").read_text(encoding="utf-8")
+        return folder
+    try:
+        _make(spec, driver, folder)
+    except LabError as error:
+        if not place.emulated:
+            raise
+        say(f"FAULT OF THE LAB: {error}")
+        say("emulated guests sometimes die while they boot: trying once more")
+        _make(spec, driver, folder)
     at = mailbox.patch(folder / "mem", spec.token)
     (folder / "command_line").write_text(spec.command_line, encoding="utf-8")
     (folder / "done").write_text("", encoding="ascii")
