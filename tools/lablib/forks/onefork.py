@@ -77,6 +77,7 @@ class OneFork:
         return path
 
     def run_hook(self):
+        self.resident["before_resume"] = pagecache.resident(self.series.memfile)
         if not self.arguments.hook:
             return
         self.hook_log = self._beside("hook.log")
@@ -107,7 +108,6 @@ class OneFork:
                 os.sched_setaffinity(tid, {self.arguments.pin})
 
     def load_and_resume(self):
-        self.resident["before_resume"] = pagecache.resident(self.series.memfile)
         self._mark("load_start_ns")
         self.times["resume_ns"] = self.times["load_start_ns"]
         self.vmm.load(True)
@@ -116,7 +116,6 @@ class OneFork:
         self._find_vcpus()
 
     def resume(self):
-        self.resident["before_resume"] = pagecache.resident(self.series.memfile)
         self._mark("resume_ns")
         self.vmm.resume()
         self._mark("resumed_ns")
