@@ -136,6 +136,16 @@ static int parse_stacks(const char *text, void *dst, char *why, size_t len)
 	return 0;
 }
 
+static int parse_without(const char *text, void *dst, char *why, size_t len)
+{
+	if (!*text || !fs_bpf_known(text)) {
+		snprintf(why, len, "is no list of hooks (forkscope doctor names them)");
+		return -1;
+	}
+	*(const char **)dst = text;
+	return 0;
+}
+
 static int check(const struct fs_session_opts *s, const struct fs_args *args)
 {
 	const struct fs_targets *t = &s->targets;
@@ -199,6 +209,9 @@ int cmd_record(int argc, char **argv)
 		FS_OPT("--ring-size", NULL, "SIZE", parse_ring, &s.load.ring_bytes,
 		       "buffer of each CPU, a power of two (default 16MiB, less where memory is "
 		       "small)"),
+		FS_OPT("--without", NULL, "HOOKS", parse_without, &s.load.without,
+		       "do without these hooks (as doctor names them, divided by commas), to save "
+		       "their cost"),
 		FS_OPT("--no-probe-stats", NULL, NULL, fs_opt_no, &s.load.probe_stats,
 		       "do not let the kernel count the run time of the programs"),
 		FS_OPT_END,

@@ -15,9 +15,13 @@
 
 struct fs_bpf;
 
+/* Is each name in @list (divided by commas) a want or a program of hooks.def? */
+bool fs_bpf_known(const char *list);
+
 struct fs_load_opts {
 	struct fs_knobs knobs; /* the has_* fields are set by the plan */
 	uint64_t ring_bytes; /* of each CPU's ring, a power of two; 0 = the default for this host */
+	const char *without; /* wants or programs to leave out, "SWAPIN,fs_hmm_exit"; NULL = none */
 	bool probe_stats;    /* let the kernel count the run time of each program */
 	bool (*stop)(void *arg); /* asked between the steps: true = give up; may be NULL */
 	void *arg;

@@ -38,7 +38,7 @@ struct session {
 	struct fsr_writer *w;
 	int epoll, signals, marks, kallsyms;
 	uint64_t armed_ns, stats_ns;
-	struct fs_cpu_time prepared;
+	struct fs_cpu_time prepared, stopped; /* own CPU time when armed, when stopped */
 	struct fs_own_records own;
 	FS_VEC(struct fs_ev_proc_add) found; /* processes that existed; written once META is */
 	unsigned int nmarks, refused;
@@ -413,6 +413,7 @@ static int write_stats(struct session *s, bool final)
 {
 	struct fs_stats_in in = {
 		.prepared = s->prepared,
+		.used = final ? s->stopped : fs_cpu_time_now(),
 		.bpf = s->bpf,
 		.rings = s->rings,
 		.armed_ns = s->armed_ns,

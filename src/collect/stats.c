@@ -114,15 +114,14 @@ struct fs_cpu_time fs_cpu_time_now(void)
 }
 
 /* While recording; and what loading and attaching had cost before. */
-static json_t *own_cost(const struct fs_cpu_time *prepared)
+static json_t *own_cost(const struct fs_cpu_time *prepared, const struct fs_cpu_time *used)
 {
-	struct fs_cpu_time now = fs_cpu_time_now();
 	struct rusage u = {0};
 
 	getrusage(RUSAGE_SELF, &u);
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "user_ns",
-			 INT(now.user_ns - prepared->user_ns), "sys_ns",
-			 INT(now.sys_ns - prepared->sys_ns), "prepare_user_ns",
+			 INT(used->user_ns - prepared->user_ns), "sys_ns",
+			 INT(used->sys_ns - prepared->sys_ns), "prepare_user_ns",
 			 INT(prepared->user_ns), "prepare_sys_ns", INT(prepared->sys_ns),
 			 "max_rss_kib", INT(u.ru_maxrss), "vcsw", INT(u.ru_nvcsw), "ivcsw",
 			 INT(u.ru_nivcsw));
@@ -146,8 +145,9 @@ json_t *fs_stats_json(const struct fs_stats_in *in)
 		      INT(c->events + in->own_events), "kinds", kinds(c), "late", INT(c->late),
 		      "malformed", INT(c->malformed), "lost", "records", INT(l.records), "stacks",
 		      INT(l.stacks), "state", INT(l.state), "lost_cpu", cpu_rows, "lost_vm",
-		      vm_rows, "cost", own_cost(&in->prepared), "probe_stats", in->probe_stats,
-		      "ring_max_fill", c->max_fill, "clock", fs_clocks_json(&clocks));
+		      vm_rows, "cost", own_cost(&in->prepared, &in->used), "probe_stats",
+		      in->probe_stats, "ring_max_fill", c->max_fill, "clock",
+		      fs_clocks_json(&clocks));
 	if (o)
 		programs(in->bpf, o);
 	return o;

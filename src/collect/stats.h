@@ -22,6 +22,7 @@ struct fs_cpu_time fs_cpu_time_now(void);
 
 struct fs_stats_in {
 	struct fs_cpu_time prepared; /* when it was armed: what came before is no cost to a fork */
+	struct fs_cpu_time used;     /* now, or when the recording was stopped */
 	const struct fs_bpf *bpf;
 	const struct fs_rings *rings;
 	uint64_t armed_ns;   /* CLOCK_MONOTONIC */

@@ -29,6 +29,15 @@ quiet()
 }
 ok "nothing on stdout, one line when it records" quiet
 
+without()
+{
+	start "$TMP/w.fsr" --without INVALIDATE,PIO -- "$MINI" --vms 1 --pages 4 && finish 0 &&
+		readable "$TMP/w.fsr" && ! grep -q '^ts=[0-9]* PIO' "$TMP/w.fsr.txt" &&
+		says '"want": ?"PIO","got":"","why":"tp_btf/kvm_pio: ECANCELED' "$TMP/w.fsr.txt" &&
+		says 'cannot attach PIO: .*no end at a port write' "$TMP/w.fsr.err"
+}
+ok "without hooks that the user does not want: said, and stored" without
+
 # Orphans of the command are part of it.
 descendants()
 {
