@@ -25,6 +25,7 @@ enum tolerance {
 struct step {
 	const char *name;
 	enum tolerance tolerance;
+	bool *done; /* set when the kernel did it; NULL = nobody asks */
 };
 
 /* One block for all that is touched, so that it lies on few pages. */
@@ -45,6 +46,7 @@ struct change {
 	struct fsg_link link; /* as it was */
 	bool keep_address;    /* the only address is already the new one */
 	bool change_mac;
+	bool mac_changed; /* it has been */
 };
 
 /* --- sending -------------------------------------------------------------------------------- */
@@ -63,7 +65,7 @@ static void begin_step(struct fsg_net *n, const char *name, enum tolerance toler
 		work.batch.full = true;
 		return;
 	}
-	work.steps[work.n_steps++] = (struct step){name, tolerance};
+	work.steps[work.n_steps++] = (struct step){name, tolerance, NULL};
 	fsg_begin(&work.batch, type, (uint16_t)(flags | NLM_F_ACK), ++n->seq, body, size);
 }
 
@@ -93,6 +95,8 @@ static int take_ack(uint8_t *bytes, uint32_t len, int *error, const char **step)
 	if (i >= work.n_steps)
 		return 0;
 	e = ((struct nlmsgerr *)NLMSG_DATA(h))->error;
+	if (!e && work.steps[i].done)
+		*work.steps[i].done = true;
 	if (e && !*error && !tolerated(work.steps[i].tolerance, e)) {
 		*error = e;
 		*step = work.steps[i].name;
@@ -272,7 +276,7 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
 
 /* --- the change and its undoing ------------------------------------------------------------- */
 
-static void plan_change(const struct change *c, bool down_first)
+static void plan_change(struct change *c, bool down_first)
 {
 	struct fsg_net *n = c->net;
 	struct nlmsghdr *h;
@@ -280,8 +284,10 @@ static void plan_change(const struct change *c, bool down_first)
 	begin_batch(n);
 	if (down_first)
 		add_link(c, "mac", 0, IFF_UP, NULL);
-	if (c->change_mac)
+	if (c->change_mac) {
 		add_link(c, "mac", 0, 0, c->p->mac);
+		work.steps[work.n_steps - 1].done = &c->mac_changed;
+	}
 	if (!c->keep_address) {
 		for_each_message(h, &n->addresses) if (on_link(c, h)) replay(
 			n, h, "address", TOLERATE_GONE, RTM_DELADDR, 0, sizeof(struct ifaddrmsg));
@@ -326,7 +332,7 @@ static int undo(const struct change *c, bool down_first)
 		new_address(c, RTM_DELADDR, 0, TOLERATE_GONE);
 	if (down_first)
 		add_link(c, "up", 0, IFF_UP, NULL);
-	if (c->change_mac && c->link.mac_len)
+	if (c->mac_changed && c->link.mac_len)
 		add_link(c, "mac", 0, 0, c->link.mac);
 	for_each_message(h, &c->net->addresses) if (on_link(c, h))
 		replay(c->net, h, "address", TOLERATE_THERE, RTM_NEWADDR, NLM_F_CREATE,

@@ -31,3 +31,12 @@ $(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c
 	$(Q)objcopy --rename-section .text=.text.hot $@
 
 -include $(GUEST_OBJ:.o=.d)
+
+.PHONY: guest check-agent check-mailbox bench-mailbox
+
+## guest           build forkscope-guest, the static binary for guests
+guest: $(GUEST)
+
+## check-agent     the guest's agent in network namespaces, with peers of the protocol (root)
+check-agent: all
+	@O=$(O) tools/tap-sum -n check-agent -t 300 tests/agent/test_agent.py

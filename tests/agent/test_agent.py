@@ -1,0 +1,423 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""forkscope-guest agent without a VM (root): network namespaces for host and guest, a pipe for /dev/kmsg, files for
+/dev/vmclock0, and the agent's memory written from outside as a hypervisor's file would be."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+# pylint: disable=wrong-import-position
+import peer_patcher
+import world
+from fuse_clock import FuseClock
+from world import FORK_LINE, GATEWAY, Acks, ClockFile, Guest, Kmsg, Memory, Process, Tap
+
+TOP = Path(__file__).resolve().parents[2]
+OUT = Path(os.environ.get("O", ".output"))
+OUT = OUT if OUT.is_absolute() else TOP / OUT
+AGENT, FORKSCOPE = str(OUT / "forkscope-guest"), str(OUT / "forkscope")
+PEER_AGENT = [sys.executable, str(Path(__file__).parent / "peer_agent.py")]
+TOKEN = "token-1"
+ARMED = {"HYPEMAN_RESUME_NETWORK_MAILBOX": "1", "HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN": TOKEN}
+
+
+def payload(acks, **more):
+    fields = {"interface_name": "eth0", "mac": "06:00:ac:10:00:22", "ipv4": "172.16.0.2", "prefix": 29, "gateway": GATEWAY,
+              "ack_port": acks.port}
+    fields.update(more)
+    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+
+
+class Scene:
+    """A guest with an agent in it, and the host's patcher and acks."""
+
+    def __init__(self, *options, signal="vmgenid", environment=None, program=None, clock=None, address="172.16.0.3/29"):
+        self.guest, self.kmsg, self.acks, self.clock = Guest(address), Kmsg(), Acks(), clock
+        self.folder = tempfile.TemporaryDirectory(prefix="snapshot-")
+        clock_path = clock.path if clock else "/nonexistent/vmclock0"
+        words = program or [AGENT, "agent", "--kmsg", self.kmsg.path, "--vmclock-device", clock_path,
+                            *(["--signal", signal] if signal else []), *options]
+        if program:
+            words = [*program, self.kmsg.path]
+        self.agent = Process(self.guest, words, {**ARMED, "HYPEMAN_RESUME_NETWORK_ACK_STAGES": "1", **(environment or {})})
+        self.memory = Memory(self.agent.pid)
+
+    def __enter__(self):
+        try:
+            self.first = self.agent.armed()
+        except Exception:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.ended = self.agent.end()
+        for part in (self.guest, self.kmsg, self.acks, self.clock):
+            if part:
+                part.close()
+        self.folder.cleanup()
+
+    def snapshot(self):
+        paths = [os.path.join(self.folder.name, name) for name in ("memory", "as-it-was")]
+        self.memory.save(paths[0])
+        with open(paths[0], "rb") as new, open(paths[1], "wb") as old:
+            old.write(new.read())
+        return paths
+
+    def peer_patches(self, body):
+        """Their patcher: into a snapshot of the agent's memory, which then becomes its memory."""
+        memory, before = self.snapshot()
+        peer_patcher.patch(memory, TOKEN.encode(), body)
+        assert self.memory.restore_changes(memory, before) == 1, "it wrote into more than the mailbox's page"
+
+    def we_patch(self, *words):
+        memory, before = self.snapshot()
+        done = subprocess.run([FORKSCOPE, "mailbox", "patch", memory, "--token", TOKEN, "--no-remember", *words],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert self.memory.restore_changes(memory, before) == 1, "it wrote into more than the mailbox's page"
+
+    def fork(self, body=None, last="applied"):
+        """A payload, the signal, the acks."""
+        self.peer_patches(payload(self.acks) if body is None else body)
+        self.kmsg.write(FORK_LINE)
+        return self.acks.until(last)
+
+
+def stages(acks):
+    return [ack["stage"] for ack in acks]
+
+
+NEW = {"mac": "06:00:ac:10:00:22", "up": True, "addresses": ["172.16.0.2/29"],
+       "routes": ["172.16.0.0/29 dev eth0 proto kernel scope link src 172.16.0.2", f"default via {GATEWAY} dev eth0"]}
+
+
+# --- interoperation ---------------------------------------------------------------------------
+
+def their_patcher_our_agent():
+    with Scene() as scene:
+        acks = scene.fork()
+        assert stages(acks) == ["mailbox", "applied"], acks
+        assert all(ack["mac"] == "06:00:ac:10:00:22" and ack["ip"] == "172.16.0.2" for ack in acks)
+        assert set(acks[0]) == {"stage", "mac", "ip"}, acks[0]
+        assert scene.guest.state() == NEW, scene.guest.state()
+
+
+def our_patcher_their_agent():
+    with Scene(program=PEER_AGENT) as scene:
+        scene.we_patch("--interface", "eth0", "--mac", "06:00:ac:10:00:22", "--ip", "172.16.0.2", "--prefix", "29",
+                       "--gateway", GATEWAY, "--ack-port", str(scene.acks.port))
+        scene.kmsg.write(FORK_LINE)
+        assert stages(scene.acks.until("applied")) == ["mailbox", "applied"]
+        assert scene.guest.state() == NEW, scene.guest.state()
+
+
+def our_patcher_our_agent():
+    with Scene() as scene:
+        for number in (2, 4):   # the second time from the re-armed page
+            scene.we_patch("--interface", "eth0", "--mac", "06:00:ac:10:00:22", "--ip", f"172.16.0.{number}", "--prefix", "29",
+                           "--gateway", GATEWAY, "--ack-port", str(scene.acks.port))
+            scene.kmsg.write(FORK_LINE)
+            assert scene.acks.until("applied")[-1]["ip"] == f"172.16.0.{number}"
+            scene.agent.armed()
+        assert scene.guest.state()["addresses"] == ["172.16.0.4/29"]
+
+
+# --- signals ----------------------------------------------------------------------------------
+
+def environment_alone():
+    more = {"HYPEMAN_RESUME_NETWORK_SIGNAL": " VMGenID ", "HYPEMAN_RESUME_NETWORK_DEBUG_STAGES": "1"}
+    with Scene(signal=None, environment=more) as scene:
+        assert scene.first["signal"] == "vmgenid"
+        acks = scene.fork()
+    assert stages(acks) == ["signal_seen", "mailbox_seen", "mailbox", "netlink_start", "netlink_done", "applied"], acks
+    assert "guest_signal_to_mailbox_us" in acks[0] and "guest_signal_to_mailbox_us" in acks[1]
+    us = [int(acks[i][f"guest_signal_to_{name}_us"]) for i, name in ((1, "mailbox"), (3, "netlink_start"), (4, "netlink_done"),
+                                                                     (5, "applied"))]
+    assert us == sorted(us), us
+
+
+def no_page_faults():
+    with Scene("--debug-stages") as scene:
+        for _ in range(3):
+            last = scene.fork()[-1]
+            assert (last["minor_faults"], last["major_faults"]) == ("0", "0"), last
+            scene.agent.armed()
+
+
+def only_the_kernels_line():
+    with Scene() as scene:
+        scene.peer_patches(payload(scene.acks))
+        scene.kmsg.write(b"12,99,1,-;crng reseeded due to virtual machine fork\n")       # a process wrote it: facility 1
+        scene.kmsg.write(b"6,100,1,-;eth0: renamed\n SUBSYSTEM=net crng reseeded\n")
+        assert scene.acks.quiet(), "it took a line that the kernel did not write"
+        scene.kmsg.write(b"4,101,1,-;something\n" + FORK_LINE[:30])                       # in pieces
+        assert scene.acks.quiet(0.1)
+        scene.kmsg.write(FORK_LINE[30:])
+        scene.acks.until("applied")
+
+
+def poll_signal():
+    with Scene(signal="auto", clock=FuseClock(generation=4, seq=2)) as scene:
+        assert scene.first["signal"] == "vmclock"
+        reads = scene.clock.reads
+        for generation in (5, 6):
+            scene.peer_patches(payload(scene.acks))
+            scene.clock.bump()                      # a disruption that is no fork: same generation
+            assert scene.acks.quiet(), "it took a disruption for a fork"
+            scene.clock.bump(generation)
+            scene.acks.until("applied")
+            scene.agent.armed()
+        assert scene.clock.reads - reads == 4, "one read for each notification"
+
+
+def spin_signal():
+    with Scene(signal="vmclock-spin", clock=ClockFile(generation=7)) as scene:
+        scene.peer_patches(payload(scene.acks))
+        os.pwrite(scene.clock.fd, b"\x01\0\0\0", 12)                # the host is changing the page
+        os.pwrite(scene.clock.fd, b"\x08", 104)
+        assert scene.acks.quiet(), "it took a page that is being changed"
+        os.pwrite(scene.clock.fd, b"\x02\0\0\0", 12)
+        scene.acks.until("applied")
+
+
+def cpu_ticks(pid):
+    return sum(int(field) for field in Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[11:13])
+
+
+def always_ready_poll():
+    """A regular file polls as a driver without a poll does: the agent must neither spin nor miss the fork."""
+    with Scene(signal="vmclock", clock=ClockFile(generation=7)) as scene:
+        used = cpu_ticks(scene.agent.pid)
+        time.sleep(0.5)
+        assert cpu_ticks(scene.agent.pid) - used <= 10, "it spins"
+        scene.peer_patches(payload(scene.acks))
+        scene.clock.bump(8)
+        scene.acks.until("applied")
+    assert "always ready" in scene.ended[1], scene.ended
+
+
+def auto_falls_back():
+    for clock, reason in ((None, "No such file"), (ClockFile(flags=0), "bit 8"), (ClockFile(flags=0x100), "bit 9"),
+                          (ClockFile(), "always ready"), (ClockFile(magic=1), "does not begin"), (FuseClock(flags=0x100), "bit 9")):
+        with Scene(signal="auto", clock=clock) as scene:
+            assert scene.first["signal"] == "vmgenid", (scene.first, reason)
+            assert stages(scene.fork()) == ["mailbox", "applied"]
+        assert "auto takes vmgenid" in scene.ended[1] and reason in scene.ended[1], (reason, scene.ended)
+
+
+def refuses_to_arm():
+    def status(*words, **environment):
+        done = subprocess.run([AGENT, "agent", *words], env={**os.environ, **environment}, capture_output=True, text=True,
+                              check=False, timeout=10)
+        return done.returncode, done.stderr
+
+    assert status()[0] == 2 and "not armed" in status()[1]
+    assert status(HYPEMAN_RESUME_NETWORK_MAILBOX="1")[0] == 2
+    assert status("--token", "x" * 31)[0] == 2
+    assert status("--token", "x", "--signal", "smoke")[0] == 2
+    assert status("--token", "x", "--payload-wait", "3")[0] == 2
+    assert status("--token", "x", "stray")[0] == 2
+    code, said = status("--token", "x", "--signal", "vmclock", "--vmclock-device", "/nonexistent")
+    assert code == 1 and "/nonexistent" in said, said
+    clock = ClockFile(flags=0x200)
+    code, said = status("--token", "x", "--signal", "vmclock-spin", "--vmclock-device", clock.path)
+    clock.close()
+    assert code == 1 and "bit 8" in said, said
+
+
+# --- bad payloads, and what cannot be applied -------------------------------------------------
+
+def refused_whole():
+    bad = [({"mac": "01:00:5e:00:00:01"}, "mac"), ({"mac": "zz"}, "mac"), ({"ipv4": "172.16.0.300"}, "ipv4"),
+           ({"ipv4": "172.16.0.0"}, "ipv4"), ({"ipv4": "172.16.0.7"}, "ipv4"), ({"prefix": 33}, "prefix"), ({"prefix": "29"}, "type"),
+           ({"prefix": 29.5}, "prefix"), ({"interface_name": "../eth0"}, "interface_name"), ({"interface_name": None}, "missing"),
+           ({"ipv4": GATEWAY}, "gateway")]
+    with Scene() as scene:
+        before = scene.guest.state()
+        for fields, word in bad:
+            acks = scene.fork(payload(scene.acks, **fields), last="error")
+            assert stages(acks) == ["error"] and acks[0]["reason"] == "payload" and acks[0]["what"] == word, (fields, acks)
+            assert scene.guest.state() == before, fields
+            scene.agent.armed()
+        scene.fork(b'{"gateway":"172.16.0.1","ack_port":%d,"mac":"06:00:ac:10:00:22"}' % scene.acks.port, last="error")
+        scene.agent.armed()
+        for nonsense in (b"{", b"\0" * 100, b"[]", b'{"ack_port":1,}', b"x" * 4024):   # nobody knows where to complain
+            scene.peer_patches(nonsense)
+            scene.kmsg.write(FORK_LINE)
+            scene.agent.armed()
+        assert scene.guest.state() == before
+        assert stages(scene.fork()) == ["mailbox", "applied"], "it serves the next fork"
+
+
+def no_such_interface():
+    with Scene() as scene:
+        before = scene.guest.state()
+        acks = scene.fork(payload(scene.acks, interface_name="eth7"), last="error")
+        assert acks[-1]["what"] == "interface" and acks[-1]["undone"] == "yes", acks
+        assert scene.guest.state() == before
+
+
+def rolled_back():
+    """The kernel refuses the last step (the gateway is an address of the guest itself, which only the kernel can know):
+    everything before it must be undone."""
+    with Scene() as scene:
+        guest = scene.guest
+        for words in ("addr add 172.16.0.4/29 dev eth0", "addr add 10.9.9.1/24 dev eth0 label eth0:x",
+                      "route add 10.8.0.0/16 via 10.9.9.2", "route add 10.7.0.0/16 dev eth0 metric 7",
+                      "route add default via 10.9.9.3 metric 500", "addr add 172.30.0.9/24 dev lo"):
+            guest.ip(*words.split())
+        before = guest.state()
+        for _ in range(2):
+            scene.peer_patches(payload(scene.acks, gateway="172.30.0.9"))
+            scene.kmsg.write(FORK_LINE)
+            scene.agent.armed()
+            assert guest.state() == before, (before, guest.state())
+        assert stages(scene.fork()) == ["mailbox", "applied"]
+        assert guest.state()["addresses"] == ["172.16.0.2/29"]
+    assert "not applied: route" in scene.ended[1] and "the old network is back" in scene.ended[1], scene.ended
+
+
+def first_step_fails():
+    """A device that takes no MAC at all: the kernel goes on with the other requests, and they are undone."""
+    with Scene() as scene:
+        scene.guest.ip("link", "add", "x0", "type", "ifb")
+        scene.guest.ip("addr", "add", "10.4.0.1/24", "dev", "x0")
+        scene.guest.ip("link", "set", "x0", "up")
+        before = scene.guest.ip("-4", "addr", "show"), scene.guest.ip("-4", "route", "show")
+        acks = scene.fork(payload(scene.acks, interface_name="x0"), last="error")
+        assert acks[-1]["reason"] == "netlink" and acks[-1]["what"] == "mac" and acks[-1]["undone"] == "yes", acks
+        assert before == (scene.guest.ip("-4", "addr", "show"), scene.guest.ip("-4", "route", "show"))
+
+
+# --- the network ------------------------------------------------------------------------------
+
+def link_that_was_down():
+    with Scene(address=None) as scene:
+        assert scene.guest.state()["up"] is False
+        acks = scene.fork(payload(scene.acks))
+        assert stages(acks) == ["applied"], acks      # `mailbox` had no route
+        assert scene.guest.state() == NEW
+    assert "the ack mailbox could not be sent" in scene.ended[1]
+
+
+def old_network_goes():
+    with Scene() as scene:
+        for words in ("addr add 172.16.0.4/29 dev eth0", "addr add 10.9.9.1/24 dev eth0", "route add default via 10.9.9.3 metric 500"):
+            scene.guest.ip(*words.split())
+        scene.fork()
+        assert scene.guest.state() == NEW, scene.guest.state()
+
+
+def neighbours_go():
+    """Same MAC, same address: the kernel flushes nothing by itself."""
+    with Scene(address="172.16.0.2/29") as scene:
+        for words in ("neigh add 172.16.0.5 lladdr 02:00:00:00:00:05 dev eth0 nud stale",
+                      "neigh add 172.16.0.6 lladdr 02:00:00:00:00:06 dev eth0 nud permanent",
+                      f"neigh replace {GATEWAY} lladdr 02:00:00:00:00:09 dev eth0 nud reachable"):   # a gateway of another life
+            scene.guest.ip(*words.split())
+        acks = scene.fork(payload(scene.acks, mac=scene.guest.state()["mac"]))
+        assert stages(acks) == ["applied"], acks   # `mailbox` went to the old gateway's MAC
+        shown = scene.guest.ip("neigh", "show", "dev", "eth0")
+        assert "172.16.0.5" not in shown and "172.16.0.6" in shown and "02:00:00:00:00:09" not in shown, shown
+
+
+def gateway_elsewhere():
+    with Scene() as scene:
+        scene.peer_patches(payload(scene.acks, prefix=32, ipv4="10.1.1.1"))
+        scene.kmsg.write(FORK_LINE)
+        scene.agent.armed()
+        state = scene.guest.state()
+        assert state["addresses"] == ["10.1.1.1/32"], state
+        assert state["routes"] == [f"default via {GATEWAY} dev eth0 onlink"], state
+
+
+def changed_while_armed():
+    """What it knows of the network must be what the network is when the fork comes, spinning or not."""
+    for signal, clock in (("vmgenid", None), ("vmclock-spin", ClockFile())):
+        with Scene(signal=signal, clock=clock) as scene:
+            scene.guest.ip("addr", "add", "172.16.0.5/29", "dev", "eth0")
+            scene.guest.ip("link", "set", "eth0", "down")
+            scene.guest.ip("link", "set", "eth0", "name", "net7")
+            time.sleep(0.2)
+            scene.peer_patches(payload(scene.acks, interface_name="net7"))
+            scene.kmsg.write(FORK_LINE)
+            if clock:
+                clock.bump(9)
+            scene.acks.until("applied")
+            shown = scene.guest.ip("-4", "addr", "show", "dev", "net7")
+            assert "172.16.0.2/29" in shown and "172.16.0.5" not in shown and "172.16.0.3" not in shown, shown
+
+
+# --- payloads that are late, and the end ------------------------------------------------------
+
+def late_payload():
+    with Scene("--payload-wait", "3s") as scene:
+        scene.kmsg.write(FORK_LINE)
+        assert scene.acks.quiet()
+        scene.peer_patches(payload(scene.acks))
+        scene.acks.until("applied")
+
+
+def no_payload():
+    with Scene("--payload-wait", "50ms") as scene:
+        before = scene.guest.state()
+        scene.kmsg.write(FORK_LINE)
+        scene.agent.armed()
+        assert scene.guest.state() == before
+    assert "stayed empty" in scene.ended[1]
+
+
+def ends_clean():
+    with Scene() as scene:
+        memory, _ = scene.snapshot()
+        assert Path(memory).read_bytes().count(b"HYPEMAN_RESUME_NETWORK_MAILBOX_V1\0" + TOKEN.encode()) == 1
+    assert scene.ended[0] == 0, scene.ended
+    with Scene("--once") as scene:
+        scene.fork()
+        assert scene.agent.popen.wait(5) == 0
+
+
+def small_and_static():
+    size = os.path.getsize(AGENT)
+    assert size <= 4 << 20, size
+    headers = subprocess.run(["readelf", "-lW", AGENT], capture_output=True, text=True, check=True).stdout
+    assert "INTERP" not in headers and "DYNAMIC" not in headers
+
+
+CASES = [
+    ("their patcher, our agent", their_patcher_our_agent), ("our patcher, their agent", our_patcher_their_agent),
+    ("our patcher, our agent, twice", our_patcher_our_agent), ("configured by the environment; debug stages", environment_alone),
+    ("no page fault between signal and last ack", no_page_faults), ("vmgenid: only the kernel's own line", only_the_kernels_line),
+    ("vmclock: poll, re-armed by read, generation compared", poll_signal), ("vmclock-spin: waits for an even count", spin_signal),
+    ("vmclock: a poll that is always ready", always_ready_poll), ("auto: falls back and says why", auto_falls_back),
+    ("bad use is refused", refuses_to_arm), ("a bad payload is refused whole, with an error ack", refused_whole),
+    ("an interface that is not there", no_such_interface), ("a failed change is rolled back", rolled_back),
+    ("a failed first step is rolled back", first_step_fails),
+    ("a link that was down comes up", link_that_was_down), ("old addresses and routes go", old_network_goes),
+    ("stale neighbours go", neighbours_go),
+    ("a gateway outside of the prefix", gateway_elsewhere), ("the network changed while armed", changed_while_armed),
+    ("a payload after the signal", late_payload),
+    ("no payload at all", no_payload), ("ends clean, and leaves one mailbox", ends_clean), ("one small static binary", small_and_static),
+]
+
+
+def main():
+    if os.geteuid():
+        print("1..0 # SKIP needs root for network namespaces")
+        return
+    world.own_namespace()
+    tap = Tap()
+    wanted = sys.argv[1:]
+    for name, function in CASES:
+        if not wanted or any(word in name for word in wanted):
+            tap.case(name, function)
+    tap.end()
+
+
+main()
