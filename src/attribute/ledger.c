@@ -210,11 +210,36 @@ static int by_length(const void *x, const void *y)
 	return a->at < b->at ? -1 : a->at > b->at;
 }
 
-static int by_number(const void *x, const void *y)
+/* The value that rank @k (from 0) of @v has; orders @v around it (Hoare's selection). */
+static uint64_t select_rank(uint64_t *v, size_t n, size_t k)
 {
-	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+	size_t lo = 0, hi = n - 1;
 
-	return a < b ? -1 : a > b;
+	while (lo < hi) {
+		uint64_t pivot = v[lo + (hi - lo) / 2];
+		size_t i = lo, j = hi;
+
+		for (;;) {
+			while (v[i] < pivot)
+				i++;
+			while (v[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			uint64_t x = v[i];
+
+			v[i++] = v[j];
+			v[j--] = x;
+		}
+		/* all up to j are at most the pivot, all from j + 1 on at least */
+		if (v[j] > pivot)
+			j--;
+		if (k <= j)
+			hi = j;
+		else
+			lo = j + 1;
+	}
+	return v[k];
 }
 
 /* The I/O that the thread submitted inside exit @x. */
@@ -276,9 +301,8 @@ static int fault_classes(struct fsa_fork *f, const struct faults *all)
 		f->cells[FSA_S_GUEST][c].count = n;
 		if (!n)
 			continue;
-		qsort(ns, n, sizeof(*ns), by_number);
-		k->p50_ns = ns[(n * 50 + 99) / 100 - 1];
-		k->p99_ns = ns[(n * 99 + 99) / 100 - 1];
+		k->p50_ns = select_rank(ns, n, (n * 50 + 99) / 100 - 1);
+		k->p99_ns = select_rank(ns, n, (n * 99 + 99) / 100 - 1);
 	}
 	free(ns);
 	return 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "attribute/path.h"
 
+#define HOT      inline __attribute__((always_inline))
 #define MAX_HOPS 64 /* changes of thread without any time passing: the records contradict */
 
 static uint64_t max64(uint64_t a, uint64_t b)
@@ -35,29 +36,37 @@ static int name_thread(struct walk *w)
 	return 0;
 }
 
-/* Appends [lo, t) and moves the walk to lo. */
-static int push(struct walk *w, uint64_t lo, struct at_piece p)
+/*
+ * Appends [lo, t) and moves the walk to lo. Inlined, as what makes its pieces: copying them from
+ * call to call costs as much as the rest of the walk.
+ */
+static HOT int push(struct walk *w, uint64_t lo, struct at_piece p)
 {
-	int ret = name_thread(w);
-
 	lo = lo < w->start ? w->start : lo;
-	if (lo >= w->t || ret)
-		return ret ? ret : -EPROTO; /* no progress: an error of this program */
+	if (lo >= w->t)
+		return -EPROTO; /* no progress: an error of this program */
+	if (w->named != w->thr || w->path->p.n == w->path->p.cap) {
+		int ret = name_thread(w);
+
+		if (ret || fs_vec_reserve(&w->path->p, 1))
+			return ret ? ret : -ENOMEM;
+	}
 	p.t0 = lo;
 	p.thr = w->index;
 	w->t = lo;
 	w->hops = 0;
-	return fs_vec_push(&w->path->p, p);
+	w->path->p.v[w->path->p.n++] = p;
+	return 0;
 }
 
-static struct at_piece piece(enum fsa_cause cause)
+static HOT struct at_piece piece(enum fsa_cause cause)
 {
 	return (struct at_piece){.cause = (uint8_t)cause, .stack = FS_NO_STACK};
 }
 
 /* Makes @p a piece of the fault that exit @index is, or of the asynchronous one that begins in it.
  */
-static void of_fault(const struct at_thr *t, struct at_piece *p, size_t index)
+static HOT void of_fault(const struct at_thr *t, struct at_piece *p, size_t index)
 {
 	const struct at_exit *x = &t->exits.v[index];
 
@@ -69,7 +78,7 @@ static void of_fault(const struct at_thr *t, struct at_piece *p, size_t index)
 	}
 }
 
-static struct at_piece exit_piece(struct walk *w, enum fsa_cause cause, const struct at_exit *x)
+static HOT struct at_piece exit_piece(struct walk *w, enum fsa_cause cause, const struct at_exit *x)
 {
 	struct at_piece p = piece(cause);
 	size_t index = (size_t)(x - w->thr->exits.v);
