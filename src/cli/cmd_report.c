@@ -284,8 +284,8 @@ static int choices_ok(const struct fsv_view *v)
 	}
 	if (!v->cohort || fsv_cohort(v, v->cohort))
 		return FS_EXIT_OK;
-	fs_error("no cohort \"%s\" in this recording; it has:%s", v->cohort,
-		 v->res->ncohorts ? "" : " none");
+	fs_error("no cohort \"%s\" in this recording, but these%s", v->cohort,
+		 v->res->ncohorts ? ":" : ": none");
 	for (size_t i = 0; i < v->res->ncohorts; i++)
 		fs_info("  \"%s\" (%zu forks)", v->res->cohorts[i].name, v->res->cohorts[i].n);
 	return FS_EXIT_FAILED;
@@ -379,7 +379,7 @@ int cmd_report(int argc, char **argv)
 	/* a reader that leaves (head, less) is an error of write(), not the end of this process */
 	signal(SIGPIPE, SIG_IGN);
 	if (fsr_open(args.pos[0], &r, err, sizeof(err))) {
-		fs_error("%s", err);
+		fs_error("%s: %s", args.pos[0], err);
 		return FS_EXIT_FAILED;
 	}
 	ret = report(&a, r, args.pos[0]);

@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# forkscope report from the outside: exit status, messages, files, failing outputs. TAP.
+O=${O:-.output}
+F=$O/forkscope
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+n=0
+
+# expect STATUS 'PATTERN OF STDERR' NAME COMMAND...
+expect() {
+	n=$((n + 1))
+	want=$1 pattern=$2 name=$3
+	shift 3
+	"$@" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	if [ "$got" = "$want" ] && { [ -z "$pattern" ] || grep -q -- "$pattern" "$tmp/err"; }; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		echo "# status $got, wanted $want; stderr should hold: $pattern"
+		sed 's/^/# /' "$tmp/err"
+	fi
+}
+is() { # NAME, then a condition
+	n=$((n + 1))
+	name=$1
+	shift
+	if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; fi
+}
+to() { # FILE COMMAND...: stdout goes there
+	file=$1
+	shift
+	"$@" >"$file"
+}
+to_nobody() { # stdout is a pipe that nobody reads any more
+	python3 -c 'import os, subprocess, sys
+r, w = os.pipe()
+os.close(r)
+sys.exit(subprocess.run(sys.argv[1:], stdout=w).returncode)' "$@"
+}
+
+R=$tmp/r.fsr
+if ! "$O/tools/mkrec" tests/golden/three-forks.txt "$R"; then
+	echo "1..1"
+	echo "not ok 1 - mkrec"
+	exit 1
+fi
+
+expect 3 '1 of 3 forks did not reach' 'a fork without an end: 3' "$F" report "$R"
+expect 0 '' 'one complete fork: 0' "$F" report --fork 1 "$R"
+expect 1 'no fork 9: this recording has 3' 'no such fork' "$F" report --fork 9 "$R"
+expect 1 '"steady" (2 forks)' 'no such cohort: the others are named' "$F" report --cohort x "$R"
+expect 2 'is no end: use' 'a bad end' "$F" report --end bogus "$R"
+expect 2 'choose one' '--json and --folded' "$F" report --json --folded "$R"
+expect 2 'choose one' '--svg - and --json' "$F" report --json --svg - "$R"
+expect 2 'auto, always or never' 'a bad --color' "$F" report --color purple "$R"
+expect 2 '' 'no recording' "$F" report
+expect 1 "$tmp/none" 'no such file: it is named' "$F" report "$tmp/none"
+expect 1 'not a recording' 'no recording at all' "$F" report /etc/passwd
+expect 1 'no symbol file' 'bad symbols' "$F" report --guest-symbols /etc/passwd "$R"
+expect 0 '' 'another end' "$F" report --fork 3 --end after:50ms "$R"
+expect 3 'did not reach' 'a short time-out' "$F" report --fork 1 --timeout 1ms "$R"
+
+head -c 9000 "$R" >"$tmp/cut.fsr"
+expect 3 'cut short' 'a recording cut short: 3, and what stands is used' "$F" report "$tmp/cut.fsr"
+is 'its report says so' grep -q 'DAMAGED or cut short' "$tmp/out"
+
+expect 1 'No space left' 'full disk: text' to /dev/full "$F" report "$R"
+expect 1 'No space left' 'full disk: JSON' to /dev/full "$F" report --json "$R"
+expect 1 'No space left' 'full disk: folded' to /dev/full "$F" report --folded "$R"
+expect 1 'No space left' 'full disk: SVG' "$F" report --svg /dev/full "$R"
+expect 1 'No such file' 'no such folder' "$F" report --svg "$tmp/none/x.svg" "$R"
+ln -s "$tmp/elsewhere" "$tmp/link.svg"
+expect 1 'symbolic links' 'a symbolic link is not written through' "$F" report --svg "$tmp/link.svg" "$R"
+is 'nor is its target made' test ! -e "$tmp/elsewhere"
+expect 1 '' 'a reader that has left: 1, and no end by a signal' to_nobody "$F" report --fork 1 "$R"
+is 'and nobody is told' test ! -s "$tmp/err"
+
+umask 022
+expect 3 '' 'SVG of a fork and of the cohorts' "$F" report --svg-dir "$tmp/d" "$R"
+is 'all of them' test "$(cd "$tmp/d" && echo *)" = "cohort-first.svg cohort.svg fork-1.svg fork-2.svg fork-3.svg"
+is 'for their owner only' test "$(stat -c %a "$tmp"/d/*.svg | sort -u)" = 600
+is 'as is their folder' test "$(stat -c %a "$tmp/d")" = 700
+
+"$F" report --color always "$R" >"$tmp/out" 2>/dev/null
+is '--color always' grep -q "$(printf '\033')" "$tmp/out"
+"$F" report "$R" >"$tmp/out" 2>/dev/null
+is 'no colours in a file' sh -c "! grep -q '$(printf '\033')' '$tmp/out'"
+sum() { # of the folded weights of a fork
+	"$F" report --folded --fork "$1" "$R" 2>/dev/null | awk '{ s += $NF } END { print s }'
+}
+gap() {
+	"$F" report --json --fork "$1" "$R" 2>/dev/null |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["forks"][0]["window_ns"])'
+}
+for fork in 1 2 3; do
+	is "fork $fork: folded weights sum to the window" test "$(sum $fork)" = "$(gap $fork)"
+done
+echo "1..$n"
