@@ -24,7 +24,7 @@ struct fsv_view {
 	const char *path;                /* of the recording, for titles */
 	unsigned int only_fork;          /* number of the one fork to show, 0 = all */
 	const char *cohort;              /* name of the one cohort to show, NULL = all */
-	bool brief; /* text: no part about each fork */
+	bool brief;                      /* text: no part about each fork */
 	bool colour;
 };
 
