@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# The runner itself: whatever goes wrong in a test program must be counted as failed.
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+n=0
+fail=0
+
+expect() { # NAME STATUS LAST_LINE PROGRAM_TEXT...
+	n=$((n + 1))
+	name=$1 status=$2 last=$3
+	shift 3
+	set_of=
+	i=0
+	for text in "$@"; do
+		i=$((i + 1))
+		printf '#!/bin/sh\n%s\n' "$text" > "$tmp/p$i"
+		chmod +x "$tmp/p$i"
+		set_of="$set_of $tmp/p$i"
+	done
+	tools/tap-sum -t 1 $set_of > "$tmp/out"
+	got=$?
+	if [ $got -eq "$status" ] && [ "$(tail -n 1 "$tmp/out")" = "$last" ]; then
+		echo "ok $n - $name"
+	else
+		sed 's/^/# /' "$tmp/out"
+		echo "not ok $n - $name (status $got)"
+		fail=1
+	fi
+}
+
+expect "cases are counted over programs" 0 "3 passed, 0 failed" \
+	'echo 1..2; echo "ok 1 - a"; echo "ok 2 - b"' 'echo "ok 1 - c"'
+expect "not ok is a failure" 1 "1 passed, 1 failed" 'echo "ok 1 - a"; echo "not ok 2 - b"'
+expect "a skip is neither" 0 "1 passed, 0 failed, 1 skipped" \
+	'echo "ok 1 - a"; echo "ok 2 - b # SKIP no root"'
+expect "a skip may be said of a not ok, as cmocka does" 0 "0 passed, 0 failed, 1 skipped" \
+	'echo "not ok 1 # SKIP a"'
+expect "a whole program may be skipped" 0 "0 passed, 0 failed, 1 skipped" 'echo "1..0 # SKIP no kvm"'
+expect "a plan that is not kept is a failure" 1 "1 passed, 1 failed" 'echo 1..2; echo "ok 1 - a"'
+expect "no case is a failure" 1 "0 passed, 1 failed" 'exit 0'
+expect "an exit status is a failure" 1 "1 passed, 1 failed" 'echo "ok 1 - a"; exit 3'
+expect "it is not counted twice" 1 "0 passed, 1 failed" 'echo "not ok 1 - a"; exit 1'
+expect "a crash is a failure" 1 "1 passed, 1 failed" 'echo "ok 1 - a"; kill -ABRT $$'
+expect "a hang is a failure" 1 "1 passed, 1 failed" 'echo "ok 1 - a"; sleep 20'
+tools/tap-sum "$tmp/none" > "$tmp/out"
+got=$?
+n=$((n + 1))
+if [ $got -eq 1 ] && tail -n 1 "$tmp/out" | grep -q '^0 passed, 1 failed$'; then
+	echo "ok $n - a program that is not there is a failure"
+else
+	echo "not ok $n - a program that is not there is a failure"
+	fail=1
+fi
+for text in 'echo "not ok 1 - x"' 'echo "ok 1 - x"; echo "ok 2 - y"'; do
+	printf '#!/bin/sh\n%s\n' "$text" > "$tmp/p1"
+	FORKSCOPE_TOTALS=$tmp/totals tools/tap-sum -n one "$tmp/p1" > "$tmp/out"
+done
+n=$((n + 1))
+if [ "$(tools/tap-sum --total "$tmp/totals" | tail -n 1)" = "2 passed, 1 failed" ]; then
+	echo "ok $n - suites are summed"
+else
+	echo "not ok $n - suites are summed"
+	fail=1
+fi
+echo "1..$n"
+exit $fail
