@@ -2,7 +2,6 @@
 """The checks of the lab's scenarios: each takes a scenario's context and gives (good, name, why)."""
 import json
 import os
-import statistics
 import subprocess
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import judge
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM, DUMP = TOP / ".output/forkscope", TOP / ".output/tests/dump"
 UNKNOWN_AT_MOST = 0.01
-ACK_SEEN_WITHIN_NS = 1_000_000_000   # from the TAP to the reader of the socket, emulated and busy
+ACK_SEEN_WITHIN_NS = 5_000_000_000   # from the TAP to the reader of the socket, emulated and busy
+TIMEOUT_S = 600                      # of a fork: a busy machine is no finding
 COLD_AT_LEAST = 1.3                  # times the warm gap; 3 to 4 is usual
 
 
@@ -57,12 +57,12 @@ class Context:
 
     def dump(self):
         if self._dump is None:
-            self._dump = _load(self._run(DUMP, self.folder / "run.fsr"), "the dump")
+            self._dump = _load(self._run(DUMP, self.folder / "run.fsr", "ack:mailbox", TIMEOUT_S * 1000), "the dump")
         return self._dump
 
     def report(self):
         if self._report is None:
-            self._report = _load(self._run(PROGRAM, "report", "--json", self.folder / "run.fsr"), "report --json")
+            self._report = _load(self._run(PROGRAM, "report", "--json", "--timeout", f"{TIMEOUT_S}s", self.folder / "run.fsr"), "report --json")
         return self._report
 
     def ledgers(self):
@@ -245,18 +245,19 @@ def _acks_differ(fork, got):
 
 
 def warmer(context, cold_name):
-    """Cold against warm: the ledger's difference explains the gap's."""
-    def median(of, what):
-        return statistics.median([what(fork) for fork in of.report()["forks"] if fork["complete"]] or [0])
-    cold = context.other(cold_name)
-    gaps = [median(each, lambda fork: fork["gap_ns"]) for each in (cold, context)]
-    faults = [median(each, lambda fork: fork["buckets"]["memory_faults_ns"]) for each in (cold, context)]
-    if not gaps[1] or not gaps[0]:
-        raise Missing("no complete forks to compare")
-    ratio, explained = gaps[0] / gaps[1], (faults[0] - faults[1]) / (gaps[0] - gaps[1]) if gaps[0] > gaps[1] else 0.0
-    context.findings["cold_warm"] = {"cold_gap_ns": gaps[0], "warm_gap_ns": gaps[1], "ratio": ratio, "explained_by_memory_faults": explained}
-    why = "" if ratio >= COLD_AT_LEAST and explained > 0.5 else f"cold {gaps[0] / 1e6:.0f} ms, warm {gaps[1] / 1e6:.0f} ms, explained {explained:.0%}"
-    return not why, f"cold is {ratio:.1f} times warm ({gaps[0] / 1e6:.0f} and {gaps[1] / 1e6:.0f} ms), memory faults explain {explained:.0%} of it", why
+    """Cold against warm: the ledger's difference explains the gap's. By the quickest fork of each, as the machine may be busy."""
+    def quickest(of):
+        forks = [fork for fork in of.report()["forks"] if fork["complete"]]
+        if not forks:
+            raise Missing("no complete forks to compare")
+        return min(forks, key=lambda fork: fork["gap_ns"])
+    cold, warm = quickest(context.other(cold_name)), quickest(context)
+    ratio, more = cold["gap_ns"] / warm["gap_ns"], cold["gap_ns"] - warm["gap_ns"]
+    faults = cold["buckets"]["memory_faults_ns"] - warm["buckets"]["memory_faults_ns"]
+    context.findings["cold_warm"] = {"cold_gap_ns": cold["gap_ns"], "warm_gap_ns": warm["gap_ns"], "ratio": ratio, "more_memory_faults_ns": faults}
+    good = ratio >= COLD_AT_LEAST and faults > more / 2
+    return good, (f"cold is {ratio:.1f} times warm ({cold['gap_ns'] / 1e6:.0f} and {warm['gap_ns'] / 1e6:.0f} ms); "
+                  f"{faults / 1e6:.0f} of the {more / 1e6:.0f} ms are memory faults"), "" if good else f"wanted: {COLD_AT_LEAST} times, more than half of it memory faults"
 
 
 CHECKS = {"whole": whole, "injected": injected, "disk": disk, "uffd": uffd, "died": died, "statistics": statistics_agree, "apart": apart,

@@ -8,8 +8,9 @@ from collections import namedtuple
 
 Scenario = namedtuple("Scenario", "name words env traces checks", defaults=((), ()))
 
-QEMU = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=4M"]
-FIRECRACKER = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=4M"]
+PATIENCE = ["--fork-timeout", "180s"]   # a busy machine is no finding
+QEMU = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=4M", *PATIENCE]
+FIRECRACKER = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=4M", *PATIENCE]
 HOOK = ["--hook", "tests/lab/hook"]
 WARM, COLD = ["--cache", "warm"], ["--cache", "cold"]
 HANDLER = ".output/tests/uffd_handler"
@@ -23,13 +24,13 @@ def injected(vmm, kind, size, words, trace=(), check=None):
 def uffd(size_us):
     # The kernel's own memory faults are served by the handler too: a touched megabyte is plenty.
     vmm = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=1M"]
-    return Scenario(f"uffd-{size_us}us", [*vmm, "--count", "2", *WARM, "--uffd", HANDLER, "--fork-timeout", "90s"],
+    return Scenario(f"uffd-{size_us}us", [*vmm, "--count", "2", *WARM, "--uffd", HANDLER, *PATIENCE],
                     {"UFFD_DELAY_US": str(size_us)}, ("apf",), (("whole",), ("uffd", "fault.uffd")))
 
 
 def slow_disk(milliseconds):
     vmm = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=256K"]
-    return Scenario(f"disk-{milliseconds}", [*vmm, "--count", "1", *COLD, *HOOK, "--dm-delay", str(milliseconds), "--fork-timeout", "120s"],
+    return Scenario(f"disk-{milliseconds}", [*vmm, "--count", "1", *COLD, *HOOK, "--dm-delay", str(milliseconds), *PATIENCE],
                     {"INJECT": "blocks", "INJECT_MS": "0"}, ("block",), (("whole",), ("disk", "fault.major")))
 
 
@@ -64,7 +65,7 @@ FORKS = [
     Scenario("burst-fc", [*FIRECRACKER, "--count", "8", "--at-once", *COLD], {}, (), (("whole",), ("apart", 8))),
 ]
 
-SMOKE = [Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD], {}, (), (("whole",),))]
+SMOKE = [Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),))]
 
 # (name of the boot, L1's kernel, scenarios, minutes)
 BOOTS = [
