@@ -218,7 +218,7 @@ static bool enough(const struct score *sc)
 }
 
 /* The file carries the addresses of a kernel that ran: they are true, or of another boot. */
-static bool check_moved(struct fsv_syms *s, const struct proof *p, size_t n)
+static bool check_running(struct fsv_syms *s, const struct proof *p, size_t n)
 {
 	struct score sc;
 	char why[200];
@@ -250,8 +250,8 @@ bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned i
 
 	if (collect(res, only_fork, &p)) {
 		fsv_syms_no_slide(s, "no memory to look for it");
-	} else if (fsv_syms_moved(s)) {
-		found = check_moved(s, p.v, p.n);
+	} else if (fsv_syms_running(s)) {
+		found = check_running(s, p.v, p.n);
 	} else {
 		for (uint64_t c = 0; c < KERNEL_END - KERNEL_FIRST; c += ALIGN) {
 			if (!try_slide(s, p.v, p.n, c, &sc))

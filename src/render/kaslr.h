@@ -17,8 +17,8 @@
  * candidate with more than half as many bits. 9 bits choose among 512 candidates; the rest is the
  * margin: a file of another kernel is believed once in 2^14 recordings.
  *
- * A kallsyms of a kernel that had moved already carries its true addresses: there the only
- * candidate is 0, and it is given up when the exits speak against it.
+ * A kallsyms read from a running guest already carries its true addresses: there the only candidate
+ * is 0, and it is given up when the exits speak against it.
  */
 #ifndef FORKSCOPE_KASLR_H
 #define FORKSCOPE_KASLR_H

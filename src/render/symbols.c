@@ -315,9 +315,9 @@ void fsv_syms_text(const struct fsv_syms *s, uint64_t *first, uint64_t *end)
 	*end = s->text_end;
 }
 
-bool fsv_syms_moved(const struct fsv_syms *s)
+bool fsv_syms_running(const struct fsv_syms *s)
 {
-	return s->moved;
+	return s->moved || s->modules;
 }
 
 size_t fsv_syms_code(const struct fsv_syms *s, uint64_t addr, uint8_t *buf, size_t n)

@@ -36,8 +36,11 @@ size_t fsv_syms_count(const struct fsv_syms *s);
 /* First and last-plus-one address of the kernel's code as the file has it. */
 void fsv_syms_text(const struct fsv_syms *s, uint64_t *first, uint64_t *end);
 
-/* Whether the file itself carries addresses of a running kernel that had moved (kallsyms). */
-bool fsv_syms_moved(const struct fsv_syms *s);
+/*
+ * Whether the file carries the addresses of a running kernel: a kallsyms that names modules, or
+ * whose kernel does not stand where kernels are linked to. Its slide can only be 0.
+ */
+bool fsv_syms_running(const struct fsv_syms *s);
 
 /* Code bytes at @addr (as the file has it): up to @n of them; 0 where the file holds none. */
 size_t fsv_syms_code(const struct fsv_syms *s, uint64_t addr, uint8_t *buf, size_t n);

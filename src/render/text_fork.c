@@ -44,6 +44,9 @@ static void header(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 			 *by ? by : "a thread without a name", f->resume_by_tid);
 	else
 		fsv_para(out, 0, 2, "resume: %s", fsv_resume_text(f->resume_kind));
+	if (*f->signal_kind)
+		fprintf(out, "resume signal: %s\n",
+			fsv_clean(f->signal_kind, title, sizeof(title)));
 	snprintf(start, sizeof(start), "%s%s", fsv_start_name(f->start_kind),
 		 f->start_kind == FSA_START_RESUME ? "" : " (not the resume)");
 	if (f->complete)
@@ -166,7 +169,7 @@ static void matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 			count += f->cells[s][c].count;
 		}
 	fsv_heading(v, out,
-		    "the ledger: cause (rows) x stage (columns); count = pieces of the path");
+		    "the ledger: cause x stage; count = pieces of the path (of faults: faults)");
 	fprintf(out, "  %-14s %10s %8s %7s", "cause", "time", "share", "count");
 	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
 		if (stage_ns[s])

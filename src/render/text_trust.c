@@ -226,6 +226,10 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	coverage(v, out);
 	cost(v, &t, out);
 	hooks(&t, out);
+	if (t.host_symbols_hidden)
+		fprintf(out,
+			"  host symbols: hidden from the recorder (kernel.kptr_restrict), so host "
+			"frames are numbers\n");
 	guest_symbols(v, out);
 	if (!strcmp(t.vendor, "GenuineIntel"))
 		fsv_para(out, 2, 4,

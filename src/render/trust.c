@@ -86,6 +86,7 @@ void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t)
 	t->kvm = str(host, "kvm");
 	t->vendor = str(host, "cpu_vendor");
 	t->cpus = num(host, "cpus");
+	t->host_symbols_hidden = !strcmp(str(meta, "kptr"), "restricted");
 	t->hooks = array(meta, "hooks");
 	t->events = in ? in->events : v->res->events;
 	t->seq_holes = in ? in->seq_holes : 0;

@@ -27,9 +27,10 @@ struct fsv_trust {
 				*/
 	uint64_t probe_runs, probe_run_ns; /* sums; FSV_NOT_RECORDED */
 	uint64_t probe_ns_per_event;       /* per recorded event; FSV_NOT_RECORDED */
-	uint64_t cpu_ns;   /* CPU time of the tracer's own process; FSV_NOT_RECORDED */
-	uint64_t wall_ns;  /* how long it recorded; FSV_NOT_RECORDED */
-	const char *ended; /* why the recording ended, "" */
+	uint64_t cpu_ns;          /* CPU time of the tracer's own process; FSV_NOT_RECORDED */
+	uint64_t wall_ns;         /* how long it recorded; FSV_NOT_RECORDED */
+	bool host_symbols_hidden; /* kptr_restrict kept the host's symbols from the recorder */
+	const char *ended;        /* why the recording ended, "" */
 
 	uint64_t seq_holes;
 	uint64_t events;

@@ -53,6 +53,7 @@ static void finds_functions(void **state)
 
 	(void)state;
 	assert_int_equal(fsv_syms_kind(s), FSV_SYMS_MAP);
+	assert_false(fsv_syms_running(s));
 	assert_string_equal(fsv_syms_raw(s, BASE + 0x400488, &off), "pv_native_safe_halt");
 	assert_int_equal(off, 8);
 	assert_string_equal(fsv_syms_raw(s, BASE + 0x4004bf, &off), "default_idle");
@@ -117,7 +118,7 @@ static void modules_need_true_addresses(void **state)
 
 	(void)state;
 	assert_int_equal(fsv_syms_kind(s), FSV_SYMS_KALLSYMS);
-	assert_true(fsv_syms_moved(s));
+	assert_true(fsv_syms_running(s));
 	fsv_syms_set_slide(s, 0, "test");
 	assert_string_equal(fsv_syms_find(s, 0xffffffffc0400010ull, &off), "virtnet_poll");
 	fsv_syms_free(s);
