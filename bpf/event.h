@@ -25,7 +25,8 @@
  * One row yields the enum, the name, the size and the documentation.
  */
 #define FS_EVENT_KINDS(X)                                                                          \
-	X(1, PROC_ADD, fs_ev_proc_add, "a process became traced (existing, forked, or by a match)")  \
+	X(1, PROC_ADD, fs_ev_proc_add,                                                             \
+	  "a process became traced (existing, forked, or by a match)")                             \
 	X(2, FORK, fs_ev_fork, "a traced process made a thread or a child")                        \
 	X(3, EXEC, fs_ev_exec, "a traced process ran another program")                             \
 	X(4, EXIT_TASK, fs_ev_exit_task, "a traced thread ended")                                  \
@@ -110,15 +111,15 @@ struct fs_ev_exec {
 
 struct fs_ev_exit_task {
 	struct fs_ev h;
-	__u32 code;	  /* task->exit_code */
+	__u32 code;       /* task->exit_code */
 	__u32 group_dead; /* 1 = the last thread of its group */
 };
 
 struct fs_ev_vm_create {
 	struct fs_ev h;
 	__u64 ts_start; /* KVM_CREATE_VM entered; 0 when seen late */
-	__u64 kvm;	/* kernel address, an identity only */
-	__s32 fd;	/* -1 when seen late */
+	__u64 kvm;      /* kernel address, an identity only */
+	__s32 fd;       /* -1 when seen late */
 	__u32 pad;
 };
 
@@ -134,7 +135,7 @@ struct fs_ev_memslot {
 	struct fs_ev h;
 	__u64 ts_start;
 	__u64 gpa, size, hva; /* bytes */
-	__u32 slot;	      /* as_id << 16 | id, as in KVM_SET_USER_MEMORY_REGION */
+	__u32 slot;           /* as_id << 16 | id, as in KVM_SET_USER_MEMORY_REGION */
 	__u32 slot_flags;
 };
 
@@ -147,96 +148,97 @@ struct fs_ev_first_run {
 };
 
 struct fs_ev_run {
-	struct fs_ev h;	 /* ts: on its way back to user space */
-	__u64 ts_start;	 /* KVM_RUN entered; 0 when that was not seen */
-	__u32 reason;	 /* kvm_run->exit_reason, KVM_EXIT_* */
-	__s32 error;	 /* negative errno of KVM_RUN, 0 */
+	struct fs_ev h; /* ts: on its way back to user space */
+	__u64 ts_start; /* KVM_RUN entered; 0 when that was not seen */
+	__u32 reason;   /* kvm_run->exit_reason, KVM_EXIT_* */
+	__s32 error;    /* negative errno of KVM_RUN, 0 */
 	__u32 vcpu_id;
 	__u32 pad;
 };
 
 /* struct fs_ev_vmexit.hints: what the vCPU's thread did between exit and entry */
 enum {
-	FS_H_PF = 1 << 0,	   /* kvm_page_fault: EPT/NPT violation */
-	FS_H_HMM = 1 << 1,	   /* handle_mm_fault ran (function probe) */
-	FS_H_MAJOR = 1 << 2,	   /* handle_mm_fault said VM_FAULT_MAJOR */
-	FS_H_COW = 1 << 3,	   /* a private copy was made */
-	FS_H_ZERO = 1 << 4,	   /* a zero page or a fresh zeroed page was given */
-	FS_H_FILEMAP = 1 << 5,	   /* the page cache was looked up (mm_filemap_fault/map_pages) */
-	FS_H_CACHE_ADD = 1 << 6,   /* pages were added to the page cache */
-	FS_H_BIO = 1 << 7,	   /* block I/O was submitted */
-	FS_H_UFFD = 1 << 8,	   /* handle_userfault ran (function probe) */
-	FS_H_FASTPF = 1 << 9,	   /* KVM's fast_page_fault fixed it: write-protect or access bits */
+	FS_H_PF = 1 << 0,        /* kvm_page_fault: EPT/NPT violation */
+	FS_H_HMM = 1 << 1,       /* handle_mm_fault ran (function probe) */
+	FS_H_MAJOR = 1 << 2,     /* handle_mm_fault said VM_FAULT_MAJOR */
+	FS_H_COW = 1 << 3,       /* a private copy was made */
+	FS_H_ZERO = 1 << 4,      /* a zero page or a fresh zeroed page was given */
+	FS_H_FILEMAP = 1 << 5,   /* the page cache was looked up (mm_filemap_fault/map_pages) */
+	FS_H_CACHE_ADD = 1 << 6, /* pages were added to the page cache */
+	FS_H_BIO = 1 << 7,       /* block I/O was submitted */
+	FS_H_UFFD = 1 << 8,      /* handle_userfault ran (function probe) */
+	FS_H_FASTPF = 1 << 9,    /* KVM's fast_page_fault fixed it: write-protect or access bits */
 	FS_H_APF_NOT_PRESENT = 1 << 10,
 	FS_H_APF_READY = 1 << 11,
-	FS_H_HALT = 1 << 12,	   /* kvm_vcpu_wakeup was seen: the vCPU was halted in here */
-	FS_H_USER = 1 << 13,	   /* went back to user space (RUN records tell when) */
-	FS_H_OFFCPU = 1 << 14,	   /* switched out at least once (OFFCPU records tell when) */
-	FS_H_MMIO = 1 << 15,	   /* kvm_mmio or kvm_fast_mmio */
+	FS_H_HALT = 1 << 12,       /* kvm_vcpu_wakeup was seen: the vCPU was halted in here */
+	FS_H_USER = 1 << 13,       /* went back to user space (RUN records tell when) */
+	FS_H_OFFCPU = 1 << 14,     /* switched out at least once (OFFCPU records tell when) */
+	FS_H_MMIO = 1 << 15,       /* kvm_mmio or kvm_fast_mmio */
 	FS_H_VMA_FILE = 1 << 16,   /* the faulting VMA maps a file (function probe) */
 	FS_H_VMA_SHARED = 1 << 17, /* ... shared */
 	FS_H_VMA_KNOWN = 1 << 18,  /* the two bits above are valid */
-	FS_H_SWAPIN = 1 << 19,	   /* do_swap_page ran */
-	FS_H_INJECT = 1 << 20,	   /* kvm_inj_virq before this entry */
+	FS_H_SWAPIN = 1 << 19,     /* do_swap_page ran */
+	FS_H_INJECT = 1 << 20,     /* kvm_inj_virq before this entry */
 	FS_H_APF_REPEATED = 1 << 21,
-	FS_H_SPURIOUS = 1 << 22,   /* fast_page_fault or the SPTE path said spurious/retry */
-	FS_H_MEMSLOT = 1 << 23,	   /* the fault's GPA lies in a known memory slot */
+	FS_H_SPURIOUS = 1 << 22,    /* fast_page_fault or the SPTE path said spurious/retry */
+	FS_H_MEMSLOT = 1 << 23,     /* the fault's GPA lies in a known memory slot */
 	FS_H_INVALIDATED = 1 << 24, /* an MMU notifier invalidated this VM's mapping meanwhile */
 };
 
 enum fs_isa { FS_ISA_UNKNOWN = 0, FS_ISA_VMX = 1, FS_ISA_SVM = 2 }; /* KVM_ISA_* */
 
 struct fs_ev_vmexit {
-	struct fs_ev h;	 /* ts: kvm_entry */
-	__u64 ts_exit;	 /* kvm_exit; 0 = the vCPU's first entry, no exit went before it */
-	__u64 rip;	 /* guest RIP of the exit; 0 when it could not be read */
-	__u64 info1;	 /* exit qualification / EXITINFO1 */
-	__u64 info2;	 /* EXITINFO2 (SVM: GPA of an NPF) or 0 */
-	__u64 gpa;	 /* of the first kvm_page_fault, bytes */
+	struct fs_ev h;   /* ts: kvm_entry */
+	__u64 ts_exit;    /* kvm_exit; 0 = the vCPU's first entry, no exit went before it */
+	__u64 rip;        /* guest RIP of the exit; 0 when it could not be read */
+	__u64 info1;      /* exit qualification / EXITINFO1 */
+	__u64 info2;      /* EXITINFO2 (SVM: GPA of an NPF) or 0 */
+	__u64 gpa;        /* of the first kvm_page_fault, bytes */
 	__u64 error_code; /* of the first kvm_page_fault, PFERR_* */
-	__u64 hva;	 /* host address of the first handle_mm_fault, 0 when not seen */
-	__u64 mm_ns;	 /* time inside handle_mm_fault (function probe), 0 when not seen */
-	__u32 reason;	 /* SVM exit_code or VMX exit_reason */
-	__u16 isa;	 /* enum fs_isa */
+	__u64 hva;        /* host address of the first handle_mm_fault, 0 when not seen */
+	__u64 mm_ns;      /* time inside handle_mm_fault (function probe), 0 when not seen */
+	__u32 reason;     /* SVM exit_code or VMX exit_reason */
+	__u16 isa;        /* enum fs_isa */
 	__u16 vcpu_id;
-	__u32 hints;	 /* FS_H_* */
-	__u16 n_pf;	 /* kvm_page_fault count */
-	__u16 n_hmm;	 /* handle_mm_fault count */
+	__u32 hints;       /* FS_H_* */
+	__u16 n_pf;        /* kvm_page_fault count */
+	__u16 n_hmm;       /* handle_mm_fault count */
 	__u32 cache_pages; /* pages added to the page cache */
 	__u16 n_bio;
-	__u16 n_alloc;	 /* user pages allocated (mm_page_alloc, movable) */
-	__u32 stack;	 /* host kernel stack of the fault, or FS_NO_STACK */
-	__u32 run_ns;	 /* from the KVM_RUN call to this entry when that call began inside the
-			  * segment (FS_H_USER or ts_exit 0); 0 = not so, ~0u = longer than it holds */
+	__u16 n_alloc; /* user pages allocated (mm_page_alloc, movable) */
+	__u32 stack;   /* host kernel stack of the fault, or FS_NO_STACK */
+	__u32 run_ns;  /* from the KVM_RUN call to this entry when that call began inside the
+			* segment (FS_H_USER or ts_exit 0); 0 = not so, ~0u = longer than it holds */
 };
 
 /* struct fs_ev_offcpu.waker_flags */
 enum {
-	FS_W_IRQ = 1 << 0,	/* woken from interrupt context: waker_tid is not the causer */
+	FS_W_IRQ = 1 << 0, /* woken from interrupt context: waker_tid is not the causer */
 	FS_W_SOFTIRQ = 1 << 1,
-	FS_W_WORK = 1 << 2,	/* the waker was executing a tracked work item (`work`) */
-	FS_W_UNSEEN = 1 << 3,	/* no wake-up was seen */
-	FS_W_PREEMPT = 1 << 4,	/* switched out while runnable: no wake-up is expected */
-	FS_W_THROTTLED = 1 << 5, /* left because a quota was used up (exact: task or group said so) */
-	FS_W_TIMER = 1 << 6,	/* woken in interrupt context by its own hrtimer */
-	FS_W_BIO = 1 << 7,	/* woken by the completion of block I/O (`work` = bio) */
+	FS_W_WORK = 1 << 2,    /* the waker was executing a tracked work item (`work`) */
+	FS_W_UNSEEN = 1 << 3,  /* no wake-up was seen */
+	FS_W_PREEMPT = 1 << 4, /* switched out while runnable: no wake-up is expected */
+	FS_W_THROTTLED =
+		1 << 5,      /* left because a quota was used up (exact: task or group said so) */
+	FS_W_TIMER = 1 << 6, /* woken in interrupt context by its own hrtimer */
+	FS_W_BIO = 1 << 7,   /* woken by the completion of block I/O (`work` = bio) */
 	FS_W_CTX_UNKNOWN = 1 << 8, /* the kernel does not let us tell interrupt context */
 };
 
 struct fs_ev_offcpu {
-	struct fs_ev h;	 /* ts: switched in again; cpu: where it runs now */
+	struct fs_ev h; /* ts: switched in again; cpu: where it runs now */
 	__u64 ts_out;
-	__u64 ts_wake;	 /* 0 = none seen (see FS_W_PREEMPT, FS_W_UNSEEN) */
-	__u64 work;	 /* work item or bio behind the wake-up, 0 */
+	__u64 ts_wake;      /* 0 = none seen (see FS_W_PREEMPT, FS_W_UNSEEN) */
+	__u64 work;         /* work item or bio behind the wake-up, 0 */
 	__u64 throttled_ns; /* quota throttling inside [ts_out, ts] as the kernel accounts it */
 	__u32 waker_tid, waker_tgid;
 	__u32 waker_flags; /* FS_W_* */
 	__u32 prev_state;  /* task state at switch-out: TASK_* (0 = running, preempted) */
-	__u32 next_tid;	 /* who got the CPU at switch-out */
-	__u32 prev_tid;	 /* who left the CPU at switch-in */
-	__u32 stack;	 /* host kernel stack at switch-out */
+	__u32 next_tid;    /* who got the CPU at switch-out */
+	__u32 prev_tid;    /* who left the CPU at switch-in */
+	__u32 stack;       /* host kernel stack at switch-out */
 	__u16 cpu_out;
-	__u16 iowait;	 /* task->in_iowait at switch-out */
+	__u16 iowait; /* task->in_iowait at switch-out */
 	char next_comm[FS_COMM_LEN];
 	char prev_comm[FS_COMM_LEN];
 	char waker_comm[FS_COMM_LEN];
@@ -277,7 +279,7 @@ struct fs_ev_mmap {
 	struct fs_ev h;
 	__u64 ts_start;
 	__u64 addr, size, offset; /* bytes; addr 0 = failed */
-	__u64 ino;		  /* 0 = anonymous */
+	__u64 ino;                /* 0 = anonymous */
 	__u32 dev;
 	__s32 fd;
 	__u32 prot, map_flags;
@@ -314,8 +316,8 @@ struct fs_ev_irq_inject {
 
 struct fs_ev_halt {
 	struct fs_ev h; /* ts: the halt ended */
-	__u64 ns;	/* how long, as KVM says */
-	__u16 waited;	/* 0 = polling was enough */
+	__u64 ns;       /* how long, as KVM says */
+	__u16 waited;   /* 0 = polling was enough */
 	__u16 valid;
 	__u32 vcpu_id;
 };
@@ -338,14 +340,14 @@ struct fs_ev_pvclock {
 };
 
 struct fs_ev_mmfault {
-	struct fs_ev h;	 /* ts: end (function probe), or the fault itself */
+	struct fs_ev h; /* ts: end (function probe), or the fault itself */
 	__u64 ts_start;
 	__u64 addr, ip;
 	__u32 error_code; /* of the exception, 0 through get_user_pages */
-	__u32 hints;	 /* FS_H_* */
+	__u32 hints;      /* FS_H_* */
 	__u32 cache_pages;
 	__u16 n_bio;
-	__u16 has_end;	 /* 1 = [ts_start, ts] is its length; 0 = length unknown */
+	__u16 has_end; /* 1 = [ts_start, ts] is its length; 0 = length unknown */
 	__u32 stack;
 	__u32 pad;
 };
@@ -357,7 +359,7 @@ struct fs_ev_bio {
 	__u64 work; /* tracked work item that submitted it (asynchronous page fault), 0 */
 	__u32 dev;  /* kernel's encoding: major << 20 | minor */
 	__u32 bytes;
-	__u32 op;   /* REQ_OP_* */
+	__u32 op; /* REQ_OP_* */
 	__s32 status;
 	__u32 stack;
 	__u32 pad;
@@ -371,16 +373,16 @@ struct fs_ev_work {
 	__u32 hints; /* FS_H_* of what the worker did (CACHE_ADD, BIO, UFFD, ...) */
 	__u32 cache_pages;
 	__u64 offcpu_ns; /* blocked or waiting during the execution */
-	__u32 stack;	 /* of its longest sleep */
+	__u32 stack;     /* of its longest sleep */
 	__u32 pad;
 };
 
 enum fs_apf_op {
 	FS_APF_NOT_PRESENT = 1, /* a = token, b = gva */
-	FS_APF_READY,		/* a = token, b = gva */
-	FS_APF_REPEATED,	/* a = gva, b = gfn */
-	FS_APF_COMPLETED,	/* a = hva, b = gva */
-	FS_APF_TRY,		/* a = gva, b = gfn */
+	FS_APF_READY,           /* a = token, b = gva */
+	FS_APF_REPEATED,        /* a = gva, b = gfn */
+	FS_APF_COMPLETED,       /* a = hva, b = gva */
+	FS_APF_TRY,             /* a = gva, b = gfn */
 };
 
 struct fs_ev_apf {
@@ -402,7 +404,7 @@ struct fs_ev_uffd {
 enum { FS_NET_FIRST = 1 << 0, FS_NET_STAGE = 1 << 1, FS_NET_SYNACK = 1 << 2 };
 
 struct fs_ev_net_tx {
-	struct fs_ev h; /* the thread that wrote to the TAP */
+	struct fs_ev h;       /* the thread that wrote to the TAP */
 	__u32 ifindex, netns; /* netns: inode number */
 	__u32 what;
 	__u16 eth_proto, sport, dport, len; /* host order; len: bytes of the packet */
@@ -417,7 +419,7 @@ struct fs_ev_net_tx {
 struct fs_ev_pio {
 	struct fs_ev h;
 	__u32 port, size, count, rw; /* rw: 1 = write */
-	__u64 value;		     /* of a write, its first bytes */
+	__u64 value;                 /* of a write, its first bytes */
 };
 
 struct fs_ev_mark {
@@ -428,19 +430,19 @@ struct fs_ev_mark {
 /* A thread's state when the recording was ended: what paired records would have said later. */
 struct fs_ev_flush {
 	struct fs_ev h;
-	__u64 ts_exit;	/* in an exit segment since (0 = no) */
-	__u64 ts_out;	/* off its CPU since (0 = no) */
-	__u64 ts_wake;	/* woken at (0 = no) */
-	__u64 ts_run;	/* in KVM_RUN since (0 = no) */
-	__u64 ts_user;	/* back in user space since (0 = no) */
+	__u64 ts_exit; /* in an exit segment since (0 = no) */
+	__u64 ts_out;  /* off its CPU since (0 = no) */
+	__u64 ts_wake; /* woken at (0 = no) */
+	__u64 ts_run;  /* in KVM_RUN since (0 = no) */
+	__u64 ts_user; /* back in user space since (0 = no) */
 	__u32 vcpu_id;
 	__u32 prev_state;
 	__u32 reason;
 	__u32 hints;
 };
 
-#define FS_CHECK(num, name, type, doc)                                                             \
-	_Static_assert(sizeof(struct type) % 8 == 0, #name " is not a multiple of 8 bytes");       \
+#define FS_CHECK(num, name, type, doc)                                                       \
+	_Static_assert(sizeof(struct type) % 8 == 0, #name " is not a multiple of 8 bytes"); \
 	_Static_assert(sizeof(struct type) <= 512, #name " is longer than a record may be");
 FS_EVENT_KINDS(FS_CHECK)
 #undef FS_CHECK

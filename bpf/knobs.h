@@ -10,27 +10,30 @@
 #include <linux/types.h>
 #endif
 
-#define FS_MAX_CPUS	1024
+#define FS_MAX_CPUS     1024
 #define FS_MAX_SYSCALLS 512
 
-enum fs_match { /* which processes become traced */
-	FS_MATCH_ALL = 1 << 0,	   /* whoever creates a KVM VM, or is seen to run one */
-	FS_MATCH_COMM = 1 << 1,	   /* comm equals knobs.comm at exec, or when it creates a VM */
-	FS_MATCH_COMMAND = 1 << 2, /* descendants of what is in the `procs` map (all children) */
+enum fs_match {                        /* which processes become traced */
+		FS_MATCH_ALL = 1 << 0, /* whoever creates a KVM VM, or is seen to run one */
+		FS_MATCH_COMM =
+			1 << 1, /* comm equals knobs.comm at exec, or when it creates a VM */
+		FS_MATCH_COMMAND =
+			1 << 2, /* descendants of what is in the `procs` map (all children) */
 };
 
 enum fs_stack_sel { FS_STACK_FAULT = 1 << 0, FS_STACK_OFFCPU = 1 << 1, FS_STACK_BIO = 1 << 2 };
 
 struct fs_knobs {
-	__u32 match;	/* enum fs_match */
-	__u32 stacks;	/* enum fs_stack_sel */
-	__u32 self_tgid; /* the tracer: never traced */
+	__u32 match;         /* enum fs_match */
+	__u32 stacks;        /* enum fs_stack_sel */
+	__u32 self_tgid;     /* the tracer: never traced */
 	__u32 has_hmm_probe; /* fexit/handle_mm_fault is attached: it classes and times faults */
 	__u32 has_uffd_probe;
-	__u32 has_irq_hooks; /* interrupt context comes from the irq and softirq tracepoints */
+	__u32 has_irq_hooks;    /* interrupt context comes from the irq and softirq tracepoints */
 	__u32 has_exit_classic; /* exits come from the classic kvm_exit tracepoint (Intel) */
 	char comm[16];
-	__u8 syscalls[FS_MAX_SYSCALLS]; /* 1 = record as SYSCALL (OPEN, MMAP have records of their own) */
+	__u8 syscalls[FS_MAX_SYSCALLS]; /* 1 = record as SYSCALL (OPEN, MMAP have records of their
+					   own) */
 };
 
 /* BPF_MAP_TYPE_HASH `lost_vm`: u32 vm -> struct fs_lost; PERCPU_ARRAY `lost_cpu`: 1 entry */

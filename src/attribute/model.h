@@ -13,37 +13,37 @@
 #include "record/reader.h"
 
 /* X(ENUM, "name", "json key", "title") */
-#define FSA_BUCKETS(X)                                                                             \
-	X(MEMORY, "memory_faults", "memory_faults_ns", "memory faults")                            \
-	X(VCPU, "vcpu_progress", "vcpu_progress_ns", "vCPU progress")                              \
-	X(SIGNAL, "signal_delivery", "signal_delivery_ns", "signal delivery")                      \
-	X(GUEST, "guest_unsplit", "guest_unsplit_ns", "guest (not split)")                         \
-	X(TRACER, "tracer", "tracer_ns", "tracer")                                                 \
+#define FSA_BUCKETS(X)                                                        \
+	X(MEMORY, "memory_faults", "memory_faults_ns", "memory faults")       \
+	X(VCPU, "vcpu_progress", "vcpu_progress_ns", "vCPU progress")         \
+	X(SIGNAL, "signal_delivery", "signal_delivery_ns", "signal delivery") \
+	X(GUEST, "guest_unsplit", "guest_unsplit_ns", "guest (not split)")    \
+	X(TRACER, "tracer", "tracer_ns", "tracer")                            \
 	X(UNKNOWN, "unknown", "unknown_ns", "unknown")
 
 enum fsa_bucket {
 #define X(e, name, key, title) FSA_B_##e,
 	FSA_BUCKETS(X)
 #undef X
-	FSA_NBUCKETS
+		FSA_NBUCKETS
 };
 
 /* In the order of a signal's way. Host-only there is the one stage `guest`. */
-#define FSA_STAGES(X)                                                                              \
-	X(RAISE, "raise")                                                                          \
-	X(INJECT, "inject")                                                                        \
-	X(NOTIFY, "notify")                                                                        \
-	X(WAKEUP, "wakeup")                                                                        \
-	X(MAILBOX, "mailbox")                                                                      \
-	X(APPLY, "apply")                                                                          \
-	X(ACK, "ack")                                                                              \
+#define FSA_STAGES(X)         \
+	X(RAISE, "raise")     \
+	X(INJECT, "inject")   \
+	X(NOTIFY, "notify")   \
+	X(WAKEUP, "wakeup")   \
+	X(MAILBOX, "mailbox") \
+	X(APPLY, "apply")     \
+	X(ACK, "ack")         \
 	X(GUEST, "guest")
 
 enum fsa_stage {
 #define X(e, name) FSA_S_##e,
 	FSA_STAGES(X)
 #undef X
-	FSA_NSTAGES
+		FSA_NSTAGES
 };
 
 /*
@@ -51,57 +51,65 @@ enum fsa_stage {
  * guest.idle belongs to SIGNAL in the stages raise to wakeup, to VCPU after them, and (host-only)
  * to GUEST in the stage guest: see fsa_bucket_of().
  */
-#define FSA_CAUSES(X)                                                                              \
-	X(SCHED_DELAY, "sched.delay", VCPU, "runnable, not on a CPU")                              \
-	X(SCHED_THROTTLE, "sched.throttle", VCPU, "a cgroup's CPU quota was used up")              \
-	X(SCHED_BLOCKED, "sched.blocked", VCPU, "blocked: a VMM lock, stopped, traced")            \
-	X(EXIT_KERNEL, "exit.kernel", VCPU, "KVM handled an exit that is no memory fault")         \
-	X(EXIT_VMM, "exit.vmm", VCPU, "the exit went to the VMM in user space")                    \
-	X(VMM_IO, "vmm.io", VCPU, "the path ran through another VMM thread or a kernel worker")    \
-	X(FAULT_UFFD, "fault.uffd", MEMORY, "waited for a userfaultfd handler")                    \
-	X(FAULT_MAJOR, "fault.major", MEMORY, "had to read from disk")                             \
-	X(FAULT_COW, "fault.cow", MEMORY, "copy on write of a private mapping")                    \
-	X(FAULT_ZERO, "fault.zero", MEMORY, "zero page")                                           \
-	X(FAULT_CACHED, "fault.cached", MEMORY, "served from the page cache")                      \
-	X(FAULT_MAPPED, "fault.mapped", MEMORY, "only the EPT/NPT entry was missing")              \
-	X(FAULT_WP, "fault.wp", MEMORY, "write protection or dirty logging")                       \
-	X(FAULT_RETRY, "fault.retry", MEMORY, "refault, MMU lock, spurious")                       \
-	X(GUEST_FAULT, "guest.fault", MEMORY, "the guest's own page-fault handling")               \
-	X(GUEST_SIGNAL, "guest.signal", SIGNAL, "guest code of the signal path")                   \
-	X(GUEST_OTHER, "guest.other", VCPU, "guest code of anything else")                         \
-	X(GUEST_IDLE, "guest.idle", SIGNAL, "halted (halt-polling included)")                      \
-	X(GUEST_RUN, "guest.run", GUEST, "guest mode that cannot be split")                        \
-	X(TRACER, "tracer", TRACER, "the tracer's own faults and probes")                          \
+#define FSA_CAUSES(X)                                                                           \
+	X(SCHED_DELAY, "sched.delay", VCPU, "runnable, not on a CPU")                           \
+	X(SCHED_THROTTLE, "sched.throttle", VCPU, "a cgroup's CPU quota was used up")           \
+	X(SCHED_BLOCKED, "sched.blocked", VCPU, "blocked: a VMM lock, stopped, traced")         \
+	X(EXIT_KERNEL, "exit.kernel", VCPU, "KVM handled an exit that is no memory fault")      \
+	X(EXIT_VMM, "exit.vmm", VCPU, "the exit went to the VMM in user space")                 \
+	X(VMM_IO, "vmm.io", VCPU, "the path ran through another VMM thread or a kernel worker") \
+	X(FAULT_UFFD, "fault.uffd", MEMORY, "waited for a userfaultfd handler")                 \
+	X(FAULT_MAJOR, "fault.major", MEMORY, "had to read from disk")                          \
+	X(FAULT_COW, "fault.cow", MEMORY, "copy on write of a private mapping")                 \
+	X(FAULT_ZERO, "fault.zero", MEMORY, "zero page")                                        \
+	X(FAULT_CACHED, "fault.cached", MEMORY, "served from the page cache")                   \
+	X(FAULT_MAPPED, "fault.mapped", MEMORY, "only the EPT/NPT entry was missing")           \
+	X(FAULT_WP, "fault.wp", MEMORY, "write protection or dirty logging")                    \
+	X(FAULT_RETRY, "fault.retry", MEMORY, "refault, MMU lock, spurious")                    \
+	X(GUEST_FAULT, "guest.fault", MEMORY, "the guest's own page-fault handling")            \
+	X(GUEST_SIGNAL, "guest.signal", SIGNAL, "guest code of the signal path")                \
+	X(GUEST_OTHER, "guest.other", VCPU, "guest code of anything else")                      \
+	X(GUEST_IDLE, "guest.idle", SIGNAL, "halted (halt-polling included)")                   \
+	X(GUEST_RUN, "guest.run", GUEST, "guest mode that cannot be split")                     \
+	X(TRACER, "tracer", TRACER, "the tracer's own faults and probes")                       \
 	X(UNKNOWN, "unknown", UNKNOWN, "not covered by events, or events were lost")
 
 enum fsa_cause {
 #define X(e, name, bucket, doc) FSA_C_##e,
 	FSA_CAUSES(X)
 #undef X
-	FSA_NCAUSES
+		FSA_NCAUSES
 };
 
 const char *fsa_cause_name(enum fsa_cause c);
 const char *fsa_cause_doc(enum fsa_cause c);
 const char *fsa_stage_name(enum fsa_stage s);
-const char *fsa_bucket_name(enum fsa_bucket b);	 /* "memory_faults" */
-const char *fsa_bucket_key(enum fsa_bucket b);	 /* "memory_faults_ns" */
+const char *fsa_bucket_name(enum fsa_bucket b);  /* "memory_faults" */
+const char *fsa_bucket_key(enum fsa_bucket b);   /* "memory_faults_ns" */
 const char *fsa_bucket_title(enum fsa_bucket b); /* "memory faults" */
 enum fsa_bucket fsa_bucket_of(enum fsa_stage s, enum fsa_cause c);
 
 /* What the user asked: where the window begins and ends. */
 enum fsa_start_kind { FSA_START_RESUME, FSA_START_LOAD, FSA_START_SPAWN };
-enum fsa_end_kind { FSA_END_ACK, FSA_END_FIRST_TX, FSA_END_TCP, FSA_END_PIO, FSA_END_MARK, FSA_END_AFTER };
+enum fsa_end_kind {
+	FSA_END_ACK,
+	FSA_END_FIRST_TX,
+	FSA_END_TCP,
+	FSA_END_PIO,
+	FSA_END_MARK,
+	FSA_END_AFTER
+};
 
 struct fsa_opts {
 	enum fsa_start_kind start;
 	enum fsa_end_kind end;
-	char end_name[64];    /* ack stage or mark name */
-	uint32_t end_port;    /* tcp, pio */
+	char end_name[64];     /* ack stage or mark name */
+	uint32_t end_port;     /* tcp, pio */
 	uint64_t end_after_ns; /* after:<duration> */
-	uint64_t timeout_ns;  /* a fork with no end by then is timed out; 0 = as recorded, else 60 s */
-	int only_fork;	      /* 1-based fork number, 0 = all */
-	bool drop_segs;	      /* segs are not kept: memory does not grow with the recording */
+	uint64_t timeout_ns; /* a fork with no end by then is timed out; 0 = as recorded, else 60 s
+			      */
+	int only_fork;       /* 1-based fork number, 0 = all */
+	bool drop_segs;      /* segs are not kept: memory does not grow with the recording */
 };
 
 /*
@@ -140,7 +148,7 @@ struct fsa_fault_class {
 
 struct fsa_top_fault {
 	uint64_t gpa, rip, hva, ns; /* one fault */
-	uint64_t at_ns;		    /* start - window start */
+	uint64_t at_ns;             /* start - window start */
 	enum fsa_cause cause;
 	uint32_t io_bytes; /* of the I/O that it waited for or submitted */
 	uint32_t io_count;
@@ -162,35 +170,41 @@ struct fsa_seg {
 	uint8_t stage, cause;
 	uint16_t isa;
 	uint32_t reason; /* exit reason of the segment, ~0u = none */
-	uint32_t stack;	 /* host stack id, FS_NO_STACK */
-	uint32_t label;	 /* index into fork->labels: who, what ("qemu-system-x86 [main]", "irq"), 0 = none */
-	uint64_t rip;	 /* guest RIP of the exit that closed the segment, 0 */
-	uint64_t gpa;	 /* of a fault, else 0 */
+	uint32_t stack;  /* host stack id, FS_NO_STACK */
+	uint32_t label; /* index into fork->labels: who, what ("qemu-system-x86 [main]", "irq"), 0 =
+			   none */
+	uint64_t rip;   /* guest RIP of the exit that closed the segment, 0 */
+	uint64_t gpa;   /* of a fault, else 0 */
 };
 
 enum fsa_resume_kind { FSA_R_NONE, FSA_R_WAKE, FSA_R_SIGNAL, FSA_R_CREATION, FSA_R_FIRST_RUN };
 enum fsa_verdict {
-	FSA_V_MEMORY, FSA_V_VCPU, FSA_V_SIGNAL, FSA_V_GUEST, FSA_V_MIXED, FSA_V_UNKNOWN
+	FSA_V_MEMORY,
+	FSA_V_VCPU,
+	FSA_V_SIGNAL,
+	FSA_V_GUEST,
+	FSA_V_MIXED,
+	FSA_V_UNKNOWN
 };
 
 /* X(ENUM, "text"): notes on a fork that a reader must see */
-#define FSA_NOTES(X)                                                                               \
-	X(TIMED_OUT, "never reached its end within the time-out")                                  \
-	X(VMM_DIED, "the VMM ended before the end was reached")                                    \
-	X(MAILBOX_ACK_LOST, "the mailbox ack was never seen: the window ends at ack:applied")      \
-	X(PATH_AMBIGUOUS, "several vCPUs ran with no wake-up linking them")                        \
-	X(LOST_EVENTS, "events of this fork were lost: its unknown time is larger")                \
-	X(SEEN_LATE, "the VM existed before the recording began")                                  \
-	X(NO_EXITS, "no kvm_entry/kvm_exit was seen: this KVM does not enter guests by hardware")  \
-	X(CUT, "the recording ended before the fork did")                                          \
-	X(FIRST, "first fork of its snapshot")                                                     \
+#define FSA_NOTES(X)                                                                              \
+	X(TIMED_OUT, "never reached its end within the time-out")                                 \
+	X(VMM_DIED, "the VMM ended before the end was reached")                                   \
+	X(MAILBOX_ACK_LOST, "the mailbox ack was never seen: the window ends at ack:applied")     \
+	X(PATH_AMBIGUOUS, "several vCPUs ran with no wake-up linking them")                       \
+	X(LOST_EVENTS, "events of this fork were lost: its unknown time is larger")               \
+	X(SEEN_LATE, "the VM existed before the recording began")                                 \
+	X(NO_EXITS, "no kvm_entry/kvm_exit was seen: this KVM does not enter guests by hardware") \
+	X(CUT, "the recording ended before the fork did")                                         \
+	X(FIRST, "first fork of its snapshot")                                                    \
 	X(NO_FAULT_CLASS, "fault classes are guesses of lesser rank (no function probes)")
 
 enum fsa_note {
 #define X(e, text) FSA_N_##e,
 	FSA_NOTES(X)
 #undef X
-	FSA_NNOTES
+		FSA_NNOTES
 };
 const char *fsa_note_text(enum fsa_note n);
 
@@ -200,18 +214,18 @@ struct fsa_fork {
 	uint64_t vmm_start_ns;
 	char comm[FS_COMM_LEN];
 	unsigned int vcpus;
-	bool restore;  /* false: a boot */
-	bool complete; /* the end was reached */
+	bool restore;   /* false: a boot */
+	bool complete;  /* the end was reached */
 	uint32_t notes; /* 1 << enum fsa_note */
-	char end[80];  /* the end that was used, in words */
+	char end[80];   /* the end that was used, in words */
 	enum fsa_start_kind start_kind;
 	enum fsa_resume_kind resume_kind;
 	uint32_t resume_by_tid; /* the VMM thread that resumed it */
 	char resume_by_comm[FS_COMM_LEN];
 	uint64_t start_ns, resume_ns, end_ns, gap_ns;
 	uint64_t clock_error_ns; /* 0 host-only */
-	uint64_t lost;		 /* records of this VM that were lost */
-	uint64_t events;	 /* records of this VM in the window */
+	uint64_t lost;           /* records of this VM that were lost */
+	uint64_t events;         /* records of this VM in the window */
 
 	struct fsa_cell cells[FSA_NSTAGES][FSA_NCAUSES]; /* ns sums to gap_ns, exactly */
 	uint64_t bucket_ns[FSA_NBUCKETS];
@@ -229,18 +243,19 @@ struct fsa_fork {
 	struct fsa_milestone *milestones;
 	size_t nmilestones;
 	struct fsa_fault_class fault_class[FSA_NCAUSES]; /* FAULT_* only */
-	struct fsa_top_fault *top_faults; /* longest first, at most 20 */
+	struct fsa_top_fault *top_faults;                /* longest first, at most 20 */
 	size_t ntop_faults;
 	struct fsa_top_exit *top_exits; /* most time first, at most 20 */
 	size_t ntop_exits;
-	uint64_t off_path_ns; /* work of other threads that overlapped the path: beside the ledger */
+	uint64_t
+		off_path_ns; /* work of other threads that overlapped the path: beside the ledger */
 	char signal_kind[24]; /* "vmgenid", "vmclock", "" = not known host-only */
 };
 
 /* Statistics of one number over the forks of a cohort. NAN/UINT64_MAX = not defined. */
 struct fsa_dist {
-	size_t n;	  /* forks, timed-out ones included (they rank as +infinity) */
-	double avg;	  /* over those that have a value */
+	size_t n;               /* forks, timed-out ones included (they rank as +infinity) */
+	double avg;             /* over those that have a value */
 	uint64_t p50, p95, max; /* UINT64_MAX = infinite; p95 needs n >= 20, else 0 */
 };
 
