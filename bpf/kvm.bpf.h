@@ -77,6 +77,7 @@ static FS_SUBPROG __u32 fs_vm_add(__u64 kvm, __u32 tgid, __u64 ts_start, int fd)
 		p->kvm = kvm;
 		p->first_run_ns = 0;
 	}
+	fs_self_changed();
 	FS_EMIT(vm_create, VM_CREATE, e, id, v.vm, fd < 0 ? FS_F_LATE : 0, now)
 	{
 		e->ts_start = ts_start;
@@ -198,6 +199,8 @@ static FS_SUBPROG struct fs_vcpu *fs_thr_bind(struct fs_thr *t, __u64 vcpu)
 	t->kvm = v->kvm;
 	t->vm = v->vm;
 	t->vcpu_id = v->vcpu_id;
+	if (!(t->flags & FS_T_VCPU))
+		fs_self_changed();
 	t->flags |= FS_T_VCPU;
 	return v;
 }

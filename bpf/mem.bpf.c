@@ -6,6 +6,9 @@
 #include "kvm.bpf.h"
 
 #define VM_SHARED      0x8
+#define X86_PF_WRITE   0x2
+#define X86_PF_USER    0x4
+#define X86_PF_INSTR   0x10
 #define VM_FAULT_MAJOR 0x4
 #define GFP_USER_PAGE  0x0a /* __GFP_HIGHMEM | __GFP_MOVABLE */
 #define GFP_ZERO       0x100
@@ -32,27 +35,31 @@ static __always_inline void fs_acc_stack(void *ctx, struct fs_acc *a, struct fs_
 		a->stack = fs_stack(ctx, FS_STACK_FAULT, t->vm);
 }
 
-/* ---- page faults as exceptions ---- */
+/* ---- page faults as exceptions: where no function probe sees them ---- */
 
 static __always_inline int fs_exception(__u64 addr, __u64 ip, __u64 error)
 {
-	struct fs_self s;
-	__u64 now;
+	__u64 id, now;
+	__u32 vm;
 
-	if (!fs_self(&s))
-		return 0;
-	s.t->pf_addr = addr;
-	s.t->pf_ip = ip;
-	s.t->pf_error = error;
 	if (knobs.has_hmm_probe)
 		return 0;
-	if (s.t->x_ts && !s.t->user_ts) { /* KVM's own access, in an exit segment: part of it */
-		if (!s.t->x_n_hmm++)
-			s.t->x_hva = addr;
-		return 0;
+	if (!fs_self_cached(&id, &vm)) {
+		struct fs_self s;
+
+		if (!fs_self(&s))
+			return 0;
+		if (s.t->x_ts && !s.t->user_ts) { /* KVM's own, in an exit segment: part of it */
+			if (!s.t->x_n_hmm++)
+				s.t->x_hva = addr;
+			return 0;
+		}
+		fs_self_cache(&s);
+		id = s.id;
+		vm = s.vm;
 	}
 	now = bpf_ktime_get_ns();
-	FS_EMIT(mmfault, MMFAULT, e, s.id, s.vm, 0, now)
+	FS_EMIT(mmfault, MMFAULT, e, id, vm, 0, now)
 	{
 		e->ts_start = now;
 		e->addr = addr;
@@ -83,22 +90,23 @@ int BPF_PROG(fs_page_fault_kernel, unsigned long addr, struct pt_regs *regs, uns
 /* ---- handle_mm_fault: class and length ---- */
 
 static __always_inline int fs_hmm_begin(struct vm_area_struct *vma, unsigned long addr,
-					unsigned int flags)
+					unsigned int flags, struct pt_regs *regs)
 {
+	__u32 hints = FS_H_HMM | FS_H_VMA_KNOWN;
 	unsigned long vm_flags;
 	struct fs_self s;
-	__u32 hints = FS_H_HMM | FS_H_VMA_KNOWN;
 	struct fs_acc *a;
 
 	if (!fs_self(&s))
 		return 0;
-	if (!s.t->x_ts || s.t->user_ts) {
-		if (!(s.t->flags & FS_T_WORKER))
-			fs_acc_reset(&s.t->f);
-	}
+	if ((!s.t->x_ts || s.t->user_ts) && !(s.t->flags & FS_T_WORKER))
+		fs_acc_reset(&s.t->f);
 	s.t->f_ts = bpf_ktime_get_ns();
 	s.t->f_addr = addr;
 	s.t->f_flags = flags;
+	s.t->f_vm = s.vm;
+	s.t->f_exc = !!regs; /* get_user_pages has none */
+	s.t->f_ip = regs ? BPF_CORE_READ(regs, ip) : 0;
 	a = fs_acc_of(s.t);
 	if (!a)
 		return 0;
@@ -111,18 +119,24 @@ static __always_inline int fs_hmm_begin(struct vm_area_struct *vma, unsigned lon
 	return 0;
 }
 
-static __always_inline void fs_emit_mmfault(struct fs_self *s, __u64 now)
+/* The exception's error code as far as the fault's flags tell: write, user, instruction fetch. */
+static __always_inline __u32 fs_error_code(const struct fs_thr *t)
 {
-	struct fs_thr *t = s->t;
-	/* Faults through get_user_pages raise no exception: IP and error code are not theirs. */
-	bool exc = (t->pf_addr & ~0xfffull) == (t->f_addr & ~0xfffull);
+	if (!t->f_exc)
+		return 0;
+	return (t->f_flags & FAULT_FLAG_WRITE ? X86_PF_WRITE : 0) |
+	       (t->f_flags & FAULT_FLAG_USER ? X86_PF_USER : 0) |
+	       (t->f_flags & FAULT_FLAG_INSTRUCTION ? X86_PF_INSTR : 0);
+}
 
-	FS_EMIT(mmfault, MMFAULT, e, s->id, s->vm, 0, now)
+static __always_inline void fs_emit_mmfault(struct fs_thr *t, __u64 id, __u64 now)
+{
+	FS_EMIT(mmfault, MMFAULT, e, id, t->f_vm, 0, now)
 	{
 		e->ts_start = t->f_ts;
-		e->addr = exc ? t->pf_addr : t->f_addr;
-		e->ip = exc ? t->pf_ip : 0;
-		e->error_code = exc ? t->pf_error : 0;
+		e->addr = t->f_addr;
+		e->ip = t->f_ip;
+		e->error_code = fs_error_code(t);
 		e->hints = fs_acc_hints(&t->f, t->f_flags & FAULT_FLAG_WRITE);
 		e->cache_pages = t->f.cache_pages;
 		e->n_bio = t->f.n_bio;
@@ -130,20 +144,15 @@ static __always_inline void fs_emit_mmfault(struct fs_self *s, __u64 now)
 		e->stack = t->f.stack;
 		e->pad = 0;
 	}
-	t->pf_addr = 0;
 }
 
 static __always_inline int fs_hmm_end(void *ctx, unsigned int ret)
 {
-	struct fs_self s;
-	struct fs_thr *t;
+	__u64 id = bpf_get_current_pid_tgid(), now;
+	struct fs_thr *t = fs_thr_find(id);
 	struct fs_acc *a;
-	__u64 now;
 
-	if (!fs_self(&s))
-		return 0;
-	t = s.t;
-	if (!t->f_ts)
+	if (!t || !t->f_ts)
 		return 0;
 	now = bpf_ktime_get_ns();
 	a = fs_acc_of(t);
@@ -158,16 +167,17 @@ static __always_inline int fs_hmm_end(void *ctx, unsigned int ret)
 			t->x_hva = t->f_addr;
 		t->x_mm_ns += now - t->f_ts;
 	} else if (!(t->flags & FS_T_WORKER)) {
-		fs_emit_mmfault(&s, now);
+		fs_emit_mmfault(t, id, now);
 	}
 	t->f_ts = 0;
 	return 0;
 }
 
 SEC("?fentry/handle_mm_fault")
-int BPF_PROG(fs_hmm_enter, struct vm_area_struct *vma, unsigned long addr, unsigned int flags)
+int BPF_PROG(fs_hmm_enter, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+	     struct pt_regs *regs)
 {
-	return fs_hmm_begin(vma, addr, flags);
+	return fs_hmm_begin(vma, addr, flags, regs);
 }
 
 SEC("?fexit/handle_mm_fault")
@@ -178,9 +188,10 @@ int BPF_PROG(fs_hmm_exit, struct vm_area_struct *vma, unsigned long addr, unsign
 }
 
 SEC("?kprobe/handle_mm_fault")
-int BPF_KPROBE(fs_hmm_enter_kp, struct vm_area_struct *vma, unsigned long addr, unsigned int flags)
+int BPF_KPROBE(fs_hmm_enter_kp, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+	       struct pt_regs *regs)
 {
-	return fs_hmm_begin(vma, addr, flags);
+	return fs_hmm_begin(vma, addr, flags, regs);
 }
 
 SEC("?kretprobe/handle_mm_fault")

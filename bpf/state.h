@@ -91,10 +91,11 @@ struct fs_thr {
 	__u64 f_ts; /* inside handle_mm_fault since (function probe), 0 = no */
 	__u64 f_addr;
 	__u32 f_flags;
-	__u32 f_depth;
+	__u32 f_vm;
 	struct fs_acc f;
-	__u64 pf_addr, pf_ip; /* newest page_fault_* exception */
-	__u64 pf_error;
+	__u64 f_ip;
+	__u32 f_exc; /* an exception, not get_user_pages */
+	__u32 f_pad;
 
 	__u64 u_ts, u_addr; /* in handle_userfault since */
 	__u32 u_flags;
@@ -140,6 +141,9 @@ struct fs_biost {
 };
 
 struct fs_cpu {
+	__u64 self_id;  /* a traced thread that is no vCPU: needs no look-up while ... */
+	__u32 self_gen; /* ... this is fs_gen, ... */
+	__u32 self_vm;  /* ... and its VM is this */
 	__u32 seq;
 	__u32 irq_vm;     /* VM of what interrupt context delivers here, 0 = not known */
 	__u64 done_bio;   /* the newest bio completed here ... */

@@ -116,6 +116,7 @@ int BPF_PROG(fs_exit, struct task_struct *task)
 			bpf_map_delete_elem(&vms, &kvm);
 		bpf_map_delete_elem(&procs, &tgid);
 	}
+	fs_self_changed();
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 
 #include "emit.bpf.h"
 
-extern __u32 fs_last_vm, fs_stopped;
+extern __u32 fs_last_vm, fs_stopped, fs_gen;
 
 #define PF_EXITING 0x4
 
@@ -83,6 +83,37 @@ static __always_inline bool fs_self(struct fs_self *s)
 	}
 	s->vm = fs_vm_of(s->t, s->p);
 	return true;
+}
+
+/*
+ * For what happens most often: is `current` the traced thread that was looked up last on this CPU?
+ * Only threads that run no vCPU are kept so, and fs_gen moves whenever what was kept may be wrong.
+ */
+static __always_inline bool fs_self_cached(__u64 *id, __u32 *vm)
+{
+	struct fs_cpu *c = fs_cpu();
+
+	*id = bpf_get_current_pid_tgid();
+	if (!c || c->self_id != *id || c->self_gen != fs_gen || fs_stopped)
+		return false;
+	*vm = c->self_vm;
+	return true;
+}
+
+static __always_inline void fs_self_cache(const struct fs_self *s)
+{
+	struct fs_cpu *c = fs_cpu();
+
+	if (!c || s->t->flags & (FS_T_VCPU | FS_T_WORKER))
+		return;
+	c->self_id = s->id;
+	c->self_gen = fs_gen;
+	c->self_vm = s->vm;
+}
+
+static __always_inline void fs_self_changed(void)
+{
+	__sync_fetch_and_add(&fs_gen, 1);
 }
 
 /* Makes @task's process traced. Returns its entry, NULL when the table is full. */

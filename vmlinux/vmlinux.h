@@ -187,7 +187,9 @@ struct vm_area_struct {
 };
 
 enum fault_flag {
-	FAULT_FLAG_WRITE = 1,
+	FAULT_FLAG_WRITE = 0x1,
+	FAULT_FLAG_USER = 0x40,
+	FAULT_FLAG_INSTRUCTION = 0x100,
 };
 
 struct vm_fault {

@@ -8,12 +8,20 @@
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fs_bench_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	__u64 now = bpf_ktime_get_ns();
-	struct fs_self s;
+	__u64 id, now;
+	__u32 vm;
 
-	if (!fs_self(&s))
-		return 0;
-	FS_EMIT(mmfault, MMFAULT, e, s.id, s.vm, 0, now)
+	if (!fs_self_cached(&id, &vm)) {
+		struct fs_self s;
+
+		if (!fs_self(&s))
+			return 0;
+		fs_self_cache(&s);
+		id = s.id;
+		vm = s.vm;
+	}
+	now = bpf_ktime_get_ns();
+	FS_EMIT(mmfault, MMFAULT, e, id, vm, 0, now)
 	{
 		e->ts_start = now;
 		e->addr = address;
