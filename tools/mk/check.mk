@@ -77,13 +77,14 @@ $(FUZZ_BIN): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/pure.a
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 ## fuzz-short      each fuzz target for a few seconds, about 20 s in all (CI)
-fuzz-short: fuzz-programs mkrec
-	@O=$(O) tests/fuzz/run 20 $(FUZZ_BIN)
+fuzz-short: fuzz-programs
+	@O=$(O) tools/tap-sum -v -n fuzz-short "tests/fuzz/run 20 $(FUZZ_BIN)"
 
 ## fuzz            each fuzz target in turn, 10 minutes in all (nightly; FUZZ_SECONDS=)
 FUZZ_SECONDS ?= 600
-fuzz: fuzz-programs mkrec
-	@O=$(O) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
+fuzz: fuzz-programs
+	@O=$(O) tools/tap-sum -v -n fuzz -t $$(($(FUZZ_SECONDS) + 120)) \
+		"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)"
 
 ## format          clang-format on all C files
 format:
@@ -98,7 +99,7 @@ ANALYSE_OK  := $(ANALYSE_SRC:%.c=$(O)/analyse/%.ok)
 analyse: $(SKEL)
 	@$(MAKE) --no-print-directory -k -j$(JOBS) $(ANALYSE_OK)
 
-$(O)/analyse/%.ok: %.c .clang-tidy
+$(O)/analyse/%.ok: %.c .clang-tidy $(wildcard src/*/*.h bpf/*.h)
 	$(call say,ANALYSE,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS_ALL) --analyze -Xclang -analyzer-output=text \
