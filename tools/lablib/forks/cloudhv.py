@@ -82,6 +82,7 @@ class Fork:
         config["serial"]["file"] = str(Path(folder) / "console")
         (snapshot / CONFIG).write_text(json.dumps(config), encoding="utf-8")
         self.snapshot = snapshot
+        self.on_demand = spec.restore_mode == "ondemand"
         self.machine = Machine(spec, folder, network)
         self.pid = self.machine.process.pid
         self.process = self.machine.process
@@ -89,7 +90,8 @@ class Fork:
 
     def load(self, resume):
         assert not resume
-        self.machine.put("vm.restore", {"source_url": f"file://{self.snapshot}"})
+        how = {"memory_restore_mode": "OnDemand"} if self.on_demand else {}
+        self.machine.put("vm.restore", {"source_url": f"file://{self.snapshot}", **how})
 
     def vcpu_tids(self):
         found = []

@@ -47,6 +47,7 @@ TABLE = [
     ("--hook", "file", {"metavar": "SCRIPT", "help": "run once per fork just before its resume, with FORK_ID, VMM_PID, VCPU_TIDS, MEMFILE and OUT in its environment"}),
     ("--workload", "list", {"metavar": "KEY=VALUE", "help": f"what the guest program does in each fork; keys: {', '.join(WORKLOAD)}"}),
     ("--agent", "file", {"metavar": "PATH", "help": "a static guest program instead of the tests' waiter"}),
+    ("--restore-mode", "value", {"choices": ["copy", "ondemand"], "help": "Cloud Hypervisor: copy all memory at the load, or fault it in later"}),
     ("--kaslr", "flag", {"help": "QEMU: start the guest's kernel from its bzImage, which moves it to a random address"}),
     ("--append", "list", {"metavar": "WORD", "help": "one more word on the guest's kernel command line"}),
     ("--token", "value", {"type": _text, "default": "forkscope-lab", "metavar": "T", "help": "the mailbox's token (default: %(default)s)"}),
@@ -136,6 +137,8 @@ def _check_signal(arguments):
 def _check_one_vmm_only(arguments):
     if arguments.kaslr and arguments.vmm != "qemu":
         raise LabError(f"--kaslr is for --vmm qemu: {arguments.vmm} starts the kernel's ELF file, which is not moved", USAGE)
+    if arguments.restore_mode and arguments.vmm != "cloud-hypervisor":
+        raise LabError(f"--restore-mode is for --vmm cloud-hypervisor; {arguments.vmm} has no such thing", USAGE)
     if arguments.vmm == "firecracker":
         return
     for name in ("--uffd", "--resume-vm"):

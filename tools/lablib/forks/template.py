@@ -30,6 +30,7 @@ class Spec:
         self.guest = place.guest
         self.vmm = arguments.vmm
         self.program = arguments.vmm_bin
+        self.restore_mode = arguments.restore_mode
         self.agent = Path(arguments.agent) if arguments.agent else place.waiter
         # The ELF starts faster and without KASLR; only QEMU can start the other.
         self.kernel = self.guest / ("bzImage" if arguments.kaslr else "vmlinux")
