@@ -56,7 +56,7 @@ static int parse(struct fs_ksyms *k)
 {
 	char *end;
 
-	for (char *line = k->text; *line; line = end) {
+	for (char *line = k->text; line && *line; line = end) {
 		struct sym s;
 		char *p;
 

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
 
@@ -37,10 +38,12 @@ static void last_words(const char *text)
 
 static int listen(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	static char text[64 << 10];
 	int saved = errno;
+	char *text;
 
-	vsnprintf(text, sizeof(text), fmt, ap);
+	/* A verifier's log may be long, and its reason stands at its end. */
+	if ((level == LIBBPF_DEBUG && fs_log_level < FS_LOG_DEBUG) || vasprintf(&text, fmt, ap) < 0)
+		return 0;
 	if (level == LIBBPF_WARN) {
 		quoted(text, "prog '", heard.prog, sizeof(heard.prog));
 		quoted(text, "map '", heard.map, sizeof(heard.map));
@@ -54,6 +57,7 @@ static int listen(enum libbpf_print_level level, const char *fmt, va_list ap)
 				*end++ = '\0';
 			fs_debug("libbpf: %s", line);
 		}
+	free(text);
 	errno = saved;
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include "collect/libbpf_log.h"
 #include "collect/privs.h"
 #include "collect/probe.h"
-#include "host.skel.h"
+#include "collect/skel.h"
 
 struct fs_bpf {
 	const struct fs_load_opts *opts; /* during fs_bpf_load() only */

@@ -130,7 +130,7 @@ int fs_marks_next(int fd, struct fs_mark *m, char *err, size_t err_len)
 
 int fs_marks_send(const struct fs_mark *m)
 {
-	struct timeval patience = {.tv_usec = 200 * 1000};
+	struct timeval patience = {.tv_usec = 200000};
 	struct msg out = {.magic = MAGIC, .ts = m->ts, .pid = m->pid};
 	struct dirent *e;
 	int fd, sent = 0, err = 0;

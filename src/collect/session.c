@@ -2,6 +2,7 @@
 #include "collect/session.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -565,8 +566,7 @@ static enum fs_session_result tell_result(struct session *s, int rc, uint64_t lo
 	}
 	tell_command(s);
 	part = incomplete(s, lost);
-	fs_info("%s: %llu events, %s written to %s", s->why,
-		(unsigned long long)(c->events + s->own.events),
+	fs_info("%s: %" PRIu64 " events, %s written to %s", s->why, c->events + s->own.events,
 		fs_fmt_bytes(c->bytes, size, sizeof(size)), s->o->path);
 	return part ? FS_SESSION_INCOMPLETE : FS_SESSION_DONE;
 }

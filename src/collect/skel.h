@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The generated skeleton, which is not ours to warn about. */
+#ifndef FORKSCOPE_SKEL_H
+#define FORKSCOPE_SKEL_H
+#pragma GCC system_header
+
+#include "host.skel.h"
+
+#endif
