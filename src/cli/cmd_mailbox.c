@@ -30,7 +30,7 @@ struct request {
 	struct fs_mbox_proof proof;
 	struct fs_mbox_found found; /* of the search, if there was one */
 	bool remembered;            /* there was none: the offset was known and has been proven */
-	bool claimed;               /* nobody else can have the file open, let alone mapped */
+	bool claimed;               /* nobody else has it open, or (for a copy) open for writing */
 	char err[ERR_LEN];
 };
 
@@ -488,7 +488,7 @@ static int run_patch(struct request *r)
 		fs_error("%s is locked by another process, perhaps another patch", r->asked.file);
 		return FS_EXIT_FAILED;
 	}
-	r->claimed = !r->asked.copy_out && fs_mbox_claim(r->fd);
+	r->claimed = fs_mbox_claim(r->fd, !r->asked.copy_out);
 	/* the cheap refusal first, for the search may take long; and again, unless nobody can come
 	 */
 	if (check_mappers(r) || locate(r) || make_payload(r, &b) ||

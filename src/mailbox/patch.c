@@ -30,12 +30,12 @@ int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
 	return 0;
 }
 
-bool fs_mbox_claim(int fd)
+bool fs_mbox_claim(int fd, bool to_write)
 {
 	/* whoever opens the file makes the kernel tell us to hurry, by a signal that would end us
 	 */
 	signal(SIGIO, SIG_IGN);
-	return !fcntl(fd, F_SETLEASE, F_WRLCK);
+	return !fcntl(fd, F_SETLEASE, to_write ? F_WRLCK : F_RDLCK);
 }
 
 static int write_at(int fd, const void *bytes, size_t len, uint64_t at, const char *what, char *err,

@@ -18,12 +18,14 @@
 int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len);
 
 /*
- * Takes the kernel's write lease on the file @fd: it is given only when nobody else has the file
- * open or mapped, in whatever name space, and while it is held whoever opens the file waits.
- * Returns true when it was given; false when somebody has the file open, or the file system or our
- * rights allow no lease: then the mappings must be looked at. It ends when @fd is closed.
+ * Takes the kernel's lease on the file @fd. To write (@fd is open for reading and writing): it is
+ * given only when nobody else has the file open or mapped, in whatever name space. To read (@fd is
+ * open for reading): only when nobody has it open or mapped for writing. While it is held, whoever
+ * opens the file so waits. Returns true when it was given; false when somebody has the file open,
+ * or the file system or our rights allow no lease: then the mappings must be looked at. It ends
+ * when @fd is closed.
  */
-bool fs_mbox_claim(int fd);
+bool fs_mbox_claim(int fd, bool to_write);
 
 /*
  * Writes payload, length and sequence, in that order, with exactly those bytes, inside of the

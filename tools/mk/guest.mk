@@ -40,3 +40,14 @@ guest: $(GUEST)
 ## check-agent     the guest's agent in network namespaces, with peers of the protocol (root)
 check-agent: all
 	@O=$(O) tools/tap-sum -n check-agent -t 300 tests/agent/test_agent.py
+
+# Seeds of fuzz_mailbox: one for each thing that its first byte chooses.
+MBOX_SEEDS := $(O)/fuzz/seeds/fuzz_mailbox
+fuzz-programs: $(MBOX_SEEDS)/payload
+
+$(MBOX_SEEDS)/payload: tools/mk/guest.mk
+	@mkdir -p $(@D)
+	@printf '\001HYPEMAN_FORK_MAILBOX_V1\0name\0t%0226d' 0 | tr 0 '\0' > $(@D)/head
+	@printf '\002xxHYPEMAN_HYPEMAN_xxHYPEMAN%0200d' 0 > $(@D)/scan
+	@printf '\003xHYPEMAN_RESUME_NETWORK_MAILBOX_V1\0t%029d\001\0\0\0\002\0\0\0{}' 0 | tr 0 '\0' > $(@D)/file
+	@printf '\0{"interface_name":"eth0","mac":"06:00:ac:10:00:22","ipv4":"172.16.0.2","prefix":29,"gateway":"172.16.0.1","ack_port":9797}' > $@
