@@ -8,7 +8,7 @@
 
 #define FS_CONTEXT(prog, tp, field, value)   \
 	SEC("?tp_btf/" tp)                   \
-	int BPF_PROG(prog)                   \
+	int FS_PROG(prog)                    \
 	{                                    \
 		struct fs_cpu *c = fs_cpu(); \
                                              \

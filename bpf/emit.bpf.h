@@ -8,6 +8,27 @@
 /* A function that is called, not inlined; an object may include its header and not need it. */
 #define FS_SUBPROG __attribute__((noinline, unused))
 
+/* Preemption off and on again, where the kernel lets us: core.bpf.c. */
+extern void fs_hold(void);
+extern void fs_release(void);
+
+/* As BPF_PROG, not to be preempted. */
+#define FS_PROG(name, args...)                                                       \
+	name(unsigned long long *ctx);                                               \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args);      \
+	int name(unsigned long long *ctx)                                            \
+	{                                                                            \
+		int ret;                                                             \
+                                                                                     \
+		fs_hold();                                                           \
+		_Pragma("GCC diagnostic push")                                       \
+			_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") ret = \
+				____##name(___bpf_ctx_cast(args));                   \
+		_Pragma("GCC diagnostic pop") fs_release();                          \
+		return ret;                                                          \
+	}                                                                            \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args)
+
 static __always_inline struct fs_cpu *fs_cpu(void)
 {
 	__u32 zero = 0;

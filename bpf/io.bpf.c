@@ -8,7 +8,7 @@
 /* ---- block I/O ---- */
 
 SEC("?tp_btf/block_bio_queue")
-int BPF_PROG(fs_bio_queue, struct bio *bio)
+int FS_PROG(fs_bio_queue, struct bio *bio)
 {
 	__u64 key = (__u64)bio;
 	struct fs_biost b = {};
@@ -75,7 +75,7 @@ static __always_inline void fs_bio_wakes(__u64 bio)
 
 /* Devices that take bios as they are (dm, md). Those with requests do not come here. */
 SEC("?tp_btf/block_bio_complete")
-int BPF_PROG(fs_bio_complete, struct request_queue *q, struct bio *bio)
+int FS_PROG(fs_bio_complete, struct request_queue *q, struct bio *bio)
 {
 	fs_bio_wakes((__u64)bio);
 	fs_bio_done((__u64)bio, bio->bi_status, bpf_ktime_get_ns());
@@ -105,7 +105,7 @@ static long fs_rq_bio(__u32 i, struct fs_rq_walk *w)
 }
 
 SEC("?tp_btf/block_rq_complete")
-int BPF_PROG(fs_rq_complete, struct request *rq, u8 error, unsigned int bytes)
+int FS_PROG(fs_rq_complete, struct request *rq, u8 error, unsigned int bytes)
 {
 	struct fs_rq_walk w = {.bio = rq->bio, .bytes = bytes, .status = error};
 
@@ -120,7 +120,7 @@ int BPF_PROG(fs_rq_complete, struct request *rq, u8 error, unsigned int bytes)
 /* ---- work items ---- */
 
 SEC("?tp_btf/workqueue_queue_work")
-int BPF_PROG(fs_work_queue, int cpu, struct pool_workqueue *pwq, struct work_struct *work)
+int FS_PROG(fs_work_queue, int cpu, struct pool_workqueue *pwq, struct work_struct *work)
 {
 	struct fs_workq w = {};
 	__u64 key = (__u64)work;
@@ -139,7 +139,7 @@ int BPF_PROG(fs_work_queue, int cpu, struct pool_workqueue *pwq, struct work_str
 }
 
 SEC("?tp_btf/workqueue_execute_start")
-int BPF_PROG(fs_work_start, struct work_struct *work)
+int FS_PROG(fs_work_start, struct work_struct *work)
 {
 	__u64 key = (__u64)work, id = bpf_get_current_pid_tgid();
 	__u32 tid = id, tgid = id >> 32;
@@ -174,7 +174,7 @@ int BPF_PROG(fs_work_start, struct work_struct *work)
 }
 
 SEC("?tp_btf/workqueue_execute_end")
-int BPF_PROG(fs_work_end, struct work_struct *work)
+int FS_PROG(fs_work_end, struct work_struct *work)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tid = id, tgid = id >> 32;

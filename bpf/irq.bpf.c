@@ -23,7 +23,7 @@ static __always_inline bool fs_irq_self(struct fs_self *s, __u16 *flags)
 }
 
 SEC("?tp_btf/kvm_set_irq")
-int BPF_PROG(fs_kvm_set_irq, unsigned int gsi, int level, int source)
+int FS_PROG(fs_kvm_set_irq, unsigned int gsi, int level, int source)
 {
 	struct fs_self s;
 	__u16 flags;
@@ -41,7 +41,7 @@ int BPF_PROG(fs_kvm_set_irq, unsigned int gsi, int level, int source)
 }
 
 SEC("?tp_btf/kvm_msi_set_irq")
-int BPF_PROG(fs_kvm_msi_set_irq, u64 addr, u64 data)
+int FS_PROG(fs_kvm_msi_set_irq, u64 addr, u64 data)
 {
 	struct fs_self s;
 	__u16 flags;
@@ -57,7 +57,7 @@ int BPF_PROG(fs_kvm_msi_set_irq, u64 addr, u64 data)
 }
 
 SEC("?tp_btf/kvm_apic_accept_irq")
-int BPF_PROG(fs_kvm_apic_accept_irq, u32 apicid, u16 dm, u16 tm, u8 vec)
+int FS_PROG(fs_kvm_apic_accept_irq, u32 apicid, u16 dm, u16 tm, u8 vec)
 {
 	struct fs_self s;
 	__u16 flags;
@@ -76,7 +76,7 @@ int BPF_PROG(fs_kvm_apic_accept_irq, u32 apicid, u16 dm, u16 tm, u8 vec)
 }
 
 SEC("?tp_btf/kvm_inj_virq")
-int BPF_PROG(fs_kvm_inj_virq, unsigned int vec, bool soft, bool reinjected)
+int FS_PROG(fs_kvm_inj_virq, unsigned int vec, bool soft, bool reinjected)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct fs_thr *t = fs_thr_find(id);
@@ -122,7 +122,7 @@ static __always_inline int fs_irq_vm_end(void)
 
 /* An eventfd was signalled: an MSI may be delivered from here at once. */
 SEC("?fentry/irqfd_wakeup")
-int BPF_PROG(fs_irqfd_enter, struct wait_queue_entry *wait)
+int FS_PROG(fs_irqfd_enter, struct wait_queue_entry *wait)
 {
 	__u64 off = bpf_core_field_offset(struct kvm_kernel_irqfd, wait);
 	struct kvm_kernel_irqfd *f = (void *)wait - off;
@@ -131,31 +131,31 @@ int BPF_PROG(fs_irqfd_enter, struct wait_queue_entry *wait)
 }
 
 SEC("?fexit/irqfd_wakeup")
-int BPF_PROG(fs_irqfd_exit)
+int FS_PROG(fs_irqfd_exit)
 {
 	return fs_irq_vm_end();
 }
 
 SEC("?fentry/kvm_set_irq")
-int BPF_PROG(fs_set_irq_enter, struct kvm *kvm)
+int FS_PROG(fs_set_irq_enter, struct kvm *kvm)
 {
 	return fs_irq_vm((__u64)kvm);
 }
 
 SEC("?fexit/kvm_set_irq")
-int BPF_PROG(fs_set_irq_exit)
+int FS_PROG(fs_set_irq_exit)
 {
 	return fs_irq_vm_end();
 }
 
 SEC("?fentry/__apic_accept_irq")
-int BPF_PROG(fs_accept_irq_enter, struct kvm_lapic *apic)
+int FS_PROG(fs_accept_irq_enter, struct kvm_lapic *apic)
 {
 	return fs_irq_vm((__u64)BPF_CORE_READ(apic, vcpu, kvm));
 }
 
 SEC("?fexit/__apic_accept_irq")
-int BPF_PROG(fs_accept_irq_exit)
+int FS_PROG(fs_accept_irq_exit)
 {
 	return fs_irq_vm_end();
 }

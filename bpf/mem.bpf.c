@@ -76,13 +76,13 @@ static __always_inline int fs_exception(__u64 addr, __u64 ip, __u64 error)
 }
 
 SEC("?tp_btf/page_fault_user")
-int BPF_PROG(fs_page_fault_user, unsigned long addr, struct pt_regs *regs, unsigned long error)
+int FS_PROG(fs_page_fault_user, unsigned long addr, struct pt_regs *regs, unsigned long error)
 {
 	return fs_exception(addr, regs->ip, error);
 }
 
 SEC("?tp_btf/page_fault_kernel")
-int BPF_PROG(fs_page_fault_kernel, unsigned long addr, struct pt_regs *regs, unsigned long error)
+int FS_PROG(fs_page_fault_kernel, unsigned long addr, struct pt_regs *regs, unsigned long error)
 {
 	return fs_exception(addr, regs->ip, error);
 }
@@ -174,15 +174,15 @@ static __always_inline int fs_hmm_end(void *ctx, unsigned int ret)
 }
 
 SEC("?fentry/handle_mm_fault")
-int BPF_PROG(fs_hmm_enter, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
-	     struct pt_regs *regs)
+int FS_PROG(fs_hmm_enter, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+	    struct pt_regs *regs)
 {
 	return fs_hmm_begin(vma, addr, flags, regs);
 }
 
 SEC("?fexit/handle_mm_fault")
-int BPF_PROG(fs_hmm_exit, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
-	     struct pt_regs *regs, unsigned int ret)
+int FS_PROG(fs_hmm_exit, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+	    struct pt_regs *regs, unsigned int ret)
 {
 	return fs_hmm_end(ctx, ret);
 }
@@ -202,7 +202,7 @@ int BPF_KRETPROBE(fs_hmm_exit_krp, unsigned long ret)
 
 /* Swap-in that had to read; from the swap cache it is no major fault. */
 SEC("?fexit/do_swap_page")
-int BPF_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
+int FS_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
 {
 	struct fs_thr *t;
 	struct fs_acc *a = fs_self_acc(&t);
@@ -215,8 +215,7 @@ int BPF_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
 /* ---- pages ---- */
 
 SEC("?tp_btf/mm_page_alloc")
-int BPF_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int gfp,
-	     int migratetype)
+int FS_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int gfp, int migratetype)
 {
 	struct fs_thr *t;
 	struct fs_acc *a;
@@ -252,7 +251,7 @@ static __always_inline __u32 fs_folio_pages(struct folio *folio)
 }
 
 SEC("?tp_btf/mm_filemap_add_to_page_cache")
-int BPF_PROG(fs_cache_add, struct folio *folio)
+int FS_PROG(fs_cache_add, struct folio *folio)
 {
 	struct fs_thr *t;
 	struct fs_acc *a = fs_self_acc(&t);
@@ -277,25 +276,25 @@ static __always_inline int fs_filemap(void)
 }
 
 SEC("?tp_btf/mm_filemap_fault")
-int BPF_PROG(fs_filemap_fault)
+int FS_PROG(fs_filemap_fault)
 {
 	return fs_filemap();
 }
 
 SEC("?tp_btf/mm_filemap_map_pages")
-int BPF_PROG(fs_filemap_map)
+int FS_PROG(fs_filemap_map)
 {
 	return fs_filemap();
 }
 
 SEC("?fentry/filemap_fault")
-int BPF_PROG(fs_filemap_fault_fn)
+int FS_PROG(fs_filemap_fault_fn)
 {
 	return fs_filemap();
 }
 
 SEC("?fentry/filemap_map_pages")
-int BPF_PROG(fs_filemap_map_fn)
+int FS_PROG(fs_filemap_map_fn)
 {
 	return fs_filemap();
 }
@@ -351,13 +350,13 @@ static __always_inline int fs_uffd_end(void)
 }
 
 SEC("?fentry/handle_userfault")
-int BPF_PROG(fs_uffd_enter, struct vm_fault *vmf)
+int FS_PROG(fs_uffd_enter, struct vm_fault *vmf)
 {
 	return fs_uffd_begin(ctx, vmf);
 }
 
 SEC("?fexit/handle_userfault")
-int BPF_PROG(fs_uffd_exit)
+int FS_PROG(fs_uffd_exit)
 {
 	return fs_uffd_end();
 }
@@ -377,7 +376,7 @@ int BPF_KRETPROBE(fs_uffd_exit_krp)
 /* ---- mappings taken away from the guest ---- */
 
 SEC("?fentry/kvm_mmu_notifier_invalidate_range_start")
-int BPF_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
+int FS_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
 {
 	__u64 kvm = (__u64)mn - bpf_core_field_offset(struct kvm, mmu_notifier);
 	struct fs_vm *v = fs_vm_find(kvm);
@@ -389,7 +388,7 @@ int BPF_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
 
 /* Without the VM at hand: an invalidation by a thread of the VMM itself. */
 SEC("?tp_btf/kvm_unmap_hva_range")
-int BPF_PROG(fs_unmap_hva)
+int FS_PROG(fs_unmap_hva)
 {
 	struct fs_self s;
 	struct fs_vm *v;

@@ -8,6 +8,7 @@
 
 #define ETH_HLEN    14
 #define ETH_P_IP    0x0800
+#define ETH_P_RARP  0x8035 /* a VMM announcing its guest after a restore: not the guest's */
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define TCP_SYN_ACK 0x12
@@ -176,7 +177,7 @@ static __always_inline int fs_packet(struct sk_buff *skb)
 	if (k.len > 0xffff)
 		return 0;
 	fs_parse(&k);
-	if (s.p->net_vm != s.vm) {
+	if (s.p->net_vm != s.vm && k.proto != ETH_P_RARP) {
 		s.p->net_vm = s.vm;
 		k.what |= FS_NET_FIRST;
 	}
@@ -186,13 +187,13 @@ static __always_inline int fs_packet(struct sk_buff *skb)
 }
 
 SEC("?tp_btf/netif_receive_skb")
-int BPF_PROG(fs_netif_receive_skb, struct sk_buff *skb)
+int FS_PROG(fs_netif_receive_skb, struct sk_buff *skb)
 {
 	return fs_packet(skb);
 }
 
 SEC("?tp_btf/netif_rx")
-int BPF_PROG(fs_netif_rx, struct sk_buff *skb)
+int FS_PROG(fs_netif_rx, struct sk_buff *skb)
 {
 	return fs_packet(skb);
 }

@@ -148,8 +148,8 @@ static __always_inline void fs_switch_in(struct task_struct *task, struct task_s
 }
 
 SEC("?tp_btf/sched_switch")
-int BPF_PROG(fs_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
-	     unsigned int prev_state)
+int FS_PROG(fs_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
+	    unsigned int prev_state)
 {
 	__u64 now = bpf_ktime_get_ns();
 
@@ -188,7 +188,7 @@ static __always_inline __u32 fs_wake_cause(struct fs_thr *t, struct task_struct 
 }
 
 SEC("?tp_btf/sched_waking")
-int BPF_PROG(fs_waking, struct task_struct *task)
+int FS_PROG(fs_waking, struct task_struct *task)
 {
 	__u32 tgid = task->tgid, tid = task->pid, wctx;
 	struct fs_proc *p = fs_proc_of(tgid);

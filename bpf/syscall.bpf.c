@@ -136,7 +136,7 @@ static __always_inline void fs_run_enter(struct fs_self *s, int fd, __u64 now)
 }
 
 SEC("?tp_btf/sys_enter")
-int BPF_PROG(fs_sys_enter, struct pt_regs *regs, long nr)
+int FS_PROG(fs_sys_enter, struct pt_regs *regs, long nr)
 {
 	struct fs_self s;
 	__u64 now;
@@ -288,7 +288,7 @@ static __always_inline void fs_call_done(struct fs_call *c, struct pt_regs *regs
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
+int FS_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
 {
 	struct fs_call c;
 	struct fs_thr *t;

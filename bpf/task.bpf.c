@@ -5,7 +5,7 @@
 #define SIGNAL_GROUP_EXIT 4
 
 SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
+int FS_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 tgid = parent->tgid, ctgid = child->tgid;
 	struct fs_proc *p = fs_proc_of(tgid);
@@ -27,7 +27,7 @@ int BPF_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
 }
 
 SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(fs_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+int FS_PROG(fs_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	__u32 tgid = task->tgid;
 	struct fs_proc *p = fs_proc_of(tgid);
@@ -81,7 +81,7 @@ static __always_inline void fs_clip(struct fs_thr *t, __u64 id, __u32 vm, __u64 
 }
 
 SEC("?tp_btf/sched_process_exit")
-int BPF_PROG(fs_exit, struct task_struct *task)
+int FS_PROG(fs_exit, struct task_struct *task)
 {
 	__u32 tid = task->pid, tgid = task->tgid;
 	struct fs_proc *p = fs_proc_of(tgid);
@@ -121,7 +121,7 @@ int BPF_PROG(fs_exit, struct task_struct *task)
 }
 
 SEC("?tp_btf/signal_generate")
-int BPF_PROG(fs_signal, int sig, void *info, struct task_struct *task)
+int FS_PROG(fs_signal, int sig, void *info, struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
 	struct fs_proc *p = fs_proc_of(tgid);

@@ -69,7 +69,7 @@ static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now
 }
 
 SEC("?tp_btf/kvm_entry")
-int BPF_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
+int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 {
 	struct fs_thr *t;
 	__u64 id;
@@ -111,7 +111,7 @@ static __always_inline struct fs_thr *fs_exit_begin(__u64 *id)
 }
 
 SEC("?tp_btf/kvm_exit")
-int BPF_PROG(fs_kvm_exit, struct kvm_vcpu *vcpu, u32 isa)
+int FS_PROG(fs_kvm_exit, struct kvm_vcpu *vcpu, u32 isa)
 {
 	struct fs_thr *t;
 	struct vmcb *vmcb;
@@ -155,7 +155,7 @@ int fs_kvm_exit_classic(struct trace_event_raw_kvm_exit *ctx)
 }
 
 SEC("?tp_btf/kvm_userspace_exit")
-int BPF_PROG(fs_kvm_userspace_exit, u32 reason, int err)
+int FS_PROG(fs_kvm_userspace_exit, u32 reason, int err)
 {
 	struct fs_thr *t;
 	__u64 id, now;
@@ -183,7 +183,7 @@ int BPF_PROG(fs_kvm_userspace_exit, u32 reason, int err)
 }
 
 SEC("?tp_btf/kvm_page_fault")
-int BPF_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
+int FS_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
 {
 	struct fs_thr *t;
 	struct fs_vm *v;
@@ -208,8 +208,8 @@ int BPF_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
  * whether the entry was changed tells "fixed".
  */
 SEC("?tp_btf/fast_page_fault")
-int BPF_PROG(fs_fast_page_fault, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, u64 *sptep,
-	     u64 old_spte, int ret)
+int FS_PROG(fs_fast_page_fault, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, u64 *sptep,
+	    u64 old_spte, int ret)
 {
 	struct fs_thr *t;
 	__u64 id, spte;
@@ -227,7 +227,7 @@ int BPF_PROG(fs_fast_page_fault, struct kvm_vcpu *vcpu, struct kvm_page_fault *f
 }
 
 SEC("?tp_btf/kvm_vcpu_wakeup")
-int BPF_PROG(fs_kvm_vcpu_wakeup, u64 ns, bool waited, bool valid)
+int FS_PROG(fs_kvm_vcpu_wakeup, u64 ns, bool waited, bool valid)
 {
 	struct fs_thr *t;
 	__u64 id;
@@ -259,13 +259,13 @@ static __always_inline int fs_hint(__u32 hint)
 }
 
 SEC("?tp_btf/kvm_mmio")
-int BPF_PROG(fs_kvm_mmio)
+int FS_PROG(fs_kvm_mmio)
 {
 	return fs_hint(FS_H_MMIO);
 }
 
 SEC("?tp_btf/kvm_fast_mmio")
-int BPF_PROG(fs_kvm_fast_mmio)
+int FS_PROG(fs_kvm_fast_mmio)
 {
 	return fs_hint(FS_H_MMIO);
 }
@@ -290,8 +290,8 @@ static __always_inline __u32 fs_pio_bytes(__u32 size)
 }
 
 SEC("?tp_btf/kvm_pio")
-int BPF_PROG(fs_kvm_pio, unsigned int rw, unsigned int port, unsigned int size, unsigned int count,
-	     const void *data)
+int FS_PROG(fs_kvm_pio, unsigned int rw, unsigned int port, unsigned int size, unsigned int count,
+	    const void *data)
 {
 	struct fs_thr *t;
 	__u64 id, value = 0;
@@ -306,8 +306,8 @@ int BPF_PROG(fs_kvm_pio, unsigned int rw, unsigned int port, unsigned int size, 
 
 /* 6.12 does not let us have `data`: the value of a single OUT is in the guest's RAX. */
 SEC("?tp_btf/kvm_pio")
-int BPF_PROG(fs_kvm_pio_rax, unsigned int rw, unsigned int port, unsigned int size,
-	     unsigned int count)
+int FS_PROG(fs_kvm_pio_rax, unsigned int rw, unsigned int port, unsigned int size,
+	    unsigned int count)
 {
 	__u64 id, value = 0;
 	struct kvm_vcpu *k;
@@ -325,7 +325,7 @@ int BPF_PROG(fs_kvm_pio_rax, unsigned int rw, unsigned int port, unsigned int si
 }
 
 SEC("?tp_btf/kvm_write_tsc_offset")
-int BPF_PROG(fs_tsc_offset, unsigned int vcpu_id, u64 prev, u64 next)
+int FS_PROG(fs_tsc_offset, unsigned int vcpu_id, u64 prev, u64 next)
 {
 	struct fs_self s;
 
@@ -342,7 +342,7 @@ int BPF_PROG(fs_tsc_offset, unsigned int vcpu_id, u64 prev, u64 next)
 }
 
 SEC("?tp_btf/kvm_pvclock_update")
-int BPF_PROG(fs_pvclock, unsigned int vcpu_id, struct pvclock_vcpu_time_info *pv)
+int FS_PROG(fs_pvclock, unsigned int vcpu_id, struct pvclock_vcpu_time_info *pv)
 {
 	struct fs_self s;
 
@@ -382,31 +382,31 @@ static __always_inline int fs_apf(enum fs_apf_op op, __u64 a, __u64 b, __u32 hin
 }
 
 SEC("?tp_btf/kvm_async_pf_not_present")
-int BPF_PROG(fs_apf_not_present, u64 token, u64 gva)
+int FS_PROG(fs_apf_not_present, u64 token, u64 gva)
 {
 	return fs_apf(FS_APF_NOT_PRESENT, token, gva, FS_H_APF_NOT_PRESENT);
 }
 
 SEC("?tp_btf/kvm_async_pf_ready")
-int BPF_PROG(fs_apf_ready, u64 token, u64 gva)
+int FS_PROG(fs_apf_ready, u64 token, u64 gva)
 {
 	return fs_apf(FS_APF_READY, token, gva, FS_H_APF_READY);
 }
 
 SEC("?tp_btf/kvm_async_pf_repeated_fault")
-int BPF_PROG(fs_apf_repeated, u64 gva, u64 gfn)
+int FS_PROG(fs_apf_repeated, u64 gva, u64 gfn)
 {
 	return fs_apf(FS_APF_REPEATED, gva, gfn, FS_H_APF_REPEATED);
 }
 
 SEC("?tp_btf/kvm_async_pf_completed")
-int BPF_PROG(fs_apf_completed, unsigned long address, u64 gva)
+int FS_PROG(fs_apf_completed, unsigned long address, u64 gva)
 {
 	return fs_apf(FS_APF_COMPLETED, address, gva, 0);
 }
 
 SEC("?tp_btf/kvm_try_async_get_page")
-int BPF_PROG(fs_apf_try, u64 gva, u64 gfn)
+int FS_PROG(fs_apf_try, u64 gva, u64 gfn)
 {
 	return fs_apf(FS_APF_TRY, gva, gfn, 0);
 }

@@ -6,7 +6,7 @@
 #include "thread.bpf.h"
 
 SEC("tp_btf/page_fault_user")
-int BPF_PROG(fs_bench_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+int FS_PROG(fs_bench_fault, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
 	__u64 id, now;
 	__u32 vm;
