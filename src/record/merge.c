@@ -297,9 +297,9 @@ static int read_window(struct fsr_merge *m, struct stream *s, struct part *p)
 	struct fsr_run run;
 	struct fsr_buf *sorted;
 
-	if (!s->buf || s->buf->room < WINDOW) {
+	if (!s->buf || s->buf->room < want) {
 		fsr_pool_put(&m->pool, s->buf);
-		s->buf = fsr_pool_get(&m->pool, WINDOW);
+		s->buf = fsr_pool_get(&m->pool, want);
 		if (!s->buf)
 			return -ENOMEM;
 	}
@@ -318,7 +318,7 @@ static int read_window(struct fsr_merge *m, struct stream *s, struct part *p)
 	p->off += run.bytes;
 	p->bytes -= run.bytes;
 	if (!run.sorted) {
-		sorted = fsr_pool_get(&m->pool, WINDOW);
+		sorted = fsr_pool_get(&m->pool, want);
 		if (!sorted)
 			return -ENOMEM;
 		if (fsr_sort(s->buf->bytes, run.bytes, run.count, sorted->bytes)) {
