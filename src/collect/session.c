@@ -488,6 +488,7 @@ static int finish(struct session *s, uint64_t *lost)
 
 	fs_bpf_stop(s->bpf);
 	end_ns = fs_mono_ns();
+	s->stopped = fs_cpu_time_now();
 	/* From here on nothing waits for us, and symbols need more than a small limit lets us lock.
 	 */
 	munlockall();

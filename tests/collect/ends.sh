@@ -16,6 +16,20 @@ command_ends()
 }
 ok "when the command ends" command_ends
 
+own_cost()
+{
+	python3 - "$TMP/c.fsr.txt" <<-'PY'
+	import json, sys
+	rows = [json.loads(l[6:]) for l in open(sys.argv[1]) if l.startswith("STATS ")]
+	d, c = rows[-1], rows[-1]["cost"]
+	assert d["final"] and 0 < c["user_ns"] + c["sys_ns"] < d["wall_ns"], c
+	assert c["prepare_user_ns"] > 0 and c["prepare_sys_ns"] > 0, c
+	assert d["probe_ns"] == sum(p["run_ns"] for p in d["progs"]) > 0
+	assert d["events"] == sum(d["kinds"].values()) + 1, d["kinds"]  # and one of its own
+	PY
+}
+ok "it says what it cost" own_cost
+
 mode()
 {
 	[ "$(stat -c %a "$TMP/c.fsr")" = 600 ]
@@ -160,8 +174,8 @@ killed()
 {
 	start "$TMP/k.fsr" -- sleep 30 || return 1
 	sleep 0.$((RANDOM % 10))
+	disown $REC
 	kill -9 $REC
-	wait $REC 2>/dev/null
 	no_leak
 }
 ok "SIGKILL leaves no program" killed
@@ -194,6 +208,19 @@ any_moment()
 		;;
 	esac
 }
+kill_any_moment()
+{
+	"$FS" record -o "$TMP/z.fsr" --comm no-such-vmm 2>/dev/null &
+	REC=$!
+	disown $REC
+	sleep "$1"
+	kill -9 $REC
+	no_leak
+}
+for i in $(seq 5); do
+	t=0.$((RANDOM % 900 + 100))
+	ok "SIGKILL after $t s leaves no program" kill_any_moment $t
+done
 for i in $(seq 20); do
 	t=$((RANDOM % 3)).$((RANDOM % 900 + 100))
 	ok "SIGINT after $t s" any_moment $t

@@ -42,6 +42,7 @@ stored()
 ok "the recording says the same" stored
 documented()
 {
+	"$FS" record --help | tr '\n' ' ' | grep -q 'holds no capability at all' &&
 	grep -A2 'from then on a running' -i "$(dirname "$0")/../../src/collect/privs.h" |
 		grep -q 'no capability at all'
 }
