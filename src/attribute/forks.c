@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The windows of forks: when they begin, when they have ended, when they can be evaluated. */
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/state.h"
@@ -145,7 +146,9 @@ int at_on_net_tx(struct at *a, const struct fs_ev_net_tx *e)
 	struct at_vm *vm = vm_of(a, &e->h);
 	uint32_t tid = e->h.flags & FS_F_IRQCTX ? 0 : e->h.tid;
 
-	if (!vm || !vm->restore || e->h.ts < vm->resume)
+	/* a VMM announces its guest to the network after a restore: that is no packet of the guest
+	 */
+	if (!vm || !vm->restore || e->h.ts < vm->resume || e->eth_proto == ETH_P_RARP)
 		return 0;
 	if (e->what & FS_NET_FIRST && !vm->first_tx)
 		vm->first_tx = e->h.ts;

@@ -356,6 +356,12 @@ static int in_exit(struct walk *w, const struct at_exit *x, uint64_t lo)
 	bool user = false;
 
 	lo = max64(lo, x->t0);
+	if (x->first) { /* page faults before the first exit have records of their own */
+		const struct at_mm *m = slot_fault(w, &lo);
+
+		if (m)
+			return mm_piece(w, lo, m, 0, false);
+	}
 	if (u) {
 		user = w->t <= u->t1;
 		lo = max64(lo, user ? u->t0 : u->t1);
@@ -396,11 +402,15 @@ static int in_guest(struct walk *w, const struct at_exit *before, uint64_t lo)
 	struct at_thr *t = w->thr;
 	const struct at_exit *after = t->c_exit < t->exits.n ? &t->exits.v[t->c_exit] : NULL;
 	const struct at_span *u = user_at(t, w->t);
+	const struct at_mm *m;
 	struct at_piece p = piece(FSA_C_GUEST_RUN);
 	const struct at_hole *h;
 	uint64_t slept = lo; /* a switch since the entry ended guest mode there */
 
 	lo = max64(lo, before ? before->t1 : t->first_run);
+	m = before ? NULL : slot_fault(w, &lo);
+	if (m)
+		return mm_piece(w, lo, m, 0, false);
 	if (u && w->t <= u->t1) {
 		p = piece(FSA_C_EXIT_VMM);
 		return push(w, max64(lo, u->t0), p);
@@ -448,6 +458,13 @@ static int vcpu_blocked(struct walk *w, const struct at_off *o, const struct at_
 	int ret;
 	bool user = u && w->t <= u->t1;
 
+	if (!x || x->first) {
+		const struct at_mm *m = slot_fault(w, &lo);
+
+		if (m)
+			return mm_piece(w, lo, m, o->st, o->flags & AT_OFF_IOWAIT);
+		lo = o->out;
+	}
 	if (s && w->t <= s->t1) {
 		p = wait_piece(w, s, x);
 		p.stack = o->stack;

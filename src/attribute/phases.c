@@ -16,6 +16,7 @@
 
 enum phase {
 	P_NONE,
+	P_UNSEEN,
 	P_SPAWN,
 	P_EXEC,
 	P_READ,
@@ -29,6 +30,7 @@ enum phase {
 };
 
 static const char *const names[] = {
+	[P_UNSEEN] = "untraced", /* made, but not yet known as a VMM */
 	[P_SPAWN] = "spawn",     [P_EXEC] = "vmm-start",       [P_READ] = "snapshot-read",
 	[P_MAP] = "memory-map",  [P_VM] = "create-vm",         [P_SLOTS] = "memory-slots",
 	[P_VCPU] = "vcpu-state", [P_DEVICES] = "device-state", [P_THREADS] = "vcpu-threads",
@@ -247,7 +249,9 @@ int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f)
 {
 	struct at_proc *p = vm->proc;
 	const struct at_phrec *state;
-	enum phase cur = p->start_ns && !p->late ? P_SPAWN : P_NONE;
+	const struct at_thr *main_thread = at_proc_thr(p, p->tgid);
+	bool made = main_thread && main_thread->parent_tid; /* its creation was seen */
+	enum phase cur = !p->start_ns ? P_NONE : made || p->exec_ns ? P_SPAWN : P_UNSEEN;
 	uint64_t from = p->start_ns, done = p->start_ns;
 
 	f->phases = calloc(MAX_PHASES, sizeof(*f->phases));

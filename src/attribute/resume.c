@@ -44,35 +44,56 @@ static uint64_t active_since(const struct at_thr *t, uint64_t at)
 	return 0;
 }
 
+/* The sleep of @t that the wake-up @k ended, or NULL. */
+static const struct at_off *ended_by(const struct at_thr *t, const struct at_wake *k)
+{
+	for (size_t i = t->offs.n; i-- > 0 && t->offs.v[i].in >= k->ts;) {
+		const struct at_off *o = &t->offs.v[i];
+
+		if (o->wake == k->ts && !(o->flags & AT_OFF_PREEMPT))
+			return o;
+	}
+	return NULL;
+}
+
+/* The first wake-up of @t by the thread of @last in [@since, @until], or NULL. */
+static const struct at_wake *first_wake(const struct at_thr *t, const struct at_wake *last,
+					uint64_t since, uint64_t until)
+{
+	const struct at_wake *first = NULL;
+
+	for (size_t i = 0; i < t->wakes.n; i++) {
+		const struct at_wake *k = &t->wakes.v[i];
+
+		if (k->by_tid == last->by_tid && k->ts >= since && k->ts <= until &&
+		    (!first || k->ts < first->ts))
+			first = k;
+	}
+	return first;
+}
+
 /*
  * The wake-up that resumed @t. It is the last one that a thread of the VMM sent before the first
  * KVM_RUN; but a vCPU thread that existed before its waker took up this command (QEMU's `cont`)
- * may be woken a second time by the same command, when a lock is handed over: then it is the first
- * of the command, and the wait for the lock belongs to the window.
+ * may be woken a second time by the same command, out of a wait for a lock that it ran into after
+ * the first: then it is the first of the command, and the wait belongs to the window.
  */
 static const struct at_wake *resuming_wake(const struct at_thr *t)
 {
-	const struct at_wake *last = NULL, *first;
+	const struct at_wake *last = NULL, *first = NULL;
+	const struct at_off *slept;
 	const struct at_thr *by;
 	uint64_t since;
 
 	for (size_t i = 0; i < t->wakes.n; i++)
 		if (t->wakes.v[i].ts < t->first_run && (!last || t->wakes.v[i].ts >= last->ts))
 			last = &t->wakes.v[i];
-	if (!last)
-		return NULL;
-	by = at_proc_thr(t->proc, last->by_tid);
+	slept = last && !last->signal ? ended_by(t, last) : NULL;
+	by = slept ? at_proc_thr(t->proc, last->by_tid) : NULL;
 	since = by ? active_since(by, last->ts) : 0;
-	if (!since || (t->born && t->born >= since))
-		return last;
-	first = last;
-	for (size_t i = 0; i < t->wakes.n; i++) {
-		const struct at_wake *k = &t->wakes.v[i];
-
-		if (k->by_tid == last->by_tid && k->ts >= since && k->ts < first->ts)
-			first = k;
-	}
-	return first;
+	if (since && t->born < since)
+		first = first_wake(t, last, since, slept->out);
+	return first ? first : last;
 }
 
 void at_find_resume(struct at *a, struct at_vm *vm)

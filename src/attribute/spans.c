@@ -44,8 +44,19 @@ struct at_thr *at_vcpu_thread(struct at *a, const struct fs_ev *h, uint32_t vcpu
 	return t;
 }
 
+/*
+ * Whether sleep @o may have waited for a read: an I/O's end wakes from interrupt context, is known
+ * as one, or comes from a kernel worker; any other thread just gave up the page's lock.
+ */
+static bool woken_by_io(const struct at *a, const struct at_off *o)
+{
+	return o->wflags & (FS_W_BIO | FS_W_IRQ | FS_W_SOFTIRQ | FS_W_WORK | FS_W_CTX_UNKNOWN) ||
+	       o->flags & (AT_OFF_UNSEEN | AT_OFF_STILL) || !o->waker_tid ||
+	       !strncmp(at_str_get(a, o->waker_who), "kworker", 7);
+}
+
 /* What the sleeps since @t0 on @t's timeline say of the segment that they are in. */
-static uint8_t sleeps_since(const struct at_thr *t, uint64_t t0, bool *iowait)
+static uint8_t sleeps_since(const struct at *a, const struct at_thr *t, uint64_t t0, bool *iowait)
 {
 	uint8_t st = 0;
 
@@ -55,8 +66,8 @@ static uint8_t sleeps_since(const struct at_thr *t, uint64_t t0, bool *iowait)
 
 		if (o->flags & AT_OFF_PREEMPT)
 			continue;
-		st |= o->st;
-		*iowait |= o->flags & AT_OFF_IOWAIT;
+		st |= woken_by_io(a, o) ? o->st : o->st & (uint8_t)~AT_ST_READ;
+		*iowait |= o->flags & AT_OFF_IOWAIT && woken_by_io(a, o);
 	}
 	return st;
 }
@@ -73,7 +84,7 @@ static void class_exit(struct at *a, const struct at_thr *t, struct at_exit *x, 
 	if (!at_is_fault(x->hints, x->reason, x->isa) && !(x->hints & (FS_H_HMM | FS_H_BIO)))
 		return;
 	if (x->hints & FS_H_OFFCPU)
-		st = sleeps_since(t, x->t0, &iowait);
+		st = sleeps_since(a, t, x->t0, &iowait);
 	if (at_is_fault(x->hints, x->reason, x->isa))
 		x->cause = at_fault_class(x->hints, error_code, x->isa, n_alloc, st, iowait);
 	else if (at_slot_has(t->vm, x->hva) || (x->hints & FS_H_BIO && !x->hva))

@@ -127,6 +127,44 @@ static void by_stack(void **state)
 		    "sched.delay=20 exit.kernel=40 exit.vmm=10 fault.mapped=290 guest.run=650");
 }
 
+/* A page's lock that another thread held (no read: a thread gave it up) makes no major fault. */
+static void page_lock_is_no_read(void **state)
+{
+	(void)state;
+	attr_expect(STACKS STANDARD
+		    "ts=1310 OFFCPU " V
+		    "ts_out=1130 ts_wake=1300 prev_state=0x102 iowait=1 stack=2 "
+		    "waker_tid=42 waker_tgid=42 waker_comm=\"khugepaged\"\n"
+		    "ts=1400 VMEXIT " V
+		    "ts_exit=1100 reason=0x400 isa=SVM hints=PF|HMM|FILEMAP|OFFCPU\n" END,
+		    "pio:0xf4",
+		    "sched.delay=20 exit.kernel=40 exit.vmm=10 fault.cached=290 guest.run=650");
+	/* a worker that ends an I/O (a delayed device, a network file system) does */
+	attr_expect(STACKS STANDARD
+		    "ts=1310 OFFCPU " V
+		    "ts_out=1130 ts_wake=1300 prev_state=0x102 iowait=1 stack=2 "
+		    "waker_tid=42 waker_tgid=42 waker_comm=\"kworker/0:2\"\n"
+		    "ts=1400 VMEXIT " V
+		    "ts_exit=1100 reason=0x400 isa=SVM hints=PF|HMM|FILEMAP|OFFCPU\n" END,
+		    "pio:0xf4",
+		    "sched.delay=20 exit.kernel=40 exit.vmm=10 fault.major=290 guest.run=650");
+}
+
+/* KVM touches guest memory on its way to the first entry: no exit holds that fault. */
+static void before_the_first_entry(void **state)
+{
+	(void)state;
+	attr_expect(VMM RESUMED "ts=1020 FIRST_RUN " V REGS "\n"
+				"ts=1310 OFFCPU " V
+				"ts_out=1130 ts_wake=1300 prev_state=0x2 iowait=1 "
+				"waker_flags=IRQ|BIO\n"
+				"ts=1400 MMFAULT " V "ts_start=1100 addr=0x7f0000009000 "
+				"hints=HMM|MAJOR|BIO|OFFCPU has_end=1\n"
+				"ts=1450 VMEXIT " V "run_ns=430\n" END,
+		    "pio:0xf4",
+		    "sched.delay=20 exit.kernel=140 exit.vmm=10 fault.major=290 guest.run=550");
+}
+
 static void mmio_is_no_fault(void **state)
 {
 	(void)state;
@@ -258,14 +296,14 @@ static void lost_exit(void **state)
 /* A record that stands after one with a later number is late, not lost. */
 static void late_is_not_lost(void **state)
 {
-	struct fsa_result *res = attr_run(
-		VMM RESUMED "ts=1020 FIRST_RUN seq=1 " V REGS "\n"
-			    "ts=1050 VMEXIT seq=2 " V "run_ns=30\n"
-			    "ts=1300 IRQ_INJECT seq=4 " V "vector=0x20\n"
-			    "ts=1301 VMEXIT seq=3 " V "ts_exit=1200 reason=0x60 isa=SVM\n"
-			    "ts=2010 PIO seq=5 " V "port=0xf4 rw=1\n"
-			    "ts=2030 VMEXIT seq=6 " V "ts_exit=2000 reason=0x7b isa=SVM\n",
-		"pio:0xf4");
+	struct fsa_result *res =
+		attr_run(VMM RESUMED "ts=1020 FIRST_RUN seq=1 " V REGS "\n"
+				     "ts=1050 VMEXIT seq=2 " V "run_ns=30\n"
+				     "ts=1300 IRQ_INJECT seq=4 " V "vector=0x20\n"
+				     "ts=1301 VMEXIT seq=3 " V "ts_exit=1200 reason=0x60 isa=SVM\n"
+				     "ts=2010 PIO seq=5 " V "port=0xf4 rw=1\n"
+				     "ts=2030 VMEXIT seq=6 " V "ts_exit=2000 reason=0x7b isa=SVM\n",
+			 "pio:0xf4");
 
 	(void)state;
 	assert_false(attr_noted(&res->forks[0], FSA_N_LOST_EVENTS));
@@ -329,6 +367,8 @@ int main(void)
 		cmocka_unit_test(classes),
 		cmocka_unit_test(whole_segment),
 		cmocka_unit_test(by_stack),
+		cmocka_unit_test(page_lock_is_no_read),
+		cmocka_unit_test(before_the_first_entry),
 		cmocka_unit_test(mmio_is_no_fault),
 		cmocka_unit_test(touched_by_the_host),
 		cmocka_unit_test(asynchronous),

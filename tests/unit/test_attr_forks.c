@@ -71,28 +71,36 @@ static void resume_is_first_run(void **state)
 		      1020, FSA_R_FIRST_RUN, 0);
 }
 
+#define TAKES_UP \
+	"ts=900 OFFCPU " M "ts_out=300 ts_wake=890 prev_state=0x1 waker_tid=70 waker_tgid=70\n"
+#define WAKES(ts) "ts=" #ts " WAKE " M "target_tid=11 target_tgid=10\n"
+#define SLEPT(out, wake, in)                                    \
+	"ts=" #in " OFFCPU " V "ts_out=" #out " ts_wake=" #wake \
+	" waker_tid=10 waker_tgid=10 prev_state=0x1\n"
+
 /*
  * QEMU: `cont` (main woke at 900 to take it up) wakes the vCPU at 910, which then waits for the
  * big lock until main hands it over at 980: the first wake-up of that command is the resume.
  */
 static void resume_before_a_lock(void **state)
 {
-	(void)state;
-	expect_resume(VMM "ts=900 OFFCPU " M "ts_out=300 ts_wake=890 prev_state=0x1 waker_tid=70 "
-			  "waker_tgid=70\n"
-			  "ts=250 WAKE " M "target_tid=11 target_tgid=10\n"
-			  "ts=910 WAKE " M "target_tid=11 target_tgid=10\n"
-			  "ts=980 WAKE " M "target_tid=11 target_tgid=10\n" ENTERED END,
-		      910, FSA_R_WAKE, 10);
+	static const char lock[] = VMM TAKES_UP WAKES(250) WAKES(910) SLEPT(300, 910, 915)
+		WAKES(980) SLEPT(920, 980, 985) ENTERED END;
 	/* made by that very command: what it was woken for before was its own start */
-	expect_resume("ts=100 PROC_ADD cpu=0 tgid=10 tid=10 start_ns=90 comm=\"vmm\"\n"
-		      "ts=110 VM_CREATE " M "ts_start=105 fd=5\n"
-		      "ts=900 OFFCPU " M "ts_out=300 ts_wake=890 prev_state=0x1 waker_tid=70 "
-		      "waker_tgid=70\n"
-		      "ts=905 FORK " M "child_tid=11 child_tgid=10\n"
-		      "ts=910 WAKE " M "target_tid=11 target_tgid=10\n"
-		      "ts=980 WAKE " M "target_tid=11 target_tgid=10\n" ENTERED END,
-		      980, FSA_R_WAKE, 10);
+	static const char born[] =
+		"ts=100 PROC_ADD cpu=0 tgid=10 tid=10 start_ns=90 comm=\"vmm\"\n"
+		"ts=110 VM_CREATE " M "ts_start=105 fd=5\n" TAKES_UP "ts=905 FORK " M
+		"child_tid=11 child_tgid=10\n" WAKES(910) SLEPT(907, 910, 915) WAKES(980)
+			SLEPT(920, 980, 985) ENTERED END;
+	/* the last one woke it from no sleep (a kick after the message): that is the resume */
+	static const char kick[] = VMM TAKES_UP WAKES(910)
+		SLEPT(300, 910, 915) "ts=980 SIGNAL " M
+				     "target_tid=11 target_tgid=10 sig=35\n" ENTERED END;
+
+	(void)state;
+	expect_resume(lock, 910, FSA_R_WAKE, 10);
+	expect_resume(born, 980, FSA_R_WAKE, 10);
+	expect_resume(kick, 980, FSA_R_SIGNAL, 10);
 }
 
 /* Two vCPUs: the earliest resume of both. */
@@ -187,6 +195,9 @@ static void ends(void **state)
 		   1600, "ack:applied");
 	expect_end(STANDARD TX(1500, "what=FIRST") TX(1600, "what=SYNACK sport=22") COVER,
 		   "first-tx", 1500, "first-tx");
+	/* the VMM announcing its guest (RARP) is no packet of the guest */
+	expect_end(STANDARD TX(1500, "what=FIRST eth_proto=0x8035") TX(1600, "what=FIRST") COVER,
+		   "first-tx", 1600, "first-tx");
 	expect_end(STANDARD TX(1500, "what=SYNACK sport=80") TX(1600, "what=SYNACK sport=22") COVER,
 		   "tcp:22", 1600, "tcp:22");
 	expect_end(STANDARD END COVER, "pio:244", 2010, "pio:0xf4");
@@ -435,6 +446,18 @@ static void phases(void **state)
 	attr_done(res);
 }
 
+/* A VMM that was only noticed when it made its VM: what it did before is not called its start. */
+static void phases_of_a_stranger(void **state)
+{
+	struct fsa_result *res = attr_run(STANDARD END, "pio:0xf4");
+
+	(void)state;
+	assert_string_equal(res->forks[0].phases[0].name, "untraced");
+	assert_int_equal(res->forks[0].phases[0].start_ns, 90);
+	assert_int_equal(res->forks[0].phases[0].ns, 15);
+	attr_done(res);
+}
+
 static void starts(void **state)
 {
 	struct fsa_result *res;
@@ -508,6 +531,7 @@ int main(void)
 		cmocka_unit_test(side_by_side),
 		cmocka_unit_test(pid_used_again),
 		cmocka_unit_test(phases),
+		cmocka_unit_test(phases_of_a_stranger),
 		cmocka_unit_test(starts),
 		cmocka_unit_test(parsing),
 	};
