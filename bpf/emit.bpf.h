@@ -8,26 +8,35 @@
 /* A function that is called, not inlined; an object may include its header and not need it. */
 #define FS_SUBPROG __attribute__((noinline, unused))
 
-/* Preemption off and on again, where the kernel lets us: core.bpf.c. */
+/* Preemption off and on again, where the kernel lets us: core.bpf.c tells why. */
 extern void fs_hold(void);
 extern void fs_release(void);
 
-/* As BPF_PROG, not to be preempted. */
-#define FS_PROG(name, args...)                                                       \
-	name(unsigned long long *ctx);                                               \
-	static __always_inline int ____##name(unsigned long long *ctx, ##args);      \
-	int name(unsigned long long *ctx)                                            \
-	{                                                                            \
-		int ret;                                                             \
-                                                                                     \
-		fs_hold();                                                           \
-		_Pragma("GCC diagnostic push")                                       \
-			_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") ret = \
-				____##name(___bpf_ctx_cast(args));                   \
-		_Pragma("GCC diagnostic pop") fs_release();                          \
-		return ret;                                                          \
-	}                                                                            \
+/* Tracepoints turn preemption off themselves up to 6.19, function probes never. */
+#define FS_HOLDS_TP bpf_core_type_exists(class_srcu_fast_notrace_t)
+#define FS_HOLDS_FN 1
+
+#define FS_PROG_HELD(held, name, args...)                                       \
+	name(unsigned long long *ctx);                                          \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args); \
+	int name(unsigned long long *ctx)                                       \
+	{                                                                       \
+		int ret;                                                        \
+                                                                                \
+		if (held)                                                       \
+			fs_hold();                                              \
+		ret = ____##name(___bpf_ctx_cast(args));                        \
+		if (held)                                                       \
+			fs_release();                                           \
+		return ret;                                                     \
+	}                                                                       \
 	static __always_inline int ____##name(unsigned long long *ctx, ##args)
+
+/* As BPF_PROG, not to be preempted: on a tracepoint, and on a function. */
+#define FS_PROG(name, args...)    FS_PROG_HELD(FS_HOLDS_TP, name, ##args)
+#define FS_FN_PROG(name, args...) FS_PROG_HELD(FS_HOLDS_FN, name, ##args)
+
+#pragma clang diagnostic ignored "-Wint-conversion" /* arguments of any type come as integers */
 
 static __always_inline struct fs_cpu *fs_cpu(void)
 {

@@ -122,7 +122,7 @@ static __always_inline int fs_irq_vm_end(void)
 
 /* An eventfd was signalled: an MSI may be delivered from here at once. */
 SEC("?fentry/irqfd_wakeup")
-int FS_PROG(fs_irqfd_enter, struct wait_queue_entry *wait)
+int FS_FN_PROG(fs_irqfd_enter, struct wait_queue_entry *wait)
 {
 	__u64 off = bpf_core_field_offset(struct kvm_kernel_irqfd, wait);
 	struct kvm_kernel_irqfd *f = (void *)wait - off;
@@ -131,31 +131,31 @@ int FS_PROG(fs_irqfd_enter, struct wait_queue_entry *wait)
 }
 
 SEC("?fexit/irqfd_wakeup")
-int FS_PROG(fs_irqfd_exit)
+int FS_FN_PROG(fs_irqfd_exit)
 {
 	return fs_irq_vm_end();
 }
 
 SEC("?fentry/kvm_set_irq")
-int FS_PROG(fs_set_irq_enter, struct kvm *kvm)
+int FS_FN_PROG(fs_set_irq_enter, struct kvm *kvm)
 {
 	return fs_irq_vm((__u64)kvm);
 }
 
 SEC("?fexit/kvm_set_irq")
-int FS_PROG(fs_set_irq_exit)
+int FS_FN_PROG(fs_set_irq_exit)
 {
 	return fs_irq_vm_end();
 }
 
 SEC("?fentry/__apic_accept_irq")
-int FS_PROG(fs_accept_irq_enter, struct kvm_lapic *apic)
+int FS_FN_PROG(fs_accept_irq_enter, struct kvm_lapic *apic)
 {
 	return fs_irq_vm((__u64)BPF_CORE_READ(apic, vcpu, kvm));
 }
 
 SEC("?fexit/__apic_accept_irq")
-int FS_PROG(fs_accept_irq_exit)
+int FS_FN_PROG(fs_accept_irq_exit)
 {
 	return fs_irq_vm_end();
 }

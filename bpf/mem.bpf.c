@@ -174,15 +174,15 @@ static __always_inline int fs_hmm_end(void *ctx, unsigned int ret)
 }
 
 SEC("?fentry/handle_mm_fault")
-int FS_PROG(fs_hmm_enter, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
-	    struct pt_regs *regs)
+int FS_FN_PROG(fs_hmm_enter, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+	       struct pt_regs *regs)
 {
 	return fs_hmm_begin(vma, addr, flags, regs);
 }
 
 SEC("?fexit/handle_mm_fault")
-int FS_PROG(fs_hmm_exit, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
-	    struct pt_regs *regs, unsigned int ret)
+int FS_FN_PROG(fs_hmm_exit, struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+	       struct pt_regs *regs, unsigned int ret)
 {
 	return fs_hmm_end(ctx, ret);
 }
@@ -202,7 +202,7 @@ int BPF_KRETPROBE(fs_hmm_exit_krp, unsigned long ret)
 
 /* Swap-in that had to read; from the swap cache it is no major fault. */
 SEC("?fexit/do_swap_page")
-int FS_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
+int FS_FN_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
 {
 	struct fs_thr *t;
 	struct fs_acc *a = fs_self_acc(&t);
@@ -288,13 +288,13 @@ int FS_PROG(fs_filemap_map)
 }
 
 SEC("?fentry/filemap_fault")
-int FS_PROG(fs_filemap_fault_fn)
+int FS_FN_PROG(fs_filemap_fault_fn)
 {
 	return fs_filemap();
 }
 
 SEC("?fentry/filemap_map_pages")
-int FS_PROG(fs_filemap_map_fn)
+int FS_FN_PROG(fs_filemap_map_fn)
 {
 	return fs_filemap();
 }
@@ -350,13 +350,13 @@ static __always_inline int fs_uffd_end(void)
 }
 
 SEC("?fentry/handle_userfault")
-int FS_PROG(fs_uffd_enter, struct vm_fault *vmf)
+int FS_FN_PROG(fs_uffd_enter, struct vm_fault *vmf)
 {
 	return fs_uffd_begin(ctx, vmf);
 }
 
 SEC("?fexit/handle_userfault")
-int FS_PROG(fs_uffd_exit)
+int FS_FN_PROG(fs_uffd_exit)
 {
 	return fs_uffd_end();
 }
@@ -376,7 +376,7 @@ int BPF_KRETPROBE(fs_uffd_exit_krp)
 /* ---- mappings taken away from the guest ---- */
 
 SEC("?fentry/kvm_mmu_notifier_invalidate_range_start")
-int FS_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
+int FS_FN_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
 {
 	__u64 kvm = (__u64)mn - bpf_core_field_offset(struct kvm, mmu_notifier);
 	struct fs_vm *v = fs_vm_find(kvm);

@@ -380,6 +380,11 @@ struct trace_event_raw_kvm_exit {
 	u64 info2;
 };
 
+/* Guard of ordinary tracepoints where they no longer turn preemption off (7.0). */
+typedef struct {
+	void *lock;
+} class_srcu_fast_notrace_t;
+
 #pragma clang attribute pop
 
 #endif
