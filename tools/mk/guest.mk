@@ -51,3 +51,20 @@ $(MBOX_SEEDS)/payload: tools/mk/guest.mk
 	@printf '\002xxHYPEMAN_HYPEMAN_xxHYPEMAN%0200d' 0 > $(@D)/scan
 	@printf '\003xHYPEMAN_RESUME_NETWORK_MAILBOX_V1\0t%029d\001\0\0\0\002\0\0\0{}' 0 | tr 0 '\0' > $(@D)/file
 	@printf '\0{"interface_name":"eth0","mac":"06:00:ac:10:00:22","ipv4":"172.16.0.2","prefix":29,"gateway":"172.16.0.1","ack_port":9797}' > $@
+
+## bench-mailbox   how fast a mailbox is found, beside memmem and plain reading (BENCH_SIZE=1GiB)
+BENCH_SIZE   ?= 1GiB
+BENCH_ROUNDS ?= 40
+MBOX_BENCH   := $(O)/tests/mailbox-bench
+
+bench-mailbox: $(MBOX_BENCH)
+	@$(MBOX_BENCH) $(BENCH_SIZE) $(BENCH_ROUNDS)
+
+$(MBOX_BENCH): tests/mailbox/bench.c $(filter $(O)/src/base/% $(O)/src/mailbox/%,$(PURE_OBJ))
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $^
+
+## check-mailbox   the command on real files (root for the cases about other users)
+check-mailbox: all
+	@O=$(O) tools/tap-sum -n check-mailbox -t 120 tests/mailbox/test_mailbox.py
