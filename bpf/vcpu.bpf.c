@@ -6,6 +6,9 @@
  */
 #include "kvm.bpf.h"
 
+#define SVM_EXIT_NPF 0x400
+#define PFERR_WRITE  0x2 /* same bit in EPT exit qualifications */
+
 /* The vCPU thread's own state: one lookup, no detour over its process. */
 static __always_inline struct fs_thr *fs_vcpu_self(__u64 *id)
 {
@@ -35,7 +38,10 @@ static __always_inline __u32 fs_run_ns(const struct fs_thr *t, __u64 now)
 
 static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now)
 {
-	bool write = t->x_error_code & 2;
+	/* EXITINFO1 of a nested page fault is its error code: there even if the tracepoint was not.
+	 */
+	bool npf = t->x_isa == FS_ISA_SVM && t->x_reason == SVM_EXIT_NPF;
+	bool write = (t->x_n_pf || !npf ? t->x_error_code : t->x_info1) & PFERR_WRITE;
 	__u32 hints = fs_acc_hints(&t->x, write);
 
 	if (t->x_n_pf) {
