@@ -10,6 +10,7 @@
 #define KERNEL_FIRST 0xffffffff80000000ull /* the kernel's image lies in the 1 GiB from here */
 #define KERNEL_END   0xffffffffc0000000ull
 #define ALIGN        0x200000ull
+#define MANY_PROOFS  200
 #define MAX_PROOFS   65536 /* different (address, instruction) pairs that are looked at */
 
 struct proof {
@@ -17,8 +18,24 @@ struct proof {
 	enum fsv_insn insn;
 };
 
+/* Parts of the code that are judged one by one: a file of another build fits some of them only. */
+#define REGIONS      16
+#define REGION_NEEDS 24 /* addresses in a part below which it says nothing */
+
 struct score {
-	unsigned int bits, agree, against, mute;
+	unsigned int bits, agree, against;
+	unsigned int starts, addrs; /* addresses that are the start of a function; all inside */
+	unsigned int region[REGIONS], region_starts[REGIONS];
+};
+
+#define NINSNS (FSV_I_CR + 1)
+
+struct search {
+	const struct fsv_syms *s;
+	const struct proof *p;
+	size_t n;
+	unsigned int home_bits[NINSNS]; /* what a name is worth in this file */
+	uint64_t first, end;            /* of the code */
 };
 
 /*
@@ -71,12 +88,11 @@ static const struct {
 	{FSV_I_HYPERCALL, "hypercall"},
 };
 
-/* Bits that an agreement is worth: minus log2 of its chance at a random place of the code. */
+/* Bits that equal bytes are worth: minus log2 of their chance at a random place of code. */
 enum {
-	BITS_HLT_NAME = 13,  /* a dozen functions of some 100 bytes in 15 MB */
-	BITS_NAME = 6,       /* a few hundred functions */
 	BITS_ONE_BYTE = 5,   /* hlt, or one of 8 forms of in/out: at most 8 in 256, or rarer */
 	BITS_TWO_BYTES = 12, /* rarer than 1 in 2^12 even where code clusters */
+	BITS_MOST = 16,
 };
 
 static int by_rip(const void *a, const void *b)
@@ -164,124 +180,207 @@ static bool is_insn(enum fsv_insn insn, const uint8_t *c, size_t n)
 	return false;
 }
 
-static void judge(const struct fsv_syms *s, const struct proof *p, uint64_t raw, struct score *sc)
+static bool home_of(const char *name, void *arg)
 {
-	bool one_byte = p->insn == FSV_I_HLT || p->insn == FSV_I_IO, home;
-	const char *name;
-	uint8_t code[16];
-	uint64_t off;
-	size_t n;
+	return at_home(*(const enum fsv_insn *)arg, name);
+}
 
-	if (p->insn == FSV_I_NONE)
-		return;
-	name = fsv_syms_raw(s, raw, &off);
-	home = name && at_home(p->insn, name);
-	n = fsv_syms_code(s, raw, code, sizeof(code));
-	if (n && !is_insn(p->insn, code, n)) {
+/* How much it says of a candidate that an instruction lies in one of its functions. */
+static void weigh(struct search *q)
+{
+	for (enum fsv_insn i = FSV_I_NONE + 1; i < NINSNS; i++) {
+		double share = fsv_syms_share(q->s, home_of, &i);
+
+		for (q->home_bits[i] = 0; share > 0 && share < 0.5; share *= 2)
+			if (++q->home_bits[i] == BITS_MOST)
+				break;
+	}
+}
+
+/* @name is the function at @raw, @again that the address before lay in it too. */
+static void judge(const struct search *q, const struct proof *p, uint64_t raw, const char *name,
+		  bool again, struct score *sc)
+{
+	bool one_byte = p->insn == FSV_I_HLT || p->insn == FSV_I_IO;
+	bool home = name && at_home(p->insn, name);
+	uint8_t code[16];
+	size_t n = fsv_syms_code(q->s, raw, code, sizeof(code));
+
+	if ((n && !is_insn(p->insn, code, n)) || (p->insn == FSV_I_HLT && !home)) {
 		sc->against++;
-	} else if (p->insn == FSV_I_HLT && !home) {
-		sc->against++;
-	} else if (n || home) {
+	} else if ((n || home) && !again) {
 		sc->agree++;
 		if (n)
 			sc->bits += one_byte ? BITS_ONE_BYTE : BITS_TWO_BYTES;
 		if (home)
-			sc->bits += p->insn == FSV_I_HLT ? BITS_HLT_NAME : BITS_NAME;
-	} else {
-		sc->mute++;
+			sc->bits += q->home_bits[p->insn];
 	}
 }
 
 /* False: too many of the addresses lie outside the code for this slide. */
-static bool try_slide(const struct fsv_syms *s, const struct proof *p, size_t n, uint64_t slide,
-		      struct score *sc)
+static bool try_slide(const struct search *q, uint64_t slide, struct score *sc)
 {
-	uint64_t first, end;
-	size_t outside = 0;
+	uint64_t width = (q->end - q->first) / REGIONS + 1;
+	const char *before = NULL;
 
 	memset(sc, 0, sizeof(*sc));
-	fsv_syms_text(s, &first, &end);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t raw = p[i].rip - slide;
+	for (size_t i = 0; i < q->n; i++)
+		sc->addrs += q->p[i].rip - slide - q->first < q->end - q->first;
+	if (sc->addrs * 20ull < q->n * 19ull || !q->n)
+		return false;
+	for (size_t i = 0; i < q->n; i++) {
+		uint64_t raw = q->p[i].rip - slide, off = 1;
+		const char *name;
+		unsigned int r;
 
-		if (raw < first || raw >= end)
-			outside++;
-		else
-			judge(s, &p[i], raw, sc);
+		if (raw - q->first >= q->end - q->first)
+			continue;
+		name = fsv_syms_raw(q->s, raw, &off);
+		r = (unsigned int)((raw - q->first) / width);
+		sc->region[r]++;
+		if (name && !off) {
+			sc->starts++;
+			sc->region_starts[r]++;
+		}
+		if (q->p[i].insn != FSV_I_NONE) {
+			judge(q, &q->p[i], raw, name, name && name == before, sc);
+			before = name;
+		}
 	}
-	return outside * 20 <= n;
+	return true;
 }
 
-static bool enough(const struct score *sc)
+static bool by_insns(const struct score *best, unsigned int next_bits)
 {
-	return sc->bits >= FSV_KASLR_BITS && sc->agree >= 2 && sc->against * 3 <= sc->agree;
+	return best->bits >= FSV_KASLR_BITS && best->agree >= 2 &&
+	       best->against * 3 <= best->agree && next_bits * 2 <= best->bits;
 }
 
-/* The file carries the addresses of a kernel that ran: they are true, or of another boot. */
-static bool check_running(struct fsv_syms *s, const struct proof *p, size_t n)
+static bool by_starts(const struct score *best, unsigned int next_starts)
 {
+	return best->starts >= FSV_KASLR_STARTS && best->starts >= 3 * next_starts;
+}
+
+/*
+ * Is there a part of the code that has addresses but, beside the best part, hardly any starts? In
+ * the lab the shares of the parts differed by a factor of 3; where the file is wrong it is 10 and
+ * more.
+ */
+static bool foreign_part(const struct score *sc)
+{
+	double most = 0;
+
+	for (unsigned int r = 0; r < REGIONS; r++)
+		if (sc->region[r] >= REGION_NEEDS &&
+		    (double)sc->region_starts[r] / sc->region[r] > most)
+			most = (double)sc->region_starts[r] / sc->region[r];
+	for (unsigned int r = 0; r < REGIONS; r++)
+		if (sc->region[r] >= REGION_NEEDS && most * sc->region[r] >= 8 &&
+		    sc->region_starts[r] * 5 < most * sc->region[r])
+			return true;
+	return false;
+}
+
+struct found {
+	struct score best_bits, best_starts; /* the candidates that lead in each */
+	uint64_t slide_bits, slide_starts;
+	unsigned int next_bits, next_starts; /* of the candidates behind them */
+};
+
+static void scan(const struct search *q, bool both_ways, struct found *f)
+{
+	uint64_t span = KERNEL_END - KERNEL_FIRST;
 	struct score sc;
-	char why[200];
-	bool fits = try_slide(s, p, n, 0, &sc);
 
-	if (n && (!fits || sc.against * 3 > sc.agree)) {
-		snprintf(why, sizeof(why),
-			 "the exits of this recording do not fit the addresses of the file (%u "
-			 "agree, %u do not): it is of another boot or another kernel",
-			 sc.agree, sc.against);
-		fsv_syms_no_slide(s, why);
+	memset(f, 0, sizeof(*f));
+	for (uint64_t i = 0; i < (both_ways ? 2 : 1) * (span / ALIGN); i++) {
+		/* an unsigned slide wraps: the second half moves down */
+		uint64_t slide = i < span / ALIGN ? i * ALIGN : 0 - (i - span / ALIGN + 1) * ALIGN;
+
+		if (!try_slide(q, slide, &sc))
+			continue;
+		if (sc.bits > f->best_bits.bits) {
+			f->next_bits = f->best_bits.bits;
+			f->best_bits = sc;
+			f->slide_bits = slide;
+		} else if (sc.bits > f->next_bits) {
+			f->next_bits = sc.bits;
+		}
+		if (sc.starts > f->best_starts.starts) {
+			f->next_starts = f->best_starts.starts;
+			f->best_starts = sc;
+			f->slide_starts = slide;
+		} else if (sc.starts > f->next_starts) {
+			f->next_starts = sc.starts;
+		}
+	}
+}
+
+/* Is there one answer? @why gets the evidence, for or against. */
+static bool decide(const struct search *q, const struct found *f, uint64_t *slide, char *why,
+		   size_t len)
+{
+	bool insns = by_insns(&f->best_bits, f->next_bits);
+	bool starts = by_starts(&f->best_starts, f->next_starts);
+	const struct score *b = insns ? &f->best_bits : &f->best_starts;
+
+	if (insns && starts && f->slide_bits != f->slide_starts) {
+		snprintf(why, len, "instructions and function starts speak for two slides");
 		return false;
 	}
-	snprintf(why, sizeof(why),
-		 "the file has a running kernel's own addresses; %u exit addresses "
-		 "agree%s",
-		 sc.agree, enough(&sc) ? "" : ", too few to prove it");
-	fsv_syms_set_slide(s, 0, why);
+	if ((insns || starts) && foreign_part(b)) {
+		snprintf(why, len, "the file fits only a part of the addresses: another build");
+		return false;
+	}
+	if (!insns && !starts) {
+		snprintf(why, len,
+			 "none is proven by the %zu kernel addresses seen (best of the candidates: "
+			 "%u function starts against %u, %u bits from instructions against %u): "
+			 "another kernel's file, or too few exits",
+			 q->n, f->best_starts.starts, f->next_starts, f->best_bits.bits,
+			 f->next_bits);
+		return false;
+	}
+	*slide = insns ? f->slide_bits : f->slide_starts;
+	snprintf(why, len,
+		 "%u of %u exit addresses are function starts (%u at the next best), %u functions "
+		 "hold the instruction that left (%u addresses do not)",
+		 b->starts, b->addrs, f->next_starts, b->agree, b->against);
 	return true;
 }
 
 bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned int only_fork)
 {
-	struct score best = {0}, next = {0}, sc;
+	struct search q = {.s = s};
+	bool found = false, running = fsv_syms_running(s);
+	struct found f;
+	struct score zero;
 	uint64_t slide = 0;
 	proof_vec p = {0};
 	char why[256];
-	bool found = false;
 
 	if (collect(res, only_fork, &p)) {
+		fs_vec_free(&p);
 		fsv_syms_no_slide(s, "no memory to look for it");
-	} else if (fsv_syms_running(s)) {
-		found = check_running(s, p.v, p.n);
-	} else {
-		for (uint64_t c = 0; c < KERNEL_END - KERNEL_FIRST; c += ALIGN) {
-			if (!try_slide(s, p.v, p.n, c, &sc))
-				continue;
-			if (sc.bits > best.bits) {
-				next = best;
-				best = sc;
-				slide = c;
-			} else if (sc.bits > next.bits) {
-				next = sc;
-			}
-		}
-		found = enough(&best) && next.bits * 2 <= best.bits;
-		if (found)
-			snprintf(why, sizeof(why),
-				 "%u exit addresses agree, %u do not (%u bits of evidence; the "
-				 "next best slide has %u)",
-				 best.agree, best.against, best.bits, next.bits);
-		else
-			snprintf(why, sizeof(why),
-				 "no slide is proven (%zu kernel addresses seen; the best of 512 "
-				 "has %u bits of evidence, %u addresses agree and %u do not; the "
-				 "next "
-				 "has %u bits): another kernel's file, or too few exits",
-				 p.n, best.bits, best.agree, best.against, next.bits);
-		if (found)
-			fsv_syms_set_slide(s, slide, why);
-		else
-			fsv_syms_no_slide(s, why);
+		return false;
 	}
+	q.p = p.v;
+	q.n = p.n;
+	fsv_syms_text(s, &q.first, &q.end);
+	weigh(&q);
+	scan(&q, running, &f);
+	found = decide(&q, &f, &slide, why, sizeof(why));
+	if (!found && running &&
+	    (!q.n || (try_slide(&q, 0, &zero) && zero.against <= zero.agree))) {
+		found = true;
+		snprintf(why, sizeof(why),
+			 "taken, not proven: the file has a running kernel's own "
+			 "addresses");
+	}
+	if (found)
+		fsv_syms_set_slide(s, slide, why);
+	else
+		fsv_syms_no_slide(s, why);
 	fs_vec_free(&p);
 	return found;
 }

@@ -4,21 +4,29 @@
  * recording and the symbols of that kernel.
  *
  * x86-64 moves its kernel by a multiple of 2 MiB (CONFIG_PHYSICAL_ALIGN) within the 1 GiB from
- * 0xffffffff80000000. So there are at most 512 candidates, and each is held against the exits whose
- * reason names the instruction that the guest stood at:
- *  - with a vmlinux, the bytes there must be that instruction (hlt, in/out, rdmsr/wrmsr, cpuid,
- * ..);
- *  - with names only, a hlt must stand in one of the kernel's idle functions, and likewise for the
- *    functions that do port I/O and that access MSRs.
- * Each agreement is worth as many bits as the chance of it at a wrong candidate is small, each
- * disagreement counts against. And the addresses of the kernel's range must lie in its code. A
- * slide is claimed only when one candidate alone has the evidence: at least FSV_KASLR_BITS from at
- * least two different addresses, at most a quarter of the addresses against it, and no other
- * candidate with more than half as many bits. 9 bits choose among 512 candidates; the rest is the
- * margin: a file of another kernel is believed once in 2^14 recordings.
+ * 0xffffffff80000000, so there are at most 512 candidates. For each, nearly all addresses of the
+ * kernel's range must lie in its code. Then there are two proofs:
  *
- * A kallsyms read from a running guest already carries its true addresses: there the only candidate
- * is 0, and it is given up when the exits speak against it.
+ *  Function starts. A fork's pages are touched for the first time, and code most often by a call: a
+ *  third of all different exit addresses were the very start of a function in the lab, against 3 %
+ *  at the next best candidate. Proven when one candidate has at least FSV_KASLR_STARTS of them and
+ *  three times as many as any other.
+ *
+ *  Instructions. Exits whose reason names the instruction that the guest stood at: with a vmlinux
+ * the bytes there must be that instruction (hlt, in/out, rdmsr/wrmsr, cpuid, ...); with names only,
+ * a hlt must stand in one of the kernel's idle functions, and likewise port I/O and MSR accesses in
+ *  functions that are known for them. Each agreement is worth as many bits as its chance at a
+ * random place of this file's code is small, once per function; each disagreement counts against.
+ * Proven with FSV_KASLR_BITS from at least two functions, at most a quarter of the addresses
+ * against it, and no other candidate with more than half as many bits. 9 bits choose among 512
+ * candidates; the rest is the margin: a file of another kernel is believed once in 2^14 recordings.
+ *
+ * Two proofs that disagree prove nothing. Nor does one where a whole part of the code has no
+ * function starts: that is the file of another build, and its names would be wrong there.
+ *
+ * A kallsyms of a running guest has true addresses: unless another slide is proven, 0 is taken, and
+ * said to be taken and not proven; it is given up when the addresses do not lie in its code, or are
+ * so many that the right file would have been proven.
  */
 #ifndef FORKSCOPE_KASLR_H
 #define FORKSCOPE_KASLR_H
@@ -26,7 +34,8 @@
 #include "attribute/model.h"
 #include "render/symbols.h"
 
-#define FSV_KASLR_BITS 23
+#define FSV_KASLR_BITS   23
+#define FSV_KASLR_STARTS 24
 
 /*
  * Sets the slide of @s, or that it is unknown and why. @only_fork: look at this fork only, 0 = all.

@@ -17,6 +17,9 @@ int fsv_syms_add(struct fsv_syms *s, uint64_t addr, uint64_t size, const char *n
 {
 	struct fsv_sym sym = {.addr = addr, .size = size, .name = (uint32_t)s->names.n};
 
+	/* what the compiler put in front of functions is not where code runs */
+	if (len > 6 && (!memcmp(name, "__pfx_", 6) || !memcmp(name, "__cfi_", 6)))
+		return 0;
 	if (len >= FSV_MAX_NAME)
 		len = FSV_MAX_NAME - 1;
 	if (s->syms.n >= FSV_MAX_SYMS || s->names.n + len + 1 > FSV_MAX_NAMES)
@@ -364,6 +367,24 @@ const char *fsv_syms_raw(const struct fsv_syms *s, uint64_t addr, uint64_t *off)
 	return s->names.v + x->name;
 }
 
+double fsv_syms_share(const struct fsv_syms *s, bool (*match)(const char *name, void *arg),
+		      void *arg)
+{
+	uint64_t all = s->text_end - s->text_first, in = 0;
+
+	for (size_t i = 0; i < s->syms.n; i++) {
+		const struct fsv_sym *x = &s->syms.v[i];
+		uint64_t end = i + 1 < s->syms.n ? s->syms.v[i + 1].addr : s->text_end;
+
+		/* of aliases only the last has a length */
+		if (x->addr < s->text_first || end > s->text_end || end <= x->addr)
+			continue;
+		if (match(s->names.v + x->name, arg))
+			in += x->size && x->size < end - x->addr ? x->size : end - x->addr;
+	}
+	return all ? (double)in / (double)all : 0;
+}
+
 void fsv_syms_set_slide(struct fsv_syms *s, uint64_t slide, const char *why)
 {
 	s->slide_known = true;
@@ -397,6 +418,7 @@ const char *fsv_syms_find(const struct fsv_syms *s, uint64_t rip, uint64_t *off)
 		return NULL;
 	if (raw >= s->text_first && raw < s->text_end)
 		return fsv_syms_raw(s, raw, off);
-	/* modules do not move with the kernel: only a file that has their true addresses helps */
-	return s->modules && rip >= s->text_end ? fsv_syms_raw(s, rip, off) : NULL;
+	/* modules do not move with the kernel: only a file of the very same boot has their
+	 * addresses */
+	return s->modules && !s->slide && rip >= s->text_end ? fsv_syms_raw(s, rip, off) : NULL;
 }

@@ -48,6 +48,10 @@ size_t fsv_syms_code(const struct fsv_syms *s, uint64_t addr, uint8_t *buf, size
 /* The function that holds @addr (as the file has it), or NULL; *off gets the distance into it. */
 const char *fsv_syms_raw(const struct fsv_syms *s, uint64_t addr, uint64_t *off);
 
+/* Share (0 to 1) of the kernel's code that lies in functions whose name @match accepts. */
+double fsv_syms_share(const struct fsv_syms *s, bool (*match)(const char *name, void *arg),
+		      void *arg);
+
 /* The slide in use: what is subtracted from a guest address before it is looked up. */
 void fsv_syms_set_slide(struct fsv_syms *s, uint64_t slide, const char *why);
 void fsv_syms_no_slide(struct fsv_syms *s, const char *why);
