@@ -85,7 +85,7 @@ def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False):
         _bring_back(work / "out.img", out)
         return status
     except _Stopped as stopped:
-        say(f"stopped by signal {stopped.args[0]}; L1 was ended")
+        say(f"stopped by signal {stopped.args[0]}; L1, if it ran, was ended")
         if (work / "out.img").exists():
             _bring_back(work / "out.img", out)
         return 128 + stopped.args[0]
