@@ -20,6 +20,14 @@ bool at_slot_has(const struct at_vm *vm, uint64_t hva)
 	return false;
 }
 
+uint64_t at_slot_gpa(const struct at_vm *vm, uint64_t hva)
+{
+	for (size_t i = 0; i < vm->slots.n; i++)
+		if (hva >= vm->slots.v[i].hva && hva - vm->slots.v[i].hva < vm->slots.v[i].size)
+			return vm->slots.v[i].gpa + (hva - vm->slots.v[i].hva);
+	return 0;
+}
+
 static void due_at(struct at *a, uint64_t ts)
 {
 	if (ts < a->next_due)

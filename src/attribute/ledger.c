@@ -242,17 +242,17 @@ static uint64_t select_rank(uint64_t *v, size_t n, size_t k)
 	return v[k];
 }
 
-/* The I/O that the thread submitted inside exit @x. */
-static void fault_io(const struct at_thr *t, const struct at_exit *x, struct fault *f)
+/* The I/O that the thread submitted in [t0, t1). */
+static void fault_io(const struct at_thr *t, uint64_t t0, uint64_t t1, struct fault *f)
 {
 	for (size_t i = 0; i < t->bios.n; i++)
-		if (t->bios.v[i].t0 >= x->t0 && t->bios.v[i].t0 < x->t1) {
+		if (t->bios.v[i].t0 >= t0 && t->bios.v[i].t0 < t1) {
 			f->io_count++;
 			f->io_bytes += t->bios.v[i].bytes;
 		}
 }
 
-static int collect_faults(const struct at_path *path, uint64_t start, struct faults *out)
+static int collect_faults(const struct at_vm *vm, const struct at_path *path, struct faults *out)
 {
 	const struct at_piece *of = NULL;
 
@@ -260,7 +260,7 @@ static int collect_faults(const struct at_path *path, uint64_t start, struct fau
 		const struct at_piece *p = &path->p.v[i];
 		uint64_t ns = at_piece_end(path, i) - p->t0;
 		const struct at_exit *x = at_piece_exit(path, p);
-		struct fault f = {.ns = ns, .at = p->t0 - start, .cause = p->cause};
+		struct fault f = {.ns = ns, .at = p->t0 - vm->start, .cause = p->cause};
 
 		if (!p->fault)
 			continue;
@@ -274,7 +274,14 @@ static int collect_faults(const struct at_path *path, uint64_t start, struct fau
 			f.hva = x->hva;
 			f.gpa = x->gpa;
 			if (x->n_bio)
-				fault_io(at_piece_thr(path, p), x, &f);
+				fault_io(at_piece_thr(path, p), x->t0, x->t1, &f);
+		}
+		if (p->flags & AT_P_MM) {
+			const struct at_mm *m = &at_piece_thr(path, p)->mms.v[p->fault - 1];
+
+			f.hva = m->addr;
+			f.gpa = at_slot_gpa(vm, m->addr);
+			fault_io(at_piece_thr(path, p), m->t0, m->t1, &f);
 		}
 		if (fs_vec_push(&out->v, f))
 			return -ENOMEM;
@@ -346,10 +353,10 @@ static int top_faults(struct fsa_fork *f, const struct faults *all)
 	return 0;
 }
 
-static int make_faults(struct fsa_fork *f, const struct at_path *path)
+static int make_faults(struct fsa_fork *f, const struct at_vm *vm, const struct at_path *path)
 {
 	struct faults all = {0};
-	int ret = collect_faults(path, f->start_ns, &all);
+	int ret = collect_faults(vm, path, &all);
 
 	ret = ret ? ret : fault_classes(f, &all);
 	ret = ret ? ret : top_faults(f, &all);
@@ -508,7 +515,7 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 	f->off_path_ns = at_off_path(vm);
 	if (!ret && !a->o.drop_segs)
 		ret = make_segs(a, f, path);
-	ret = ret ? ret : make_faults(f, path);
+	ret = ret ? ret : make_faults(f, vm, path);
 	ret = ret ? ret : at_top_exits(f, path);
 	ret = ret ? ret : make_milestones(f, vm);
 	ret = ret ? ret : at_phases(a, vm, f);

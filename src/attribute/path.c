@@ -484,6 +484,9 @@ static int vcpu_blocked(struct walk *w, const struct at_off *o, const struct at_
 		p.stack = o->stack;
 		return push(w, lo, p);
 	}
+	/* a sleep of a fault is the fault's, whoever ended it; any other depends on that */
+	if (o->flags & AT_OFF_UNSEEN)
+		return push(w, lo, piece(FSA_C_UNKNOWN));
 	ret = follow(w, o);
 	if (ret)
 		return ret < 0 ? ret : 0;
@@ -511,6 +514,8 @@ static int vmm_blocked(struct walk *w, const struct at_off *o)
 	if (m && !m->has_end && o->st & (AT_ST_FAULT | AT_ST_READ | AT_ST_UFFD) &&
 	    m->t0 <= o->out && at_slot_has(w->vm, m->addr))
 		return mm_piece(w, o->out, m, o->st, o->flags & AT_OFF_IOWAIT);
+	if (o->flags & AT_OFF_UNSEEN)
+		return push(w, o->out, piece(FSA_C_UNKNOWN));
 	ret = follow(w, o);
 	if (!ret && !w->thr->is_vcpu)
 		ret = hop_back(w);
@@ -546,11 +551,11 @@ static int off_cpu(struct walk *w, const struct at_off *o)
 		p.label = label(w, o->state & 4 ? "stopped" : "traced");
 		return push(w, o->out, p);
 	}
-	if (o->flags & AT_OFF_UNSEEN)
-		return push(w, o->out, piece(FSA_C_UNKNOWN));
 	if (ran)
 		return vcpu_blocked(w, o, x);
 	if (t->is_vcpu && w->t > w->vm->resume) {
+		if (o->flags & AT_OFF_UNSEEN)
+			return push(w, o->out, piece(FSA_C_UNKNOWN));
 		/* resumed, but something of the VMM still held it: a lock */
 		p = piece(FSA_C_SCHED_BLOCKED);
 		p.label = waker_label(w, o);

@@ -307,22 +307,26 @@ int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e)
 	return fs_vec_push(&t->mms, m);
 }
 
-/* A worker that read a page for a vCPU: says what that vCPU's asynchronous fault waited for. */
+/*
+ * A worker that read a page for a vCPU says what that vCPU's asynchronous fault waited for: the
+ * first one after the work was queued. A thread queues other work, too; it says nothing, so that
+ * what has found a userfaultfd handler has the last word.
+ */
 static void class_apf(struct at_thr *t, const struct at_work *w)
 {
-	struct at_apf *best = NULL;
+	struct at_apf *first = NULL;
 
 	for (size_t i = t->apfs.n, n = 0; i-- > 0 && n < MAX_APF_OPEN; n++) {
-		struct at_apf *f = &t->apfs.v[i];
-
-		if (f->t0 < w->queue)
+		if (t->apfs.v[i].t0 < w->queue)
 			break;
-		if (f->cause == AT_NO_FAULT)
-			best = f;
+		first = &t->apfs.v[i];
 	}
-	if (best)
-		best->cause = w->hints & FS_H_UFFD || w->st & AT_ST_UFFD ? FSA_C_FAULT_UFFD
-									 : FSA_C_FAULT_MAJOR;
+	if (!first)
+		return;
+	if (w->hints & FS_H_UFFD || w->st & AT_ST_UFFD)
+		first->cause = FSA_C_FAULT_UFFD;
+	else if (first->cause == AT_NO_FAULT)
+		first->cause = FSA_C_FAULT_MAJOR;
 }
 
 int at_on_work(struct at *a, const struct fs_ev_work *e)

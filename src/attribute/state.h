@@ -362,6 +362,7 @@ int at_on_death(struct at *a, struct at_proc *p, uint64_t ts);
 int at_vms_due(struct at *a);
 int at_finish(struct at *a); /* the recording has ended */
 bool at_slot_has(const struct at_vm *vm, uint64_t hva);
+uint64_t at_slot_gpa(const struct at_vm *vm, uint64_t hva); /* 0 = in no slot */
 struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid);
 
 /* --- resume.c --- */

@@ -240,6 +240,32 @@ static void asynchronous(void **state)
 		    "sched.delay=20 exit.kernel=50 exit.vmm=10 fault.uffd=260 guest.run=670");
 }
 
+/* Work of another kind that the same thread queued before does not decide the class. */
+static void asynchronous_other_work(void **state)
+{
+	(void)state;
+	attr_expect(STACKS STANDARD
+		    "ts=1125 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1060 ts_start=1070 "
+		    "work=0x66 queuer_tid=11 queuer_tgid=10\n" APF_EXIT
+		    "ts=1490 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1115 ts_start=1140 "
+		    "work=0x77 queuer_tid=11 queuer_tgid=10 stack=1\n" APF_HALT APF_READY END,
+		    "pio:0xf4",
+		    "sched.delay=20 exit.kernel=50 exit.vmm=10 fault.uffd=260 guest.run=670");
+}
+
+/* An unseen wake-up makes a sleep unknown, but not one that a fault decides on. */
+static void unseen_in_a_fault(void **state)
+{
+	(void)state;
+	attr_expect(STANDARD "ts=1310 OFFCPU " V
+			     "ts_out=1130 prev_state=0x2 waker_flags=UNSEEN iowait=1\n"
+			     "ts=1400 VMEXIT " V
+			     "ts_exit=1100 reason=0x400 isa=SVM hints=PF|HMM|OFFCPU\n" END,
+		    "pio:0xf4",
+		    "sched.delay=10 exit.kernel=40 exit.vmm=10 fault.major=300 "
+		    "guest.run=650");
+}
+
 /* Two under way at once, answered in the other order: one stretch. */
 static void asynchronous_overlap(void **state)
 {
@@ -373,6 +399,8 @@ int main(void)
 		cmocka_unit_test(touched_by_the_host),
 		cmocka_unit_test(asynchronous),
 		cmocka_unit_test(asynchronous_overlap),
+		cmocka_unit_test(asynchronous_other_work),
+		cmocka_unit_test(unseen_in_a_fault),
 		cmocka_unit_test(lost_exit),
 		cmocka_unit_test(late_is_not_lost),
 		cmocka_unit_test(no_exits),
