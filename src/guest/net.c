@@ -35,41 +35,27 @@ static int open_netlink(uint32_t groups)
 	return fd;
 }
 
-static void take_link(struct fsg_net *n, struct nlmsghdr *h)
-{
-	const struct ifinfomsg *info = NLMSG_DATA(h);
-	const struct rtattr *name, *mac;
-	struct fsg_link *l = NULL;
-
-	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) || info->ifi_family != AF_UNSPEC)
-		return;
-	for (uint32_t i = 0; i < n->n_links && !l; i++)
-		if (n->links[i].index == info->ifi_index)
-			l = &n->links[i];
-	if (h->nlmsg_type == RTM_DELLINK) {
-		if (l)
-			*l = n->links[--n->n_links];
-		return;
-	}
-	if (!l && n->n_links == FSG_LINKS)
-		return;
-	if (!l)
-		l = &n->links[n->n_links++];
-	*l = (struct fsg_link){.index = info->ifi_index, .flags = info->ifi_flags};
-	name = fsg_find_attr(h, sizeof(*info), IFLA_IFNAME, 1);
-	if (name && RTA_PAYLOAD(name) <= sizeof(l->name))
-		memcpy(l->name, RTA_DATA(name), RTA_PAYLOAD(name));
-	l->name[sizeof(l->name) - 1] = 0;
-	mac = fsg_find_attr(h, sizeof(*info), IFLA_ADDRESS, 1);
-	if (mac && RTA_PAYLOAD(mac) == sizeof(l->mac)) {
-		memcpy(l->mac, RTA_DATA(mac), sizeof(l->mac));
-		l->mac_len = sizeof(l->mac);
-	}
-}
-
 static int dump_link(struct fsg_net *n, struct nlmsghdr *h)
 {
-	take_link(n, h);
+	fsg_net_take_link(n, h);
+	return 0;
+}
+
+static int grow(struct fsg_store *s, uint32_t needed)
+{
+	uint32_t room = 2 * s->room;
+	uint8_t *grown;
+
+	while (room < needed)
+		room *= 2;
+	grown = realloc(s->grown ? s->buf : NULL, room);
+	if (!grown)
+		return -ENOMEM;
+	if (!s->grown)
+		memcpy(grown, s->buf, s->len);
+	s->buf = grown;
+	s->room = room;
+	s->grown = true;
 	return 0;
 }
 
@@ -77,18 +63,8 @@ static int store(struct fsg_store *s, const struct nlmsghdr *h)
 {
 	uint32_t size = NLMSG_ALIGN(h->nlmsg_len);
 
-	if (s->len + size > s->room) {
-		uint32_t room = s->room ? 2 * s->room : 16384;
-		uint8_t *grown;
-
-		while (room < s->len + size)
-			room *= 2;
-		grown = realloc(s->buf, room);
-		if (!grown)
-			return -ENOMEM;
-		s->buf = grown;
-		s->room = room;
-	}
+	if (s->len + size > s->room && grow(s, s->len + size))
+		return -ENOMEM;
 	memset(s->buf + s->len + size - NLMSG_ALIGNTO, 0, NLMSG_ALIGNTO);
 	memcpy(s->buf + s->len, h, h->nlmsg_len);
 	s->len += size;
@@ -207,45 +183,10 @@ int fsg_net_refresh(struct fsg_net *n)
 	return rc;
 }
 
-void fsg_net_drain(struct fsg_net *n)
-{
-	static uint8_t buf[8192];
-	struct nlmsghdr *h;
-	long len;
-
-	for (;;) {
-		len = hot_recv(n->monitor, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
-		if (len == -EINTR)
-			continue;
-		if (len == -EAGAIN)
-			return;
-		if (len <= 0 || len > (long)sizeof(buf)) {
-			n->fresh = false; /* something was lost, or too long to read */
-			if (len <= 0 && len != -ENOBUFS)
-				return;
-			continue;
-		}
-		/* the state of a link is told whole; addresses and routes are read anew */
-		for (uint32_t at = 0; (h = fsg_message(buf, (uint32_t)len, at)) != NULL;
-		     at += NLMSG_ALIGN(h->nlmsg_len)) {
-			if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
-				take_link(n, h);
-			else
-				n->fresh = false;
-		}
-	}
-}
-
-struct fsg_link *fsg_net_link(struct fsg_net *n, const char *name)
-{
-	for (uint32_t i = 0; i < n->n_links; i++)
-		if (!memcmp(n->links[i].name, name, strlen(name) + 1))
-			return &n->links[i];
-	return NULL;
-}
-
 int fsg_net_open(struct fsg_net *n)
 {
+	n->addresses = (struct fsg_store){.buf = n->few[0], .room = FSG_FEW_BYTES};
+	n->routes = (struct fsg_store){.buf = n->few[1], .room = FSG_FEW_BYTES};
 	n->fd = open_netlink(0);
 	n->monitor = open_netlink(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE);
 	if (n->fd < 0 || n->monitor < 0) {

@@ -25,7 +25,11 @@ struct fsg_link {
 struct fsg_store {
 	uint8_t *buf;
 	uint32_t room, len;
+	bool grown; /* buf was allocated */
 };
+
+/* In a usual guest both stores stay in one page beside the rest, and nothing is allocated. */
+#define FSG_FEW_BYTES 1024
 
 struct fsg_net {
 	int fd;      /* requests */
@@ -33,9 +37,10 @@ struct fsg_net {
 	bool fresh;  /* links, addresses and routes are what the kernel has */
 	uint32_t seq;
 	uint32_t n_links;
-	struct fsg_link links[FSG_LINKS];
 	struct fsg_store addresses; /* IPv4 */
 	struct fsg_store routes;    /* IPv4, main table */
+	uint8_t few[2][FSG_FEW_BYTES];
+	struct fsg_link links[FSG_LINKS];
 };
 
 /* What became of a change. */
@@ -63,7 +68,8 @@ void fsg_net_drain(struct fsg_net *n);
  */
 void fsg_net_apply(struct fsg_net *n, const struct fs_payload *p, struct fsg_outcome *o);
 
-/* Receives a dump's answers or acks; for net.c and net_apply.c. */
+/* For net.c and net_apply.c: a link as the kernel told of it, and the link of that name or NULL. */
+void fsg_net_take_link(struct fsg_net *n, struct nlmsghdr *h);
 struct fsg_link *fsg_net_link(struct fsg_net *n, const char *name);
 
 #endif

@@ -11,9 +11,10 @@
 #include "guest/hot.h"
 
 #define BATCH_BYTES 16384
+#define FEW_STEPS   24
 #define MAX_STEPS   192
-#define ACK_BYTES   128 /* an ack without a copy of the request */
-#define ACKS        16  /* received in one call */
+#define ACK_BYTES   64 /* an ack without a copy of the request */
+#define ACKS        8  /* received in one call */
 
 /* How a step may fail and be as good as done. */
 enum tolerance {
@@ -28,17 +29,26 @@ struct step {
 	bool *done; /* set when the kernel did it; NULL = nobody asks */
 };
 
-/* One block for all that is touched, so that it lies on few pages. */
+/*
+ * One block for all that is touched: a usual change (a dozen steps, some 600 bytes) stays in its
+ * first page, the neighbours come into the next.
+ */
 static struct {
 	struct fsg_batch batch;
 	uint32_t first_seq, n_steps;
-	struct step steps[MAX_STEPS];
-	uint8_t acks[ACKS][ACK_BYTES];
 	struct iovec iov[ACKS];
 	struct mmsghdr msgs[ACKS];
+	uint8_t acks[ACKS][ACK_BYTES];
+	struct step few_steps[FEW_STEPS];
 	uint8_t bytes[BATCH_BYTES];
 	uint8_t neighbours[BATCH_BYTES];
-} work;
+	struct step more_steps[MAX_STEPS - FEW_STEPS];
+} work __attribute__((aligned(4096)));
+
+static struct step *step_at(uint32_t i)
+{
+	return i < FEW_STEPS ? &work.few_steps[i] : &work.more_steps[i - FEW_STEPS];
+}
 
 struct change {
 	struct fsg_net *net;
@@ -65,7 +75,7 @@ static void begin_step(struct fsg_net *n, const char *name, enum tolerance toler
 		work.batch.full = true;
 		return;
 	}
-	work.steps[work.n_steps++] = (struct step){name, tolerance, NULL};
+	*step_at(work.n_steps++) = (struct step){name, tolerance, NULL};
 	fsg_begin(&work.batch, type, (uint16_t)(flags | NLM_F_ACK), ++n->seq, body, size);
 }
 
@@ -86,6 +96,7 @@ static bool tolerated(enum tolerance t, int error)
 static int take_ack(uint8_t *bytes, uint32_t len, int *error, const char **step)
 {
 	struct nlmsghdr *h = fsg_message(bytes, len, 0);
+	struct step *s;
 	uint32_t i;
 	int e;
 
@@ -95,11 +106,12 @@ static int take_ack(uint8_t *bytes, uint32_t len, int *error, const char **step)
 	if (i >= work.n_steps)
 		return 0;
 	e = ((struct nlmsgerr *)NLMSG_DATA(h))->error;
-	if (!e && work.steps[i].done)
-		*work.steps[i].done = true;
-	if (e && !*error && !tolerated(work.steps[i].tolerance, e)) {
+	s = step_at(i);
+	if (!e && s->done)
+		*s->done = true;
+	if (e && !*error && !tolerated(s->tolerance, e)) {
 		*error = e;
-		*step = work.steps[i].name;
+		*step = s->name;
 	}
 	return 1;
 }
@@ -286,7 +298,7 @@ static void plan_change(struct change *c, bool down_first)
 		add_link(c, "mac", 0, IFF_UP, NULL);
 	if (c->change_mac) {
 		add_link(c, "mac", 0, 0, c->p->mac);
-		work.steps[work.n_steps - 1].done = &c->mac_changed;
+		step_at(work.n_steps - 1)->done = &c->mac_changed;
 	}
 	if (!c->keep_address) {
 		for_each_message(h, &n->addresses) if (on_link(c, h)) replay(

@@ -3,13 +3,13 @@
 
 GUEST      := $(O)/forkscope-guest
 # Objects whose code runs between the resume signal and the last ack: linked side by side.
-GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c \
+GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c src/guest/net_watch.c \
 	      src/guest/mem.c src/mailbox/payload.c
 GUEST_COLD := $(filter-out $(GUEST_HOT),$(wildcard src/guest/*.c)) src/mailbox/format.c src/base/units.c
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
 # No stack protector and no position independence: each would add a page to those that are read.
 GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables
-$(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -fno-tree-loop-distribute-patterns
+$(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -Os -fno-tree-loop-distribute-patterns
 
 all: $(GUEST)
 
