@@ -11,10 +11,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FS_MARK_DIR    "/run/forkscope"
-#define FS_MARK_NAME   64                      /* bytes, NUL included */
-#define FS_MARK_AGE_NS (1000ull * 1000 * 1000) /* an older mark is refused, and one of the future \
-						*/
+#define FS_MARK_DIR  "/run/forkscope"
+#define FS_MARK_NAME 64 /* bytes, NUL included */
+#define FS_MARK_AGE_NS                                                             \
+	(1000ull * 1000 * 1000) /* an older mark is refused, and one of the future \
+				 */
 
 struct fs_mark {
 	uint64_t ts;  /* CLOCK_MONOTONIC of the sender */

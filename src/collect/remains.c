@@ -24,8 +24,7 @@ void fs_own_head(struct fs_own_records *o, struct fs_ev *h, enum fs_ev_kind kind
 
 static bool busy(const struct fs_thr *t)
 {
-	return !(t->flags & FS_T_WORKER) &&
-	       (t->x_ts || t->o_ts || t->run_ts || t->user_ts);
+	return !(t->flags & FS_T_WORKER) && (t->x_ts || t->o_ts || t->run_ts || t->user_ts);
 }
 
 static void fill(struct fs_ev_flush *f, const struct fs_thr *t, uint32_t tid)
