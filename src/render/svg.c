@@ -14,7 +14,8 @@
 #include "render/trust.h"
 #include "render/words.h"
 
-#define HEAD_HEIGHT 96
+#define HEAD_HEIGHT     96
+#define GATHER_PERMILLE 50 /* of the gap: guest functions with less share one frame */
 
 const struct fsa_fork *svg_member(const struct svg *g, size_t i)
 {
@@ -202,6 +203,8 @@ static int build_tree(struct svg *g)
 	for (size_t i = 0; i < g->n; i++)
 		if (fsv_tree_add(g->tree, g->v, svg_member(g, i), flags))
 			return -ENOMEM;
+	if (fsv_tree_gather_guest(g->tree, g->tree->root.ns / 1000 * GATHER_PERMILLE))
+		return -ENOMEM;
 	fsv_tree_sort(g->tree);
 	return 0;
 }

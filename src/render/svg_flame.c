@@ -62,6 +62,12 @@ static const char *shown_name(const struct fsv_node *n)
 						   : n->name;
 }
 
+/* A guest frame's name without "guest:". */
+static const char *bare_guest(const char *name)
+{
+	return strncmp(name, "guest:", 6) ? name : name + 6;
+}
+
 /* The label cut to the frame; the outer frames, which are the answer, carry their time as well. */
 static void label(const struct pen *p, const struct fsv_node *n, double x, double y, double w)
 {
@@ -81,6 +87,13 @@ static void label(const struct pen *p, const struct fsv_node *n, double x, doubl
 	/* "major" says more than "faul..": the family stands in the row above */
 	if (n->kind == FSV_F_CAUSE && len > room && strchr(name, '.'))
 		len = snprintf(text, sizeof(text), "%s", strchr(name, '.') + 1);
+	if (n->kind == FSV_F_GUEST && len > room) {
+		/* the row and the colour say the rest */
+		name = bare_guest(name);
+		len = snprintf(text, sizeof(text), "%.*s", (int)strcspn(name, "["), name);
+		while (len && text[len - 1] == ' ')
+			text[--len] = '\0';
+	}
 	if (len > room)
 		snprintf(text + (room - 2), 3, "..");
 	svg_text(p->g->out, x + PAD, y + 14, n->kind <= FSV_F_CAUSE ? "font-weight=\"bold\"" : "",

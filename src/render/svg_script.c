@@ -22,6 +22,7 @@ static const char script[] =
 	"function fit(f, w) {\n"
 	"  var room = Math.floor((w - 8) / CH), s = f.s ? f.n + ': ' + f.s : f.n;\n"
 	"  if (s.length > room) s = f.n;\n"
+	"  if (s.length > room) s = s.replace(/^guest:(.*) \\[exit rip\\]$/, '$1');\n"
 	"  if (!f.t && room >= 3) {\n"
 	"    f.t = document.createElementNS('http://www.w3.org/2000/svg', 'text');\n"
 	"    f.t.setAttribute('y', +f.r.getAttribute('y') + 14);\n"

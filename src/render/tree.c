@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "render/tree.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,70 @@ int fsv_tree_add(struct fsv_tree *t, const struct fsv_view *v, const struct fsa_
 	}
 	free(frames);
 	return err;
+}
+
+static void copy_head(struct fsv_frame *f, const struct fsv_node *n)
+{
+	f->kind = n->kind;
+	f->rank = n->rank;
+	snprintf(f->name, sizeof(f->name), "%s", n->name);
+}
+
+/* Adds what @from holds, and all below it, to @to. */
+static int merge_into(struct fsv_tree *t, struct fsv_node *to, const struct fsv_node *from)
+{
+	struct fsv_frame f;
+
+	to->ns += from->ns;
+	to->self_ns += from->self_ns;
+	to->count += from->count;
+	to->bucket = from->bucket;
+	to->cause = from->cause;
+	for (const struct fsv_node *c = from->child; c; c = c->next) {
+		struct fsv_node *same;
+
+		copy_head(&f, c);
+		same = child(t, to, &f);
+		if (!same || merge_into(t, same, c))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int gather(struct fsv_tree *t, struct fsv_node *n, uint64_t min_ns)
+{
+	struct fsv_node **at, *one;
+	struct fsv_frame f = {.kind = FSV_F_GUEST, .rank = -1};
+	size_t small = 0;
+
+	for (struct fsv_node *c = n->child; c; c = c->next) {
+		small += c->kind == FSV_F_GUEST && c->ns < min_ns;
+		if (c->kind < FSV_F_GUEST && gather(t, c, min_ns))
+			return -ENOMEM;
+	}
+	if (small < 2)
+		return 0;
+	snprintf(f.name, sizeof(f.name), "guest:%zu functions, each below 5 %% [exit rip]", small);
+	one = child(t, n, &f);
+	if (!one)
+		return -ENOMEM;
+	for (at = &n->child; *at;) {
+		struct fsv_node *c = *at;
+
+		if (c == one || c->kind != FSV_F_GUEST || c->ns >= min_ns) {
+			at = &c->next;
+			continue;
+		}
+		if (merge_into(t, one, c))
+			return -ENOMEM;
+		*at = c->next; /* the table still owns it */
+	}
+	return 0;
+}
+
+int fsv_tree_gather_guest(struct fsv_tree *t, uint64_t min_ns)
+{
+	return gather(t, &t->root, min_ns);
 }
 
 static bool before(const struct fsv_node *a, const struct fsv_node *b)

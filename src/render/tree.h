@@ -37,6 +37,12 @@ void fsv_tree_free(struct fsv_tree *t);
 int fsv_tree_add(struct fsv_tree *t, const struct fsv_view *v, const struct fsa_fork *f,
 		 unsigned int flags);
 
+/*
+ * Makes one frame of all sibling guest frames that have less than @min_ns each (where there are
+ * several), so that what lies under them is seen as one. Returns 0 or -ENOMEM.
+ */
+int fsv_tree_gather_guest(struct fsv_tree *t, uint64_t min_ns);
+
 /* Orders siblings: buckets, stages and causes in their fixed order, all others most time first. */
 void fsv_tree_sort(struct fsv_tree *t);
 
