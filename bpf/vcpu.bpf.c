@@ -93,6 +93,7 @@ int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 	else if (t->x_ts || (t->run_ts && !(t->flags & FS_T_ENTERED)))
 		fs_emit_vmexit(t, id, bpf_ktime_get_ns());
 	t->flags |= FS_T_ENTERED;
+	t->user_ts = 0; /* should its KVM_RUN have been missed */
 	t->x_ts = 0;
 	return 0;
 }
@@ -119,6 +120,10 @@ static __always_inline struct fs_thr *fs_exit_begin(__u64 *id)
 SEC("?tp_btf/kvm_exit")
 int FS_PROG(fs_kvm_exit, struct kvm_vcpu *vcpu, u32 isa)
 {
+	struct { /* as the processor lays them out; the upper half of the code is not used */
+		__u32 exit_code, exit_code_hi;
+		__u64 exit_info_1, exit_info_2;
+	} r;
 	struct fs_thr *t;
 	struct vmcb *vmcb;
 	__u64 id;
@@ -136,9 +141,11 @@ int FS_PROG(fs_kvm_exit, struct kvm_vcpu *vcpu, u32 isa)
 		return 0;
 	vmcb = BPF_CORE_READ((struct vcpu_svm *)vcpu, vmcb);
 	t->x_rip = BPF_CORE_READ(vmcb, save.rip);
-	t->x_reason = BPF_CORE_READ_BITFIELD_PROBED(vmcb, control.exit_code);
-	t->x_info1 = BPF_CORE_READ(vmcb, control.exit_info_1);
-	t->x_info2 = BPF_CORE_READ(vmcb, control.exit_info_2);
+	if (bpf_probe_read_kernel(&r, sizeof(r), &vmcb->control.exit_code))
+		return 0;
+	t->x_reason = r.exit_code;
+	t->x_info1 = r.exit_info_1;
+	t->x_info2 = r.exit_info_2;
 	return 0;
 }
 
