@@ -31,6 +31,8 @@ report "render includes what lies below it" \
 	"$(outside render 'render/|attribute/|align/|record/|base/|bpf/event.h')"
 report "collect includes record's writer side, base, bpf" \
 	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds)\.h|base/|bpf/|host.skel.h')"
+report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
+report "guest includes guest, mailbox, base" "$(outside guest 'guest/|mailbox/|base/')"
 report "attribute and render read recordings by the reader alone" "$(
 	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
 		src/attribute/*.[ch] src/render/*.[ch] src/cli/*.[ch] 2>/dev/null)"

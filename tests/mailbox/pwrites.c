@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Preloaded into the command: logs each write at an offset, in order, to the file in PWRITES_LOG. */
+/* Preloaded into the command: logs each write at an offset, in order, to the file in PWRITES_LOG.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

@@ -159,6 +159,8 @@ static void test_borders_of_pieces(void **state)
 		uint64_t at = (uint64_t)((int64_t)piece + shift);
 		uint8_t ones_again[FS_MBOX_SIZE];
 
+		if ((shift < -9 || shift > 2) && shift % 10)
+			continue;
 		if (fd < 0) {
 			fd = make_file(3 * piece);
 			assert_int_equal(pwrite(fd, ones, 3 * piece, 0), 3 * piece);

@@ -11,6 +11,7 @@ LICENCE := $(wildcard LICENSE* LICENSES/*)
 ## install         program, manual pages, documents, licences: DESTDIR= PREFIX=
 install: all
 	install -D -m 755 $(O)/forkscope $(DESTDIR)$(BINDIR)/forkscope
+	install -D -m 755 $(O)/forkscope-guest $(DESTDIR)$(BINDIR)/forkscope-guest
 	@for page in $(MAN); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
 	done
