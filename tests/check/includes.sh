@@ -33,6 +33,10 @@ report "collect includes record's writer side, base, bpf" \
 	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds)\.h|base/|bpf/|host.skel.h')"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
 report "guest includes guest, mailbox, base" "$(outside guest 'guest/|mailbox/|base/')"
+report "every part of src has its rule here" "$(
+	for part in src/*/; do
+		[ "$part" = src/cli/ ] || grep -q "outside $(basename "$part") " "$0" || echo "$part"
+	done)"
 report "attribute and render read recordings by the reader alone" "$(
 	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
 		src/attribute/*.[ch] src/render/*.[ch] src/cli/*.[ch] 2>/dev/null)"
