@@ -247,15 +247,19 @@ static void top_faults(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 		"disk I/O", "guest RIP");
 	for (size_t i = 0; i < f->ntop_faults && i < TOP_FAULTS; i++) {
 		const struct fsa_top_fault *x = &f->top_faults[i];
-		char reads[FS_UNITS_LEN + 16] = "-";
+		char reads[FS_UNITS_LEN + 16] = "-", page[24] = "-";
 
 		if (x->io_count)
 			snprintf(reads, sizeof(reads), "%u: %s", x->io_count,
 				 fs_fmt_bytes(x->io_bytes, io, sizeof(io)));
-		fprintf(out, "  %10s  %-13s +%10s %#12" PRIx64 " %12s  %.34s\n",
+		if (x->gpa || x->rip)
+			snprintf(page, sizeof(page), "%#" PRIx64, x->gpa);
+		fprintf(out, "  %10s  %-13s +%10s %12s %12s  %.34s\n",
 			fs_fmt_ns(x->ns, t, sizeof(t)), fsa_cause_name(x->cause),
-			fs_fmt_ns(x->at_ns, at, sizeof(at)), x->gpa, reads,
-			fsv_guest_addr(v, x->rip, true, rip, sizeof(rip)));
+			fs_fmt_ns(x->at_ns, at, sizeof(at)), page, reads,
+			/* the VMM may touch guest memory too */
+			x->rip ? fsv_guest_addr(v, x->rip, true, rip, sizeof(rip))
+			       : "none (the VMM's touch, or not read)");
 	}
 }
 
