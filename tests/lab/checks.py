@@ -126,9 +126,12 @@ def _verdict(context, cause, findings, size):
     return bool(findings) and not wrong, name, "\n".join(wrong) if findings else "no fork to judge"
 
 
+def _tids(context, pid):
+    return {tid for fork in context.forks() if fork["pid"] == pid for tid in fork["vcpu_tids"]}
+
+
 def _quota_intervals(context, pid):
-    tids = {tid for fork in context.forks() if fork["pid"] == pid for tid in fork["vcpu_tids"]}
-    return ftrace.throttle_intervals(context.folder / "switch.trace", context.folder / "throttle.trace", tids)
+    return ftrace.throttle_intervals(context.folder / "switch.trace", context.folder / "throttle.trace", _tids(context, pid))
 
 
 def injected(context, cause):
@@ -142,6 +145,8 @@ def injected(context, cause):
         else:
             rows = [row for row in log if row["pid"] == pid]
             inner, outer = [(row["t0"], row["t1"]) for row in rows], [(row["o0"], row["o1"]) for row in rows]
+        if cause == "sched.delay":   # what holds the CPU delays only who wants it: not while it waits for a lock, say
+            inner = judge.without(inner, ftrace.blocked_intervals(context.folder / "run.trace", _tids(context, pid)))
         findings[str(pid)] = judge.judge(fork, inner, outer, cause, usual)
     return _verdict(context, cause, findings, f"{context.scenario.env['INJECT_MS']} ms at a time")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 TRACING = Path("/sys/kernel/tracing")
 # Kernels name the place where a quota is used up differently; the first that the kernel knows is taken.
 THROTTLED_AT = ("throttle_cfs_rq_work", "throttle_cfs_rq")
-EVENTS = {"switch": ["sched/sched_switch", "kprobes/fs_throttled"], "throttle": ["kprobes/fs_unthrottled"],
+EVENTS = {"run": ["sched/sched_switch", "sched/sched_waking"], "switch": ["sched/sched_switch", "kprobes/fs_throttled"], "throttle": ["kprobes/fs_unthrottled"],
           "block": ["block/block_bio_queue", "block/block_bio_complete"],
           "apf": ["kvm/kvm_async_pf_not_present", "kvm/kvm_async_pf_ready", "kvm/kvm_async_pf_repeated_fault"]}
 
@@ -33,7 +33,7 @@ def _start(name):
     folder.mkdir(exist_ok=True)
     (folder / "trace_clock").write_text("mono")
     (folder / "buffer_size_kb").write_text("16384")
-    if name == "switch":
+    if name in ("switch", "run"):
         (folder / "set_event_pid").write_text(f"{os.getpid()}\n")   # not everybody; the hook adds the threads
     for event in EVENTS[name]:
         (folder / "events" / event / "enable").write_text("1")
@@ -85,20 +85,41 @@ def block_intervals(path, major, minor):
 
 
 def throttle_intervals(switch_path, throttle_path, tids):
-    """[(tid, o0, t0, t1, o1)]: t0 = switched out after the quota's own work, t1 = the group was let go on, o1 = it ran again."""
+    """[(tid, o0, t0, t1, o1)]: t0 = switched out after the quota's own work, t1 = the group was let go on, o1 = it ran again.
+
+    A thread that slept while its group ran out of quota is held back without that work: then only the outer interval,
+    all of its time off the CPU, is certain to hold the delay, and the inner one is empty.
+    """
     freed = sorted(line.ns for line in read(throttle_path) if line.event == "fs_unthrottled")
-    state, found = {}, []
+    work, out, found = {}, {}, []
     for line in read(switch_path):
         if line.event == "fs_throttled" and line.tid in tids:
-            state[line.tid] = [line.ns, None]
+            work[line.tid] = line.ns
         elif line.event == "sched_switch":
             before = int(re.search(r"prev_pid=(\d+)", line.text)[1])
             after = int(re.search(r"next_pid=(\d+)", line.text)[1])
-            if before in state and state[before][1] is None:
-                state[before][1] = line.ns
-            if after in state and state[after][1] is not None:
-                begin, out = state.pop(after)
-                free = [ns for ns in freed if out < ns <= line.ns]
-                if free:
-                    found.append((after, begin, out, free[-1], line.ns))
+            if before in tids:
+                out[before] = line.ns
+            if after in out:
+                since, begin = out.pop(after), work.pop(after, None)
+                free = [ns for ns in freed if since < ns <= line.ns]
+                if free and begin is not None:
+                    found.append((after, begin, since, free[-1], line.ns))
+                elif free:
+                    found.append((after, since, since, since, line.ns))
+    return found
+
+
+def blocked_intervals(path, tids):
+    """[(t0, t1)]: from switching out by its own will to being woken, of those threads."""
+    since, found = {}, []
+    for line in read(path):
+        if line.event == "sched_switch":
+            before = int(re.search(r"prev_pid=(\d+)", line.text)[1])
+            if before in tids and not re.search(r"prev_state=R", line.text):
+                since[before] = line.ns
+        elif line.event == "sched_waking":
+            woken = int(re.search(r" pid=(\d+)", line.text)[1])
+            if woken in since:
+                found.append((since.pop(woken), line.ns))
     return found

@@ -29,6 +29,17 @@ def overlap(begin, end, intervals):
     return sum(max(0, min(end, b) - max(begin, a)) for a, b in intervals)
 
 
+def without(intervals, holes):
+    """The intervals less the holes."""
+    holes, left = union(holes), []
+    for begin, end in union(intervals):
+        for a, b in clip(holes, begin, end):
+            left.append((begin, a))
+            begin = b
+        left.append((begin, end))
+    return [pair for pair in left if pair[0] < pair[1]]
+
+
 def by_cause(segs):
     """{cause: ns}"""
     total = {}

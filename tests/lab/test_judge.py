@@ -90,6 +90,11 @@ def overlapping_intervals_count_once():
     return judge.judge(path((40, "fault.uffd")), ms((0, 30), (10, 40)), ms((0, 40)), "fault.uffd")["injected_ns"] == 40 * MS
 
 
+@case
+def takes_holes_out():
+    return judge.without(ms((0, 10), (20, 30)), ms((5, 6), (8, 25))) == ms((0, 5), (6, 8), (25, 30))
+
+
 def _file(text):
     handle = tempfile.NamedTemporaryFile("w", suffix=".trace", delete=False)
     with handle:
@@ -117,6 +122,16 @@ def reads_throttle_intervals():
     os.unlink(switches)
     os.unlink(freed)
     return found == [(5, 1_000_000_000, 1_000_010_000, 1_079_000_000, 1_080_000_000)]
+
+
+@case
+def reads_blocked_intervals():
+    name = _file("  vm-5 [001] d....  1.000010: sched_switch: prev_comm=vm prev_pid=5 prev_prio=120 prev_state=K ==> next_comm=x next_pid=0 next_prio=120\n"
+                 "  k-7 [000] d....  1.050000: sched_waking: comm=vm pid=5 prio=120 target_cpu=001\n"
+                 "  vm-5 [001] d....  1.070000: sched_switch: prev_comm=vm prev_pid=5 prev_prio=120 prev_state=R+ ==> next_comm=x next_pid=0 next_prio=120\n")
+    found = ftrace.blocked_intervals(name, {5})
+    os.unlink(name)
+    return found == [(1_000_010_000, 1_050_000_000)]
 
 
 if __name__ == "__main__":
