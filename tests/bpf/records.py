@@ -11,7 +11,7 @@ from pathlib import Path
 O = Path(os.environ.get("O", ".output"))
 HERE = Path(__file__).resolve().parent
 SYS_IOCTL, KVM_CREATE_VM, MIB = 16, 0xAE01, 1 << 20
-NET_FIRST, NET_STAGE, NET_SYNACK, W_BIO = 1, 2, 4, 1 << 7   # bpf/event.h
+NET_FIRST, NET_STAGE, NET_SYNACK, W_BIO, F_LATE = 1, 2, 4, 1 << 7, 4   # bpf/event.h
 counts = {"all": 0, "bad": 0}
 
 
@@ -23,14 +23,18 @@ def ok(what, good, *say):
         print(f"#   {line}")
 
 
+def dumped(path):
+    dump = subprocess.run([O / "forkscope", "dump", "--json", path], capture_output=True, text=True, timeout=120, check=False)
+    lines = [json.loads(line) for line in dump.stdout.splitlines() if line.startswith("{")]
+    return [line for line in lines if "event" in line]
+
+
 def record(folder, *words):
     """Records a command; returns its output and the events."""
     out = Path(folder) / "r.fsr"
     run = subprocess.run([O / "forkscope", "record", "-o", out, "--", *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
-    dump = subprocess.run([O / "forkscope", "dump", "--json", out], capture_output=True, text=True, timeout=120, check=False)
-    lines = [json.loads(line) for line in dump.stdout.splitlines() if line.startswith("{")]
-    events = [line for line in lines if "event" in line]
-    ok(f"{Path(words[0]).name}: recorded whole", run.returncode == 0 and events, run.stderr, dump.stderr)
+    events = dumped(out)
+    ok(f"{Path(words[0]).name}: recorded whole", run.returncode == 0 and events, run.stderr)
     return run.stdout, events
 
 
@@ -159,11 +163,35 @@ def untraced(folder):
        [e for e in events if e["tgid"] == other.pid][:3])
 
 
+def late(folder):
+    """A VM that exists before the recording begins, given by its process."""
+    out = folder / "r.fsr"
+    with subprocess.Popen([sys.executable, HERE / "latevm.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as vmm:
+        truth = json.loads(vmm.stdout.readline())
+        words = [O / "forkscope", "record", "-o", out, "--vmm-pid", str(truth["pid"])]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as recorder:
+            while "recording to" not in recorder.stderr.readline():
+                pass
+            vmm.stdin.write("\n")
+            vmm.stdin.flush()
+            vmm.wait(30)
+            recorder.communicate(timeout=60)
+    events = dumped(out)
+    made = of(events, "VM_CREATE")
+    ok("a VM made before: one VM_CREATE, late", len(made) == 1 and made[0]["flags"] & F_LATE and made[0]["fd"] == -1, made)
+    slots = of(events, "MEMSLOT")
+    ok("... its memory slot is read", len(slots) == 1 and (slots[0]["gpa"], slots[0]["size"], slots[0]["hva"], slots[0]["slot"]) ==
+       (0x10000, truth["bytes"], truth["hva"], 3), slots, truth)
+    ok("... its vCPU too", [(e["vcpu_id"], e["flags"]) for e in of(events, "VCPU_CREATE")] == [(0, F_LATE)])
+    ok("... which had not run: a FIRST_RUN", len(of(events, "FIRST_RUN", vm=1)) == 1, of(events, "FIRST_RUN"))
+    ok("... and two RUNs", len(of(events, "RUN", vm=1)) == 2, of(events, "RUN"))
+
+
 def main():
     if os.geteuid():
         print("1..0 # SKIP needs root")
         return 0
-    for test in (mini, cold_read, packets, untraced):
+    for test in (mini, cold_read, packets, untraced, late):
         with tempfile.TemporaryDirectory(prefix="fs-records-", dir=O) as folder:
             test(Path(folder).resolve())
     print(f"1..{counts['all']}")
