@@ -15,7 +15,7 @@ report() { # NAME FINDINGS
 	fi
 }
 
-pages=$(git ls-files '*.md')
+pages="$(ls ./*.md) $(find docs tests tools -name '*.md')"
 
 report "links lead to files" "$(
 	for page in $pages; do

@@ -88,7 +88,7 @@ fuzz: fuzz-programs
 
 ## format          clang-format on all C files
 format:
-	$(Q)clang-format -i $$(git ls-files 'src/*.[ch]' 'bpf/*.[ch]' 'tests/*.[ch]' 'tools/*.[ch]')
+	$(Q)clang-format -i $$(find src bpf tests tools -name '*.[ch]')
 
 # --- static analysis -------------------------------------------------------------------------
 
