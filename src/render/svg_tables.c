@@ -89,7 +89,7 @@ static void line(const struct svg *g, double x, double y, const char *colour, co
 		 fsv_pct(ns, svg_total_ns(g), pct, sizeof(pct)));
 	if (*more)
 		svg_text(g->out, x + 345, y, "fill=\"#444\"", "%.*s",
-			 (int)((SVG_WIDTH - SVG_MARGIN / 2 - x - 345) / SVG_CHAR), more);
+			 (int)((SVG_WIDTH - SVG_MARGIN / 2.0 - x - 345) / SVG_CHAR), more);
 }
 
 void svg_tables(struct svg *g)
