@@ -154,11 +154,23 @@ static int on_wake(struct at *a, const struct fs_ev *h, uint32_t tid, uint32_t t
 	return t ? at_add_wake(t, h->ts, h->tid, is_signal) : -ENOMEM;
 }
 
-static int dispatch(struct at *a, const struct fs_ev *ev)
+static int on_wake_record(struct at *a, const struct fs_ev *ev)
 {
 	const uint32_t irq = FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO;
-	const struct fs_ev_wake *wake;
-	const struct fs_ev_signal *sig;
+	const struct fs_ev_wake *wake = (const void *)ev;
+	const struct fs_ev_signal *sig = (const void *)ev;
+
+	if (ev->flags & FS_F_IRQCTX)
+		return 0;
+	if (ev->kind == FS_EV_SIGNAL)
+		return on_wake(a, ev, sig->target_tid, sig->target_tgid, true);
+	if (wake->waker_flags & irq)
+		return 0;
+	return on_wake(a, ev, wake->target_tid, wake->target_tgid, false);
+}
+
+static int dispatch(struct at *a, const struct fs_ev *ev)
+{
 	const struct fs_ev_irq_set *set;
 	const struct fs_ev_pio *pio;
 
@@ -186,15 +198,8 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	case FS_EV_OFFCPU:
 		return at_on_offcpu(a, (const void *)ev);
 	case FS_EV_WAKE:
-		wake = (const void *)ev;
-		if (ev->flags & FS_F_IRQCTX || wake->waker_flags & irq)
-			return 0;
-		return on_wake(a, ev, wake->target_tid, wake->target_tgid, false);
 	case FS_EV_SIGNAL:
-		sig = (const void *)ev;
-		if (ev->flags & FS_F_IRQCTX)
-			return 0;
-		return on_wake(a, ev, sig->target_tid, sig->target_tgid, true);
+		return on_wake_record(a, ev);
 	case FS_EV_SYSCALL:
 	case FS_EV_OPEN:
 	case FS_EV_MMAP:
