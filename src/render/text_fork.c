@@ -259,7 +259,7 @@ static void top_faults(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 			fs_fmt_ns(x->at_ns, at, sizeof(at)), page, reads,
 			/* the VMM may touch guest memory too */
 			x->rip ? fsv_guest_addr(v, x->rip, true, rip, sizeof(rip))
-			       : "none (the VMM's touch, or not read)");
+			       : "none (VMM's touch, or not read)");
 	}
 }
 
