@@ -55,10 +55,10 @@ def killed():
 
     def named():
         return sorted(each["name"] for each in programs() if each.get("name", "").startswith("fs_"))
-    child = subprocess.Popen([str(TOP / ".output/forkscope"), "record", "--all", "-o", "/tmp/killed.fsr"], stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 60
-    while not named() and time.monotonic() < until and child.poll() is None:
-        time.sleep(0.2)
+    child = subprocess.Popen([str(TOP / ".output/forkscope"), "record", "--all", "-o", "/tmp/killed.fsr"], stderr=subprocess.PIPE, text=True)
+    for line in child.stderr:
+        if line.startswith("forkscope: recording"):
+            break
     during = named()
     child.kill()
     child.wait()
