@@ -45,6 +45,15 @@ static int mark_first(struct at *a)
 	return ret;
 }
 
+static uint64_t unknown_of(const struct fsa_fork *f)
+{
+	uint64_t sum = 0;
+
+	for (int s = 0; s < FSA_NSTAGES; s++)
+		sum += f->cells[s][FSA_C_UNKNOWN].ns;
+	return sum;
+}
+
 static int make_result(struct at *a, struct fsa_result *res)
 {
 	int ret;
@@ -63,8 +72,7 @@ static int make_result(struct at *a, struct fsa_result *res)
 			at_fork_free(f);
 		} else {
 			res->forks[res->nforks++] = *f;
-			for (int s = 0; s < FSA_NSTAGES; s++)
-				res->unknown_ns += f->cells[s][FSA_C_UNKNOWN].ns;
+			res->unknown_ns += unknown_of(f);
 		}
 		free(f);
 	}
@@ -75,10 +83,14 @@ static int make_result(struct at *a, struct fsa_result *res)
 	return at_cohorts(res);
 }
 
-/* Losses that the recorder counted for each VM. */
+/*
+ * Losses that the recorder counted for each VM. A hole in a CPU's sequence may be any VM's: where
+ * the counts say that it was another's, and nothing of this fork became unknown, it is not noted.
+ */
 static void note_losses(struct at *a)
 {
 	const struct fsr_info *info = fsr_info(a->r);
+	bool counted = info->stats && json_is_array(json_object_get(info->stats, "lost_vm"));
 
 	for (size_t i = 0; i < a->forks.n; i++) {
 		struct fsa_fork *f = a->forks.v[i].f;
@@ -86,6 +98,8 @@ static void note_losses(struct at *a)
 		f->lost = at_lost_of(info->stats, f->vm);
 		if (f->lost)
 			f->notes |= 1u << FSA_N_LOST_EVENTS;
+		else if (counted && !at_lost_of(info->stats, 0) && !unknown_of(f))
+			f->notes &= ~(1u << FSA_N_LOST_EVENTS);
 	}
 }
 
