@@ -9,7 +9,7 @@
 #include <string.h>
 #include "render/view.h"
 
-#define FX_MAX_SEGS  64
+#define FX_MAX_SEGS  96
 #define FX_MAX_FORKS 8
 #define FX_START     1000000000ull
 

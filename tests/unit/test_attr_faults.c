@@ -222,7 +222,7 @@ static void asynchronous(void **state)
 	(void)state;
 	res = attr_run(
 		STANDARD APF_EXIT
-		"ts=1490 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1115 ts_start=1140 "
+		"ts=1490 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1122 ts_start=1140 "
 		"work=0x77 queuer_tid=11 queuer_tgid=10 hints=BIO|CACHE_ADD\n" APF_HALT APF_READY
 			END,
 		"pio:0xf4");
@@ -234,7 +234,7 @@ static void asynchronous(void **state)
 	assert_int_equal(res->forks[0].fault_class[FSA_C_FAULT_MAJOR].count, 1);
 	attr_done(res);
 	attr_expect(STACKS STANDARD APF_EXIT
-		    "ts=1490 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1115 ts_start=1140 "
+		    "ts=1490 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1122 ts_start=1140 "
 		    "work=0x77 queuer_tid=11 queuer_tgid=10 stack=1\n" APF_HALT APF_READY END,
 		    "pio:0xf4",
 		    "sched.delay=20 exit.kernel=50 exit.vmm=10 fault.uffd=260 guest.run=670");
@@ -244,13 +244,42 @@ static void asynchronous(void **state)
 static void asynchronous_other_work(void **state)
 {
 	(void)state;
-	attr_expect(STACKS STANDARD
-		    "ts=1125 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1060 ts_start=1070 "
-		    "work=0x66 queuer_tid=11 queuer_tgid=10\n" APF_EXIT
-		    "ts=1490 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1115 ts_start=1140 "
+	attr_expect(STACKS STANDARD APF_EXIT
+		    "ts=1150 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1125 ts_start=1140 "
+		    "work=0x66 queuer_tid=11 queuer_tgid=10\n"
+		    "ts=1490 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1122 ts_start=1140 "
 		    "work=0x77 queuer_tid=11 queuer_tgid=10 stack=1\n" APF_HALT APF_READY END,
 		    "pio:0xf4",
 		    "sched.delay=20 exit.kernel=50 exit.vmm=10 fault.uffd=260 guest.run=670");
+}
+
+/*
+ * While the page is not there the fault goes on, also when another has the CPU; from then on
+ * waiting for the CPU is that. The exit in which the fault began knew of the userfaultfd.
+ */
+static void asynchronous_and_preempted(void **state)
+{
+	attr_expect(STANDARD
+		    "ts=1120 APF " V "op=NOT_PRESENT a=0x1000\n"
+		    "ts=1130 VMEXIT " V "ts_exit=1100 reason=0x400 isa=SVM "
+		    "hints=PF|UFFD|APF_NOT_PRESENT\n"
+		    "ts=1400 OFFCPU " V "ts_out=1210 waker_flags=PREEMPT next_comm=\"hog\"\n"
+		    "ts=1440 APF " V "op=READY a=0x1000\n"
+		    "ts=1450 VMEXIT " V "ts_exit=1200 reason=0x60 isa=SVM hints=OFFCPU\n" END,
+		    "pio:0xf4",
+		    "sched.delay=10 exit.kernel=50 exit.vmm=10 fault.uffd=270 guest.run=670");
+	attr_expect(STANDARD
+		    "ts=1120 APF " V "op=NOT_PRESENT a=0x1000\n"
+		    "ts=1130 VMEXIT " V "ts_exit=1100 reason=0x400 isa=SVM "
+		    "hints=PF|UFFD|APF_NOT_PRESENT\n"
+		    "ts=1350 WORK cpu=0 tgid=300 tid=300 vm=1 ts_queue=1122 ts_start=1140 "
+		    "work=0x77 queuer_tid=11 queuer_tgid=10 hints=UFFD\n"
+		    "ts=1400 OFFCPU " V "ts_out=1210 waker_flags=PREEMPT next_comm=\"hog\"\n"
+		    "ts=1440 APF " V "op=READY a=0x1000\n"
+		    "ts=1450 VMEXIT " V "ts_exit=1200 reason=0x60 isa=SVM hints=OFFCPU\n" END,
+		    "pio:0xf4",
+		    "sched.delay=60 exit.kernel=50 exit.vmm=10 fault.uffd=220 guest.run=670");
+	(void)state;
 }
 
 /* An unseen wake-up makes a sleep unknown, but not one that a fault decides on. */
@@ -417,6 +446,7 @@ int main(void)
 		cmocka_unit_test(asynchronous),
 		cmocka_unit_test(asynchronous_overlap),
 		cmocka_unit_test(asynchronous_other_work),
+		cmocka_unit_test(asynchronous_and_preempted),
 		cmocka_unit_test(unseen_in_a_fault),
 		cmocka_unit_test(lost_exit),
 		cmocka_unit_test(loss_of_another),

@@ -386,7 +386,16 @@ static char *big_map(unsigned int from, uint64_t shift)
 	return text;
 }
 
-/* Calls of every second function for the first time, and as many places within functions. */
+/* A fault for the instruction at @rip itself. */
+static void fetch(struct fsa_fork *f, uint64_t rip)
+{
+	struct fsa_seg *s = fx_seg(f, 9, FSA_S_GUEST, FSA_C_FAULT_MAPPED);
+
+	fx_exit(s, 0x400, rip);
+	s->gpa = 0x5000000 + (rip & 0xffffff);
+}
+
+/* Calls of every second function for the first time, and other faults within functions. */
 static struct fx *calls(uint64_t slide)
 {
 	struct fx *x = fx_new();
@@ -394,13 +403,15 @@ static struct fx *calls(uint64_t slide)
 	for (unsigned int k = 0; k < FX_MAX_FORKS; k++) {
 		struct fsa_fork *f = fx_fork(x, "vmm");
 
-		for (unsigned int i = 0; i < 30; i++) {
-			unsigned int n = (k * 30 + i) * 2;
+		for (unsigned int i = 0; i < 24; i++) {
+			unsigned int n = (k * 24 + i) * 3;
 
+			fetch(f, BASE + slide + n * 0x3570ull + 16);
+			if (i & 1) /* a page that is walked into in the middle */
+				fetch(f, BASE + slide + n * 0x3570ull + 0x700 + n);
+			/* and a fault for data */
 			fx_exit(fx_seg(f, 9, FSA_S_GUEST, FSA_C_FAULT_MAPPED), 0x400,
-				BASE + slide + n * 0x3570ull + 16);
-			fx_exit(fx_seg(f, 9, FSA_S_GUEST, FSA_C_FAULT_MAPPED), 0x400,
-				BASE + slide + n * 0x3570ull + 0x700 + n);
+				BASE + slide + n * 0x3570ull + 0x300 + n);
 		}
 	}
 	return x;
@@ -427,7 +438,7 @@ static void function_starts_prove_a_slide(void **state)
 
 static void the_file_of_another_build_is_refused(void **state)
 {
-	static const unsigned int from[] = {100, 300, 390, 0};
+	static const unsigned int from[] = {100, 300, 450, 0};
 	struct fx *x = calls(0x1fa00000);
 
 	(void)state;
