@@ -104,7 +104,11 @@ static int make_plan(struct fs_bpf *b, char *err, size_t len)
 		fs_probe_plan(probe, b->plan);
 	}
 	fs_probe_free(probe);
-	return b->plan ? 0 : fs_errf(err, len, -ENOMEM, "out of memory");
+	if (b->plan) {
+		b->links = calloc(b->plan->table->nhooks + 1, sizeof(*b->links));
+		b->progs = calloc(b->plan->table->nhooks + 1, sizeof(*b->progs));
+	}
+	return b->links && b->progs ? 0 : fs_errf(err, len, -ENOMEM, "out of memory");
 }
 
 /* Opens the objects and tells them everything that must be known before loading. */
@@ -250,6 +254,21 @@ static int check_plan(const struct fs_bpf *b, char *err, size_t len)
 	return 0;
 }
 
+/* Each turn rules out one program at least, so this ends. */
+static int load_best(struct fs_bpf *b, char *err, size_t len)
+{
+	int rc = 1;
+
+	if (!b->plan || !b->links || !b->progs)
+		return -ENOMEM;
+	while (rc == 1) {
+		rc = stopped(b) ? -EINTR : try_load(b, err, len);
+		if (rc == 1)
+			close_skeleton(b);
+	}
+	return rc;
+}
+
 int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len)
 {
 	struct fs_bpf *b;
@@ -265,20 +284,11 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 	b->ring_bytes = ring_size(o);
 	fs_libbpf_log_reset();
 	rc = make_plan(b, err, len);
-	if (!rc) {
-		b->links = calloc(b->plan->table->nhooks + 1, sizeof(*b->links));
-		b->progs = calloc(b->plan->table->nhooks + 1, sizeof(*b->progs));
-		rc = b->links && b->progs ? 1 : fs_errf(err, len, -ENOMEM, "out of memory");
-	}
-	/* Each turn rules out one program at least, so this ends. */
-	while (rc == 1) {
-		rc = stopped(b) ? -EINTR : try_load(b, err, len);
-		if (rc == 1)
-			close_skeleton(b);
-	}
+	if (!rc)
+		rc = load_best(b, err, len);
 	if (!rc)
 		rc = check_plan(b, err, len);
-	if (!rc)
+	if (!rc && b->skel)
 		rc = make_rings(b, err, len);
 	if (rc) {
 		fs_bpf_free(b);
