@@ -253,6 +253,7 @@ static uint32_t waker_label(struct walk *w, const struct at_off *o)
 static int runnable(struct walk *w, const struct at_off *o, const struct at_exit *x)
 {
 	uint64_t ns = o->throttled_ns, room = o->in - o->wake, quota_end;
+	const struct at_span *s = wait_at(w->thr, w->t);
 	bool quota;
 	struct at_piece p;
 
@@ -260,6 +261,17 @@ static int runnable(struct walk *w, const struct at_off *o, const struct at_exit
 		ns = room;
 	quota_end = o->wake + (ns < room ? ns : room);
 	quota = w->t <= quota_end;
+	/* an asynchronous fault goes on as long as its page is not there, whoever has the CPU */
+	if (s && w->t <= s->t1 && !quota) {
+		if (w->t <= s->done) {
+			p = wait_piece(w, s, x);
+			p.stack = o->stack;
+			return push(w, max64(quota_end, s->t0), p);
+		}
+		quota_end = max64(quota_end, s->done);
+	} else if (s && w->t > s->t1) {
+		quota_end = max64(quota_end, s->t1);
+	}
 	p = x ? exit_piece(w, quota ? FSA_C_SCHED_THROTTLE : FSA_C_SCHED_DELAY, x)
 	      : piece(quota ? FSA_C_SCHED_THROTTLE : FSA_C_SCHED_DELAY);
 	p.label = quota ? 0 : o->who;

@@ -50,35 +50,55 @@ static int make_users(struct at_thr *t)
 	return 0;
 }
 
+/* When the wait for @f ended, as far as is known: no later than its token was given out again. */
+static uint64_t apf_end(const struct at_thr *t, size_t i)
+{
+	const struct at_apf *f = &t->apfs.v[i];
+
+	if (f->t1)
+		return f->t1;
+	for (size_t j = i + 1; j < t->apfs.n; j++)
+		if (t->apfs.v[j].token == f->token)
+			return t->apfs.v[j].t0;
+	return UINT64_MAX;
+}
+
+/*
+ * What an asynchronous fault waited for: the worker knows; else the exit in which it began, when
+ * that met a userfaultfd. The exit is of the same class.
+ */
+static uint8_t apf_cause(struct at_thr *t, const struct at_apf *f)
+{
+	ptrdiff_t k = last_exit(t, f->t0);
+	struct at_exit *x = k >= 0 && t->exits.v[k].t1 >= f->t0 ? &t->exits.v[k] : NULL;
+	uint8_t cause = f->cause;
+
+	if (cause == AT_NO_FAULT)
+		cause = x && x->cause == FSA_C_FAULT_UFFD ? FSA_C_FAULT_UFFD : FSA_C_FAULT_MAJOR;
+	if (x && x->cause != AT_NO_FAULT)
+		x->cause = cause;
+	return cause;
+}
+
 /* Asynchronous faults under way, as disjoint intervals; a userfaultfd one decides the class. */
 static int make_waits(struct at_thr *t)
 {
 	t->waits.n = 0;
 	for (size_t i = 0; i < t->apfs.n; i++) {
 		const struct at_apf *f = &t->apfs.v[i];
-		uint64_t end = f->t1 ? f->t1 : UINT64_MAX;
-		uint8_t cause = f->cause == AT_NO_FAULT ? FSA_C_FAULT_MAJOR : f->cause;
+		struct at_span s = {.t0 = f->t0, .t1 = apf_end(t, i), .cause = apf_cause(t, f)};
 		struct at_span *last = t->waits.n ? &t->waits.v[t->waits.n - 1] : NULL;
-		ptrdiff_t k = last_exit(t, f->t0);
 
-		if (k >= 0 && t->exits.v[k].t1 >= f->t0 && t->exits.v[k].cause != AT_NO_FAULT)
-			t->exits.v[k].cause = cause;
-		/* the same token given out again: this one was answered, unseen */
-		for (size_t j = i + 1; !f->t1 && j < t->apfs.n; j++)
-			if (t->apfs.v[j].token == f->token) {
-				end = t->apfs.v[j].t0;
-				break;
-			}
-		if (last && f->t0 <= last->t1) {
-			if (end > last->t1)
-				last->t1 = end;
-			if (cause == FSA_C_FAULT_UFFD)
-				last->cause = cause;
+		s.done = f->done && f->done < s.t1 ? f->done : s.t1;
+		if (!last || s.t0 > last->t1) {
+			if (fs_vec_push(&t->waits, s))
+				return -ENOMEM;
 			continue;
 		}
-		if (fs_vec_push(&t->waits,
-				(struct at_span){.t0 = f->t0, .t1 = end, .cause = cause}))
-			return -ENOMEM;
+		last->t1 = s.t1 > last->t1 ? s.t1 : last->t1;
+		last->done = s.done > last->done ? s.done : last->done;
+		if (s.cause == FSA_C_FAULT_UFFD)
+			last->cause = s.cause;
 	}
 	return 0;
 }

@@ -308,25 +308,27 @@ int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e)
 }
 
 /*
- * A worker that read a page for a vCPU says what that vCPU's asynchronous fault waited for: the
- * first one after the work was queued. A thread queues other work, too; it says nothing, so that
- * what has found a userfaultfd handler has the last word.
+ * A worker that read a page for a vCPU says what that vCPU's asynchronous fault waited for: KVM
+ * tells the guest that the page is not present and queues the work right after, so it is the last
+ * fault before the queueing. A thread queues other work, too; it says nothing, so that what has
+ * found a userfaultfd handler has the last word.
  */
 static void class_apf(struct at_thr *t, const struct at_work *w)
 {
-	struct at_apf *first = NULL;
+	struct at_apf *last = NULL;
 
-	for (size_t i = t->apfs.n, n = 0; i-- > 0 && n < MAX_APF_OPEN; n++) {
-		if (t->apfs.v[i].t0 < w->queue)
-			break;
-		first = &t->apfs.v[i];
-	}
-	if (!first)
+	for (size_t i = t->apfs.n, n = 0; i-- > 0 && n < MAX_APF_OPEN && !last; n++)
+		if (t->apfs.v[i].t0 <= w->queue)
+			last = &t->apfs.v[i];
+	if (!last)
 		return;
 	if (w->hints & FS_H_UFFD || w->st & AT_ST_UFFD)
-		first->cause = FSA_C_FAULT_UFFD;
-	else if (first->cause == AT_NO_FAULT)
-		first->cause = FSA_C_FAULT_MAJOR;
+		last->cause = FSA_C_FAULT_UFFD;
+	else if (last->cause == AT_NO_FAULT)
+		last->cause = FSA_C_FAULT_MAJOR;
+	else
+		return;
+	last->done = w->end;
 }
 
 int at_on_work(struct at *a, const struct fs_ev_work *e)

@@ -56,6 +56,7 @@ struct at_run {          /* one KVM_RUN */
 
 struct at_span {
 	uint64_t t0, t1;
+	uint64_t done; /* of a wait for pages: when the last of them was there */
 	uint8_t cause;
 };
 
@@ -67,6 +68,7 @@ struct at_mm { /* a host page fault outside exits */
 
 struct at_apf { /* asynchronous page fault, not present to ready; t1 0 = not ready yet */
 	uint64_t t0, t1, token;
+	uint64_t done; /* the worker had the page; 0 = not seen */
 	uint8_t cause;
 };
 
