@@ -183,7 +183,8 @@ def uffd(context, cause):
     spans = _apf_spans(context)
     for pid, fork in context.ledgers().items():
         rows = [(row["t0"], row["t1"]) for row in log if row["pid"] == pid and row["t0"] < fork["end_ns"] and row["t1"] > fork["start_ns"]]
-        outer = [(row["o0"], row["o1"]) for row in log if row["pid"] == pid]
+        # An asynchronous fault's wait begins before the handler reads it and ends when the vCPU is told: the kernel's own trace.
+        outer = [(row["o0"], row["o1"]) for row in log if row["pid"] == pid] + spans
         for begin, end in rows:
             split["asynchronous" if judge.overlap(begin, end, spans) else "synchronous"] += 1
         findings[str(pid)] = judge.judge(fork, rows, outer, cause, 0, by_exit=True)
