@@ -3,14 +3,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int fs_errf(char *err, size_t len, int code, const char *fmt, ...)
+void fs_err_say(char *err, size_t len, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!err || !len)
-		return code;
+		return;
 	va_start(ap, fmt);
 	vsnprintf(err, len, fmt, ap);
 	va_end(ap);
-	return code;
 }

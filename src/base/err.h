@@ -7,9 +7,16 @@
 
 /*
  * Writes the sentence into @err (@len bytes, cut short when longer; NULL or 0 = not wanted) and
- * returns @code, so that a caller can `return fs_errf(err, len, -EINVAL, "...")`.
+ * yields @code, so that a caller can `return fs_errf(err, len, -EINVAL, "...")`. A macro, so that
+ * compilers and analysers see which code it is.
  */
-int fs_errf(char *err, size_t len, int code, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+#define fs_errf(err, len, code, ...)                   \
+	({                                             \
+		int code_ = (code);                    \
+		fs_err_say((err), (len), __VA_ARGS__); \
+		code_;                                 \
+	})
+
+void fs_err_say(char *err, size_t len, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
