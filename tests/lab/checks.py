@@ -147,6 +147,8 @@ def injected(context, cause):
             inner, outer = [(row["t0"], row["t1"]) for row in rows], [(row["o0"], row["o1"]) for row in rows]
         if cause == "sched.delay":   # what holds the CPU delays only who wants it: not while it waits for a lock, say
             inner = judge.without(inner, ftrace.blocked_intervals(context.folder / "run.trace", _tids(context, pid)))
+            # Whom it held up runs before the vCPU when it is gone; ftrace tells when the vCPU's thread wanted a CPU.
+            outer += ftrace.runnable_intervals(context.folder / "run.trace", _tids(context, pid))
         findings[str(pid)] = judge.judge(fork, inner, outer, cause, usual)
     return _verdict(context, cause, findings, f"{context.scenario.env['INJECT_MS']} ms at a time")
 

@@ -123,3 +123,23 @@ def blocked_intervals(path, tids):
             if woken in since:
                 found.append((since.pop(woken), line.ns))
     return found
+
+
+def runnable_intervals(path, tids):
+    """[(t0, t1)]: from wanting a CPU (woken, or switched out against its will) to getting one, of those threads."""
+    since, found = {}, []
+    for line in read(path):
+        if line.event == "sched_waking":
+            woken = int(re.search(r" pid=(\d+)", line.text)[1])
+            if woken in tids:
+                since.setdefault(woken, line.ns)
+        elif line.event == "sched_switch":
+            before = int(re.search(r"prev_pid=(\d+)", line.text)[1])
+            after = int(re.search(r"next_pid=(\d+)", line.text)[1])
+            if after in since:
+                found.append((since.pop(after), line.ns))
+            if before in tids and re.search(r"prev_state=R", line.text):
+                since[before] = line.ns
+            elif before in tids:
+                since.pop(before, None)
+    return found

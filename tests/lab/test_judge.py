@@ -134,6 +134,18 @@ def reads_blocked_intervals():
     return found == [(1_000_010_000, 1_050_000_000)]
 
 
+@case
+def reads_runnable_intervals():
+    name = _file("  vm-5 [001] d....  1.000010: sched_switch: prev_comm=vm prev_pid=5 prev_prio=120 prev_state=R+ ==> next_comm=x next_pid=0 next_prio=120\n"
+                 "  x-0 [001] d....  1.020000: sched_switch: prev_comm=x prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=vm next_pid=5 next_prio=120\n"
+                 "  vm-5 [001] d....  1.030000: sched_switch: prev_comm=vm prev_pid=5 prev_prio=120 prev_state=S ==> next_comm=x next_pid=0 next_prio=120\n"
+                 "  k-7 [000] d....  1.050000: sched_waking: comm=vm pid=5 prio=120 target_cpu=001\n"
+                 "  x-0 [001] d....  1.060000: sched_switch: prev_comm=x prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=vm next_pid=5 next_prio=120\n")
+    found = ftrace.runnable_intervals(name, {5})
+    os.unlink(name)
+    return found == [(1_000_010_000, 1_020_000_000), (1_050_000_000, 1_060_000_000)]
+
+
 if __name__ == "__main__":
     failed = 0
     for number, function in enumerate(CASES, 1):
