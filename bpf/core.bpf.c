@@ -19,10 +19,17 @@ __u32 fs_gen = 0;     /* see fs_self_cached() */
 __u32 fs_stopped = 0; /* set by user space at the end: see fs_proc_of() */
 
 /*
- * Where programs can be preempted (on tracepoints from 7.0 on, on function probes always), a
- * program that was preempted keeps its CPU's guard against recursion: until it goes on, the same
- * program is silently skipped for every other thread there. So preemption is off from its first to
- * its last instruction, where the kernel lets us (6.10; before, tracepoints have it off anyway).
+ * Where programs can be preempted (on tracepoints from 7.0 on, on function probes always), one that
+ * is preempted between reserve and submit stops its ring, and others of its CPU emit in between. So
+ * preemption is off from its first to its last instruction, where the kernel lets us (6.10; before,
+ * tracepoints have it off anyway).
+ *
+ * What this cannot heal: the kernel's guard against recursion is taken before and given back after
+ * us. A thread that is preempted there (also by our turning preemption on again) has the same
+ * program skipped for all others on that CPU until it goes on. The kernel counts these misses and
+ * the recording states them; exits, entries, switches and wake-ups run with interrupts off and
+ * have none.
+ *
  * Hidden, so that the verifier takes them as part of their callers.
  */
 __hidden void fs_hold(void)

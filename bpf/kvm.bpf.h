@@ -205,4 +205,63 @@ static FS_SUBPROG struct fs_vcpu *fs_thr_bind(struct fs_thr *t, __u64 vcpu)
 	return v;
 }
 
+static __always_inline void fs_read_regs(struct fs_ev_first_run *e, struct kvm_vcpu *k)
+{
+	struct kvm_vcpu___rip *kr = (void *)k;
+	__u32 valid = 0;
+	unsigned long v;
+	__u64 efer;
+
+	e->rip = e->cr0 = e->cr4 = e->efer = e->cr3 = 0;
+	if (bpf_core_field_exists(kr->arch.rip)) {
+		if (!BPF_CORE_READ_INTO(&v, kr, arch.rip)) {
+			e->rip = v;
+			valid |= 1;
+		}
+	} else if (!BPF_CORE_READ_INTO(&v, k, arch.regs[16])) {
+		e->rip = v;
+		valid |= 1;
+	}
+	if (!BPF_CORE_READ_INTO(&v, k, arch.cr0)) {
+		e->cr0 = v;
+		valid |= 2;
+	}
+	if (!BPF_CORE_READ_INTO(&v, k, arch.cr4)) {
+		e->cr4 = v;
+		valid |= 4;
+	}
+	if (!BPF_CORE_READ_INTO(&efer, k, arch.efer)) {
+		e->efer = efer;
+		valid |= 8;
+	}
+	if (!BPF_CORE_READ_INTO(&v, k, arch.cr3)) {
+		e->cr3 = v;
+		valid |= 16;
+	}
+	e->valid = valid;
+}
+
+/* A vCPU runs for the first time: at KVM_RUN, or (@flags FS_F_LATE) at its entry if that was
+ * missed. */
+static FS_SUBPROG int fs_first_run(struct fs_vcpu *v, struct fs_proc *p, __u64 vcpu, __u64 id,
+				   __u16 flags, __u64 now)
+{
+	struct fs_vm *m;
+
+	if (!v || !p)
+		return 0;
+	m = fs_vm_find(v->kvm);
+	v->ran = 1;
+	if (m)
+		m->ran = 1;
+	if (!p->first_run_ns)
+		p->first_run_ns = now;
+	FS_EMIT(first_run, FIRST_RUN, e, id, v->vm, flags, now)
+	{
+		fs_read_regs(e, (void *)vcpu);
+		e->vcpu_id = v->vcpu_id;
+	}
+	return 0;
+}
+
 #endif

@@ -27,7 +27,7 @@ static __always_inline struct fs_acc *fs_self_acc(struct fs_thr **thr)
  * A stack costs some microseconds, many times what a minor fault does: only faults that took long
  * get one. Block I/O and switches take their own.
  */
-#define FS_STACK_WORTH_NS 20000
+#define FS_STACK_WORTH_NS 250000
 
 static __always_inline void fs_acc_stack(void *ctx, struct fs_acc *a, struct fs_thr *t)
 {

@@ -66,42 +66,6 @@ static FS_SUBPROG struct fs_proc *fs_match_creator(int fd)
 	return NULL;
 }
 
-static __always_inline void fs_read_regs(struct fs_ev_first_run *e, struct kvm_vcpu *k)
-{
-	struct kvm_vcpu___rip *kr = (void *)k;
-	__u32 valid = 0;
-	unsigned long v;
-	__u64 efer;
-
-	e->rip = e->cr0 = e->cr4 = e->efer = e->cr3 = 0;
-	if (bpf_core_field_exists(kr->arch.rip)) {
-		if (!BPF_CORE_READ_INTO(&v, kr, arch.rip)) {
-			e->rip = v;
-			valid |= 1;
-		}
-	} else if (!BPF_CORE_READ_INTO(&v, k, arch.regs[16])) {
-		e->rip = v;
-		valid |= 1;
-	}
-	if (!BPF_CORE_READ_INTO(&v, k, arch.cr0)) {
-		e->cr0 = v;
-		valid |= 2;
-	}
-	if (!BPF_CORE_READ_INTO(&v, k, arch.cr4)) {
-		e->cr4 = v;
-		valid |= 4;
-	}
-	if (!BPF_CORE_READ_INTO(&efer, k, arch.efer)) {
-		e->efer = efer;
-		valid |= 8;
-	}
-	if (!BPF_CORE_READ_INTO(&v, k, arch.cr3)) {
-		e->cr3 = v;
-		valid |= 16;
-	}
-	e->valid = valid;
-}
-
 /* KVM_RUN is entered. */
 static __always_inline void fs_run_enter(struct fs_self *s, int fd, __u64 now)
 {
@@ -116,20 +80,8 @@ static __always_inline void fs_run_enter(struct fs_self *s, int fd, __u64 now)
 		v = fs_thr_bind(t, fs_private(file));
 		t->run_fd = fd;
 		t->run_gen = s->p->gen;
-		if (v && !v->ran) {
-			struct fs_vm *m = fs_vm_find(v->kvm);
-
-			v->ran = 1;
-			if (m)
-				m->ran = 1;
-			if (!s->p->first_run_ns)
-				s->p->first_run_ns = now;
-			FS_EMIT(first_run, FIRST_RUN, e, s->id, v->vm, 0, now)
-			{
-				fs_read_regs(e, (void *)t->vcpu);
-				e->vcpu_id = v->vcpu_id;
-			}
-		}
+		if (v && !v->ran)
+			fs_first_run(v, s->p, t->vcpu, s->id, 0, now);
 	}
 	t->run_ts = now;
 	t->user_ts = 0;

@@ -74,6 +74,17 @@ static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now
 	}
 }
 
+/* A thread enters a vCPU that we have not seen it run: made before us, or its KVM_RUN was missed.
+ */
+static FS_SUBPROG int fs_entry_unbound(struct fs_thr *t, __u64 vcpu, __u64 id)
+{
+	struct fs_vcpu *v = fs_thr_bind(t, vcpu);
+
+	if (v && !v->ran)
+		fs_first_run(v, fs_proc_of(id >> 32), vcpu, id, FS_F_LATE, bpf_ktime_get_ns());
+	return 0;
+}
+
 SEC("?tp_btf/kvm_entry")
 int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 {
@@ -89,11 +100,12 @@ int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 			return 0;
 	}
 	if (t->vcpu != (__u64)vcpu)
-		fs_thr_bind(t, (__u64)vcpu); /* what went before was not seen: no segment */
+		fs_entry_unbound(t, (__u64)vcpu, id); /* no segment: its exit was not seen */
 	else if (t->x_ts || (t->run_ts && !(t->flags & FS_T_ENTERED)))
 		fs_emit_vmexit(t, id, bpf_ktime_get_ns());
 	t->flags |= FS_T_ENTERED;
-	t->user_ts = 0; /* should its KVM_RUN have been missed */
+	t->user_ts = 0; /* should its KVM_RUN have been missed, ... */
+	t->f_ts = 0;    /* ... or the end of a fault */
 	t->x_ts = 0;
 	return 0;
 }
