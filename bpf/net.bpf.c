@@ -149,9 +149,6 @@ static __always_inline void fs_emit_net(struct fs_self *s, struct fs_packet *k,
 	fs_fetch(c, k);
 	FS_EMIT(net_tx, NET_TX, e, s->id, s->vm, 0, bpf_ktime_get_ns())
 	{
-		unsigned char *at = k->l2 + k->payload_off;
-		__u32 n = k->payload_len;
-
 		e->ifindex = BPF_CORE_READ(dev, ifindex);
 		e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 		e->what = k->what;

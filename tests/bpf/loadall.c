@@ -50,7 +50,7 @@ static const struct hook {
 
 #define NHOOKS (sizeof(hooks) / sizeof(*hooks))
 
-static char last_log[1 << 16]; /* what libbpf said of the newest program */
+static char last_log[1 << 20]; /* what libbpf said of the newest program */
 static size_t log_len;
 
 static int keep_log(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -107,8 +107,9 @@ static bool no[NHOOKS];     /* the verifier looked at it and said no */
 
 static bool refused(int e)
 {
-	return (e == -EACCES || e == -EINVAL || e == -E2BIG || e == -ENOSPC) &&
-	       strstr(last_log, "processed ");
+	/* -EPERM is a kernel that refuses a kind of program; -EACCES is the verifier's own. */
+	return e == -EACCES ||
+	       ((e == -EINVAL || e == -E2BIG || e == -ENOSPC) && strstr(last_log, "processed "));
 }
 
 static void attach_one(struct bpf_object *obj, size_t i)
