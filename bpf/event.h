@@ -230,7 +230,8 @@ struct fs_ev_offcpu {
 	__u64 ts_out;
 	__u64 ts_wake;      /* 0 = none seen (see FS_W_PREEMPT, FS_W_UNSEEN) */
 	__u64 work;         /* work item or bio behind the wake-up, 0 */
-	__u64 throttled_ns; /* quota throttling inside [ts_out, ts] as the kernel accounts it */
+	__u64 throttled_ns; /* quota throttling as the kernel accounts it, while it wanted to run:
+			     * inside [ts_wake, ts], or [ts_out, ts] when it never slept */
 	__u32 waker_tid, waker_tgid;
 	__u32 waker_flags; /* FS_W_* */
 	__u32 prev_state;  /* task state at switch-out: TASK_* (0 = running, preempted) */

@@ -100,7 +100,7 @@ static __always_inline void fs_switch_in(struct task_struct *task, struct task_s
 {
 	__u32 tgid = task->tgid, tid = task->pid;
 	struct fs_proc *p = fs_proc_of(tgid);
-	__u64 throttled, off;
+	__u64 throttled, off, wanted;
 	struct fs_thr *t;
 	__u32 flags;
 
@@ -109,11 +109,13 @@ static __always_inline void fs_switch_in(struct task_struct *task, struct task_s
 	t = fs_thr_find(tid);
 	if (!t || !t->o_ts)
 		return;
-	off = now - t->o_ts;
-	throttled = fs_throttled_time((void *)t->o_cfs_rq) - t->o_throttled;
-	if (throttled > off)
-		throttled = throttled >> 63 ? 0 : off;
 	flags = t->o_flags;
+	off = now - t->o_ts;
+	/* A thread that sleeps is not throttled: it counts from the wake-up on. */
+	wanted = flags & FS_W_PREEMPT || t->w_ts < t->o_ts ? off : now - t->w_ts;
+	throttled = fs_throttled_time((void *)t->o_cfs_rq) - t->o_throttled;
+	if (throttled > wanted)
+		throttled = throttled >> 63 ? 0 : wanted;
 	if (!(flags & FS_W_PREEMPT))
 		flags |= t->w_ts ? t->w_flags : FS_W_UNSEEN;
 	FS_EMIT(offcpu, OFFCPU, e, (__u64)tgid << 32 | tid, fs_vm_of(t, p), 0, now)
@@ -213,6 +215,8 @@ int FS_PROG(fs_waking, struct task_struct *task)
 	t->w_tgid = id >> 32;
 	bpf_get_current_comm(t->w_comm, sizeof(t->w_comm));
 	t->w_ts = now;
+	if (t->o_ts)
+		t->o_throttled = fs_throttled_time((void *)t->o_cfs_rq);
 	if (t->flags & (FS_T_VCPU | FS_T_WORKER) || !p->vm)
 		return 0;
 	if (p->first_run_ns && now - p->first_run_ns > FS_WAKE_AFTER_NS)
