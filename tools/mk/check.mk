@@ -108,4 +108,4 @@ $(O)/analyse/%.ok: %.c .clang-tidy $(wildcard src/*/*.h bpf/*.h)
 		|| { cat $@.log; exit 1; }
 	@touch $@
 
--include $(SAN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(FUZZ)/%.d) $(UNIT_BIN:=.d) $(FORMAT_BIN:=.d)
+-include $(shell find $(SAN) $(FUZZ) -name "*.d" 2>/dev/null)
