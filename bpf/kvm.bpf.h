@@ -242,10 +242,10 @@ static __always_inline void fs_read_regs(struct fs_ev_first_run *e, struct kvm_v
 }
 
 /* A vCPU runs for the first time: at KVM_RUN, or (@flags FS_F_LATE) at its entry if that was
- * missed. */
-static FS_SUBPROG int fs_first_run(struct fs_vcpu *v, struct fs_proc *p, __u64 vcpu, __u64 id,
-				   __u16 flags, __u64 now)
+ * missed. (Five arguments: 7.3 refuses a sixth, which clang passes on the stack.) */
+static FS_SUBPROG int fs_first_run(struct fs_vcpu *v, __u64 vcpu, __u64 id, __u16 flags, __u64 now)
 {
+	struct fs_proc *p = fs_proc_of(id >> 32);
 	struct fs_vm *m;
 
 	if (!v || !p)

@@ -81,7 +81,7 @@ static __always_inline void fs_run_enter(struct fs_self *s, int fd, __u64 now)
 		t->run_fd = fd;
 		t->run_gen = s->p->gen;
 		if (v && !v->ran)
-			fs_first_run(v, s->p, t->vcpu, s->id, 0, now);
+			fs_first_run(v, t->vcpu, s->id, 0, now);
 	}
 	t->run_ts = now;
 	t->user_ts = 0;

@@ -81,7 +81,7 @@ static FS_SUBPROG int fs_entry_unbound(struct fs_thr *t, __u64 vcpu, __u64 id)
 	struct fs_vcpu *v = fs_thr_bind(t, vcpu);
 
 	if (v && !v->ran)
-		fs_first_run(v, fs_proc_of(id >> 32), vcpu, id, FS_F_LATE, bpf_ktime_get_ns());
+		fs_first_run(v, vcpu, id, FS_F_LATE, bpf_ktime_get_ns());
 	return 0;
 }
 
