@@ -77,7 +77,8 @@ int at_on_first_run(struct at *a, const struct fs_ev_first_run *e)
 	if (!vm->first_run)
 		vm->first_run = e->h.ts;
 	if (vm->state == AT_VM_NEW) {
-		if (e->h.flags & FS_F_LATE) {
+		/* told late of a VM that was seen being made: only its first KVM_RUN was missed */
+		if (e->h.flags & FS_F_LATE && (vm->late || !vm->created)) {
 			vm->late = true;
 			vm->state = AT_VM_OTHER;
 		} else if (at_is_restore(e)) {
