@@ -241,8 +241,11 @@ static __always_inline void fs_read_regs(struct fs_ev_first_run *e, struct kvm_v
 	e->valid = valid;
 }
 
-/* A vCPU runs for the first time: at KVM_RUN, or (@flags FS_F_LATE) at its entry if that was
- * missed. (Five arguments: 7.3 refuses a sixth, which clang passes on the stack.) */
+/*
+ * A vCPU runs for the first time: at KVM_RUN, or (@flags FS_F_LATE) at its entry if that was
+ * missed. No function has more than five arguments: clang passes a sixth on the stack, and 7.3
+ * refuses it.
+ */
 static FS_SUBPROG int fs_first_run(struct fs_vcpu *v, __u64 vcpu, __u64 id, __u16 flags, __u64 now)
 {
 	struct fs_proc *p = fs_proc_of(id >> 32);
