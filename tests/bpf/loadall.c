@@ -189,7 +189,7 @@ static unsigned int long_calls(const char *path)
 	for (__u32 id = 1; btf && id < btf__type_cnt(btf); id++) {
 		const struct btf_type *t = btf__type_by_id(btf, id);
 
-		if (!btf_is_func(t) || btf_func_linkage(t) == BTF_FUNC_EXTERN)
+		if (!btf_is_func(t) || btf_vlen(t) == BTF_FUNC_EXTERN)
 			continue;
 		if (btf_vlen(btf__type_by_id(btf, t->type)) > 5) {
 			printf("# %s\n", btf__name_by_offset(btf, t->name_off));
