@@ -41,12 +41,12 @@ void *fs_vec_room(void *v, size_t n, size_t *cap, size_t extra, size_t size);
 	})
 
 /* Appends one item: 0 or -ENOMEM. */
-#define fs_vec_push(vec, ...)                                                     \
-	({                                                                        \
-		int push_ = (vec)->n < (vec)->cap ? 0 : fs_vec_reserve((vec), 1); \
-		if (!push_)                                                       \
-			(vec)->v[(vec)->n++] = (__VA_ARGS__);                     \
-		push_;                                                            \
+#define fs_vec_push(vec, ...)                                                                 \
+	({                                                                                    \
+		int push_ = (vec)->v && (vec)->n < (vec)->cap ? 0 : fs_vec_reserve((vec), 1); \
+		if (!push_)                                                                   \
+			(vec)->v[(vec)->n++] = (__VA_ARGS__);                                 \
+		push_;                                                                        \
 	})
 
 #define fs_vec_free(vec)                   \

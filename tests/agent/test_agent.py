@@ -390,10 +390,32 @@ def small_and_static():
     assert "INTERP" not in headers and "DYNAMIC" not in headers
 
 
+def few_pages():
+    """Pages of its own that it touches from the signal on (its messages and arming again included): in a fork each of them
+    is a fault of the VM. The bound is a guard against growth; docs/agent.md has the number."""
+    with Scene() as scene:
+        scene.peer_patches(payload(scene.acks))
+        time.sleep(0.2)
+        Path(f"/proc/{scene.agent.pid}/clear_refs").write_text("1", encoding="ascii")
+        scene.kmsg.write(FORK_LINE)
+        scene.acks.until("applied")
+        smaps = Path(f"/proc/{scene.agent.pid}/smaps").read_text(encoding="ascii", errors="replace")
+        pages = sum(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Referenced:")) // 4
+        print(f"# {pages} pages touched")
+        assert 5 <= pages <= 18, pages
+
+
+def manual_page():
+    page = (TOP / "docs/man/forkscope-guest.1").read_text(encoding="utf-8").replace("\\", "")
+    said = subprocess.run([AGENT, "agent", "--help"], capture_output=True, text=True, check=True).stdout
+    options = {word for word in said.replace(",", " ").split() if word.startswith("--")}
+    assert len(options) == 9 and not [option for option in options if option not in page], options
+
+
 CASES = [
     ("their patcher, our agent", their_patcher_our_agent), ("our patcher, their agent", our_patcher_their_agent),
     ("our patcher, our agent, twice", our_patcher_our_agent), ("configured by the environment; debug stages", environment_alone),
-    ("no page fault between signal and last ack", no_page_faults), ("vmgenid: only the kernel's own line", only_the_kernels_line),
+    ("no page fault between signal and last ack", no_page_faults), ("few pages are touched", few_pages), ("vmgenid: only the kernel's own line", only_the_kernels_line),
     ("vmclock: poll, re-armed by read, generation compared", poll_signal), ("vmclock-spin: waits for an even count", spin_signal),
     ("vmclock: a poll that is always ready", always_ready_poll), ("auto: falls back and says why", auto_falls_back),
     ("bad use is refused", refuses_to_arm), ("a bad payload is refused whole, with an error ack", refused_whole),
@@ -404,6 +426,7 @@ CASES = [
     ("a gateway outside of the prefix", gateway_elsewhere), ("the network changed while armed", changed_while_armed),
     ("a payload after the signal", late_payload),
     ("no payload at all", no_payload), ("ends clean, and leaves one mailbox", ends_clean), ("one small static binary", small_and_static),
+    ("the manual page has every option", manual_page),
 ]
 
 
