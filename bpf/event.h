@@ -57,7 +57,9 @@
 	X(29, NET_TX, fs_ev_net_tx, "a packet of interest left the VM through its TAP")            \
 	X(30, PIO, fs_ev_pio, "kvm_pio: a port access of the guest")                               \
 	X(31, MARK, fs_ev_mark, "a moment named by the user (forkscope mark)")                     \
-	X(32, FLUSH, fs_ev_flush, "end of recording: what a thread was in the middle of")
+	X(32, FLUSH, fs_ev_flush, "end of recording: what a thread was in the middle of")          \
+	X(33, CLOCK, fs_ev_clock,                                                                  \
+	  "the recorder read the host's clocks between two reads of its TSC")
 
 enum fs_ev_kind {
 	FS_EV_NONE = 0,
@@ -440,6 +442,15 @@ struct fs_ev_flush {
 	__u32 prev_state;
 	__u32 reason;
 	__u32 hints;
+};
+
+struct fs_ev_clock {
+	struct fs_ev h;  /* ts: mono_ns; cpu 0xffff */
+	__u64 tsc;       /* middle of two reads around the others */
+	__u64 tsc_width; /* between the two, cycles: the uncertainty */
+	__u64 mono_ns, raw_ns;
+	__u32 on_cpu; /* on which they were read */
+	__u32 pad;
 };
 
 #define FS_CHECK(num, name, type, doc)                                                       \

@@ -238,6 +238,7 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	case FS_EV_NONE:
 	case FS_EV_TSC_OFFSET: /* the clocks of the guest: part of aligning guest records */
 	case FS_EV_PVCLOCK:
+	case FS_EV_CLOCK:
 	case FS_EV_UFFD: /* its wait is seen as a sleep with that stack, and as a hint */
 		break;
 	}

@@ -175,6 +175,40 @@ struct fsa_seg {
 			   none */
 	uint64_t rip;   /* guest RIP of the exit that closed the segment, 0 */
 	uint64_t gpa;   /* of a fault, else 0 */
+	uint32_t guest; /* index into fork->labels: what the guest ran ("kworker/0:1", "irq 9
+			   acpi"), 0 = not known */
+};
+
+/*
+ * One stage of the signal's way: it lasted from the end of the one before it (or the window's
+ * start) until `at_ns`. A marker that is missing or out of order gives a zero stage and says why.
+ */
+struct fsa_link {
+	enum fsa_stage stage;
+	uint64_t at_ns, error_ns; /* host time; 0 error: seen on the host itself */
+	bool seen;
+	char who[40]; /* "gsi 9, vector 0x30", "kworker/0:1", "forkscope-guest (tid 71)" */
+	char why[96]; /* not seen: why; "" */
+};
+
+/* What is known of the guest's own half. */
+struct fsa_guest {
+	bool read;      /* the recording has its rings */
+	bool used;      /* ... and the ledger is split by them */
+	char why[160];  /* not read or not used: why, and what that costs; "" */
+	uint8_t id[16]; /* of the arming: fsr_guest_symbols() */
+	uint32_t flags; /* FSG_D_* of bpf/guest_ring.h */
+	uint64_t events, lost, torn;
+	uint64_t probe_ns; /* events in the window x what one costs, as calibrated; 0 = not known */
+	char agent[16];
+	uint32_t agent_tid;
+	bool agent_own; /* forkscope-guest agent: it tells its stages */
+	/* the timeline (src/align) */
+	int64_t offset_ns, rate_ppb;
+	uint64_t ref_ns, containment_error_ns;
+	uint64_t outside;    /* events outside guest mode: 0 where the mapping is used */
+	bool clock_used;     /* the VM's own clock data took part */
+	char limited_by[96]; /* what limits the clock error, and why clock data was not used */
 };
 
 enum fsa_resume_kind { FSA_R_NONE, FSA_R_WAKE, FSA_R_SIGNAL, FSA_R_CREATION, FSA_R_FIRST_RUN };
@@ -198,7 +232,9 @@ enum fsa_verdict {
 	X(NO_EXITS, "no kvm_entry/kvm_exit was seen: this KVM does not enter guests by hardware") \
 	X(CUT, "the recording ended before the fork did")                                         \
 	X(FIRST, "first fork of its snapshot")                                                    \
-	X(NO_FAULT_CLASS, "fault classes are guesses of lesser rank (no function probes)")
+	X(NO_FAULT_CLASS, "fault classes are guesses of lesser rank (no function probes)")        \
+	X(NO_GUEST, "the guest's own half is missing: its time is not split")                     \
+	X(GUEST_LOST, "records of the guest were lost: its tasks may be told wrongly")
 
 enum fsa_note {
 #define X(e, text) FSA_N_##e,
@@ -249,7 +285,10 @@ struct fsa_fork {
 	size_t ntop_exits;
 	uint64_t
 		off_path_ns; /* work of other threads that overlapped the path: beside the ledger */
-	char signal_kind[24]; /* "vmgenid", "vmclock", "" = not known host-only */
+	char signal_kind[24]; /* "vmgenid", "vmclock", "vmclock-spin", "" = not known */
+	struct fsa_guest guest;
+	struct fsa_link links[FSA_NSTAGES]; /* in order; nlinks 0 = host-only */
+	size_t nlinks;
 };
 
 /* Statistics of one number over the forks of a cohort. NAN/UINT64_MAX = not defined. */

@@ -80,6 +80,8 @@
 #define FS_FIELDS_FLUSH(F, T) \
 	F(T, ts_exit, DEC) F(T, ts_out, DEC) F(T, ts_wake, DEC) F(T, ts_run, DEC) F(T, ts_user, DEC) \
 	F(T, vcpu_id, DEC) F(T, prev_state, HEX) F(T, reason, HEX) F(T, hints, HINTS)
+#define FS_FIELDS_CLOCK(F, T) \
+	F(T, tsc, DEC) F(T, tsc_width, DEC) F(T, mono_ns, DEC) F(T, raw_ns, DEC) F(T, on_cpu, DEC) F(T, pad, PAD)
 
 /* Sets of names: SET(form, prefix, members...). A number without a name is shown as a number. */
 #define FS_FLAG_SETS(SET, N) \

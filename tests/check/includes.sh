@@ -23,16 +23,16 @@ outside() {
 }
 
 report "base includes base alone" "$(outside base 'base/')"
-report "record includes record, base, bpf/event.h" "$(outside record 'record/|base/|bpf/event.h')"
-report "align includes align, record, base" "$(outside align 'align/|record/|base/|bpf/event.h')"
+report "record includes record, base, bpf/event.h" "$(outside record 'record/|base/|bpf/(event|guest_ring).h')"
+report "align includes align, record, base" "$(outside align 'align/|record/|base/|bpf/(event|guest_ring).h')"
 report "attribute includes what lies below it" \
-	"$(outside attribute 'attribute/|align/|record/|base/|bpf/event.h')"
+	"$(outside attribute 'attribute/|align/|record/|base/|bpf/(event|guest_ring).h')"
 report "render includes what lies below it" \
-	"$(outside render 'render/|attribute/|align/|record/|base/|bpf/event.h')"
+	"$(outside render 'render/|attribute/|align/|record/|base/|bpf/(event|guest_ring).h')"
 report "collect includes record's writer side, base, bpf" \
 	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds)\.h|base/|bpf/|host.skel.h')"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
-report "guest includes guest, mailbox, base" "$(outside guest 'guest/|mailbox/|base/')"
+report "guest includes guest, mailbox, base, bpf/guest_ring.h" "$(outside guest 'guest/|mailbox/|base/|bpf/guest_ring.h|guest.skel.h')"
 report "every part of src has its rule here" "$(
 	for part in src/*/; do
 		[ "$part" = src/cli/ ] || grep -q "outside $(basename "$part") " "$0" || echo "$part"
@@ -40,9 +40,9 @@ report "every part of src has its rule here" "$(
 report "attribute and render read recordings by the reader alone" "$(
 	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
 		src/attribute/*.[ch] src/render/*.[ch] src/cli/*.[ch] 2>/dev/null)"
-report "libbpf and the skeleton are included in src/collect alone" "$(
-	grep -HnE '#include [<"](bpf/(libbpf|bpf|btf)\.h|host\.skel\.h)' \
-		$(find src -name '*.[ch]' ! -path 'src/collect/*'))"
+report "libbpf and the skeletons are included in src/collect and src/guest alone" "$(
+	grep -HnE '#include [<"](bpf/(libbpf|bpf|btf)\.h|(host|guest)\.skel\.h)' \
+		$(find src -name '*.[ch]' ! -path 'src/collect/*' ! -path 'src/guest/*'))"
 report "src/cli alone exits (but for _exit() in a child)" "$(
 	grep -HnE '(^|[^_a-zA-Z.>])exit\(' $(find src -name '*.c' ! -path 'src/cli/*'))"
 report "diagnostics go through base/log.h" "$(

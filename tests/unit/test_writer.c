@@ -54,7 +54,7 @@ static void writes_the_bytes_of_the_format(void **state)
 	memcpy(&fh, data, sizeof(fh));
 	assert_memory_equal(fh.magic, "FSRECORD", 8);
 	assert_int_equal(fh.major, 1);
-	assert_int_equal(fh.minor, 0);
+	assert_int_equal(fh.minor, FSR_MINOR);
 	assert_int_equal(fh.header_bytes, 40);
 	assert_int_equal(fh.crc, crc32_z(0, data, 32));
 	memcpy(&ch, data + 40, sizeof(ch));
