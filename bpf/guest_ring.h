@@ -102,13 +102,18 @@ struct fsg_dir {
 	__u64 list_gfn[FSG_MAX_LISTS]; /* frames that hold the list: u64 guest frame numbers */
 };
 
-/* First page of a ring. `head` counts records ever begun; record n stands at n % (bytes / 32). */
+/*
+ * First page of a ring. `head` counts records ever begun; record n stands at n % (bytes / 32).
+ * After a fork's resume the heads are what is written first, while the directory need not be
+ * touched at all: `dir_gfn` lets the host find it from any head, without a search of the snapshot.
+ */
 struct fsg_ring_head {
 	__u64 mark; /* FSG_RING_MARK */
 	__u64 head;
 	__u32 index;
 	__u32 pad;
-	__u64 lost; /* records that were not written for another reason than being overwritten */
+	__u64 lost;    /* records that were not written for another reason than being overwritten */
+	__u64 dir_gfn; /* frame of the directory page; 0 = not told */
 };
 
 /* X(number, NAME, "meaning of tid, x, a") : append-only */
