@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "attribute/digest.h"
 #include "attribute/state.h"
 #include "base/err.h"
 
@@ -22,6 +23,8 @@ void at_fork_free(struct fsa_fork *f)
 	free(f->milestones);
 	free(f->top_faults);
 	free(f->top_exits);
+	free(f->top_tasks);
+	free(f->places);
 }
 
 /* --- labels: strings of the recording into those of the fork --- */
@@ -513,8 +516,13 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 		vm->proc->thr.v[i]->on_path_ns = 0;
 	ret = make_cells(a, f, path);
 	f->off_path_ns = at_off_path(vm);
-	if (!ret && !a->o.drop_segs)
-		ret = make_segs(a, f, path);
+	ret = ret ? ret : make_segs(a, f, path);
+	ret = ret ? ret : fsa_digest(f);
+	if (a->o.drop_segs) {
+		free(f->segs);
+		f->segs = NULL;
+		f->nsegs = 0;
+	}
 	ret = ret ? ret : make_faults(f, vm, path);
 	ret = ret ? ret : at_top_exits(f, path);
 	ret = ret ? ret : make_milestones(f, vm);

@@ -110,6 +110,7 @@ struct fsa_opts {
 			      */
 	int only_fork;       /* 1-based fork number, 0 = all */
 	bool drop_segs;      /* segs are not kept: memory does not grow with the recording */
+	bool no_guest;       /* as if the recording had no guest parts: the host-only ledger */
 };
 
 /*
@@ -178,6 +179,26 @@ struct fsa_seg {
 	uint32_t guest; /* index into fork->labels: what the guest ran ("kworker/0:1", "irq 9
 			   acpi"), 0 = not known */
 };
+
+/* What the guest ran on the critical path: one task (or interrupt) in one stage, by one cause. */
+struct fsa_top_task {
+	uint32_t guest; /* index into fork->labels */
+	uint8_t stage, cause;
+	uint64_t ns, count; /* count: pieces of the path */
+};
+
+/*
+ * A kernel address at which the guest left, once for each reason: what guest symbols are proven by.
+ * fetch: the exit was the memory fault of fetching that very instruction (the fault's address and
+ * the RIP have the same place in their pages: one is physical, one virtual).
+ */
+struct fsa_place {
+	uint64_t rip;
+	uint32_t reason;
+	uint16_t isa;
+	bool fetch;
+};
+#define FSA_MAX_PLACES 1024
 
 /*
  * One stage of the signal's way: it lasted from the end of the one before it (or the window's
@@ -283,6 +304,10 @@ struct fsa_fork {
 	size_t ntop_faults;
 	struct fsa_top_exit *top_exits; /* most time first, at most 20 */
 	size_t ntop_exits;
+	struct fsa_top_task *top_tasks; /* of guest.* causes, most time first, at most 32 */
+	size_t ntop_tasks;
+	struct fsa_place *places; /* ascending, at most FSA_MAX_PLACES, fetches before others */
+	size_t nplaces;
 	uint64_t
 		off_path_ns; /* work of other threads that overlapped the path: beside the ledger */
 	char signal_kind[24]; /* "vmgenid", "vmclock", "vmclock-spin", "" = not known */
@@ -299,11 +324,16 @@ struct fsa_dist {
 };
 
 struct fsa_cohort {
-	char name[48]; /* "steady", "first", "mailbox ack lost" */
+	/*
+	 * "steady", "first", "mailbox ack lost"; with ", guest not split" behind it: those of them
+	 * that lack the guest part which others of the same population have.
+	 */
+	char name[48];
 	size_t n, timed_out;
 	struct fsa_dist gap;
 	struct fsa_dist bucket[FSA_NBUCKETS];
 	struct fsa_dist cause[FSA_NCAUSES];
+	struct fsa_dist stage[FSA_NSTAGES]; /* over the forks whose guest part was used */
 	size_t verdicts[FSA_V_UNKNOWN + 1];
 	const struct fsa_fork **forks;
 };

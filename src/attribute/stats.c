@@ -78,6 +78,24 @@ static size_t complete_parts(const struct fsa_cohort *c, int bucket, int cause, 
 	return n;
 }
 
+/* Of forks without a guest part the stages are not known. */
+static size_t stage_parts(const struct fsa_cohort *c, int stage, uint64_t *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct fsa_fork *f = c->forks[i];
+
+		if (!f->complete || !f->guest.used)
+			continue;
+		v[n] = 0;
+		for (int k = 0; k < FSA_NCAUSES; k++)
+			v[n] += f->cells[stage][k].ns;
+		n++;
+	}
+	return n;
+}
+
 static int fill(struct fsa_cohort *c)
 {
 	uint64_t *v = calloc(c->n + 1, sizeof(*v));
@@ -94,45 +112,62 @@ static int fill(struct fsa_cohort *c)
 		c->bucket[b] = at_dist(v, complete_parts(c, b, -1, v));
 	for (int k = 0; k < FSA_NCAUSES; k++)
 		c->cause[k] = at_dist(v, complete_parts(c, -1, k, v));
+	for (int s = 0; s < FSA_NSTAGES; s++)
+		c->stage[s] = at_dist(v, stage_parts(c, s, v));
 	free(v);
 	return 0;
 }
 
-enum { STEADY, FIRST, LOST, NCOHORTS };
+enum { STEADY, FIRST, LOST, NKINDS };
 
-static int cohort_of(const struct fsa_fork *f)
+static int kind_of(const struct fsa_fork *f)
 {
 	if (f->notes & 1u << FSA_N_MAILBOX_ACK_LOST)
 		return LOST;
 	return f->notes & 1u << FSA_N_FIRST ? FIRST : STEADY;
 }
 
+/*
+ * Forks of @kind, those whose ledger is split by their guest part or those where it is not: "guest
+ * (not split)" in the one is spread over four causes in the other, so their means say nothing
+ * together.
+ */
+static int add_cohort(struct fsa_result *res, int kind, bool split, const char *name)
+{
+	struct fsa_cohort *c = &res->cohorts[res->ncohorts];
+
+	c->forks = calloc(res->nforks + 1, sizeof(*c->forks));
+	if (!c->forks)
+		return -ENOMEM;
+	for (size_t i = 0; i < res->nforks; i++)
+		if (kind_of(&res->forks[i]) == kind && res->forks[i].guest.used == split)
+			c->forks[c->n++] = &res->forks[i];
+	if (!c->n) {
+		free(c->forks);
+		c->forks = NULL;
+		return 0;
+	}
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	res->ncohorts++;
+	return fill(c);
+}
+
 int at_cohorts(struct fsa_result *res)
 {
 	static const char *const names[] = {
 		[STEADY] = "steady", [FIRST] = "first", [LOST] = "mailbox ack lost"};
+	char unsplit[sizeof(res->cohorts->name)];
 
-	res->cohorts = calloc(NCOHORTS, sizeof(*res->cohorts));
+	res->cohorts = calloc(2 * NKINDS, sizeof(*res->cohorts));
 	if (!res->cohorts)
 		return -ENOMEM;
-	for (int k = 0; k < NCOHORTS; k++) {
-		struct fsa_cohort *c = &res->cohorts[res->ncohorts];
-		int ret;
+	for (int k = 0; k < NKINDS; k++) {
+		size_t before = res->ncohorts;
+		int ret = add_cohort(res, k, true, names[k]);
 
-		c->forks = calloc(res->nforks + 1, sizeof(*c->forks));
-		if (!c->forks)
-			return -ENOMEM;
-		for (size_t i = 0; i < res->nforks; i++)
-			if (cohort_of(&res->forks[i]) == k)
-				c->forks[c->n++] = &res->forks[i];
-		if (!c->n) {
-			free(c->forks);
-			c->forks = NULL;
-			continue;
-		}
-		snprintf(c->name, sizeof(c->name), "%s", names[k]);
-		res->ncohorts++;
-		ret = fill(c);
+		snprintf(unsplit, sizeof(unsplit), "%s%s", names[k],
+			 res->ncohorts > before ? ", guest not split" : "");
+		ret = ret ? ret : add_cohort(res, k, false, unsplit);
 		if (ret)
 			return ret;
 	}

@@ -304,8 +304,8 @@ static int report(const struct asked *a, struct fsr_reader *r, const char *path)
 		fs_error("%s", err);
 		return FS_EXIT_USAGE;
 	}
-	/* Flames are drawn from the pieces of the path, and slides found by their addresses. */
-	o.drop_segs = !a->folded && !a->svg && !a->svg_dir && !a->symbols;
+	/* flames are drawn from the pieces of the path */
+	o.drop_segs = !a->folded && !a->svg && !a->svg_dir;
 	if (a->symbols && fsv_syms_load(a->symbols, &syms, err, sizeof(err))) {
 		fs_error("%s", err);
 		return FS_EXIT_FAILED;

@@ -107,24 +107,35 @@ static int by_rip(const void *a, const void *b)
 
 typedef FS_VEC(struct proof) proof_vec;
 
+/* Which forks are looked at. */
+struct whose {
+	unsigned int only_fork; /* 0 = all */
+	const uint8_t *id;      /* of the guest's arming, 16 bytes; NULL = all */
+};
+
+static bool is_meant(const struct whose *w, const struct fsa_fork *f)
+{
+	if (w->only_fork && f->id != w->only_fork)
+		return false;
+	return !w->id || (f->guest.read && !memcmp(w->id, f->guest.id, sizeof(f->guest.id)));
+}
+
 /* All kernel addresses of the exits, once each; those with a telling reason in @proofs. */
-static int collect(const struct fsa_result *res, unsigned int only_fork, proof_vec *out)
+static int collect(const struct fsa_result *res, const struct whose *w, proof_vec *out)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < res->nforks; i++) {
 		const struct fsa_fork *f = &res->forks[i];
 
-		for (size_t k = 0; k < f->nsegs; k++) {
-			const struct fsa_seg *s = &f->segs[k];
-			struct proof p = {.rip = s->rip, .insn = fsv_exit_insn(s->isa, s->reason)};
+		if (!is_meant(w, f))
+			continue;
+		for (size_t k = 0; k < f->nplaces; k++) {
+			const struct fsa_place *s = &f->places[k];
+			struct proof p = {.rip = s->rip,
+					  .insn = fsv_exit_insn(s->isa, s->reason),
+					  .fetch = s->fetch};
 
-			/* the fault's address is the instruction's own: the pages differ (one is
-			 * virtual, one physical), the place in the page does not */
-			p.fetch = s->gpa && (s->gpa & 0xfff) == (s->rip & 0xfff);
-
-			if (only_fork && f->id != only_fork)
-				break;
 			if (s->rip < KERNEL_FIRST || s->rip >= KERNEL_END)
 				continue;
 			if (fs_vec_push(out, p))
@@ -344,17 +355,33 @@ static bool decide(const struct search *q, const struct found *f, uint64_t *slid
 	return true;
 }
 
-bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned int only_fork)
+/* A running kernel's own addresses are taken unless what was seen speaks against them. */
+static bool take(const struct search *q, const struct found *f, char *why, size_t len)
+{
+	struct score zero;
+
+	/* had there been many, the right file would have been proven */
+	if (f->best_starts.fetches >= MANY_FETCHES)
+		return false;
+	if (q->n && (!try_slide(q, 0, &zero) || zero.against > zero.agree))
+		return false;
+	snprintf(why, len,
+		 "taken, not proven: the file has a running kernel's own addresses, and the %zu "
+		 "seen here do not speak against them",
+		 q->n);
+	return true;
+}
+
+static bool find(struct fsv_syms *s, const struct fsa_result *res, const struct whose *w, bool own)
 {
 	struct search q = {.s = s};
-	bool found = false, running = fsv_syms_running(s);
+	bool found, running = own || fsv_syms_running(s);
 	struct found f;
-	struct score zero;
 	uint64_t slide = 0;
 	proof_vec p = {0};
-	char why[256];
+	char why[256], text[256];
 
-	if (collect(res, only_fork, &p)) {
+	if (collect(res, w, &p)) {
 		fs_vec_free(&p);
 		fsv_syms_no_slide(s, "no memory to look for it");
 		return false;
@@ -365,18 +392,30 @@ bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned i
 	weigh(&q);
 	scan(&q, running, &f);
 	found = decide(&q, &f, &slide, why, sizeof(why));
-	/* had there been many, the right file would have been proven */
-	if (!found && running && f.best_starts.fetches < MANY_FETCHES &&
-	    (!q.n || (try_slide(&q, 0, &zero) && zero.against <= zero.agree))) {
-		found = true;
-		snprintf(why, sizeof(why),
-			 "taken, not proven: the file has a running kernel's own "
-			 "addresses");
+	if (found && own && slide) {
+		snprintf(text, sizeof(text),
+			 "CONTRADICTED, the kernel runs 0x%" PRIx64 " away from them: %.180s",
+			 slide, why);
+		fsv_syms_no_slide(s, text);
+		fs_vec_free(&p);
+		return false;
 	}
+	if (!found && running)
+		found = take(&q, &f, why, sizeof(why));
 	if (found)
 		fsv_syms_set_slide(s, slide, why);
 	else
 		fsv_syms_no_slide(s, why);
 	fs_vec_free(&p);
 	return found;
+}
+
+bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned int only_fork)
+{
+	return find(s, res, &(struct whose){.only_fork = only_fork}, false);
+}
+
+bool fsv_kaslr_check_own(struct fsv_syms *s, const struct fsa_result *res, const uint8_t id[16])
+{
+	return find(s, res, &(struct whose){.id = id}, true);
 }

@@ -45,4 +45,11 @@
  */
 bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned int only_fork);
 
+/*
+ * For symbols that came out of the guests' own memory, at the addresses at which their kernel ran:
+ * the slide can only be 0. Looks at the forks of that guest (struct fsa_guest.id). Takes 0, with
+ * the evidence or as not proven; where the exits speak against it, no name is used, and why.
+ */
+bool fsv_kaslr_check_own(struct fsv_syms *s, const struct fsa_result *res, const uint8_t id[16]);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "attribute/digest.h"
 #include "render/kaslr.h"
 #include "render/symbols.h"
 
@@ -16,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{.t1 = 1, .isa = 2, .reason = 0x7c, .rip = 0xffffffff81400405},
 		{.t1 = 1, .isa = 2, .reason = 0x400, .rip = 0xffffffff81200000},
 	};
-	struct fsa_fork fork = {.id = 1, .segs = segs, .nsegs = 3};
+	struct fsa_fork fork = {.id = 1, .segs = segs, .nsegs = 3, .guest = {.read = true}};
 	struct fsa_result res = {.forks = &fork, .nforks = 1};
 	struct fsv_syms *s = NULL;
 	char err[256] = "";
@@ -28,7 +29,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort(); /* a refusal says why */
 		return 0;
 	}
+	if (fsa_digest(&fork))
+		abort();
 	fsv_kaslr_find(s, &res, 0);
+	fsv_kaslr_check_own(s, &res, fork.guest.id);
+	free(fork.places);
 	for (size_t i = 0; i < 3; i++) {
 		const char *name = fsv_syms_find(s, segs[i].rip, &off);
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <elf.h>
 #include <unistd.h>
+#include "attribute/digest.h"
 #include "render/exits.h"
 #include "render/kaslr.h"
 #include "tests/unit/render_fixture.h"
@@ -254,6 +255,43 @@ static struct fx *exits(uint64_t hlt, uint64_t msr, uint64_t slide)
 	return x;
 }
 
+/* What attribution makes of the segments, then the search. */
+static void digest(struct fx *x)
+{
+	for (size_t i = 0; i < x->res.nforks; i++)
+		assert_int_equal(fsa_digest(&x->forks[i]), 0);
+}
+
+static void undigest(struct fx *x)
+{
+	for (size_t i = 0; i < x->res.nforks; i++) {
+		free(x->forks[i].places);
+		free(x->forks[i].top_tasks);
+		x->forks[i].places = NULL;
+		x->forks[i].top_tasks = NULL;
+	}
+}
+
+static bool look(struct fsv_syms *s, struct fx *x)
+{
+	bool found;
+
+	digest(x);
+	found = fsv_kaslr_find(s, &x->res, 0);
+	undigest(x);
+	return found;
+}
+
+static bool check_own(struct fsv_syms *s, struct fx *x, const uint8_t id[16])
+{
+	bool found;
+
+	digest(x);
+	found = fsv_kaslr_check_own(s, &x->res, id);
+	undigest(x);
+	return found;
+}
+
 static void a_proven_slide_is_found(void **state)
 {
 	static const uint64_t slides[] = {0, 0x200000, 0x1a400000, 0x3e000000};
@@ -268,7 +306,7 @@ static void a_proven_slide_is_found(void **state)
 		/* a second idle function: 2 names of hlt and one of wrmsr */
 		fx_exit(fx_seg(f, 1, FSA_S_GUEST, FSA_C_GUEST_RUN), 0x78,
 			BASE + 0x4004a4 + slides[i]);
-		if (!fsv_kaslr_find(s, &x->res, 0))
+		if (!look(s, x))
 			fail_msg("slide %#llx: %s", (unsigned long long)slides[i], fsv_syms_why(s));
 		assert_true(fsv_syms_slide(s, &slide));
 		assert_true(slide == slides[i]);
@@ -284,7 +322,7 @@ static void too_little_evidence_proves_nothing(void **state)
 	uint64_t slide;
 
 	(void)state;
-	assert_false(fsv_kaslr_find(s, &x->res, 0));
+	assert_false(look(s, x));
 	assert_false(fsv_syms_slide(s, &slide));
 	assert_non_null(strstr(fsv_syms_why(s), "none is proven"));
 	fsv_syms_free(s);
@@ -298,7 +336,7 @@ static void exits_of_another_kernel_prove_nothing(void **state)
 	struct fx *x = exits(BASE + 0x123456, BASE + 0x33333, 0x1a400000);
 
 	(void)state;
-	assert_false(fsv_kaslr_find(s, &x->res, 0));
+	assert_false(look(s, x));
 	fsv_syms_free(s);
 	free(x);
 }
@@ -309,7 +347,7 @@ static void no_exits_prove_nothing(void **state)
 	struct fx *x = fx_new();
 
 	(void)state;
-	assert_false(fsv_kaslr_find(s, &x->res, 0));
+	assert_false(look(s, x));
 	fsv_syms_free(s);
 	free(x);
 }
@@ -330,7 +368,7 @@ static void bytes_of_a_vmlinux_are_evidence(void **state)
 	len = make_elf(elf, BASE, code, sizeof(code));
 	assert_int_equal(fsv_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
 	x = exits(BASE + 0x20, BASE + 0x44, 0x7600000);
-	assert_true(fsv_kaslr_find(s, &x->res, 0));
+	assert_true(look(s, x));
 	assert_true(fsv_syms_slide(s, &slide) && slide == 0x7600000);
 	/* the same addresses, but the bytes there are others */
 	code[0x20] = 0x90;
@@ -338,7 +376,7 @@ static void bytes_of_a_vmlinux_are_evidence(void **state)
 	fsv_syms_free(s);
 	len = make_elf(elf, BASE, code, sizeof(code));
 	assert_int_equal(fsv_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
-	assert_false(fsv_kaslr_find(s, &x->res, 0));
+	assert_false(look(s, x));
 	fsv_syms_free(s);
 	free(x);
 }
@@ -358,14 +396,43 @@ static void moved_kallsyms_are_taken_or_given_up(void **state)
 	for (size_t i = 0; i < x->forks[0].nsegs; i++)
 		if (x->forks[0].segs[i].reason == 0x400)
 			x->forks[0].segs[i].rip = 0;
-	assert_true(fsv_kaslr_find(s, &x->res, 0));
+	assert_true(look(s, x));
 	assert_true(fsv_syms_slide(s, &slide) && slide == 0);
 	free(x);
 	x = exits(0xffffffff9b400482, 0xffffffff9b400405, 0);
-	assert_false(fsv_kaslr_find(s, &x->res, 0));
+	assert_false(look(s, x));
 	assert_non_null(strstr(fsv_syms_why(s), "none is proven"));
 	fsv_syms_free(s);
 	free(x);
+}
+
+/* Symbols out of the guest: 0 is taken, proven or not, but never against the evidence. */
+static void a_guests_own_symbols_are_checked(void **state)
+{
+	static const uint8_t id[16] = "one arming", other[16] = "another arming";
+	struct fsv_syms *s = parse(map);
+	struct fx *x = exits(BASE + 0x400482, BASE + 0x400405, 0);
+	uint64_t slide = 1;
+
+	(void)state;
+	x->forks[0].guest.read = true;
+	memcpy(x->forks[0].guest.id, id, sizeof(id));
+	assert_true(check_own(s, x, id));
+	assert_true(fsv_syms_slide(s, &slide) && !slide);
+	assert_non_null(strstr(fsv_syms_why(s), "2 functions hold the instruction that left"));
+	/* the forks of another arming say nothing of this one */
+	assert_true(check_own(s, x, other));
+	assert_non_null(strstr(fsv_syms_why(s), "taken, not proven"));
+	free(x);
+	/* a kernel that ran elsewhere */
+	x = exits(BASE + 0x400482, BASE + 0x400405, 0x1a400000);
+	x->forks[0].guest.read = true;
+	memcpy(x->forks[0].guest.id, id, sizeof(id));
+	assert_false(check_own(s, x, id));
+	assert_false(fsv_syms_slide(s, &slide));
+	assert_non_null(strstr(fsv_syms_why(s), "CONTRADICTED, the kernel runs 0x1a400000 away"));
+	free(x);
+	fsv_syms_free(s);
 }
 
 /* A map of 600 functions in 8 MiB, all from @from on moved by @shift. */
@@ -427,7 +494,7 @@ static void function_starts_prove_a_slide(void **state)
 	(void)state;
 	/* _text, _stext, _etext and the functions, but not what stands before them */
 	assert_int_equal(fsv_syms_count(s), 603);
-	if (!fsv_kaslr_find(s, &x->res, 0))
+	if (!look(s, x))
 		fail_msg("%s", fsv_syms_why(s));
 	assert_true(fsv_syms_slide(s, &slide) && slide == 0x1fa00000);
 	assert_string_equal(fsv_syms_find(s, BASE + slide + 2 * 0x3570 + 20, &off), "function_2");
@@ -446,7 +513,7 @@ static void the_file_of_another_build_is_refused(void **state)
 		char *text = big_map(from[i], 0x230);
 		struct fsv_syms *s = parse(text);
 
-		if (fsv_kaslr_find(s, &x->res, 0))
+		if (look(s, x))
 			fail_msg("moved from function %u on: %s", from[i], fsv_syms_why(s));
 		fsv_syms_free(s);
 		free(text);
@@ -471,6 +538,7 @@ int main(void)
 		cmocka_unit_test(function_starts_prove_a_slide),
 		cmocka_unit_test(the_file_of_another_build_is_refused),
 		cmocka_unit_test(moved_kallsyms_are_taken_or_given_up),
+		cmocka_unit_test(a_guests_own_symbols_are_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
