@@ -230,6 +230,7 @@ struct fsa_guest {
 	uint64_t outside;    /* events outside guest mode: 0 where the mapping is used */
 	bool clock_used;     /* the VM's own clock data took part */
 	char limited_by[96]; /* what limits the clock error, and why clock data was not used */
+	uint64_t doubt_ns;   /* how far the clock error can move the lead of the largest bucket */
 };
 
 enum fsa_resume_kind { FSA_R_NONE, FSA_R_WAKE, FSA_R_SIGNAL, FSA_R_CREATION, FSA_R_FIRST_RUN };
@@ -246,7 +247,7 @@ enum fsa_verdict {
 #define FSA_NOTES(X)                                                                              \
 	X(TIMED_OUT, "never reached its end within the time-out")                                 \
 	X(VMM_DIED, "the VMM ended before the end was reached")                                   \
-	X(MAILBOX_ACK_LOST, "the mailbox ack was never seen: the window ends at ack:applied")     \
+	X(MAILBOX_ACK_LOST, "the mailbox ack was never seen: another moment ends the window")     \
 	X(PATH_AMBIGUOUS, "several vCPUs ran with no wake-up linking them")                       \
 	X(LOST_EVENTS, "events of this fork were lost: its unknown time is larger")               \
 	X(SEEN_LATE, "the VM existed before the recording began")                                 \

@@ -24,7 +24,7 @@ struct asked {
 	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour;
 	uint64_t timeout_ns;
 	unsigned int fork;
-	bool brief, json, folded;
+	bool brief, json, folded, no_guest;
 };
 
 static const struct fs_usage usage = {
@@ -304,6 +304,7 @@ static int report(const struct asked *a, struct fsr_reader *r, const char *path)
 		fs_error("%s", err);
 		return FS_EXIT_USAGE;
 	}
+	o.no_guest = a->no_guest;
 	/* flames are drawn from the pieces of the path */
 	o.drop_segs = !a->folded && !a->svg && !a->svg_dir;
 	if (a->symbols && fsv_syms_load(a->symbols, &syms, err, sizeof(err))) {
@@ -356,6 +357,8 @@ int cmd_report(int argc, char **argv)
 		       "fork-N.svg of each fork, cohort.svg and cohort-NAME.svg"),
 		FS_OPT("--guest-symbols", NULL, "FILE", fs_opt_string, &a.symbols,
 		       "the guest's vmlinux, System.map or kallsyms"),
+		FS_OPT("--no-guest", NULL, NULL, fs_opt_flag, &a.no_guest,
+		       "leave the guests' own records out of account"),
 		FS_OPT("--color", NULL, "WHEN", fs_opt_string, &a.colour,
 		       "auto (default: on a terminal, unless NO_COLOR is set), always, never"),
 		FS_OPT_END,
