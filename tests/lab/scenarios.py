@@ -39,8 +39,8 @@ BASE = Scenario("base-qemu", [*QEMU, *PINNED, *HOOK], {"INJECT": "nothing", "INJ
 
 INJECTED_QEMU = [
     BASE,
-    injected(QEMU, "stop", 20, PINNED, check="sched.blocked"),
-    injected(QEMU, "stop", 80, PINNED, check="sched.blocked"),
+    injected(QEMU, "stop", 20, PINNED, trace=("run",), check="sched.blocked"),
+    injected(QEMU, "stop", 80, PINNED, trace=("run",), check="sched.blocked"),
     injected(QEMU, "hog", 20, PINNED, trace=("run",), check="sched.delay"),
     injected(QEMU, "hog", 100, PINNED, trace=("run",), check="sched.delay"),
     injected(QEMU, "quota", 30, PINNED, trace=("switch", "throttle"), check="sched.throttle"),

@@ -4,12 +4,13 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from ..proc import path_with_sbin, run
-from ..say import LabError, step
+from ..say import LabError, say, step
 
-DEVICE = "fs-delay"
+UNDO_SECONDS = 20   # a VMM that was just killed holds its file for a while
 
 
 @contextlib.contextmanager
@@ -42,30 +43,47 @@ def _fill_device(image, template, mount_point):
         run(["umount", str(mount_point)], f"unmounting {mount_point}")
 
 
+def _undo(*command):
+    """Tries until it works, or says that it did not."""
+    until = time.monotonic() + UNDO_SECONDS
+    while True:
+        done = subprocess.run(command, env=path_with_sbin(), capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        if time.monotonic() > until:
+            say(f"{' '.join(command)} failed for {UNDO_SECONDS} s: {done.stderr.strip()}")
+            return
+        time.sleep(0.2)
+
+
 @contextlib.contextmanager
 def _on_slow_device(template, scratch, milliseconds):
-    if os.path.exists(f"/dev/mapper/{DEVICE}"):
-        raise LabError(f"/dev/mapper/{DEVICE} exists already: another run with --dm-delay is under way (dmsetup remove {DEVICE} if it is not)")
-    image, mount_point = scratch / "slow.img", scratch / "slow"
+    name = f"fs-delay-{os.getpid()}"
+    image, mount_point = scratch / f"{name}.img", scratch / name
     mount_point.mkdir(exist_ok=True)
     step(f"putting the memory file on a device that delays each read by {milliseconds} ms")
     run(["modprobe", "-a", "loop", "dm-delay"], "loading loop and dm-delay", env=path_with_sbin())
     run(["modprobe", "-a", "loop", "dm-delay"], "loading loop and dm-delay", env=path_with_sbin())
     _fill_device(image, template, mount_point)
     loop = run(["losetup", "-f", "--show", str(image)], f"attaching {image}", env=path_with_sbin()).strip()
-    device = f"/dev/mapper/{DEVICE}"
+    device, made, mounted = f"/dev/mapper/{name}", False, False
     try:
         # Buffered reads of the image below would be read ahead behind the delay's back, and be fast the second time.
         subprocess.run(["losetup", "--direct-io=on", loop], env=path_with_sbin(), stderr=subprocess.DEVNULL, check=False)
-        run(["dmsetup", "create", "--noudevsync", DEVICE, "--table", _table(loop, milliseconds)], f"making the device {DEVICE}", env=path_with_sbin())
+        run(["dmsetup", "create", "--noudevsync", name, "--table", _table(loop, milliseconds)], f"making the device {name}", env=path_with_sbin())
+        made = True
         if not os.path.exists(device):
-            run(["dmsetup", "mknodes", DEVICE], f"making the node of {DEVICE}", env=path_with_sbin())
-        run(["blockdev", "--setra", "0", device], f"turning off readahead of {DEVICE}", env=path_with_sbin())
-        run(["mount", "-o", "noatime", device, str(mount_point)], f"mounting {DEVICE}")
+            run(["dmsetup", "mknodes", name], f"making the node of {name}", env=path_with_sbin())
+        run(["blockdev", "--setra", "0", device], f"turning off readahead of {name}", env=path_with_sbin())
+        run(["mount", "-o", "noatime", device, str(mount_point)], f"mounting {name}")
+        mounted = True
         yield mount_point / "mem"
     finally:
-        for command in (["umount", str(mount_point)], ["dmsetup", "remove", "--noudevsync", "--retry", DEVICE], ["losetup", "-d", loop]):
-            subprocess.run(command, env=path_with_sbin(), stderr=subprocess.DEVNULL, check=False)
+        if mounted:
+            _undo("umount", str(mount_point))
+        if made:
+            _undo("dmsetup", "remove", "--noudevsync", name)
+        _undo("losetup", "-d", loop)
         image.unlink(missing_ok=True)
 
 
