@@ -32,6 +32,7 @@ report "render includes what lies below it" \
 report "collect includes record's writer side, base, bpf" \
 	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds)\.h|base/|bpf/|host.skel.h')"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
+report "vmm includes vmm, base" "$(outside vmm 'vmm/|base/')"
 report "guest includes guest, mailbox, base, bpf/guest_ring.h" "$(outside guest 'guest/|mailbox/|base/|bpf/guest_ring.h|guest.skel.h')"
 report "every part of src has its rule here" "$(
 	for part in src/*/; do

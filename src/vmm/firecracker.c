@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Firecracker v1.12 to v1.16: HTTP on a unix socket. Success is 204 (200 with a body for GET), any
+ * refusal 400 with {"fault_message": ...}. A load is for a fresh process; when the restore itself
+ * fails, 400 is sent and the process ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "vmm/answer.h"
+#include "vmm/http.h"
+#include "vmm/jail.h"
+#include "vmm/vmm.h"
+
+#define METRICS_LINE (1u << 20) /* the most of the metrics file that is looked at */
+
+struct firecracker {
+	struct fs_http *http;
+	char root[PATH_MAX];         /* of the jail; empty = none */
+	char metrics[PATH_MAX + 32]; /* on the host; empty = not asked for */
+	bool measured;               /* PUT /metrics was taken */
+};
+
+/* Asks, and wants @want; the body of a refusal is shown. Returns 0 or a negative errno, v->err. */
+static int ask(struct fs_vmm *v, const char *method, const char *path, json_t *body, long want)
+{
+	struct firecracker *f = v->driver;
+	struct fs_http_answer a;
+	char shown[1000];
+	int rc = fs_http_ask(f->http, method, path, body, v->plan->call_ns, &a, v->err,
+			     sizeof(v->err));
+
+	json_decref(body);
+	if (!rc && a.status != want)
+		rc = fs_errf(v->err, sizeof(v->err), -EREMOTEIO,
+			     "firecracker refused %s %s with %ld: %s", method, path, a.status,
+			     fs_answer_show(a.body, a.len, shown, sizeof(shown)));
+	return fs_vmm_explain(v, rc);
+}
+
+static int read_version(struct fs_vmm *v)
+{
+	struct firecracker *f = v->driver;
+	struct fs_http_answer a;
+	char why[160];
+	const char *text;
+	json_t *o;
+	int rc = fs_http_ask(f->http, "GET", "/version", NULL, v->plan->call_ns, &a, v->err,
+			     sizeof(v->err));
+
+	if (rc)
+		return fs_vmm_explain(v, rc);
+	o = fs_answer_parse(a.body, a.len, why, sizeof(why));
+	text = fs_answer_string(o, "firecracker_version");
+	if (a.status != 200 || !text) {
+		char shown[400];
+
+		json_decref(o);
+		return fs_errf(v->err, sizeof(v->err), -EPROTO,
+			       "what listens at %s is no Firecracker: GET /version gave %ld: %s",
+			       v->socket, a.status,
+			       fs_answer_show(a.body, a.len, shown, sizeof(shown)));
+	}
+	snprintf(v->version, sizeof(v->version), "%s", text);
+	json_decref(o);
+	fs_vmm_parse_version(v);
+	return 0;
+}
+
+/* Metrics are a help, not a need: a VMM that takes none still forks. */
+static void ask_metrics(struct fs_vmm *v)
+{
+	struct firecracker *f = v->driver;
+	const struct fs_jail *j = v->plan->jail;
+	const char *inside = j ? FS_JAIL_METRICS : f->metrics;
+	int fd;
+
+	if (v->plan->socket)
+		return;
+	if (j)
+		snprintf(f->metrics, sizeof(f->metrics), "%s%s", f->root, FS_JAIL_METRICS);
+	else
+		snprintf(f->metrics, sizeof(f->metrics), "%s/metrics", v->at->folder);
+	fd = open(f->metrics, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	if (!j || !fchown(fd, j->uid, j->gid))
+		f->measured =
+			!ask(v, "PUT", "/metrics", json_pack("{s:s}", "metrics_path", inside), 204);
+	close(fd);
+	v->err[0] = '\0';
+}
+
+static char **plain_argv(struct fs_vmm *v)
+{
+	const char *head[] = {v->plan->program, "--api-sock", v->socket, "--id", v->at->id, NULL};
+
+	return fs_vmm_argv(v, head, NULL);
+}
+
+static char **jailed_argv(struct fs_vmm *v)
+{
+	const struct fs_jail *j = v->plan->jail;
+	char uid[16], gid[16];
+	const char *head[] = {j->program,
+			      "--id",
+			      v->at->id,
+			      "--exec-file",
+			      v->plan->program,
+			      "--uid",
+			      uid,
+			      "--gid",
+			      gid,
+			      "--chroot-base-dir",
+			      j->base,
+			      "--",
+			      "--api-sock",
+			      FS_JAIL_SOCKET,
+			      NULL};
+
+	snprintf(uid, sizeof(uid), "%u", j->uid);
+	snprintf(gid, sizeof(gid), "%u", j->gid);
+	return fs_vmm_argv(v, head, NULL);
+}
+
+static int prepare_jail(struct fs_vmm *v, struct firecracker *f)
+{
+	const struct fs_jail *j = v->plan->jail;
+	char root[PATH_MAX];
+	int rc = fs_jail_root(j, v, v->plan->program, root);
+
+	if (rc)
+		return fs_errf(v->err, sizeof(v->err), rc, "the path of the jail in %s is too long",
+			       j->base);
+	rc = fs_jail_make(j, v, root);
+	if (rc)
+		return rc;
+	memcpy(f->root, root, sizeof(root));
+	rc = snprintf(v->socket, sizeof(v->socket), "%.*s%s", PATH_MAX - 16, root, FS_JAIL_SOCKET);
+	return rc > 0 ? 0 : -EINVAL;
+}
+
+static int set_paths(struct fs_vmm *v, struct firecracker *f)
+{
+	snprintf(v->log, sizeof(v->log), "%s/console", v->at->folder);
+	if (v->plan->socket) {
+		char *path = fs_vmm_word(v, v->plan->socket);
+
+		if (!path)
+			return -EINVAL;
+		snprintf(v->socket, sizeof(v->socket), "%s", path);
+		free(path);
+		v->log[0] = '\0';
+		return 0;
+	}
+	if (v->plan->jail)
+		return prepare_jail(v, f);
+	snprintf(v->socket, sizeof(v->socket), "%s/api.sock", v->at->folder);
+	return 0;
+}
+
+static int start(struct fs_vmm *v)
+{
+	struct firecracker *f = calloc(1, sizeof(*f));
+	char **argv;
+	int rc;
+
+	v->driver = f;
+	rc = f ? set_paths(v, f) : fs_errf(v->err, sizeof(v->err), -ENOMEM, "out of memory");
+	if (rc)
+		return rc;
+	argv = v->plan->jail ? jailed_argv(v) : plain_argv(v);
+	if (!argv)
+		return -EINVAL;
+	rc = fs_vmm_launch(v, argv);
+	fs_vmm_argv_free(argv);
+	if (rc)
+		return rc;
+	f->http = fs_http_open(v->socket);
+	if (!f->http)
+		return fs_errf(v->err, sizeof(v->err), -ENOMEM, "out of memory");
+	rc = read_version(v);
+	if (!rc)
+		ask_metrics(v);
+	return rc;
+}
+
+static const char *no_signal(const struct fs_vmm *v, const char *signal)
+{
+	bool old = v->major < 1 || (v->major == 1 && v->minor < 15);
+
+	return old && !strncmp(signal, "vmclock", 7)
+		       ? "this Firecracker has no VMClock: it came with 1.15"
+		       : NULL;
+}
+
+static int set_state(struct fs_vmm *v, const char *state)
+{
+	return ask(v, "PATCH", "/vm", json_pack("{s:s}", "state", state), 204);
+}
+
+static int fc_pause(struct fs_vmm *v)
+{
+	return set_state(v, "Paused");
+}
+
+static int fc_resume(struct fs_vmm *v)
+{
+	return set_state(v, "Resumed");
+}
+
+static int create(struct fs_vmm *v)
+{
+	int rc = fc_pause(v);
+
+	if (rc)
+		return rc;
+	return ask(v, "PUT", "/snapshot/create",
+		   json_pack("{s:s, s:s, s:s}", "snapshot_type", "Full", "snapshot_path",
+			     v->at->state, "mem_file_path", v->at->memory),
+		   204);
+}
+
+static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
+{
+	bool jailed = v->plan->jail;
+	const char *state = jailed ? FS_JAIL_STATE : v->at->state;
+	const char *memory = jailed ? FS_JAIL_MEMORY : v->at->memory;
+	const char *uffd = !v->at->uffd ? NULL : jailed ? FS_JAIL_UFFD : v->at->uffd;
+	json_t *body = json_pack("{s:s, s:{s:s, s:s}, s:b}", "snapshot_path", state, "mem_backend",
+				 "backend_type", uffd ? "Uffd" : "File", "backend_path",
+				 uffd ? uffd : memory, "resume_vm", l->resume);
+
+	if (!body)
+		return fs_errf(v->err, sizeof(v->err), -EINVAL,
+			       "the paths of the snapshot cannot be told in JSON");
+	if (v->at->override)
+		json_object_set_new(body, "network_overrides",
+				    json_pack("[{s:s, s:s}]", "iface_id", v->at->override,
+					      "host_dev_name", v->at->tap));
+	return ask(v, "PUT", "/snapshot/load", body, 204);
+}
+
+/* The last whole line of the metrics file that is one. */
+static json_t *last_metrics(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	char *text = malloc(METRICS_LINE), *line, *end, why[80];
+	ssize_t n = !text || size <= 0
+			    ? 0
+			    : pread(fd, text, METRICS_LINE - 1,
+				    size > METRICS_LINE - 1 ? size - METRICS_LINE + 1 : 0);
+	json_t *o = NULL;
+
+	if (fd >= 0)
+		close(fd);
+	end = n > 0 ? memrchr(text, '\n', (size_t)n) : NULL;
+	if (end) {
+		line = memrchr(text, '\n', (size_t)(end - text));
+		line = line ? line + 1 : text;
+		o = fs_answer_parse(line, (size_t)(end - line), why, sizeof(why));
+	}
+	free(text);
+	return o;
+}
+
+static int metrics(struct fs_vmm *v, json_t **out)
+{
+	struct firecracker *f = v->driver;
+	json_t *all, *times;
+	int rc;
+
+	*out = NULL;
+	if (!f->measured)
+		return fs_errf(v->err, sizeof(v->err), -ENOTSUP,
+			       "no metrics were asked of this Firecracker");
+	rc = ask(v, "PUT", "/actions", json_pack("{s:s}", "action_type", "FlushMetrics"), 204);
+	if (rc)
+		return rc;
+	all = last_metrics(f->metrics);
+	times = json_object_get(all, "latencies_us");
+	if (json_is_object(times))
+		*out = json_incref(times);
+	json_decref(all);
+	return *out ? 0
+		    : fs_errf(v->err, sizeof(v->err), -EPROTO, "%s holds no line with latencies_us",
+			      f->metrics);
+}
+
+static void fc_close(struct fs_vmm *v)
+{
+	struct firecracker *f = v->driver;
+
+	fs_http_close(f->http);
+	if (*f->root)
+		fs_jail_remove(f->root);
+	else if (*f->metrics)
+		unlink(f->metrics);
+	free(f);
+}
+
+const struct fs_vmm_ops fs_vmm_firecracker = {
+	.name = "firecracker",
+	.program = "firecracker",
+	.no_signal = no_signal,
+	.start = start,
+	.create = create,
+	.load = load,
+	.resume = fc_resume,
+	.pause = fc_pause,
+	.metrics = metrics,
+	.close = fc_close,
+};

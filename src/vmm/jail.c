@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "vmm/jail.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/err.h"
+
+int fs_jail_root(const struct fs_jail *j, const struct fs_vmm *v, const char *exec,
+		 char root[PATH_MAX])
+{
+	const char *slash = strrchr(exec, '/');
+	int n = snprintf(root, PATH_MAX, "%s/%s/%s/root", j->base, slash ? slash + 1 : exec,
+			 v->at->id);
+
+	return n > 0 && n < PATH_MAX - 16 ? 0 : -ENAMETOOLONG;
+}
+
+/* mkdir -p, from the base on; the last folder must be new. */
+static int make_folders(const char *root)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", root);
+	for (char *at = path + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	return mkdir(path, 0755) ? -errno : 0;
+}
+
+static int link_in(struct fs_vmm *v, const char *root, const char *file, const char *name)
+{
+	char to[PATH_MAX + 16];
+
+	snprintf(to, sizeof(to), "%s%s", root, name);
+	if (!linkat(AT_FDCWD, file, AT_FDCWD, to, AT_SYMLINK_FOLLOW))
+		return 0;
+	if (errno == EXDEV)
+		return fs_errf(v->err, sizeof(v->err), -EXDEV,
+			       "linking %s into the jail %s: it lies on another file system: give "
+			       "a --jail-base on the file system of the snapshot",
+			       file, root);
+	return fs_errf(v->err, sizeof(v->err), -errno, "linking %s into the jail %s: %m", file,
+		       root);
+}
+
+int fs_jail_make(const struct fs_jail *j, struct fs_vmm *v, const char *root)
+{
+	int rc = make_folders(root);
+
+	if (rc)
+		return fs_errf(v->err, sizeof(v->err), rc, "making the jail %s: %s", root,
+			       strerror(-rc));
+	rc = v->at->state ? link_in(v, root, v->at->state, FS_JAIL_STATE) : 0;
+	if (!rc && v->at->memory && !v->at->uffd)
+		rc = link_in(v, root, v->at->memory, FS_JAIL_MEMORY);
+	if (!rc && v->at->uffd)
+		rc = link_in(v, root, v->at->uffd, FS_JAIL_UFFD);
+	/* The VMM makes its socket and its metrics there. */
+	if (!rc && chown(root, j->uid, j->gid))
+		rc = fs_errf(v->err, sizeof(v->err), -errno, "giving the jail %s to user %u: %m",
+			     root, j->uid);
+	if (rc)
+		fs_jail_remove(root);
+	return rc;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	remove(path);
+	return 0;
+}
+
+void fs_jail_remove(const char *root)
+{
+	char id[PATH_MAX];
+	char *slash;
+
+	snprintf(id, sizeof(id), "%s", root);
+	slash = strrchr(id, '/');
+	if (!slash)
+		return;
+	*slash = '\0';
+	/* Never through a mount or a link: what lies behind is not ours. */
+	nftw(id, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}

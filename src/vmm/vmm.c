@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "vmm/vmm.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/units.h"
+
+#define NAP_NS   (1000l * 1000) /* between two tries to connect */
+#define GRACE_NS (300ull * 1000 * 1000)
+
+static const struct fs_vmm_ops *const drivers[] = {&fs_vmm_firecracker, &fs_vmm_cloud_hypervisor,
+						   &fs_vmm_qemu, &fs_vmm_attach};
+
+const struct fs_vmm_ops *fs_vmm_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+		if (!strcmp(drivers[i]->name, name))
+			return drivers[i];
+	return NULL;
+}
+
+const char *fs_vmm_names(void)
+{
+	return "firecracker, cloud-hypervisor, qemu, attach";
+}
+
+void fs_vmm_init(struct fs_vmm *v, const struct fs_vmm_plan *plan, const struct fs_vmm_at *at)
+{
+	memset(v, 0, sizeof(*v));
+	v->ops = plan->ops;
+	v->plan = plan;
+	v->at = at;
+	fs_process_init(&v->process);
+}
+
+void fs_vmm_end(struct fs_vmm *v)
+{
+	bool ours = v->process.ours;
+
+	fs_process_end(&v->process);
+	if (v->driver)
+		v->ops->close(v);
+	v->driver = NULL;
+	if (ours && *v->socket)
+		unlink(v->socket);
+	fs_process_init(&v->process);
+}
+
+static void say_death(struct fs_vmm *v, char *buf, size_t len)
+{
+	char how[64], said[400];
+
+	snprintf(buf, len, "%s %s. It said last: %s", v->ops->name,
+		 fs_process_how(&v->process, how, sizeof(how)),
+		 fs_log_tail(v->log, said, sizeof(said)));
+}
+
+bool fs_vmm_died(struct fs_vmm *v)
+{
+	if (!fs_process_ended(&v->process))
+		return false;
+	say_death(v, v->err, sizeof(v->err));
+	return true;
+}
+
+int fs_vmm_explain(struct fs_vmm *v, int rc)
+{
+	char death[600];
+	size_t n = strlen(v->err);
+
+	/* A connection that broke, or a refusal, is often the first that is seen of its end. */
+	if (!rc || rc == -ETIMEDOUT || fs_process_wait(&v->process, GRACE_NS) || !v->process.pid)
+		return rc;
+	say_death(v, death, sizeof(death));
+	snprintf(v->err + n, sizeof(v->err) - n, "; %s", death);
+	return -ECHILD;
+}
+
+/* Takes a connection to the socket, and asks who is there. 0 or a negative errno. */
+static int try_connect(const char *path, pid_t *pid)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct ucred who = {0};
+	socklen_t len = sizeof(who);
+	int fd, rc = 0;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
+		rc = -errno;
+	*pid = who.pid;
+	close(fd);
+	return rc;
+}
+
+static int adopt(struct fs_vmm *v)
+{
+	pid_t pid = 0;
+	int rc = try_connect(v->socket, &pid);
+
+	if (rc)
+		return fs_errf(v->err, sizeof(v->err), rc, "connecting to the VMM at %s: %s",
+			       v->socket, strerror(-rc));
+	return fs_process_adopt(&v->process, pid, v->err, sizeof(v->err));
+}
+
+static int wait_for_socket(struct fs_vmm *v)
+{
+	uint64_t until = fs_mono_ns() + v->plan->call_ns;
+	char took[FS_UNITS_LEN];
+	pid_t pid;
+	int rc;
+
+	while ((rc = try_connect(v->socket, &pid))) {
+		if (rc == -ENAMETOOLONG)
+			return fs_errf(v->err, sizeof(v->err), rc,
+				       "the path of its socket, %s, is too long (107 bytes is the "
+				       "most): use a folder nearer to the root",
+				       v->socket);
+		if (fs_vmm_died(v))
+			return -ECHILD;
+		if (fs_mono_ns() > until)
+			return fs_errf(v->err, sizeof(v->err), -ETIMEDOUT,
+				       "%s runs but does not listen on %s after %s (%s)",
+				       v->ops->name, v->socket,
+				       fs_fmt_ns(v->plan->call_ns, took, sizeof(took)),
+				       strerror(-rc));
+		nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+	}
+	return 0;
+}
+
+int fs_vmm_launch(struct fs_vmm *v, char *const argv[])
+{
+	struct stat st;
+	int rc;
+
+	if (v->plan->socket)
+		return adopt(v);
+	if (!lstat(v->socket, &st))
+		return fs_errf(v->err, sizeof(v->err), -EEXIST,
+			       "%s exists already: another VMM uses it, or one was killed there",
+			       v->socket);
+	rc = fs_process_start(&v->process, argv, v->log, v->err, sizeof(v->err));
+	return rc ? rc : wait_for_socket(v);
+}
+
+void fs_vmm_parse_version(struct fs_vmm *v)
+{
+	const char *at = v->version + strcspn(v->version, "0123456789");
+
+	if (sscanf(at, "%5u.%5u", &v->major, &v->minor) < 1)
+		v->major = v->minor = 0;
+}
+
+/* --- the user's command --- */
+
+static const char *value_of(const struct fs_vmm *v, const char *name, size_t n)
+{
+	const struct {
+		const char *name, *value;
+	} names[] = {{"memory", v->at->memory}, {"state", v->at->state},      {"tap", v->at->tap},
+		     {"folder", v->at->folder}, {"fork", v->at->id},          {"socket", v->socket},
+		     {"uffd", v->at->uffd},     {"override", v->at->override}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i].name) == n && !strncmp(names[i].name, name, n))
+			return names[i].value && *names[i].value ? names[i].value : NULL;
+	return NULL;
+}
+
+/* A word in braces of small letters only; anything else (JSON, say) stays as it is. */
+static size_t braced(const char *at)
+{
+	size_t n = *at == '{' ? strspn(at + 1, "abcdefghijklmnopqrstuvwxyz") : 0;
+
+	return n && at[n + 1] == '}' ? n : 0;
+}
+
+char *fs_vmm_word(struct fs_vmm *v, const char *word)
+{
+	char *out = NULL;
+	size_t size = 0, n;
+	FILE *f = open_memstream(&out, &size);
+
+	if (!f) {
+		snprintf(v->err, sizeof(v->err), "out of memory");
+		return NULL;
+	}
+	for (const char *at = word; *at; at++) {
+		const char *value;
+
+		n = braced(at);
+		if (!n) {
+			fputc(*at, f);
+			continue;
+		}
+		value = value_of(v, at + 1, n);
+		if (!value) {
+			fclose(f);
+			free(out);
+			snprintf(v->err, sizeof(v->err),
+				 "in \"%.200s\": {%.*s} is nothing that is known here (there are "
+				 "memory, state, tap, folder, fork, socket, uffd)",
+				 word, (int)n, at + 1);
+			return NULL;
+		}
+		fputs(value, f);
+		at += n + 1;
+	}
+	if (fclose(f)) {
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+static size_t count(const char *const *words)
+{
+	size_t n = 0;
+
+	while (words && words[n])
+		n++;
+	return n;
+}
+
+char **fs_vmm_argv(struct fs_vmm *v, const char *const *head, const char *const *tail)
+{
+	const char *const *middle = (const char *const *)v->plan->command;
+	char **argv = calloc(count(head) + count(middle) + count(tail) + 1, sizeof(*argv));
+	size_t n = 0;
+	bool ok = argv;
+
+	for (size_t i = 0; ok && i < count(head); i++)
+		ok = (argv[n++] = strdup(head[i]));
+	for (size_t i = 0; ok && i < count(middle); i++)
+		ok = (argv[n++] = fs_vmm_word(v, middle[i]));
+	for (size_t i = 0; ok && i < count(tail); i++)
+		ok = (argv[n++] = strdup(tail[i]));
+	if (ok)
+		return argv;
+	if (!*v->err)
+		snprintf(v->err, sizeof(v->err), "out of memory");
+	fs_vmm_argv_free(argv);
+	return NULL;
+}
+
+void fs_vmm_argv_free(char **argv)
+{
+	for (char **a = argv; a && *a; a++)
+		free(*a);
+	free(argv);
+}

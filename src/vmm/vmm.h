@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One VMM process and the VM in it, whatever VMM it is: a table of operations for each.
+ *
+ *	struct fs_vmm v;
+ *	fs_vmm_init(&v, plan, at);
+ *	if (!v.ops->start(&v) && !v.ops->load(&v, &load) && !v.ops->resume(&v)) ...
+ *	fs_vmm_end(&v);
+ *
+ * Every operation returns 0 or a negative errno with a sentence in v->err, which holds what the VMM
+ * answered. -ECHILD: the VMM has ended; -ETIMEDOUT: it did not answer in time; -EPROTO: what it
+ * answered is no answer; -EREMOTEIO: it refused. Whatever came of it, fs_vmm_end() ends the process
+ * that start() began, and no other. What a VMM answers is hostile input: bounded in time, in length
+ * and in depth.
+ */
+#ifndef FORKSCOPE_VMM_H
+#define FORKSCOPE_VMM_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "vmm/process.h"
+
+#define FS_VMM_ERR 2048
+
+struct fs_vmm;
+struct fs_jail;
+
+/* What all VMMs of a run share; borrowed. */
+struct fs_vmm_plan {
+	const struct fs_vmm_ops *ops;
+	const char *program;  /* NULL = ops->program, looked up in PATH */
+	char *const *command; /* qemu, attach: the command; else more arguments; may be NULL */
+	const char *socket;   /* use the VMM that listens there, start none; may be NULL */
+	const struct fs_jail *jail; /* Firecracker: start it by its jailer; may be NULL */
+	uint64_t call_ns;           /* how long to wait for one answer */
+};
+
+/* Where this VMM lives; borrowed. */
+struct fs_vmm_at {
+	const char *folder; /* of its own: socket, log */
+	const char *id;     /* letters, digits, "-" */
+	const char *tap;    /* of its network; may be NULL */
+	const char *state;  /* the snapshot's state: a file; Cloud Hypervisor: its folder */
+	const char *memory; /* the snapshot's memory file */
+	const char *uffd;   /* socket of a userfaultfd handler; NULL = the memory file is mapped */
+	const char *override; /* the guest's interface whose TAP is to be `tap`; NULL = as saved */
+};
+
+struct fs_vmm_load {
+	bool resume;    /* inside of the load, where the VMM can; else right after it */
+	bool on_demand; /* Cloud Hypervisor: serve memory page by page */
+};
+
+struct fs_vmm_ops {
+	const char *name;    /* "firecracker" */
+	const char *program; /* by default; NULL = the command is needed */
+	/*
+	 * Why this VMM cannot give the resume signal ("vmclock", "vmgenid", ...), or NULL when it
+	 * can. Only after start(), for it depends on the VMM's version.
+	 */
+	const char *(*no_signal)(const struct fs_vmm *v, const char *signal);
+	int (*start)(struct fs_vmm *v); /* until its API answers */
+	/* Pauses the VM and writes at->state and at->memory. */
+	int (*create)(struct fs_vmm *v);
+	int (*load)(struct fs_vmm *v, const struct fs_vmm_load *l);
+	int (*resume)(struct fs_vmm *v);
+	int (*pause)(struct fs_vmm *v);
+	/* What the VMM itself measured, as its own JSON object; NULL = it measures nothing. */
+	int (*metrics)(struct fs_vmm *v, json_t **out);
+	void (*close)(struct fs_vmm *v); /* what start() opened; the process is ended already */
+};
+
+struct fs_vmm {
+	const struct fs_vmm_ops *ops;
+	const struct fs_vmm_plan *plan;
+	const struct fs_vmm_at *at;
+	struct fs_process process;
+	void *driver;              /* connection and the like */
+	char socket[PATH_MAX];     /* of its API */
+	char log[PATH_MAX];        /* what it says: console or log; empty = unknown */
+	char version[64];          /* as it tells; empty = it does not */
+	unsigned int major, minor; /* of the version */
+	char err[FS_VMM_ERR];
+};
+
+extern const struct fs_vmm_ops fs_vmm_firecracker, fs_vmm_cloud_hypervisor, fs_vmm_qemu,
+	fs_vmm_attach;
+
+/* The driver of this name, or NULL. */
+const struct fs_vmm_ops *fs_vmm_find(const char *name);
+/* "firecracker, cloud-hypervisor, qemu, attach" */
+const char *fs_vmm_names(void);
+
+void fs_vmm_init(struct fs_vmm *v, const struct fs_vmm_plan *plan, const struct fs_vmm_at *at);
+/* Ends the VMM if it was started here, closes what is open, removes its socket. Safe at any time.
+ */
+void fs_vmm_end(struct fs_vmm *v);
+
+/* Has its process ended (and we did not end it)? Then the sentence of how is in v->err. */
+bool fs_vmm_died(struct fs_vmm *v);
+
+/* --- for the drivers --- */
+
+/*
+ * Starts @argv with its output in v->log, or adopts whoever listens at plan->socket, and waits
+ * until a connection to v->socket is taken. v->socket and v->log are set by the caller before.
+ */
+int fs_vmm_launch(struct fs_vmm *v, char *const argv[]);
+
+/* After a call failed with @rc: if the VMM has ended meanwhile, says that too. Returns the code. */
+int fs_vmm_explain(struct fs_vmm *v, int rc);
+
+/* Sets v->major and v->minor from the first two numbers in v->version. */
+void fs_vmm_parse_version(struct fs_vmm *v);
+
+/*
+ * One word of the user's command with {memory}, {state}, {tap}, {folder}, {fork}, {socket} and
+ * {uffd} replaced. Returns the text (to free), or NULL with the reason in v->err: a name in braces
+ * that is none of these, or one that has no value here.
+ */
+char *fs_vmm_word(struct fs_vmm *v, const char *word);
+
+/*
+ * @head, then the words of plan->command with the names replaced, then @tail (NULL-terminated
+ * arrays; any may be NULL). Returns the array (to free with fs_vmm_argv_free) or NULL, v->err.
+ */
+char **fs_vmm_argv(struct fs_vmm *v, const char *const *head, const char *const *tail);
+void fs_vmm_argv_free(char **argv);
+
+#endif
