@@ -67,25 +67,38 @@ static const char *type_of(const struct fsr_field *f, char *buf, size_t size)
 		break;
 	case FSR_FORM_IPV4:
 		return "u8[4]";
+	case FSR_FORM_BYTES:
+		snprintf(buf, size, "u8[%u]", f->size);
+		break;
 	case FSR_FORM_U64S:
 		snprintf(buf, size, "u64[%u]", f->size / 8);
 		break;
+	case FSR_FORM_PAD:
+		if (f->size > 8) {
+			snprintf(buf, size, "(%u bytes)", f->size);
+			break;
+		}
+		/* fallthrough */
 	default:
 		snprintf(buf, size, "%c%u", f->form == FSR_FORM_SIGNED ? 's' : 'u', f->size * 8u);
 	}
 	return buf;
 }
 
-static void print_row(const char *name, const struct fsr_field *f)
+static void print_row_fields(const struct fsr_field *f)
 {
 	char type[16];
 
-	printf("| %s |", name);
 	for (; f->name; f++)
-		if (f->form != FSR_FORM_PAD || !strncmp(f->name, "kind", 4) ||
-		    !strcmp(f->name, "len"))
+		if (strncmp(f->name, "pad", 3))
 			printf(" `%s` %u %s;", f->name, f->offset, type_of(f, type, sizeof(type)));
 	printf(" |\n");
+}
+
+static void print_row(const char *name, const struct fsr_field *f)
+{
+	printf("| %s |", name);
+	print_row_fields(f);
 }
 
 static void print_fields(void)
@@ -117,14 +130,52 @@ static void print_names(void)
 	}
 }
 
+static void print_states(void)
+{
+	printf("| state | name | meaning |\n|---|---|---|\n");
+#define X(num, name, doc) printf("| %u | %s | %s |\n", num, #name, doc);
+	FSR_GUEST_STATES(X)
+#undef X
+}
+
+static void print_guest_structs(void)
+{
+	printf("| struct | bytes | field, offset, type |\n|---|---|---|\n");
+#define X(rows, type)                                       \
+	printf("| %s | %zu |", #type, sizeof(struct type)); \
+	print_row_fields(fsr_fields_##rows);
+	FS_GUEST_STRUCTS(X)
+#undef X
+}
+
+static void print_guest_numbers(void)
+{
+	printf("| of | number | name | |\n|---|---|---|---|\n");
+#define X(num, name, doc) printf("| kind | %u | %s | %s |\n", num, #name, doc);
+	FSG_KINDS(X)
+#undef X
+#define X(num, name, doc) printf("| step | %u | %s | `%s` |\n", num, #name, doc);
+	FSG_STEPS(X)
+#undef X
+#define X(num, name, doc) printf("| stage | %u | %s | a: %s |\n", num, #name, doc);
+	FSG_STAGES(X)
+#undef X
+}
+
 static int print_part(const char *name)
 {
 	static const struct {
 		const char *name;
 		void (*print)(void);
 	} parts[] = {
-		{"layout", print_layout}, {"chunks", print_chunks}, {"kinds", print_kinds},
-		{"fields", print_fields}, {"names", print_names},
+		{"layout", print_layout},
+		{"chunks", print_chunks},
+		{"kinds", print_kinds},
+		{"fields", print_fields},
+		{"names", print_names},
+		{"states", print_states},
+		{"guest structs", print_guest_structs},
+		{"guest numbers", print_guest_numbers},
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

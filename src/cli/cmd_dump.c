@@ -8,6 +8,8 @@
 #include <time.h>
 #include "base/log.h"
 #include "cli/cmds.h"
+#include "record/guest.h"
+#include "record/guesttext.h"
 #include "record/inspect.h"
 #include "record/reader.h"
 #include "record/text.h"
@@ -17,7 +19,8 @@ enum form { FORM_ALL, FORM_TEXT, FORM_JSON };
 static const char usage[] =
 	"usage: forkscope dump [--text | --json] FILE\n\n"
 	"Prints what a recording holds: header and chunks as comments, then META, stacks,\n"
-	"symbols and every event in the order of time, one line each.\n\n"
+	"symbols, what was read of guests' recorders, and every event in the order of time, one\n"
+	"line each.\n\n"
 	"  --text   without the comments: what tools/mkrec makes a recording from again\n"
 	"  --json   one JSON object per line\n"
 	"  --help   print this\n\n"
@@ -134,6 +137,86 @@ static void print_symbols(enum form form, const struct fsr_reader *r)
 	}
 }
 
+static void print_line(const char *text, void *arg)
+{
+	(void)arg;
+	puts(text);
+}
+
+static void print_json(const json_t *o, void *arg)
+{
+	char *text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+
+	(void)arg;
+	if (text)
+		puts(text);
+	free(text);
+}
+
+/* Each reading of a guest's recorder, as it stands in the file. */
+static void print_guests(enum form form, const struct fsr_reader *r)
+{
+	for (size_t i = 0; i < fsr_guest_readings(r); i++) {
+		size_t bytes;
+		void *payload = fsr_guest_payload(r, i, &bytes);
+		int err = !payload            ? -1
+			  : form == FORM_JSON ? fsr_guest_json(payload, bytes, print_json, NULL)
+					      : fsr_guest_print(payload, bytes, print_line, NULL);
+
+		if (err)
+			fs_warn("a reading of the guest of VM %u does not add up",
+				fsr_guest_reading_vm(r, i));
+		free(payload);
+	}
+}
+
+static void hex_id(const uint8_t id[16], char text[33])
+{
+	for (int i = 0; i < 16; i++)
+		sprintf(text + 2 * i, "%02x", id[i]);
+}
+
+/* A kernel has some hundred thousand symbols: they are printed only where all is wanted. */
+static void print_guest_symbols(enum form form, struct fsr_reader *r,
+				const struct fsr_guest_blob *b, const char *id)
+{
+	size_t len;
+	const char *text = fsr_guest_symbols(r, b->id, &len), *eol;
+	json_t *o;
+
+	if (form == FORM_JSON) {
+		o = json_pack("{s:s, s:i, s:I}", "id", id, "deflated_bytes", (int)b->bytes, "bytes",
+			      text ? (json_int_t)len : (json_int_t)-1);
+		print_json_line("guest_symbols", o);
+		json_decref(o);
+		return;
+	}
+	if (!text || form == FORM_ALL)
+		printf("# symbols of the guest %s: %u bytes deflated, %s\n", id, b->bytes,
+		       text ? "not shown (--text does)" : "damaged");
+	for (; text && form == FORM_TEXT && (eol = strchr(text, '\n')); text = eol + 1)
+		printf("GSYM %.*s\n", (int)(eol - text), text);
+}
+
+static void print_guest_blobs(enum form form, struct fsr_reader *r)
+{
+	const struct fsr_guest_blob *b;
+
+	for (size_t i = 0; (b = fsr_guest_blob_at(r, i)); i++) {
+		json_t *meta = json_incref((json_t *)(uintptr_t)fsr_guest_meta(r, b->id));
+		char id[33];
+
+		hex_id(b->id, id);
+		if (form != FORM_JSON)
+			printf("GBLOB id=%s\n", id);
+		if (b->kind == FSG_PART_SYMBOLS)
+			print_guest_symbols(form, r, b, id);
+		else if (b->kind == FSG_PART_META)
+			print_object(form, "GMETA", "guest_meta", meta);
+		json_decref(meta);
+	}
+}
+
 static int print_events(enum form form, struct fsr_reader *r)
 {
 	char line[FSR_MAX_LINE], *text;
@@ -199,6 +282,8 @@ static int dump(enum form form, const char *path)
 	print_object(form, "META", "meta", i->meta);
 	print_stacks(form, r);
 	print_symbols(form, r);
+	print_guests(form, r);
+	print_guest_blobs(form, r);
 	ret = print_events(form, r);
 	print_end(form, i);
 	if (ret < 0) {

@@ -9,6 +9,7 @@
 #include <zlib.h>
 #include "base/err.h"
 #include "base/vec.h"
+#include "record/guestcompile.h"
 #include "record/text.h"
 #include "record/writer.h"
 
@@ -27,7 +28,8 @@ struct compiler {
 	FS_VEC(uint8_t) bytes;  /* of the chunk that is being made */
 	FS_VEC(uint8_t) stacks; /* payload of STACKS */
 	FS_VEC(char) syms;      /* text of SYMBOLS */
-	uint32_t *seq;          /* next number of each CPU */
+	struct fsr_guest_text *guest;
+	uint32_t *seq; /* next number of each CPU */
 	size_t line;
 	bool raw, no_end, ended;
 	char *err;
@@ -219,6 +221,8 @@ static int write_gathered(struct compiler *c)
 	uint8_t *packed;
 	int err = flush(c);
 
+	if (!err)
+		err = write_failed(c, fsr_guest_text_flush(c->guest, c->w));
 	if (!err && c->stacks.n)
 		err = write_failed(c, fsr_write(c->w, FSR_STACKS, c->stacks.v, c->stacks.n));
 	c->stacks.n = 0;
@@ -234,9 +238,18 @@ static int write_gathered(struct compiler *c)
 	return err;
 }
 
+static int add_guest(struct compiler *c, const char *line)
+{
+	char why[200];
+	int got = fsr_guest_text_line(c->guest, c->w, line, why, sizeof(why));
+
+	return got < 0 ? fs_errf(c->err, c->err_len, got, "line %zu: %s", c->line, why) : got;
+}
+
 static int do_line(struct compiler *c, const char *line)
 {
 	const char *rest;
+	int got;
 
 	if (!*line || *line == '#')
 		return 0;
@@ -266,7 +279,8 @@ static int do_line(struct compiler *c, const char *line)
 		c->ended = true;
 		return err ? err : write_json(c, FSR_END, rest);
 	}
-	return add_event(c, line);
+	got = *line == 'G' ? add_guest(c, line) : 0;
+	return got ? (got < 0 ? got : 0) : add_event(c, line);
 }
 
 static int compile(struct compiler *c, const char *text)
@@ -299,17 +313,17 @@ int fsr_compile(const char *text, const char *path, char *err, size_t err_len)
 	int ret, closed;
 
 	c.seq = calloc(NCPUS, sizeof(*c.seq));
-	if (!c.seq)
-		return fs_errf(err, err_len, -ENOMEM, "out of memory");
-	ret = fsr_create(path, &c.w);
+	c.guest = fsr_guest_text_new();
+	ret = c.seq && c.guest ? fsr_create(path, &c.w) : -ENOMEM;
 	if (ret) {
-		free(c.seq);
-		return fs_errf(err, err_len, ret, "%s: %s", path, strerror(-ret));
+		fs_errf(err, err_len, ret, "%s: %s", path, strerror(-ret));
+	} else {
+		ret = compile(&c, text);
+		closed = fsr_close(c.w);
+		if (!ret)
+			ret = write_failed(&c, closed);
 	}
-	ret = compile(&c, text);
-	closed = fsr_close(c.w);
-	if (!ret)
-		ret = write_failed(&c, closed);
+	fsr_guest_text_free(c.guest);
 	fs_vec_free(&c.items);
 	fs_vec_free(&c.bytes);
 	fs_vec_free(&c.stacks);

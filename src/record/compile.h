@@ -11,6 +11,8 @@
  *	RAW                             from here on records stay in the order of their lines
  *	NOEND                           no END chunk: as of a recording that was broken off
  *
+ * and those of a guest's recorder (GUEST, GREC, ...: guestcompile.h).
+ *
  * Records are sorted by time within their CPU before they are written, and numbered (seq=) where
  * the text does not. An END chunk is written at the end if the text has none.
  */

@@ -30,6 +30,17 @@ static const struct fsr_field *const tables[FSR_KIND_MAX + 1] = {
 #undef X
 };
 
+#define GUEST(name, type)                                                               \
+	_Static_assert(0 FS_FIELDS_##name(SIZE_OF, struct type) == sizeof(struct type), \
+		       "FS_FIELDS_" #name " in fields.h does not fit struct " #type);   \
+	const struct fsr_field fsr_fields_##name[] = {FS_FIELDS_##name(ROW, struct type){0}};
+FS_GUEST_STRUCTS(GUEST)
+
+#define LISTED(num, name, doc) {#name, num},
+#define LIST(form, list)       static const struct fsr_name names_##form[] = {list(LISTED){NULL, 0}};
+FS_GUEST_SETS(LIST)
+#undef LIST
+
 #define NAME(prefix, name) {#name, prefix##name},
 #define SET(form, names)   static const struct fsr_name names_##form[] = {names{NULL, 0}};
 FS_FLAG_SETS(SET, NAME)
@@ -54,6 +65,8 @@ const struct fsr_name *fsr_names(uint8_t form, int *flags)
 	*flags = 0;
 	switch (form) {
 		FS_ENUM_SETS(SET, NO_NAMES)
+#define LIST SET
+		FS_GUEST_SETS(LIST)
 	}
 	return NULL;
 #undef SET

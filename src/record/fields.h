@@ -4,8 +4,9 @@
  * docs/format.md come from these rows. A struct of bpf/event.h and its rows are held together when
  * fields.c is compiled: every byte of the struct must be in a row.
  *
- * F(struct, member, form); forms: DEC, HEX, SIGNED, TEXT (char array), IPV4, U64S (array), STACK
- * (stack id), PAD (never shown), and the names of sets of names below.
+ * F(struct, member, form); forms: DEC, HEX, SIGNED, TEXT (char array), IPV4, U64S (array), BYTES
+ * (array, as one hexadecimal number), STACK (stack id), PAD (never shown), and the names of sets of
+ * names below.
  */
 #ifndef FORKSCOPE_FIELDS_H
 #define FORKSCOPE_FIELDS_H
@@ -13,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "bpf/event.h"
+#include "bpf/guest_ring.h"
+#include "record/format.h"
 
 /* clang-format off */
 #define FS_FIELDS_HEADER(F, T) \
@@ -83,6 +86,39 @@
 #define FS_FIELDS_CLOCK(F, T) \
 	F(T, tsc, DEC) F(T, tsc_width, DEC) F(T, mono_ns, DEC) F(T, raw_ns, DEC) F(T, on_cpu, DEC) F(T, pad, PAD)
 
+/* What GUEST chunks hold: of format.h and bpf/guest_ring.h. */
+#define FS_FIELDS_GUEST(F, T) \
+	F(T, vm, DEC) F(T, tgid, DEC) F(T, at_ns, DEC) F(T, done_ns, DEC) F(T, dir_gpa, HEX) F(T, id, BYTES) \
+	F(T, state, GSTATE) F(T, nparts, PAD) F(T, why, TEXT)
+#define FS_FIELDS_GUEST_PART(F, T) \
+	F(T, kind, PAD) F(T, index, DEC) F(T, bytes, PAD) F(T, first, DEC) F(T, lost, DEC) F(T, torn, DEC) F(T, pad, PAD)
+#define FS_FIELDS_GUEST_BLOB(F, T) F(T, id, BYTES) F(T, kind, DEC) F(T, bytes, DEC) F(T, raw_bytes, DEC)
+#define FS_FIELDS_GUEST_DIR(F, T) \
+	F(T, magic, PAD) F(T, major, DEC) F(T, minor, DEC) F(T, dir_bytes, DEC) F(T, id, BYTES) F(T, flags, GDIR) \
+	F(T, ncpus, DEC) F(T, nparts, DEC) F(T, nlists, DEC) F(T, rec_bytes, DEC) F(T, arm_pid, DEC) \
+	F(T, probe_ns_x16, DEC) F(T, clocksource, DEC) F(T, tsc_khz, DEC) F(T, clocks, PAD) F(T, watchers, PAD) \
+	F(T, parts, PAD) F(T, list_gfn, PAD)
+#define FS_FIELDS_GUEST_CLOCK(F, T) \
+	F(T, tsc, DEC) F(T, tsc_width, DEC) F(T, mono_ns, DEC) F(T, raw_ns, DEC) F(T, boot_ns, DEC) \
+	F(T, pv_tsc_timestamp, DEC) F(T, pv_system_time, DEC) F(T, pv_version, DEC) F(T, pv_mul, DEC) \
+	F(T, pv_shift, SIGNED) F(T, cpu, DEC)
+#define FS_FIELDS_GUEST_WATCHER(F, T) \
+	F(T, tgid, DEC) F(T, tid, DEC) F(T, how, GSTEP) F(T, own, DEC) F(T, ts, DEC) F(T, comm, TEXT)
+#define FS_FIELDS_GUEST_DIR_PART(F, T) \
+	F(T, kind, GPART) F(T, index, DEC) F(T, first, DEC) F(T, pages, DEC) F(T, pad, PAD) F(T, bytes, DEC) \
+	F(T, raw_bytes, DEC)
+#define FS_FIELDS_GUEST_REC(F, T) \
+	F(T, ts, DEC) F(T, seq, PAD) F(T, kind, PAD) F(T, flags, GFLAGS) F(T, tid, DEC) F(T, x, DEC) F(T, a, HEX)
+
+/* X(NAME, struct): each has its rows FS_FIELDS_NAME */
+#define FS_GUEST_STRUCTS(X) \
+	X(GUEST, fsr_guest) X(GUEST_PART, fsr_guest_part) X(GUEST_BLOB, fsr_guest_blob) X(GUEST_DIR, fsg_dir) \
+	X(GUEST_CLOCK, fsg_clock) X(GUEST_WATCHER, fsg_watcher) X(GUEST_DIR_PART, fsg_part) X(GUEST_REC, fsg_rec)
+
+/* Numbers with names that are listed where they are defined: LIST(form, list). */
+#define FS_GUEST_SETS(LIST) \
+	LIST(GSTATE, FSR_GUEST_STATES) LIST(GSTEP, FSG_STEPS) LIST(GSTAGE, FSG_STAGES)
+
 /* Sets of names: SET(form, prefix, members...). A number without a name is shown as a number. */
 #define FS_FLAG_SETS(SET, N) \
 	SET(FLAGS, N(FS_F_, IRQCTX) N(FS_F_, CLIPPED) N(FS_F_, LATE)) \
@@ -95,12 +131,15 @@
 	SET(WAKER, N(FS_W_, IRQ) N(FS_W_, SOFTIRQ) N(FS_W_, WORK) N(FS_W_, UNSEEN) \
 	    N(FS_W_, PREEMPT) N(FS_W_, THROTTLED) N(FS_W_, TIMER) N(FS_W_, BIO) \
 	    N(FS_W_, CTX_UNKNOWN)) \
-	SET(NET, N(FS_NET_, FIRST) N(FS_NET_, STAGE) N(FS_NET_, SYNACK))
+	SET(NET, N(FS_NET_, FIRST) N(FS_NET_, STAGE) N(FS_NET_, SYNACK)) \
+	SET(GDIR, N(FSG_D_, BPF) N(FSG_D_, SPLIT) N(FSG_D_, SIGNAL) N(FSG_D_, FAULTS)) \
+	SET(GFLAGS, N(FSG_F_, HARDIRQ) N(FSG_F_, SOFTIRQ) N(FSG_F_, PREEMPT))
 #define FS_ENUM_SETS(SET, N) \
 	SET(WHY, N(FS_WHY_, PID) N(FS_WHY_, COMM) N(FS_WHY_, COMMAND) N(FS_WHY_, KVM)) \
 	SET(ISA, N(FS_ISA_, VMX) N(FS_ISA_, SVM)) \
 	SET(APF, N(FS_APF_, NOT_PRESENT) N(FS_APF_, READY) N(FS_APF_, REPEATED) \
-	    N(FS_APF_, COMPLETED) N(FS_APF_, TRY))
+	    N(FS_APF_, COMPLETED) N(FS_APF_, TRY)) \
+	SET(GPART, N(FSG_PART_, RING) N(FSG_PART_, AGENT) N(FSG_PART_, SYMBOLS) N(FSG_PART_, META))
 
 /* clang-format on */
 
@@ -111,12 +150,15 @@ enum fsr_form {
 	FSR_FORM_TEXT,
 	FSR_FORM_IPV4,
 	FSR_FORM_U64S,
+	FSR_FORM_BYTES,
 	FSR_FORM_STACK,
 	FSR_FORM_PAD,
 #define NO_NAMES(prefix, name)
 #define SET(form, names) FSR_FORM_##form,
-	FS_FLAG_SETS(SET, NO_NAMES) FS_ENUM_SETS(SET, NO_NAMES)
+#define LIST(form, list) FSR_FORM_##form,
+	FS_FLAG_SETS(SET, NO_NAMES) FS_ENUM_SETS(SET, NO_NAMES) FS_GUEST_SETS(LIST)
 #undef SET
+#undef LIST
 #undef NO_NAMES
 };
 
@@ -136,6 +178,11 @@ extern const struct fsr_field fsr_header_fields[];
 
 /* The fields of @kind after its header, ended as above; NULL for a kind that is not known. */
 const struct fsr_field *fsr_fields(uint16_t kind);
+
+/* The same of the structs of GUEST chunks: fsr_fields_GUEST, fsr_fields_GUEST_PART, ... */
+#define X(name, type) extern const struct fsr_field fsr_fields_##name[];
+FS_GUEST_STRUCTS(X)
+#undef X
 
 /* The names of a form, ended by one without a name, or NULL; *@flags: they are bits. */
 const struct fsr_name *fsr_names(uint8_t form, int *flags);

@@ -107,7 +107,7 @@ struct fsr_guest_part {
 	uint16_t kind, index;
 	uint32_t bytes;
 	uint64_t first; /* number of the first record */
-	uint64_t lost;  /* since the snapshot: overwritten before they were read, or not written */
+	uint64_t lost;  /* since the reading before, or the snapshot: overwritten, or not written */
 	uint32_t torn;  /* whose sequence did not fit: left out */
 	uint32_t pad;
 };

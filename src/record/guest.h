@@ -16,15 +16,15 @@ struct fsr_guest_ring {
 	uint16_t kind;              /* FSR_GP_RING or FSR_GP_AGENT */
 	uint16_t index;             /* the guest's CPU */
 	uint64_t first;             /* number of recs[0]; later ones follow, but for torn ones */
-	const struct fsg_rec *recs; /* in the order of their numbers */
+	const struct fsg_rec *recs; /* in the order of their numbers (seq - 1), without WRAP */
 	size_t n;
 	uint64_t lost, torn;
 };
 
 struct fsr_guest_data {
 	uint32_t vm, tgid;
-	uint32_t state; /* enum fsr_guest_state of the last reading */
-	char why[96];
+	uint32_t state;   /* enum fsr_guest_state of the last reading; READ once one was READ */
+	char why[96];     /* why it is not READ, or why there is no more of it; "" */
 	uint64_t read_ns; /* host CLOCK_MONOTONIC at which the last reading began */
 	uint64_t dir_gpa;
 	struct fsg_dir dir; /* zero unless state is READ */

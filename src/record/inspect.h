@@ -30,4 +30,14 @@ int fsr_stack_at(const struct fsr_reader *r, size_t i, uint32_t *id, const uint6
 const char *fsr_symbol_at(const struct fsr_reader *r, size_t i, uint64_t *addr,
 			  const char **module);
 
+/* How many GUEST chunks there are, in the order of the file, and of which VM the @i-th is. */
+size_t fsr_guest_readings(const struct fsr_reader *r);
+uint32_t fsr_guest_reading_vm(const struct fsr_reader *r, size_t i);
+
+/* The @i-th one's payload (guestchunk.h takes it apart), to be freed; NULL = it cannot be read. */
+void *fsr_guest_payload(const struct fsr_reader *r, size_t i, size_t *bytes);
+
+/* The @i-th of the blobs of guests (symbols, META), NULL past the last one. */
+const struct fsr_guest_blob *fsr_guest_blob_at(const struct fsr_reader *r, size_t i);
+
 #endif

@@ -48,6 +48,9 @@ static int load_payload(struct fsr_reader *r, const struct fsr_chunk *c, const v
 		return fsr_stacks_add(&r->stacks, data, c->bytes);
 	case FSR_SYMBOLS:
 		return fsr_symbols_add(&r->symbols, data, c->bytes);
+	case FSR_GUEST:
+	case FSR_GUEST_BLOB:
+		return fsr_guests_note(&r->guests, c, data);
 	}
 	return 0;
 }
@@ -300,6 +303,7 @@ void fsr_free(struct fsr_reader *r)
 	fsr_merge_free(r->merge);
 	fsr_stacks_free(&r->stacks);
 	fsr_symbols_free(&r->symbols);
+	fsr_guests_free(&r->guests);
 	json_decref(r->info.meta);
 	json_decref(r->info.stats);
 	json_decref(r->info.end);

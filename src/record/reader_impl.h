@@ -4,6 +4,7 @@
 #define FORKSCOPE_READER_IMPL_H
 
 #include "record/chunks.h"
+#include "record/guests.h"
 #include "record/merge.h"
 #include "record/reader.h"
 #include "record/tables.h"
@@ -16,6 +17,7 @@ struct fsr_reader {
 	struct fsr_merge *merge;
 	struct fsr_stacks stacks;
 	struct fsr_symbols symbols;
+	struct fsr_guests guests;
 	uint64_t horizon; /* of the last ROUND that was passed */
 	bool drained;     /* all chunks are in the merge */
 };

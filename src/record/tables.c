@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <zlib.h>
 #include "record/format.h"
 
 int fsr_stacks_add(struct fsr_stacks *t, const void *data, size_t bytes)
@@ -81,33 +80,6 @@ void fsr_stacks_free(struct fsr_stacks *t)
 	fs_vec_free(&t->addrs);
 }
 
-static int inflate_into(struct fsr_symbols *t, const void *data, size_t bytes)
-{
-	z_stream z = {.next_in = (Bytef *)data, .avail_in = (uInt)bytes};
-	int got = Z_OK, err = 0;
-
-	if (inflateInit(&z) != Z_OK)
-		return -ENOMEM;
-	while (got == Z_OK && !err) {
-		size_t room = 256u << 10;
-
-		if (t->text.n + room > FSR_MAX_TABLE) {
-			err = -E2BIG;
-		} else if (fs_vec_reserve(&t->text, room + 2)) {
-			err = -ENOMEM;
-		} else {
-			z.next_out = (Bytef *)t->text.v + t->text.n;
-			z.avail_out = (uInt)room;
-			got = inflate(&z, Z_NO_FLUSH);
-			t->text.n += room - z.avail_out;
-		}
-	}
-	inflateEnd(&z);
-	if (!err && got != Z_STREAM_END)
-		err = -EBADMSG;
-	return err;
-}
-
 /* "ffffffff81000000 name [module]", cut into its parts in place. */
 static bool parse_line(char *text, char *line, struct fsr_sym *sym)
 {
@@ -135,13 +107,11 @@ static bool parse_line(char *text, char *line, struct fsr_sym *sym)
 int fsr_symbols_add(struct fsr_symbols *t, const void *data, size_t bytes)
 {
 	size_t start = t->text.n;
-	int err = inflate_into(t, data, bytes);
+	int err = fsr_inflate(&t->text, data, bytes, FSR_MAX_TABLE);
 
-	if (err) {
-		t->text.n = start;
+	if (err)
 		return err;
-	}
-	t->text.v[t->text.n] = '\0'; /* inflate_into left room for two */
+	t->text.v[t->text.n] = '\0'; /* fsr_inflate left room for two */
 	for (char *line = t->text.v + start, *next; *line; line = next) {
 		char *eol = strchr(line, '\n');
 		struct fsr_sym sym;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/vec.h"
+#include "record/inflate.h"
 
 /* Bytes of each table that are kept at most: what a hostile file can make us hold. */
 #define FSR_MAX_TABLE (256u << 20)
@@ -28,7 +29,7 @@ struct fsr_sym {
 
 struct fsr_symbols {
 	FS_VEC(struct fsr_sym) syms;
-	FS_VEC(char) text; /* NUL-terminated lines after they were parsed */
+	struct fsr_text text; /* NUL-terminated lines after they were parsed */
 };
 
 /*
