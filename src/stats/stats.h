@@ -133,7 +133,8 @@ int fss_test(const double *a, size_t na, const double *b, size_t nb, double delt
 
 /*
  * Null test: @rounds times @v[@n] (copied) is dealt into two halves at random, which are tested as
- * two arms. How many came out `supported`? At most 5 % may, but for chance. The interval is made
+ * two arms. How many came out `supported`? About 2.5 % will, for it is one side of a test at 5 %;
+ * more than 6 % say that the test is wrong for such values. The interval (2,000 resamples) is made
  * only where the rank test already says that the first is longer: no other is supported. 0,
  * -EINVAL, -ENOMEM.
  */
