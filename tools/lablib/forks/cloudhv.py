@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 from ..proc import die_with_parent
@@ -57,9 +56,7 @@ def make_template(spec, folder, network):
     try:
         machine.put("vm.create", _config(spec, machine.console))
         machine.put("vm.boot")
-        spec.while_booting(machine)
-        console.wait_for(machine.console, b"L2READY", machine.process, spec.boot_seconds, "booting the template")
-        time.sleep(spec.settle_seconds)
+        spec.wait_armed(machine)
         machine.put("vm.pause")
         machine.put("vm.snapshot", {"destination_url": f"file://{snapshot}"})
     finally:

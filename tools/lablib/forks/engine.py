@@ -131,6 +131,7 @@ def _write_json(series, forks, status):
     body = {"format": 1, "where": series.place.name, "emulated": series.place.emulated, "host_kernel": platform.release(),
             "guest_kernel": (series.place.guest / "version").read_text(encoding="ascii").strip(), "options": _options(arguments),
             "signal": series.spec.signal, "command_line": series.spec.command_line, "token": arguments.token,
+            "armed": {"directory": series.spec.directory()} if series.spec.armed else None,
             "recording": series.out.name if status is not None else None, "record_status": status,
             "guest_symbols": None, "forks": [fork.result() for fork in forks]}
     if arguments.with_guest_symbols:
@@ -145,7 +146,7 @@ def run(arguments, place, out):
     with storage.memory_file(arguments, series.template, place.scratch) as memfile:
         series.memfile = memfile
         os.sync()
-        recording = recorder.start(arguments, out)
+        recording = recorder.start(arguments, out, memfile)
         status = None
         try:
             time.sleep(SETTLE_SECONDS)

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 
 from ..proc import die_with_parent
@@ -72,9 +71,7 @@ def make_template(spec, folder, network):
         api.ask("PUT", "/boot-source", {"kernel_image_path": str(spec.guest / "vmlinux"), "initrd_path": str(spec.initrd), "boot_args": spec.command_line})
         api.ask("PUT", "/network-interfaces/eth0", {"iface_id": "eth0", "host_dev_name": netns.TAP, "guest_mac": netns.GUEST_MAC})
         api.ask("PUT", "/actions", {"action_type": "InstanceStart"})
-        spec.while_booting(machine)
-        console.wait_for(machine.console, b"L2READY", machine.process, spec.boot_seconds, "booting the template")
-        time.sleep(spec.settle_seconds)
+        spec.wait_armed(machine)
         api.ask("PATCH", "/vm", {"state": "Paused"})
         api.ask("PUT", "/snapshot/create", {"snapshot_type": "Full", "snapshot_path": str(folder / "state"), "mem_file_path": str(folder / "mem")})
     finally:

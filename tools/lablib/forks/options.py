@@ -14,8 +14,9 @@ AT_ONCE_EMULATED = 8
 GUEST_MEM_EMULATED = 1 << 30
 QEMU_MOST = 3 << 30
 VMCLOCK_FIRECRACKER = (1, 15)
+FORKSCOPE, WAITER = "forkscope", "waiter"       # the guest programs that need no path
 WORKLOAD = {"touch": "fs_touch", "arena": "fs_arena", "mode": "fs_touch_mode", "order": "fs_touch_order", "when": "fs_touch_when",
-            "ack": "fs_touched_ack", "pio": "fs_pio"}
+            "ack": "fs_touched_ack", "pio": "fs_pio", "touch_pio": "fs_touch_pio"}
 
 
 def _count(text):
@@ -34,7 +35,11 @@ def _text(text):
     return text
 
 
-# option, kind (flag, value, list, file, program), keywords of argparse. Kinds file and program are files of this host.
+def _agent(text):
+    return text if text in (FORKSCOPE, WAITER) else Path(text)
+
+
+# option, kind (flag, value, list, file), keywords of argparse. Kind file is a file of this host; a value may be one too, as a Path.
 TABLE = [
     ("--count", "value", {"type": _count, "required": True, "metavar": "N", "help": "how many forks"}),
     ("--vmm", "value", {"choices": VMMS, "default": "qemu", "help": "(default: %(default)s)"}),
@@ -46,7 +51,12 @@ TABLE = [
     ("--guest-mem", "value", {"type": units.size, "default": 256 << 20, "metavar": "SIZE", "help": "(default: 256MiB)"}),
     ("--hook", "file", {"metavar": "SCRIPT", "help": "run once per fork just before its resume, with FORK_ID, VMM_PID, VCPU_TIDS, MEMFILE and OUT in its environment"}),
     ("--workload", "list", {"metavar": "KEY=VALUE", "help": f"what the guest program does in each fork; keys: {', '.join(WORKLOAD)}"}),
-    ("--agent", "file", {"metavar": "PATH", "help": "a static guest program instead of the tests' waiter"}),
+    ("--agent", "value", {"type": _agent, "metavar": "WHICH", "help": "the guest's program: forkscope (forkscope-guest agent), waiter (the tests' own), or the path "
+                          "of a static program (default: forkscope; with --workload and under Cloud Hypervisor: waiter)"}),
+    ("--arm", "flag", {"help": "forkscope-guest arm runs in the guest before the snapshot"}),
+    ("--no-arm", "flag", {"help": "it does not (default)"}),
+    ("--arm-arg", "list", {"metavar": "ARG", "help": "one more argument for forkscope-guest arm"}),
+    ("--beside", "file", {"metavar": "PATH", "help": "a static program that runs in the guest beside the agent; it must print L2BESIDE when the snapshot may be taken"}),
     ("--restore-mode", "value", {"choices": ["copy", "ondemand"], "help": "Cloud Hypervisor: copy all memory at the load, or fault it in later"}),
     ("--kaslr", "flag", {"help": "QEMU: start the guest's kernel from its bzImage, which moves it to a random address"}),
     ("--append", "list", {"metavar": "WORD", "help": "one more word on the guest's kernel command line"}),
@@ -90,7 +100,7 @@ def words_for_l1(arguments):
         elif kind == "list":
             for each in value:
                 words.append(f"{name}={each}")
-        elif value is not None and kind == "file":
+        elif isinstance(value, Path) or (value is not None and kind == "file"):
             files.append(value)
             words += [name, len(files) - 1]
         elif value is not None:
@@ -111,7 +121,7 @@ def firecracker_version(program):
 def _check_files(arguments):
     for name, kind, _ in TABLE:
         value = value_of(arguments, name)
-        if kind == "file" and value is not None:
+        if isinstance(value, Path) or (kind == "file" and value is not None):
             if not Path(value).is_file():
                 raise LabError(f"{name} {value}: there is no such file", USAGE)
             if not os.access(value, os.X_OK):
@@ -165,8 +175,28 @@ def workload_words(arguments):
     return words
 
 
+def settle(arguments):
+    """Fills in what was left open and depends on something else."""
+    foreign = arguments.workload or arguments.vmm == "cloud-hypervisor"
+    arguments.agent = arguments.agent or (WAITER if foreign else FORKSCOPE)
+    arguments.arm = not arguments.no_arm and (arguments.arm or bool(arguments.arm_arg))
+
+
+def _check_agent(arguments):
+    if arguments.agent != WAITER and arguments.workload:
+        raise LabError(f"--workload says what the tests' guest program does, and --agent {arguments.agent} is another: leave one out", USAGE)
+    if arguments.agent == FORKSCOPE and arguments.vmm == "cloud-hypervisor":
+        raise LabError("--agent forkscope waits for a resume signal, and Cloud Hypervisor has none: use --agent waiter, which looks at the mailbox", USAGE)
+    if arguments.no_arm and arguments.arm_arg:
+        raise LabError("--no-arm and --arm-arg contradict each other: leave one out", USAGE)
+    if any(not re.fullmatch(r"[!-+--~]+", each) or '"' in each for each in arguments.arm_arg):
+        raise LabError("--arm-arg goes over the guest's kernel command line: no spaces, commas or quotes", USAGE)
+
+
 def check(arguments, emulated):
     """Refuses what cannot work, with the reason."""
+    settle(arguments)
+    _check_agent(arguments)
     _check_files(arguments)
     _check_signal(arguments)
     _check_one_vmm_only(arguments)

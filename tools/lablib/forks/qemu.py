@@ -102,8 +102,7 @@ def _boot_and_save(spec, folder, network):
     vmclock.write_page(memfile, spec.memory)
     machine = Machine(spec, folder, network, [], f"mem-path={memfile},share=on,align=2M", vmclock.GUID)
     try:
-        spec.while_booting(machine)
-        console.wait_for(machine.console, b"L2READY", machine.process, spec.boot_seconds, "booting the template")
+        spec.wait_armed(machine)
         pages = vmclock.genid_pages(memfile)
         if spec.genid_page not in pages:
             if not pages:
@@ -111,7 +110,6 @@ def _boot_and_save(spec, folder, network):
             step(f"the firmware put the generation id at {pages[0]:#x}, not {spec.genid_page:#x}: booting once more")
             spec.genid_page = pages[0]
             return False
-        time.sleep(spec.settle_seconds)
         machine.monitor.ask("stop")
         machine.monitor.ignore_shared()
         machine.monitor.ask("migrate", uri=f"file:{folder}/state")

@@ -66,11 +66,17 @@ class Recorder:
         return status
 
 
-def start(arguments, out):
+def _memfile(path):
+    """Words that tell the recorder of the file in which the guest's recorder is, if it takes them."""
+    known = subprocess.run([str(program()), "record", "--help"], capture_output=True, text=True, check=False)
+    return ["--memfile", str(path)] if "--memfile" in known.stdout + known.stderr else []
+
+
+def start(arguments, out, memfile):
     """A recorder, or None where none is wanted or none is built."""
     if arguments.no_record:
         return None
     if not os.access(program(), os.X_OK):
         say("forkscope is not built (.output/forkscope): the forks run without a recording; run `make` first, or say --no-record")
         return None
-    return Recorder(out, arguments.record_arg)
+    return Recorder(out, [*(_memfile(memfile) if arguments.arm else []), *arguments.record_arg])

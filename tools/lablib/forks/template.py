@@ -7,14 +7,17 @@ snapshot of another boot would run on a wrong clock.
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from .. import cpio
+from ..build import GUEST_PROGRAM
 from ..say import LabError, say, step
-from . import mailbox, netns, options
+from . import console, mailbox, netns, options
 
 KALLSYMS_PORT = 9798
 GUEST_INIT = Path(__file__).resolve().parents[1] / "guest-init"
@@ -31,7 +34,9 @@ class Spec:
         self.vmm = arguments.vmm
         self.program = arguments.vmm_bin
         self.restore_mode = arguments.restore_mode
-        self.agent = Path(arguments.agent) if arguments.agent else place.waiter
+        self.own = arguments.agent == options.FORKSCOPE
+        self.armed, self.beside = arguments.arm, Path(arguments.beside) if arguments.beside else None
+        self.programs = _programs(arguments, place)
         # The ELF starts faster and without KASLR; only QEMU can start the other.
         self.kernel = self.guest / ("bzImage" if arguments.kaslr else "vmlinux")
         self.vcpus, self.memory = arguments.vcpus, arguments.guest_mem
@@ -46,23 +51,33 @@ class Spec:
 
     def key(self):
         """Changes with everything that the template depends on."""
-        parts = [self.vmm, self.vcpus, self.memory, self.command_line, self.symbols, self.token, _digest(self.agent), _digest(GUEST_INIT),
+        parts = [self.vmm, self.vcpus, self.memory, self.command_line, self.symbols, self.token, _digest(GUEST_INIT),
+                 *(f"{name} {_digest(path)}" for name, path in self.programs.items()),
                  _digest(self.guest / "initramfs.base"), _digest(self.kernel), _digest(Path(self.program)) if self.program else ""]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
     def build_initrd(self, path, first):
         agent = cpio.Writer()
         agent.file("init", GUEST_INIT.read_bytes(), executable=True)
-        agent.file("agent", self.agent.read_bytes(), executable=True)
+        for name, program in self.programs.items():
+            agent.file(name, program.read_bytes(), executable=True)
         path.write_bytes(first + (self.guest / "initramfs.base").read_bytes() + agent.bytes())
         self.initrd = path
 
-    def while_booting(self, _machine):
-        """Receives the guest's symbols, if asked for."""
-        if not self.listener:
-            return
-        thread = threading.Thread(target=self._receive_symbols, daemon=True)
-        thread.start()
+    def wait_armed(self, machine):
+        """Waits until the snapshot may be taken; receives the guest's symbols, if asked for."""
+        if self.listener:
+            threading.Thread(target=self._receive_symbols, daemon=True).start()
+        # The guest's own init starts them in this order: arm, what runs beside, the agent.
+        words = [b"armed signal=" if self.own else b"L2READY"] + ([b"L2BESIDE"] if self.beside else [])
+        for word in words:
+            console.wait_for(machine.console, word, machine.process, self.boot_seconds, "booting the template")
+        time.sleep(self.settle_seconds)
+
+    def directory(self):
+        """Where forkscope-guest arm said that its directory is, or None."""
+        said = re.search(rb"^armed directory=(0x[0-9a-f]+)", (self.folder / "console").read_bytes(), re.MULTILINE)
+        return said[1].decode() if said else None
 
     def _receive_symbols(self):
         self.listener.settimeout(self.boot_seconds)
@@ -74,6 +89,20 @@ class Spec:
             connection.close()
         except OSError:
             return   # its absence is noticed when it is looked for
+
+
+def _programs(arguments, place):
+    """{name in the guest: file}"""
+    programs = {}
+    if arguments.arm or arguments.agent == options.FORKSCOPE:
+        if not GUEST_PROGRAM.exists():
+            raise LabError(f"the guest's program is not built ({GUEST_PROGRAM}): run `make`, or use --agent waiter --no-arm")
+        programs["forkscope-guest"] = GUEST_PROGRAM
+    if arguments.agent != options.FORKSCOPE:
+        programs["agent"] = place.waiter if arguments.agent == options.WAITER else Path(arguments.agent)
+    if arguments.beside:
+        programs["beside"] = Path(arguments.beside)
+    return programs
 
 
 def _digest(path):
@@ -89,6 +118,8 @@ def _command_line(arguments, signal):
     words = ["console=ttyS0", "reboot=k", "panic=-1", "quiet", "net.ifnames=0", "cryptomgr.notests", "8250.nr_uarts=1",
              "HYPEMAN_RESUME_NETWORK_MAILBOX=1", f"HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN={arguments.token}",
              f"HYPEMAN_RESUME_NETWORK_SIGNAL={signal}", "HYPEMAN_RESUME_NETWORK_ACK_STAGES=1", *options.workload_words(arguments), *arguments.append]
+    if arguments.arm:
+        words.append("fs_arm=" + ",".join(["arm", *arguments.arm_arg]))
     if arguments.with_guest_symbols:
         words.append(f"fs_kallsyms_port={KALLSYMS_PORT}")
     return words
