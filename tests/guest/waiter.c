@@ -13,7 +13,7 @@
 //   fs_arena=64MiB       memory filled before the snapshot (default: four times fs_touch)
 //   fs_touch_mode=read|write   fs_touch_order=stride|seq   fs_touch_when=before|after (the mailbox
 //   is decoded) fs_touched_ack=1     send `stage=touched` last fs_pio=0xf4          after decoding,
-//   write one byte to this I/O port
+//   write one byte to this I/O port fs_touch_pio=0xf4    write 1 to it before touching, 2 after it
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,6 +65,7 @@ struct signal_source {
 struct arena {
 	volatile uint8_t *base;
 	size_t pages, touched;
+	int pio;
 	bool write, sequential, after, ack;
 };
 
@@ -299,6 +300,7 @@ static struct arena fill_arena(void)
 	a.sequential = !strcmp(setting("fs_touch_order", "stride"), "seq");
 	a.after = !strcmp(setting("fs_touch_when", "before"), "after");
 	a.ack = is_set("fs_touched_ack");
+	a.pio = (int)strtol(setting("fs_touch_pio", "-1"), NULL, 0);
 	a.pages = size_setting("fs_arena", touch * 4) / PAGE;
 	if (a.pages % STRIDE == 0 && a.pages)
 		a.pages--;
@@ -322,6 +324,8 @@ static struct arena fill_arena(void)
 static void touch_arena(const struct arena *a)
 {
 	static volatile uint8_t sink;
+	if (a->pio >= 0)
+		outb(1, (unsigned short)a->pio);
 	for (size_t i = 0; i < a->touched; i++) {
 		volatile uint8_t *page =
 			a->base + (a->sequential ? i : i * STRIDE % a->pages) * PAGE;
@@ -330,6 +334,8 @@ static void touch_arena(const struct arena *a)
 		else
 			sink += *page;
 	}
+	if (a->pio >= 0)
+		outb(2, (unsigned short)a->pio);
 }
 
 // ---- acks and the address
@@ -445,10 +451,10 @@ int main(void)
 	static const char *const NAMES[] = {"vmclock", "vmgenid", "vmclock-spin", "none"};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	int pio = (int)strtol(setting("fs_pio", "-1"), NULL, 0);
-	if (pio >= 0 && iopl(3))
-		fail("iopl");
 	struct signal_source source = open_signal(setting("HYPEMAN_RESUME_NETWORK_SIGNAL", "auto"));
 	struct arena arena = fill_arena();
+	if ((pio >= 0 || arena.pio >= 0) && iopl(3))
+		fail("iopl");
 	uint8_t *box = arm_mailbox(setting("HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN", "forkscope"));
 	printf("L2READY signal=%s mailbox=0x%llx\n", NAMES[source.kind], physical(box));
 	for (;;) {

@@ -15,7 +15,8 @@ TRACING = Path("/sys/kernel/tracing")
 THROTTLED_AT = ("throttle_cfs_rq_work", "throttle_cfs_rq")
 EVENTS = {"run": ["sched/sched_switch", "sched/sched_waking"], "switch": ["sched/sched_switch", "kprobes/fs_throttled"], "throttle": ["kprobes/fs_unthrottled"],
           "block": ["block/block_bio_queue", "block/block_bio_complete"],
-          "apf": ["kvm/kvm_async_pf_not_present", "kvm/kvm_async_pf_ready", "kvm/kvm_async_pf_repeated_fault"]}
+          "apf": ["kvm/kvm_async_pf_not_present", "kvm/kvm_async_pf_ready", "kvm/kvm_async_pf_repeated_fault"],
+          "pio": ["kvm/kvm_pio"]}
 
 Line = namedtuple("Line", "task tid cpu ns event text")
 _LINE = re.compile(r"^\s*(.+)-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d{6}): (\w+): (.*)$")
@@ -107,6 +108,21 @@ def throttle_intervals(switch_path, throttle_path, tids):
                     found.append((after, begin, since, free[-1], line.ns))
                 elif free:
                     found.append((after, since, since, since, line.ns))
+    return found
+
+
+def port_intervals(path, port, begin, over, tids):
+    """[(t0, t1)] from a write of `begin` to one of `over` to an I/O port, by those vCPUs."""
+    since, found = None, []
+    for line in read(path):
+        write = re.match(r"pio_write at (0x[0-9a-f]+) size \d+ count \d+ val (0x[0-9a-f]+)", line.text)
+        if line.event != "kvm_pio" or line.tid not in tids or not write or int(write[1], 16) != port:
+            continue
+        if int(write[2], 16) == begin:
+            since = line.ns
+        elif int(write[2], 16) == over and since is not None:
+            found.append((since, line.ns))
+            since = None
     return found
 
 

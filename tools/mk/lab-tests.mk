@@ -5,7 +5,7 @@ TEST_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
 MINI_SRC    := $(wildcard tests/mini/*.c) tests/mini/guest.S
 LAB_C       := $(wildcard tests/lab/*.c)
 LAB_BIN     := $(LAB_C:tests/lab/%.c=$(O)/tests/%)
-TEST_BIN    := $(O)/tests/mini $(O)/tests/dump $(LAB_BIN)
+TEST_BIN    := $(O)/tests/mini $(O)/tests/dump $(O)/tests/inject $(LAB_BIN)
 
 .PHONY: test-programs check-host
 
@@ -16,10 +16,16 @@ $(O)/tests/mini: $(MINI_SRC) $(wildcard tests/mini/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_CFLAGS) -o $@ $(MINI_SRC) -lpthread
 
-$(O)/tests/dump: tests/host/dump.c $(PURE_OBJ)
+$(O)/tests/dump: $(wildcard tests/host/*.[ch]) $(PURE_OBJ)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/host $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(LIBS)
+
+# In a guest.
+$(O)/tests/inject: $(wildcard tests/guest/inject.c tests/guest/rtnl_load.*)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_CFLAGS) -static -o $@ $(filter %.c,$^)
 
 # Static, so that they run in L1 whatever its C library is.
 $(LAB_BIN): $(O)/tests/%: tests/lab/%.c tests/lab/inject.h

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in a guest beside the agent (tools/lab forks --beside) and delays a fork by something known.
+ * Armed before the snapshot; when the VM goes on as a fork it does what fs_inject says, for a time
+ * that the host writes into the control page of the memory file just before the resume. It writes
+ * to an I/O port when the delay begins and when it is over: the host's own trace of port writes is
+ * the truth, in the host's time, that forkscope is held against.
+ *
+ *   fs_inject=hold   a SCHED_FIFO task that was running when the snapshot was taken holds the CPU
+ *   fs_inject=wake   a SCHED_FIFO task that waits for the same signal as the agent, and so runs
+ * first fs_inject=gpe    the notification is held back: its GPE was masked before the snapshot
+ *   fs_inject=rtnl   the rtnl lock is held while groups of interfaces are deleted
+ *
+ * Control page: the magic, NUL-padded to 32 bytes, then u32: milliseconds (rtnl: which half of the
+ * groups, 1 = the small ones, 2 = the large ones); 0 = a fork without a delay, to compare with.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include "rtnl_load.h"
+
+enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112, PORT = 0xf4, BEGIN = 1, OVER = 2 };
+#define GPE "/sys/firmware/acpi/interrupts/gpe05" /* both devices' notification: vmclock.asl */
+
+struct control {
+	char magic[32];
+	volatile uint32_t amount;
+};
+
+static union {
+	struct control control;
+	uint8_t page[PAGE];
+} shared __attribute__((aligned(PAGE))) = {.page = {1}}; /* in .data: a page of its own */
+
+static void fail(const char *what)
+{
+	printf("L2FAILED: inject: %s: %s\n", what, strerror(errno));
+	fflush(stdout);
+	for (;;)
+		sleep(1000);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void nap_ms(uint32_t ms)
+{
+	struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+/* Returns 0 or -1, errno set. */
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+static void burn(uint32_t ms)
+{
+	uint64_t until = now_ns() + (uint64_t)ms * 1000000;
+
+	outb(BEGIN, PORT);
+	while (now_ns() < until)
+		;
+	outb(OVER, PORT);
+}
+
+/* Before all ordinary tasks, for as long as it likes. */
+static void become_real_time(void)
+{
+	struct sched_param param = {.sched_priority = 50};
+	char path[64];
+
+	/* The scheduler's two ways of letting ordinary tasks run all the same. */
+	if (write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1"))
+		fail("sched_rt_runtime_us");
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	for (int cpu = 0; cpu < 64; cpu++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/sched/fair_server/cpu%d/runtime",
+			 cpu);
+		if (access(path, W_OK))
+			break;
+		if (write_text(path, "0"))
+			fail(path);
+	}
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		fail("becoming a real-time task");
+}
+
+static volatile uint64_t *map_generation(void)
+{
+	int fd = open("/dev/vmclock0", O_RDONLY | O_CLOEXEC);
+	uint8_t *page = fd < 0 ? MAP_FAILED : mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED)
+		fail("/dev/vmclock0");
+	return (volatile uint64_t *)(void *)(page + GENERATION_OFF);
+}
+
+static void ready(void)
+{
+	printf("L2BESIDE inject\n");
+	fflush(stdout);
+	tcdrain(1);
+}
+
+/* Is this process the agent, waiting with all its memory locked? */
+static int is_armed_agent(int pid)
+{
+	char path[64], text[2048], command[64] = "";
+	int fd, n, armed = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = (int)read(fd, command, sizeof(command) - 1);
+	close(fd);
+	for (int i = 0; i < n - 1; i++)
+		if (!command[i])
+			command[i] = ' ';
+	if (!strstr(command, "forkscope-guest agent"))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : (int)read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n > 0) {
+		text[n] = 0;
+		armed = strstr(text, "State:\tS") && !strstr(text, "VmLck:\t       0 kB");
+	}
+	return armed;
+}
+
+/* The CPU may only be taken once the agent waits. */
+static void wait_for_agent(void)
+{
+	for (int seen = 0; seen < 10; nap_ms(30)) {
+		int armed = 0;
+
+		for (int pid = 1; pid < 400 && !armed; pid++)
+			armed = is_armed_agent(pid);
+		seen = armed ? seen + 1 : 0;
+	}
+}
+
+static void hold(void)
+{
+	volatile uint64_t *generation = map_generation();
+	uint64_t before = *generation;
+
+	wait_for_agent();
+	ready();
+	become_real_time();
+	while (*generation == before)
+		__builtin_ia32_pause();
+	if (shared.control.amount)
+		burn(shared.control.amount);
+}
+
+static uint64_t read_generation(int fd)
+{
+	uint8_t clock[CLOCK_BYTES];
+	uint64_t value;
+
+	if (pread(fd, clock, sizeof(clock), 0) != CLOCK_BYTES)
+		fail("reading /dev/vmclock0");
+	memcpy(&value, clock + GENERATION_OFF, sizeof(value));
+	return value;
+}
+
+/* Sleeps in poll(), as the agent does. */
+static void await_signal(void)
+{
+	int fd = open("/dev/vmclock0", O_RDONLY | O_CLOEXEC);
+	uint64_t before;
+
+	if (fd < 0)
+		fail("/dev/vmclock0");
+	before = read_generation(fd);
+	ready();
+	do {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+
+		poll(&p, 1, -1);
+	} while (read_generation(fd) == before);
+}
+
+static void wake(void)
+{
+	become_real_time();
+	await_signal();
+	if (shared.control.amount)
+		burn(shared.control.amount);
+}
+
+static void gpe(void)
+{
+	volatile uint64_t *generation = map_generation();
+	uint64_t before = *generation;
+
+	if (write_text(GPE, "mask"))
+		fail(GPE);
+	ready();
+	while (*generation == before)
+		nap_ms(2);
+	if (shared.control.amount) {
+		outb(BEGIN, PORT);
+		nap_ms(shared.control.amount);
+		outb(OVER, PORT);
+	}
+	if (write_text(GPE, "unmask"))
+		fail(GPE);
+}
+
+static void rtnl(void)
+{
+	if (rtnl_load_prepare())
+		fail("making interfaces");
+	become_real_time();
+	await_signal();
+	for (int i = 0; i < RTNL_GROUPS && shared.control.amount; i++) {
+		outb(BEGIN, PORT);
+		if (rtnl_load_delete((int)shared.control.amount - 1, i))
+			fail("deleting interfaces");
+		outb(OVER, PORT);
+	}
+}
+
+int main(void)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} kinds[] = {{"hold", hold}, {"wake", wake}, {"gpe", gpe}, {"rtnl", rtnl}};
+	const char *kind = getenv("fs_inject");
+
+	/* Put together here, so that only this page has it, not the program's image as well. */
+	strcpy(shared.control.magic, "FORKSCOPE_");
+	strcat(shared.control.magic, "INJECT_V1");
+	shared.control.amount = 0;
+	if (iopl(3) || mlockall(MCL_CURRENT))
+		fail("iopl or mlockall");
+	for (size_t i = 0; kind && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(kind, kinds[i].name))
+			kinds[i].run();
+	for (;;)
+		sleep(1000);
+}
