@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/model.h"
+#include "guest_events.h"
 #include "record/reader.h"
 
 #define MAX_VMS    1024
@@ -145,20 +146,89 @@ static void print_counts(const struct counts *c)
 	printf("],\n");
 }
 
-static void print_fork(const struct fsa_fork *f, const char *comma)
+/* Text that came from a guest, as a JSON string. */
+static void print_text(const char *text)
 {
-	printf("%s{\"id\": %u, \"pid\": %u, \"vm\": %u, \"complete\": %s, \"start_ns\": %" PRIu64
-	       ", \"end_ns\": %" PRIu64 ", \"gap_ns\": %" PRIu64 ", \"segs\": [",
-	       comma, f->id, f->vmm_pid, f->vm, f->complete ? "true" : "false", f->start_ns,
-	       f->end_ns, f->gap_ns);
+	putchar('"');
+	for (; *text; text++)
+		putchar(*text < ' ' || *text > '~' || *text == '"' || *text == '\\' ? '?' : *text);
+	putchar('"');
+}
+
+static const char *label_of(const struct fsa_fork *f, uint32_t label)
+{
+	return label < f->nlabels ? f->labels[label] : "";
+}
+
+/* Each piece of the path: [t0, t1, stage, cause, exit reason, who on the host, who in the guest].
+ */
+static void print_segs(const struct fsa_fork *f)
+{
+	printf("\"segs\": [");
 	for (size_t i = 0; i < f->nsegs; i++) {
 		const struct fsa_seg *s = &f->segs[i];
 
-		printf("%s[%" PRIu64 ", %" PRIu64 ", \"%s\", \"%s\", %d]", i ? ",\n  " : "", s->t0,
+		printf("%s[%" PRIu64 ", %" PRIu64 ", \"%s\", \"%s\", %d, ", i ? ",\n  " : "", s->t0,
 		       s->t1, fsa_stage_name((enum fsa_stage)s->stage),
 		       fsa_cause_name((enum fsa_cause)s->cause), (int)s->reason);
+		print_text(label_of(f, s->label));
+		printf(", ");
+		print_text(label_of(f, s->guest));
+		printf("]");
 	}
-	printf("]}");
+	printf("]");
+}
+
+static void print_links(const struct fsa_fork *f)
+{
+	printf("\"links\": [");
+	for (size_t i = 0; i < f->nlinks; i++) {
+		const struct fsa_link *l = &f->links[i];
+
+		printf("%s{\"stage\": \"%s\", \"at_ns\": %" PRIu64 ", \"error_ns\": %" PRIu64
+		       ", \"seen\": %s, \"who\": ",
+		       i ? ",\n  " : "", fsa_stage_name(l->stage), l->at_ns, l->error_ns,
+		       l->seen ? "true" : "false");
+		print_text(l->who);
+		printf(", \"why\": ");
+		print_text(l->why);
+		printf("}");
+	}
+	printf("],\n ");
+}
+
+static void print_guest(const struct fsa_fork *f)
+{
+	const struct fsa_guest *g = &f->guest;
+
+	printf("\"guest\": {\"read\": %s, \"used\": %s, \"flags\": %u, \"events\": %" PRIu64
+	       ", \"lost\": %" PRIu64 ", \"torn\": %" PRIu64 ", \"probe_ns\": %" PRIu64
+	       ", \"own\": %s, \"offset_ns\": %" PRId64 ", \"rate_ppb\": %" PRId64
+	       ", \"ref_ns\": %" PRIu64 ", \"containment_error_ns\": %" PRIu64
+	       ", \"outside\": %" PRIu64 ", \"clock_used\": %s, \"why\": ",
+	       g->read ? "true" : "false", g->used ? "true" : "false", g->flags, g->events, g->lost,
+	       g->torn, g->probe_ns, g->agent_own ? "true" : "false", g->offset_ns, g->rate_ppb,
+	       g->ref_ns, g->containment_error_ns, g->outside, g->clock_used ? "true" : "false");
+	print_text(g->why);
+	printf(", \"agent\": ");
+	print_text(g->agent);
+	printf(", \"limited_by\": ");
+	print_text(g->limited_by);
+	printf("},\n ");
+}
+
+static void print_fork(struct fsr_reader *r, const struct fsa_fork *f, const char *comma)
+{
+	printf("%s{\"id\": %u, \"pid\": %u, \"vm\": %u, \"complete\": %s, \"start_ns\": %" PRIu64
+	       ", \"end_ns\": %" PRIu64 ", \"gap_ns\": %" PRIu64 ", \"clock_error_ns\": %" PRIu64
+	       ", \"signal\": \"%s\",\n ",
+	       comma, f->id, f->vmm_pid, f->vm, f->complete ? "true" : "false", f->start_ns,
+	       f->end_ns, f->gap_ns, f->clock_error_ns, f->signal_kind);
+	print_guest(f);
+	guest_events_print(r, f);
+	print_links(f);
+	print_segs(f);
+	printf("}");
 }
 
 int main(int argc, char **argv)
@@ -188,7 +258,7 @@ int main(int argc, char **argv)
 	print_counts(&c);
 	printf("\"forks\": [");
 	for (size_t i = 0; i < res->nforks; i++)
-		print_fork(&res->forks[i], i ? ",\n" : "");
+		print_fork(r, &res->forks[i], i ? ",\n" : "");
 	printf("]}\n");
 	fsa_free(res);
 	fsr_free(r);
