@@ -33,7 +33,7 @@ class Context:
     def __init__(self, boot, scenario, folder):
         self.boot, self.scenario, self.folder = boot, scenario, folder
         self.findings = {}
-        self._dump = self._report = None
+        self._kept = {}
 
     def other(self, name):
         return Context(self.boot, None, self.boot / name)
@@ -55,20 +55,21 @@ class Context:
             raise Missing(f"{command[0]} ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
         return done.stdout
 
-    def dump(self):
-        if self._dump is None:
-            self._dump = _load(self._run(DUMP, self.folder / "run.fsr", "ack:mailbox", TIMEOUT_S * 1000), "the dump")
-        return self._dump
+    def dump(self, end="ack:mailbox"):
+        if ("dump", end) not in self._kept:
+            self._kept["dump", end] = _load(self._run(DUMP, self.folder / "run.fsr", end, TIMEOUT_S * 1000), "the dump")
+        return self._kept["dump", end]
 
-    def report(self):
-        if self._report is None:
-            self._report = _load(self._run(PROGRAM, "report", "--json", "--timeout", f"{TIMEOUT_S}s", self.folder / "run.fsr"), "report --json")
-        return self._report
+    def report(self, *words):
+        """Of `forkscope report --json` with these options."""
+        if words not in self._kept:
+            self._kept[words] = _load(self._run(PROGRAM, "report", "--json", "--timeout", f"{TIMEOUT_S}s", *words, self.folder / "run.fsr"), "report --json")
+        return self._kept[words]
 
-    def ledgers(self):
+    def ledgers(self, end="ack:mailbox"):
         """{pid: fork of the dump} of the forks that were made."""
         made = {fork["pid"] for fork in self.forks()}
-        return {fork["pid"]: fork for fork in self.dump()["forks"] if fork["pid"] in made}
+        return {fork["pid"]: fork for fork in self.dump(end)["forks"] if fork["pid"] in made}
 
     def injected(self):
         """[{"pid", "o0", "t0", "t1", "o1"}] of the injector."""

@@ -5,7 +5,8 @@ All intervals are half-open, in nanoseconds of CLOCK_MONOTONIC. docs/truth.md st
 """
 import bisect
 
-GUEST = "guest.run"
+GUEST = "guest.run"          # host-only, the guest's mode is this alone
+IN_GUEST = (GUEST, "guest.signal", "guest.other", "guest.fault")
 INSIDE_AT_LEAST = 0.98       # of the path's time inside, guest mode left out
 OUTSIDE_AT_MOST = 0.02       # of the injected time, beyond what forks without the injection have
 LEAST_INJECTED_NS = 10_000_000
@@ -51,7 +52,7 @@ def without(intervals, holes):
 def by_cause(segs):
     """{cause: ns}"""
     total = {}
-    for begin, end, _, cause, _ in segs:
+    for begin, end, _, cause, *_ in segs:
         total[cause] = total.get(cause, 0) + end - begin
     return total
 
@@ -59,7 +60,7 @@ def by_cause(segs):
 def inside(segs, intervals):
     """{cause: ns} of the path inside the intervals."""
     total = {}
-    for begin, end, _, cause, _ in segs:
+    for begin, end, _, cause, *_ in segs:
         ns = overlap(begin, end, intervals)
         if ns:
             total[cause] = total.get(cause, 0) + ns
@@ -70,7 +71,7 @@ def groups(segs):
     """Runs of pieces without guest mode between them: one exit, from leaving the guest to entering it again."""
     run = []
     for seg in segs:
-        if seg[3] == GUEST:
+        if seg[3] in IN_GUEST:
             if run:
                 yield run
             run = []
@@ -82,7 +83,7 @@ def groups(segs):
 
 def outside_exact(segs, outer, cause):
     """Nanoseconds in the cell outside the outer intervals."""
-    return sum(end - begin - overlap(begin, end, outer) for begin, end, _, got, _ in segs if got == cause)
+    return sum(end - begin - overlap(begin, end, outer) for begin, end, _, got, *_ in segs if got == cause)
 
 
 def outside_by_exit(segs, outer, cause):
@@ -90,7 +91,7 @@ def outside_by_exit(segs, outer, cause):
     total = 0
     for run in groups(segs):
         if not overlap(run[0][0], run[-1][1], outer):
-            total += sum(end - begin for begin, end, _, got, _ in run if got == cause)
+            total += sum(end - begin for begin, end, _, got, *_ in run if got == cause)
     return total
 
 
@@ -117,4 +118,48 @@ def judge(fork, inner, outer, cause, usual_ns=0, by_exit=False):
                       ", ".join(f"{name} {ns / 1e6:.2f} ms" for ns, name in others[:3]))
     elif beyond > usual_ns + OUTSIDE_AT_MOST * path:
         result.update(ok=False, why=f"{beyond / 1e6:.1f} ms of {cause} lie outside the injected intervals (usual: {usual_ns / 1e6:.1f} ms)")
+    return result
+
+
+def of_guest(cause):
+    """Is it the guest's own doing, or waiting? What the host took of the time meanwhile (exits, faults, its scheduler) is another matter."""
+    return cause.startswith("guest.") or cause == "unknown"
+
+
+def cells_inside(segs, intervals):
+    """{(stage, cause): ns} of the path inside the intervals."""
+    total = {}
+    for begin, end, stage, cause, *_ in segs:
+        ns = overlap(begin, end, intervals)
+        if ns:
+            total[stage, cause] = total.get((stage, cause), 0) + ns
+    return total
+
+
+def judge_guest(fork, intervals, stage, causes, usual_ns=None):
+    """
+    A delay made in the guest: of all of the path's time inside the intervals at least 98 % is in the stage, and of what the host did not take,
+    at least 98 % is in one of the causes. usual_ns: what a fork without the delay has of that outside; None = the cell may hold other time too.
+    """
+    begin, end = fork["start_ns"], fork["end_ns"]
+    intervals = union(clip(intervals, begin, end))
+    found = cells_inside(fork["segs"], intervals)
+    all_ns = sum(found.values())
+    guest = {cell: ns for cell, ns in found.items() if of_guest(cell[1])}
+    path, right = sum(guest.values()), sum(ns for cell, ns in guest.items() if cell[0] == stage and cell[1] in causes)
+    in_stage = sum(ns for cell, ns in found.items() if cell[0] == stage)
+    total = sum(b - a for a, b, where, cause, *_ in fork["segs"] if where == stage and cause in causes)
+    beyond = total - right
+    share = right / path if path else 0.0
+    result = {"cause": f"{stage}/{'+'.join(causes)}", "gap_ns": end - begin, "intervals": len(intervals), "injected_ns": all_ns, "path_ns": path, "right_ns": right,
+              "share": share, "stage_share": in_stage / all_ns if all_ns else 0.0, "outside_ns": beyond, "usual_ns": usual_ns or 0, "ok": True, "why": "",
+              "inside": {"/".join(cell): ns for cell, ns in found.items()}}
+    if path < LEAST_INJECTED_NS:
+        result.update(ok=False, why=f"only {path / 1e6:.1f} ms of the path lay inside the injected intervals: nothing was tested")
+    elif share < INSIDE_AT_LEAST or in_stage < INSIDE_AT_LEAST * all_ns:
+        others = sorted(((ns, "/".join(cell)) for cell, ns in found.items() if cell[0] != stage or (of_guest(cell[1]) and cell[1] not in causes)), reverse=True)
+        result.update(ok=False, why=f"{share:.2%} of {path / 1e6:.1f} ms in {result['cause']}, {in_stage / all_ns:.2%} of {all_ns / 1e6:.1f} ms in its stage; "
+                      "besides " + ", ".join(f"{name} {ns / 1e6:.2f} ms" for ns, name in others[:4]))
+    elif usual_ns is not None and beyond > usual_ns + OUTSIDE_AT_MOST * path:
+        result.update(ok=False, why=f"{beyond / 1e6:.1f} ms of {result['cause']} lie outside the injected intervals (usual: {usual_ns / 1e6:.1f} ms)")
     return result

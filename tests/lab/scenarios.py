@@ -67,6 +67,49 @@ FORKS = [
 
 SMOKE = [Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),))]
 
+# The guest's half: a recorder armed in the guest. The injector in the guest is told by the hook how much to delay each fork; 0 = not at all.
+OWN = ["--vmm", "qemu", "--arm", *PATIENCE]
+OWN_FC = ["--vmm", "firecracker", "--arm", *PATIENCE]
+INJECTOR = ".output/tests/inject"
+
+
+def own_agent(name, vmm, signal, words, *more):
+    return Scenario(name, [*vmm, "--signal", signal, *words], {}, (), (("whole",), ("chain", signal), *more))
+
+
+def in_guest(kind, signal, amounts, check):
+    forks = len(amounts.split())
+    return Scenario(f"guest-{kind}", [*OWN, "--signal", signal, *WARM, "--count", str(forks), *HOOK, "--beside", INJECTOR, "--append", f"fs_inject={kind}"],
+                    {"INJECT": "guest", "INJECT_AMOUNTS": amounts}, ("pio",), (("whole",), check))
+
+
+def working_set(vmm, name, signal, kilobytes):
+    workload = ["--workload", f"touch={kilobytes}K", "mode=write", "touch_pio=0xf4"]
+    return Scenario(f"touch-{name}-{kilobytes}K", [*vmm, "--signal", signal, "--count", "1", *WARM, *workload], {}, ("pio",),
+                    (("whole",), ("chain", signal, "foreign"), ("touched", kilobytes // 4)))
+
+
+CHAIN = [
+    own_agent("vmclock", OWN, "vmclock", ["--count", "3", *COLD], ("agree",)),
+    own_agent("vmgenid", OWN, "vmgenid", ["--count", "2", *COLD], ("agree",)),
+    own_agent("spin", OWN, "vmclock-spin", ["--count", "2", *COLD]),
+    Scenario("auto", [*OWN, "--signal", "auto", "--count", "1", *COLD], {}, (), (("whole",), ("chain", "vmclock"))),
+    own_agent("two-vcpus", OWN, "vmclock", ["--vcpus", "2", "--count", "2", *COLD], ("followed",)),
+    own_agent("burst-armed", OWN, "vmclock", ["--count", "8", "--at-once", *COLD], ("apart", 8)),
+    own_agent("fc-vmgenid", OWN_FC, "vmgenid", ["--count", "3", *COLD], ("agree",)),
+    Scenario("fc-auto", [*OWN_FC, "--signal", "auto", "--count", "1", *COLD], {}, (), (("whole",), ("chain", "vmgenid"))),
+    Scenario("bare", [*OWN_FC, "--signal", "vmgenid", "--count", "2", *COLD, "--arm-arg=--no-bpf"], {}, (), (("whole",), ("bare",), ("clock",))),
+]
+
+INJECTED_GUEST = [
+    in_guest("hold", "vmclock", "0 60 240", ("guest_injected", "notify", "guest.other")),
+    in_guest("wake", "vmclock", "0 60 240", ("guest_injected", "wakeup", "guest.other")),
+    in_guest("gpe", "vmgenid", "0 100 400", ("guest_injected", "raise", "guest.idle")),
+    in_guest("rtnl", "vmclock", "0 1 2", ("rtnl",)),
+    working_set(OWN, "qemu", "vmclock", 1024),
+    working_set(OWN_FC, "fc", "vmgenid", 4096),
+]
+
 # (name of the boot, L1's kernel, scenarios, minutes)
 BOOTS = [
     ("injected-qemu", "backports", INJECTED_QEMU, 14),

@@ -146,6 +146,58 @@ def reads_runnable_intervals():
     return found == [(1_000_010_000, 1_020_000_000), (1_050_000_000, 1_060_000_000)]
 
 
+def staged(*pieces):
+    """A fork from pieces (milliseconds, stage, cause), in order."""
+    fork = path(*((length, cause) for length, _, cause in pieces))
+    for seg, (_, stage, _) in zip(fork["segs"], pieces):
+        seg[2] = stage
+        seg += ["", ""]
+    return fork
+
+
+HELD = [(10, "inject", "guest.signal"), (30, "notify", "guest.other"), (10, "notify", "fault.major"), (20, "notify", "guest.other"), (9, "wakeup", "guest.signal")]
+
+
+@case
+def accepts_a_delay_in_its_stage_and_leaves_the_host_out():
+    found = judge.judge_guest(staged(*HELD), ms((10, 70)), "notify", ["guest.other"], 0)
+    return found["ok"] and found["path_ns"] == 50 * MS
+
+
+@case
+def refuses_a_delay_that_reaches_into_another_stage():
+    found = judge.judge_guest(staged((40, "notify", "guest.other"), (10, "wakeup", "guest.other")), ms((0, 50)), "notify", ["guest.other"])
+    return not found["ok"] and "80.00%" in found["why"]
+
+
+@case
+def refuses_a_fault_of_another_stage_inside_a_delay():
+    found = judge.judge_guest(staged((40, "notify", "guest.other"), (10, "wakeup", "fault.major")), ms((0, 50)), "notify", ["guest.other"])
+    return not found["ok"] and "wakeup/fault.major" in found["why"]
+
+
+@case
+def refuses_a_delay_of_another_cause():
+    return not judge.judge_guest(staged((40, "raise", "guest.idle"), (10, "raise", "guest.run")), ms((0, 50)), "raise", ["guest.idle"])["ok"]
+
+
+@case
+def refuses_the_cell_outside_a_delay_in_the_guest():
+    fork = staged((40, "notify", "guest.other"), (10, "notify", "guest.signal"), (9, "notify", "guest.other"))
+    return not judge.judge_guest(fork, ms((0, 40)), "notify", ["guest.other"], 0)["ok"] and judge.judge_guest(fork, ms((0, 40)), "notify", ["guest.other"], 9 * MS)["ok"]
+
+
+@case
+def reads_port_intervals():
+    name = _file("  vm-5 [001] .....  1.000010: kvm_pio: pio_write at 0xf4 size 1 count 1 val 0x1 \n"
+                 "  vm-6 [000] .....  1.000020: kvm_pio: pio_write at 0xf4 size 1 count 1 val 0x1 \n"
+                 "  vm-5 [001] .....  1.010000: kvm_pio: pio_write at 0x3f8 size 1 count 1 val 0x2 \n"
+                 "  vm-5 [001] .....  1.050010: kvm_pio: pio_write at 0xf4 size 1 count 1 val 0x2 \n")
+    found = ftrace.port_intervals(name, 0xf4, 1, 2, {5})
+    os.unlink(name)
+    return found == [(1_000_010_000, 1_050_010_000)]
+
+
 if __name__ == "__main__":
     failed = 0
     for number, function in enumerate(CASES, 1):
