@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
+#include "record/guest.h"
 #include "render/kaslr.h"
+#include "render/ownsyms.h"
 #include "render/symbols.h"
 #include "render/trust.h"
 #include "render/view.h"
@@ -59,6 +62,7 @@ static int window(const struct asked *a, const json_t *meta, struct fsa_opts *o,
 	if (ret)
 		return ret;
 	o->timeout_ns = a->timeout_ns;
+	o->no_guest = a->no_guest;
 	return 0;
 }
 
@@ -71,6 +75,16 @@ static bool want_colour(const char *asked, bool to_file)
 	if (asked && !strcmp(asked, "never"))
 		return false;
 	return !to_file && isatty(STDOUT_FILENO) && !(no && *no);
+}
+
+/* Of the terminal that the text goes to; 0 = it goes elsewhere. */
+static unsigned int columns(void)
+{
+	struct winsize w;
+
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
+		return 0;
+	return w.ws_col;
 }
 
 /* Ends a stream: 0, or a negative errno of anything that failed on it. */
@@ -291,11 +305,17 @@ static int choices_ok(const struct fsv_view *v)
 	return FS_EXIT_FAILED;
 }
 
+static const char *symbols_of(void *arg, const uint8_t id[16], size_t *len)
+{
+	return fsr_guest_symbols(arg, id, len);
+}
+
 static int report(const struct asked *a, struct fsr_reader *r, const char *path)
 {
 	struct fsv_view v = {.reader = r, .info = fsr_info(r), .path = path};
 	struct fsa_result *res = NULL;
 	struct fsv_syms *syms = NULL;
+	struct fsv_own *own = NULL;
 	char err[ERR_LEN] = "";
 	struct fsa_opts o;
 	int ret = FS_EXIT_FAILED;
@@ -304,7 +324,6 @@ static int report(const struct asked *a, struct fsr_reader *r, const char *path)
 		fs_error("%s", err);
 		return FS_EXIT_USAGE;
 	}
-	o.no_guest = a->no_guest;
 	/* flames are drawn from the pieces of the path */
 	o.drop_segs = !a->folded && !a->svg && !a->svg_dir;
 	if (a->symbols && fsv_syms_load(a->symbols, &syms, err, sizeof(err))) {
@@ -317,9 +336,13 @@ static int report(const struct asked *a, struct fsr_reader *r, const char *path)
 	}
 	if (syms)
 		fsv_kaslr_find(syms, res, a->fork);
+	else if (fsv_own_load(res, a->fork, symbols_of, r, &own))
+		fs_warn("no memory for the snapshots' symbols: guest addresses stay numbers");
 	v.res = res;
+	v.own = own;
 	v.guest = syms;
 	v.brief = a->brief;
+	v.columns = columns();
 	v.only_fork = a->fork;
 	v.cohort = a->cohort;
 	v.colour = want_colour(a->colour, a->json || a->folded);
@@ -330,6 +353,7 @@ static int report(const struct asked *a, struct fsr_reader *r, const char *path)
 		ret = completeness(&v);
 out:
 	fsa_free(res);
+	fsv_own_free(own);
 	fsv_syms_free(syms);
 	return ret;
 }
@@ -355,10 +379,10 @@ int cmd_report(int argc, char **argv)
 		       "a flame graph of the fork, or of the cohort's mean; - is stdout"),
 		FS_OPT("--svg-dir", NULL, "DIR", fs_opt_string, &a.svg_dir,
 		       "fork-N.svg of each fork, cohort.svg and cohort-NAME.svg"),
-		FS_OPT("--guest-symbols", NULL, "FILE", fs_opt_string, &a.symbols,
-		       "the guest's vmlinux, System.map or kallsyms"),
 		FS_OPT("--no-guest", NULL, NULL, fs_opt_flag, &a.no_guest,
-		       "leave the guests' own records out of account"),
+		       "leave out what was recorded inside the guests: the host-only ledger"),
+		FS_OPT("--guest-symbols", NULL, "FILE", fs_opt_string, &a.symbols,
+		       "the guest's vmlinux, System.map or kallsyms, instead of its own"),
 		FS_OPT("--color", NULL, "WHEN", fs_opt_string, &a.colour,
 		       "auto (default: on a terminal, unless NO_COLOR is set), always, never"),
 		FS_OPT_END,

@@ -79,8 +79,12 @@ size_t fsv_frames(const struct fsv_view *v, const struct fsa_fork *f, const stru
 		    fsv_exit_name(s->isa, s->reason, name, sizeof(name)));
 	if (s->label && s->label < f->nlabels)
 		add(frames, &n, FSV_F_WHO, -1, f->labels[s->label]);
+	if (s->guest && s->guest < f->nlabels) {
+		snprintf(name, sizeof(name), "task:%.180s", f->labels[s->guest]);
+		add(frames, &n, FSV_F_TASK, -1, name);
+	}
 	if (s->rip) {
-		fsv_guest_addr(v, s->rip, false, addr, sizeof(addr));
+		fsv_guest_addr(v, f, s->rip, false, addr, sizeof(addr));
 		if (merge && addr[0] == '0')
 			snprintf(addr, sizeof(addr), "kernel code");
 		snprintf(name, sizeof(name), "guest:%s [exit rip]", addr);

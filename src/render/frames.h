@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The frames of one piece of the critical path, outermost first:
- *	bucket; stage; cause; exit reason; who; guest frame; host frames...
+ *	bucket; stage; cause; exit reason; who; guest task; guest frame; host frames...
  * The one source of the folded stacks and of the flame graphs.
  */
 #ifndef FORKSCOPE_FRAMES_H
@@ -18,6 +18,7 @@ enum fsv_frame_kind {
 	FSV_F_CAUSE,
 	FSV_F_EXIT,  /* exit reason */
 	FSV_F_WHO,   /* the segment's label */
+	FSV_F_TASK,  /* what the guest ran: a task or an interrupt */
 	FSV_F_GUEST, /* guest function at the RIP of the exit that closed the segment */
 	FSV_F_HOST,  /* host kernel function */
 };

@@ -6,14 +6,13 @@
 #include <math.h>
 #include <string.h>
 #include "render/exits.h"
-#include "render/symbols.h"
-#include "render/trust.h"
+#include "render/json_parts.h"
+#include "render/ownsyms.h"
 #include "render/words.h"
 
 #define JSON_FORMAT 1
 
-/* A count or a time; what lies beyond a signed 64-bit integer, and "not recorded", is null. */
-static json_t *u64(uint64_t x)
+json_t *fsj_u64(uint64_t x)
 {
 	return x > INT64_MAX ? json_null() : json_integer((json_int_t)x);
 }
@@ -29,27 +28,27 @@ static json_t *addr(uint64_t x)
 	return json_string(buf);
 }
 
-/* Any bytes as valid JSON text: what is not printable ASCII is replaced. */
-static json_t *text(const char *s)
+json_t *fsj_text(const char *s)
 {
 	char buf[512];
 
 	return json_string(fsv_clean(s, buf, sizeof(buf)));
 }
 
-static json_t *text_or_null(const char *s)
+json_t *fsj_text_or_null(const char *s)
 {
-	return s && *s ? text(s) : json_null();
+	return s && *s ? fsj_text(s) : json_null();
 }
 
-static json_t *guest_name(const struct fsv_view *v, uint64_t rip)
+static json_t *guest_name(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip)
 {
+	const struct fsv_syms *syms = fsv_syms_of(v, f);
 	char buf[FSV_WORD_LEN];
 	uint64_t off;
 
-	if (!rip || !v->guest || !fsv_syms_find(v->guest, rip, &off))
+	if (!rip || !syms || !fsv_syms_find(syms, rip, &off))
 		return json_null();
-	return json_string(fsv_guest_addr(v, rip, true, buf, sizeof(buf)));
+	return json_string(fsv_guest_addr(v, f, rip, true, buf, sizeof(buf)));
 }
 
 static json_t *copy_array(const json_t *a)
@@ -59,9 +58,9 @@ static json_t *copy_array(const json_t *a)
 
 static json_t *host(const struct fsv_trust *t)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "kernel", text_or_null(t->kernel), "cpus",
-			 u64(t->cpus), "kvm", text_or_null(t->kvm), "machine",
-			 text_or_null(t->machine), "cpu_vendor", text_or_null(t->vendor));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "kernel", fsj_text_or_null(t->kernel), "cpus",
+			 fsj_u64(t->cpus), "kvm", fsj_text_or_null(t->kvm), "machine",
+			 fsj_text_or_null(t->machine), "cpu_vendor", fsj_text_or_null(t->vendor));
 }
 
 static json_t *recording(const struct fsv_view *v, const struct fsv_trust *t)
@@ -71,12 +70,13 @@ static json_t *recording(const struct fsv_view *v, const struct fsv_trust *t)
 	if (!in)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "path",
-			 text_or_null(v->path), "tool_version", text_or_null(t->tool),
-			 "created_realtime_ns", u64(in->created_ns), "ended",
-			 text_or_null(t->ended), "complete", in->complete, "truncated",
-			 in->truncated, "why", text_or_null(in->why), "wall_ns", u64(t->wall_ns),
-			 "unknown_chunks", u64(in->unknown_chunks), "unknown_events",
-			 u64(in->unknown_events), "bad_events", u64(in->bad_events));
+			 fsj_text_or_null(v->path), "tool_version", fsj_text_or_null(t->tool),
+			 "created_realtime_ns", fsj_u64(in->created_ns), "ended",
+			 fsj_text_or_null(t->ended), "complete", in->complete, "truncated",
+			 in->truncated, "why", fsj_text_or_null(in->why), "wall_ns",
+			 fsj_u64(t->wall_ns), "unknown_chunks", fsj_u64(in->unknown_chunks),
+			 "unknown_events", fsj_u64(in->unknown_events), "bad_events",
+			 fsj_u64(in->bad_events));
 }
 
 static void add_sentence(void *arg, const char *sentence)
@@ -99,37 +99,24 @@ static json_t *trust(const struct fsv_view *v, const struct fsv_trust *t)
 			error = f->clock_error_ns;
 	}
 	fsv_not_proven(v, t, add_sentence, limits);
-	o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "lost_host", u64(t->lost_records),
-		      "lost_guest", json_null(), "clock_error_ns", u64(error), "probe_ns_per_event",
-		      u64(t->probe_ns_per_event), "events", u64(t->events), "unknown_ns",
-		      u64(unknown));
+	o = json_pack("{s:o, s:n, s:o, s:o, s:o, s:o}", "lost_host", fsj_u64(t->lost_records),
+		      "lost_guest", "clock_error_ns", fsj_u64(error), "probe_ns_per_event",
+		      fsj_u64(t->probe_ns_per_event), "events", fsj_u64(t->events), "unknown_ns",
+		      fsj_u64(unknown));
 	if (!o)
 		return NULL;
-	json_object_set_new(o, "lost_stacks", u64(t->lost_stacks));
-	json_object_set_new(o, "lost_state", u64(t->lost_state));
+	fsj_trust_guest(v, o);
+	json_object_set_new(o, "lost_stacks", fsj_u64(t->lost_stacks));
+	json_object_set_new(o, "lost_state", fsj_u64(t->lost_state));
 	json_object_set_new(o, "lost_by_vm", copy_array(t->lost_vm));
 	json_object_set_new(o, "lost_by_cpu", copy_array(t->lost_cpu));
-	json_object_set_new(o, "sequence_holes", u64(t->seq_holes));
-	json_object_set_new(o, "skipped_runs", u64(t->skipped_runs));
-	json_object_set_new(o, "probe_runs", u64(t->probe_runs));
-	json_object_set_new(o, "probe_run_ns", u64(t->probe_run_ns));
-	json_object_set_new(o, "tracer_cpu_ns", u64(t->cpu_ns));
+	json_object_set_new(o, "sequence_holes", fsj_u64(t->seq_holes));
+	json_object_set_new(o, "skipped_runs", fsj_u64(t->skipped_runs));
+	json_object_set_new(o, "probe_runs", fsj_u64(t->probe_runs));
+	json_object_set_new(o, "probe_run_ns", fsj_u64(t->probe_run_ns));
+	json_object_set_new(o, "tracer_cpu_ns", fsj_u64(t->cpu_ns));
 	json_object_set_new(o, "not_proven", limits);
 	return o;
-}
-
-static json_t *symbols(const struct fsv_view *v)
-{
-	uint64_t slide = 0;
-	bool known;
-
-	if (!v->guest)
-		return json_null();
-	known = fsv_syms_slide(v->guest, &slide);
-	return json_pack("{s:s, s:o, s:o, s:o}", "kind", fsv_syms_kind_text(v->guest), "count",
-			 u64(fsv_syms_count(v->guest)), "slide",
-			 known ? json_sprintf("0x%" PRIx64, slide) : json_null(), "why",
-			 text(fsv_syms_why(v->guest)));
 }
 
 static json_t *fork_cells(const struct fsa_fork *f)
@@ -142,11 +129,11 @@ static json_t *fork_cells(const struct fsa_fork *f)
 
 			if (!x->ns && !x->count)
 				continue;
-			json_array_append_new(a,
-					      json_pack("{s:s, s:s, s:o, s:o}", "stage",
-							fsa_stage_name((enum fsa_stage)s), "cause",
-							fsa_cause_name((enum fsa_cause)c), "ns",
-							u64(x->ns), "count", u64(x->count)));
+			json_array_append_new(
+				a, json_pack("{s:s, s:s, s:o, s:o}", "stage",
+					     fsa_stage_name((enum fsa_stage)s), "cause",
+					     fsa_cause_name((enum fsa_cause)c), "ns",
+					     fsj_u64(x->ns), "count", fsj_u64(x->count)));
 		}
 	return a;
 }
@@ -156,9 +143,10 @@ static json_t *fork_phases(const struct fsa_fork *f)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < f->nphases; i++)
-		json_array_append_new(
-			a, json_pack("{s:o, s:o, s:o}", "name", text(f->phases[i].name), "start_ns",
-				     u64(f->phases[i].start_ns), "ns", u64(f->phases[i].ns)));
+		json_array_append_new(a, json_pack("{s:o, s:o, s:o}", "name",
+						   fsj_text(f->phases[i].name), "start_ns",
+						   fsj_u64(f->phases[i].start_ns), "ns",
+						   fsj_u64(f->phases[i].ns)));
 	return a;
 }
 
@@ -167,7 +155,8 @@ static json_t *fork_buckets(const struct fsa_fork *f)
 	json_t *o = json_object();
 
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++)
-		json_object_set_new(o, fsa_bucket_key((enum fsa_bucket)b), u64(f->bucket_ns[b]));
+		json_object_set_new(o, fsa_bucket_key((enum fsa_bucket)b),
+				    fsj_u64(f->bucket_ns[b]));
 	return o;
 }
 
@@ -180,10 +169,11 @@ static json_t *fork_faults(const struct fsa_fork *f)
 
 		if (!k->count)
 			continue;
-		json_array_append_new(a, json_pack("{s:s, s:o, s:o, s:o, s:o}", "class",
-						   fsa_cause_name((enum fsa_cause)c), "count",
-						   u64(k->count), "ns", u64(k->ns), "p50_ns",
-						   u64(k->p50_ns), "p99_ns", u64(k->p99_ns)));
+		json_array_append_new(a,
+				      json_pack("{s:s, s:o, s:o, s:o, s:o}", "class",
+						fsa_cause_name((enum fsa_cause)c), "count",
+						fsj_u64(k->count), "ns", fsj_u64(k->ns), "p50_ns",
+						fsj_u64(k->p50_ns), "p99_ns", fsj_u64(k->p99_ns)));
 	}
 	return a;
 }
@@ -195,13 +185,13 @@ static json_t *fork_top_faults(const struct fsv_view *v, const struct fsa_fork *
 	for (size_t i = 0; i < f->ntop_faults; i++) {
 		const struct fsa_top_fault *x = &f->top_faults[i];
 
-		json_array_append_new(a, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-						   "class", fsa_cause_name(x->cause), "ns",
-						   u64(x->ns), "since_start_ns", u64(x->at_ns),
-						   "gpa", json_sprintf("0x%" PRIx64, x->gpa), "hva",
-						   addr(x->hva), "rip", addr(x->rip), "symbol",
-						   guest_name(v, x->rip), "io_count",
-						   u64(x->io_count), "io_bytes", u64(x->io_bytes)));
+		json_array_append_new(
+			a, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "class",
+				     fsa_cause_name(x->cause), "ns", fsj_u64(x->ns),
+				     "since_start_ns", fsj_u64(x->at_ns), "gpa",
+				     json_sprintf("0x%" PRIx64, x->gpa), "hva", addr(x->hva), "rip",
+				     addr(x->rip), "symbol", guest_name(v, f, x->rip), "io_count",
+				     fsj_u64(x->io_count), "io_bytes", fsj_u64(x->io_bytes)));
 	}
 	return a;
 }
@@ -217,8 +207,9 @@ static json_t *fork_top_exits(const struct fsv_view *v, const struct fsa_fork *f
 		json_array_append_new(
 			a, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "reason",
 				     fsv_exit_name(x->isa, x->reason, name, sizeof(name)), "code",
-				     u64(x->reason), "count", u64(x->count), "ns", u64(x->ns),
-				     "rip", addr(x->rip), "symbol", guest_name(v, x->rip)));
+				     fsj_u64(x->reason), "count", fsj_u64(x->count), "ns",
+				     fsj_u64(x->ns), "rip", addr(x->rip), "symbol",
+				     guest_name(v, f, x->rip)));
 	}
 	return a;
 }
@@ -228,8 +219,9 @@ static json_t *fork_acks(const struct fsa_fork *f)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < f->nacks; i++)
-		json_array_append_new(a, json_pack("{s:o, s:o}", "stage", text(f->acks[i].stage),
-						   "at_ns", u64(f->acks[i].at_ns)));
+		json_array_append_new(a,
+				      json_pack("{s:o, s:o}", "stage", fsj_text(f->acks[i].stage),
+						"at_ns", fsj_u64(f->acks[i].at_ns)));
 	return a;
 }
 
@@ -239,29 +231,10 @@ static json_t *fork_milestones(const struct fsa_fork *f)
 
 	for (size_t i = 0; i < f->nmilestones; i++)
 		json_array_append_new(a, json_pack("{s:o, s:o, s:o}", "name",
-						   text(f->milestones[i].name), "at_ns",
-						   u64(f->milestones[i].at_ns), "note",
-						   text_or_null(f->milestones[i].note)));
+						   fsj_text(f->milestones[i].name), "at_ns",
+						   fsj_u64(f->milestones[i].at_ns), "note",
+						   fsj_text_or_null(f->milestones[i].note)));
 	return a;
-}
-
-/* Host-only the stages of the signal that can be seen are milestones of the same names. */
-static json_t *fork_signal(const struct fsa_fork *f)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; i < f->nmilestones; i++) {
-		const struct fsa_milestone *m = &f->milestones[i];
-
-		for (unsigned int s = 0; s < FSA_S_GUEST; s++)
-			if (!strcmp(m->name, fsa_stage_name((enum fsa_stage)s)))
-				json_array_append_new(a,
-						      json_pack("{s:s, s:o, s:o}", "name",
-								fsa_stage_name((enum fsa_stage)s),
-								"at_ns", u64(m->at_ns), "error_ns",
-								u64(f->clock_error_ns)));
-	}
-	return json_pack("{s:o, s:o}", "kind", text_or_null(f->signal_kind), "stages", a);
 }
 
 static json_t *fork_notes(const struct fsa_fork *f)
@@ -287,42 +260,44 @@ static json_t *fork_json(const struct fsv_view *v, const struct fsa_fork *f)
 	json_t *o;
 
 	o = json_pack("{s:i, s:{s:o, s:o, s:o}, s:s, s:b}", "id", (int)f->id, "vmm", "pid",
-		      u64(f->vmm_pid), "comm", text(f->comm), "vcpus", u64(f->vcpus), "kind",
-		      f->restore ? "restore" : "boot", "complete", f->complete);
+		      fsj_u64(f->vmm_pid), "comm", fsj_text(f->comm), "vcpus", fsj_u64(f->vcpus),
+		      "kind", f->restore ? "restore" : "boot", "complete", f->complete);
 	if (!o)
 		return NULL;
 	json_object_set_new(o, "phases", fork_phases(f));
-	json_object_set_new(o, "resume_ns", u64(f->resume_ns));
-	json_object_set_new(o, "start_ns", u64(f->start_ns));
-	json_object_set_new(o, "end_ns", f->complete ? u64(f->end_ns) : json_null());
+	json_object_set_new(o, "resume_ns", fsj_u64(f->resume_ns));
+	json_object_set_new(o, "start_ns", fsj_u64(f->start_ns));
+	json_object_set_new(o, "end_ns", f->complete ? fsj_u64(f->end_ns) : json_null());
 	json_object_set_new(o, "end", json_string(fsv_end_text(v, f, end, sizeof(end))));
-	json_object_set_new(o, "watched_until", f->complete ? json_null() : text(f->end));
-	json_object_set_new(o, "gap_ns", f->complete ? u64(f->gap_ns) : json_null());
-	json_object_set_new(o, "window_ns", u64(f->gap_ns));
+	json_object_set_new(o, "watched_until", f->complete ? json_null() : fsj_text(f->end));
+	json_object_set_new(o, "gap_ns", f->complete ? fsj_u64(f->gap_ns) : json_null());
+	json_object_set_new(o, "window_ns", fsj_u64(f->gap_ns));
 	json_object_set_new(o, "cells", fork_cells(f));
 	json_object_set_new(o, "start", json_string(fsv_start_name(f->start_kind)));
-	json_object_set_new(o, "clock_error_ns", u64(f->clock_error_ns));
+	json_object_set_new(o, "clock_error_ns", fsj_u64(f->clock_error_ns));
 	json_object_set_new(o, "path", json_string(ambiguous ? "ambiguous" : "followed"));
 	json_object_set_new(o, "buckets", fork_buckets(f));
 	json_object_set_new(o, "verdict", json_string(fsv_verdict_name(f->verdict)));
 	json_object_set_new(o, "verdict_top", fork_verdict_top(f));
 	json_object_set_new(o, "verdict_text", json_string(fsv_verdict_text(f, why, sizeof(why))));
 	json_object_set_new(o, "faults", fork_faults(f));
-	json_object_set_new(o, "signal", fork_signal(f));
+	json_object_set_new(o, "signal", fsj_signal(f));
 	json_object_set_new(o, "acks", fork_acks(f));
-	json_object_set_new(o, "lost", u64(f->lost));
-	json_object_set_new(o, "events", u64(f->events));
+	json_object_set_new(o, "guest", fsj_guest(v, f));
+	json_object_set_new(o, "lost", fsj_u64(f->lost));
+	json_object_set_new(o, "events", fsj_u64(f->events));
 	json_object_set_new(o, "notes", fork_notes(f));
 	json_object_set_new(o, "milestones", fork_milestones(f));
 	json_object_set_new(o, "top_faults", fork_top_faults(v, f));
 	json_object_set_new(o, "top_exits", fork_top_exits(v, f));
-	json_object_set_new(o, "off_path_ns", u64(f->off_path_ns));
+	json_object_set_new(o, "off_path_ns", fsj_u64(f->off_path_ns));
 	json_object_set_new(o, "resume",
 			    json_pack("{s:s, s:o, s:o}", "kind", fsv_resume_name(f->resume_kind),
-				      "tid", f->resume_by_tid ? u64(f->resume_by_tid) : json_null(),
-				      "comm", text_or_null(f->resume_by_comm)));
-	json_object_set_new(o, "vm", u64(f->vm));
-	json_object_set_new(o, "vmm_start_ns", u64(f->vmm_start_ns));
+				      "tid",
+				      f->resume_by_tid ? fsj_u64(f->resume_by_tid) : json_null(),
+				      "comm", fsj_text_or_null(f->resume_by_comm)));
+	json_object_set_new(o, "vm", fsj_u64(f->vm));
+	json_object_set_new(o, "vmm_start_ns", fsj_u64(f->vmm_start_ns));
 	return o;
 }
 
@@ -332,16 +307,16 @@ static json_t *dist(const struct fsa_dist *d)
 
 	if (d->n && !isnan(d->avg))
 		avg = json_integer((json_int_t)(d->avg + 0.5));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "n", u64(d->n), "avg_ns", avg, "p50_ns",
-			 d->n ? u64(d->p50) : json_null(), "p95_ns",
-			 d->n >= 20 ? u64(d->p95) : json_null(), "max_ns",
-			 d->n ? u64(d->max) : json_null());
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "n", fsj_u64(d->n), "avg_ns", avg, "p50_ns",
+			 d->n ? fsj_u64(d->p50) : json_null(), "p95_ns",
+			 d->n >= 20 ? fsj_u64(d->p95) : json_null(), "max_ns",
+			 d->n ? fsj_u64(d->max) : json_null());
 }
 
 static json_t *cohort_json(const struct fsa_cohort *c)
 {
 	json_t *buckets = json_object(), *causes = json_object(), *verdicts = json_object();
-	json_t *forks = json_array();
+	json_t *forks = json_array(), *stages = json_object();
 
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++)
 		json_object_set_new(buckets, fsa_bucket_name((enum fsa_bucket)b),
@@ -350,14 +325,19 @@ static json_t *cohort_json(const struct fsa_cohort *c)
 		if (c->cause[k].n && c->cause[k].max)
 			json_object_set_new(causes, fsa_cause_name((enum fsa_cause)k),
 					    dist(&c->cause[k]));
+	for (unsigned int i = 0; i < FSA_NSTAGES; i++)
+		if (c->stage[i].n)
+			json_object_set_new(stages, fsa_stage_name((enum fsa_stage)i),
+					    dist(&c->stage[i]));
 	for (unsigned int i = 0; i <= FSA_V_UNKNOWN; i++)
 		json_object_set_new(verdicts, fsv_verdict_name((enum fsa_verdict)i),
-				    u64(c->verdicts[i]));
+				    fsj_u64(c->verdicts[i]));
 	for (size_t i = 0; i < c->n; i++)
-		json_array_append_new(forks, u64(c->forks[i]->id));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(c->name), "n",
-			 u64(c->n), "timed_out", u64(c->timed_out), "forks", forks, "gap",
-			 dist(&c->gap), "buckets", buckets, "causes", causes, "verdicts", verdicts);
+		json_array_append_new(forks, fsj_u64(c->forks[i]->id));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", fsj_text(c->name),
+			 "n", fsj_u64(c->n), "timed_out", fsj_u64(c->timed_out), "forks", forks,
+			 "gap", dist(&c->gap), "buckets", buckets, "causes", causes, "stages",
+			 stages, "verdicts", verdicts);
 }
 
 static json_t *build(const struct fsv_view *v)
@@ -377,14 +357,16 @@ static json_t *build(const struct fsv_view *v)
 		      copy_array(t.hooks), "trust", trust(v, &t));
 	if (!o)
 		return NULL;
-	json_object_set_new(
-		o, "asked",
-		json_pack("{s:s, s:s, s:o}", "start", fsv_start_name(v->res->opts.start), "end",
-			  fsa_end_text(&v->res->opts, end, sizeof(end)), "timeout_ns",
-			  v->res->opts.timeout_ns ? u64(v->res->opts.timeout_ns) : json_null()));
+	json_object_set_new(o, "asked",
+			    json_pack("{s:s, s:s, s:o}", "start",
+				      fsv_start_name(v->res->opts.start), "end",
+				      fsa_end_text(&v->res->opts, end, sizeof(end)), "timeout_ns",
+				      v->res->opts.timeout_ns ? fsj_u64(v->res->opts.timeout_ns)
+							      : json_null()));
 	json_object_set_new(o, "recording", recording(v, &t));
-	json_object_set_new(o, "guest_symbols", symbols(v));
-	json_object_set_new(o, "vms_seen", u64(v->res->vms_seen));
+	json_object_set_new(o, "guest_symbols", fsj_symbols(v->guest));
+	json_object_set_new(o, "snapshot_symbols", fsj_own_symbols(v));
+	json_object_set_new(o, "vms_seen", fsj_u64(v->res->vms_seen));
 	json_object_set_new(o, "forks", forks);
 	json_object_set_new(o, "cohorts", cohorts);
 	return o;

@@ -116,6 +116,9 @@ static void fork_title(const struct svg *g, char *title, char *sub, size_t len)
 	snprintf(sub, len, "%s, pid %u, %u vCPU%s; %s to %s%s; n = 1 fork", comm, f->vmm_pid,
 		 f->vcpus, f->vcpus == 1 ? "" : "s", fsv_start_name(f->start_kind), end,
 		 f->complete ? "" : ", NOT reached");
+	if (f->guest.used)
+		snprintf(sub + strlen(sub), len - strlen(sub), "; guest clock +-%s",
+			 fs_fmt_ns(f->clock_error_ns, t, sizeof(t)));
 }
 
 static void cohort_title(const struct svg *g, char *title, char *sub, size_t len)
@@ -220,7 +223,7 @@ int fsv_svg(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa
 			g.n++;
 	err = build_tree(&g);
 	if (!err) {
-		height = HEAD_HEIGHT + svg_flame_height(&g) + (f ? SVG_TIMELINE_HEIGHT : 0) +
+		height = HEAD_HEIGHT + svg_flame_height(&g) + (f ? svg_timeline_height(&g) : 0) +
 			 svg_tables_height(&g);
 		head(&g, height);
 		svg_flame(&g);

@@ -44,6 +44,6 @@ void svg_tables(struct svg *g);   /* the buckets and largest causes in figures *
 int svg_tables_height(const struct svg *g);
 void svg_script(FILE *out);
 
-#define SVG_TIMELINE_HEIGHT 120
+int svg_timeline_height(const struct svg *g);
 
 #endif

@@ -50,7 +50,7 @@ static const char *colour(const struct fsv_node *n)
 	if (n->kind == FSV_F_BUCKET)
 		return fsv_bucket_colour((enum fsa_bucket)n->bucket);
 	if (n->kind == FSV_F_STAGE)
-		return "#ececec";
+		return fsv_stage_colour((enum fsa_stage)n->rank);
 	if (n->kind == FSV_F_CAUSE)
 		return fsv_cause_colour((enum fsa_cause)n->cause);
 	return fsv_detail_colour((enum fsa_cause)n->cause);
@@ -62,10 +62,12 @@ static const char *shown_name(const struct fsv_node *n)
 						   : n->name;
 }
 
-/* A guest frame's name without "guest:". */
+/* A name of the guest's without "guest:" or "task:": the row and the colour say the rest. */
 static const char *bare_guest(const char *name)
 {
-	return strncmp(name, "guest:", 6) ? name : name + 6;
+	const char *colon = strchr(name, ':');
+
+	return colon ? colon + 1 : name;
 }
 
 /* The label cut to the frame; the outer frames, which are the answer, carry their time as well. */
@@ -87,8 +89,7 @@ static void label(const struct pen *p, const struct fsv_node *n, double x, doubl
 	/* "major" says more than "faul..": the family stands in the row above */
 	if (n->kind == FSV_F_CAUSE && len > room && strchr(name, '.'))
 		len = snprintf(text, sizeof(text), "%s", strchr(name, '.') + 1);
-	if (n->kind == FSV_F_GUEST && len > room) {
-		/* the row and the colour say the rest */
+	if ((n->kind == FSV_F_GUEST || n->kind == FSV_F_TASK) && len > room) {
 		name = bare_guest(name);
 		len = snprintf(text, sizeof(text), "%.*s", (int)strcspn(name, "["), name);
 		while (len && text[len - 1] == ' ')
@@ -155,11 +156,11 @@ void svg_flame(struct svg *g)
 	else
 		svg_text(g->out, SVG_MARGIN, g->y + 14, "", "nothing to draw: the window is empty");
 	fputs("</g>\n", g->out);
-	snprintf(
-		note, sizeof(note),
-		"from the top: gap, bucket,%s cause, exit reason, who, guest function at the exit, "
-		"host kernel functions; order is not time",
-		g->one_stage ? "" : " stage,");
+	snprintf(note, sizeof(note),
+		 "from the top: gap, bucket,%s cause, exit reason, who, %sguest function at the "
+		 "exit, "
+		 "host kernel functions; order is not time",
+		 g->one_stage ? "" : " stage,", g->one_stage ? "" : "guest task, ");
 	if (p.hidden)
 		snprintf(note + strlen(note), sizeof(note) - strlen(note),
 			 "; %zu too thin to draw (%s)", p.hidden,

@@ -7,11 +7,14 @@
 #include "render/palette.h"
 #include "render/svg.h"
 #include "render/trust.h"
+#include "render/words.h"
 
 #define LINE       19
 #define MAX_CAUSES 10
 #define BINS       580 /* of the timeline; 2 pixels each */
 #define STRIP      40
+#define TIMELINE   120 /* height of it all */
+#define STAGE_BAND 18
 #define CAUSES_X   440
 
 struct ranked {
@@ -199,7 +202,8 @@ static void marks(const struct svg *g, int y)
 		const struct fsa_milestone *m = &f->milestones[i];
 		double x;
 
-		if (m->at_ns < f->start_ns || m->at_ns > f->start_ns + f->gap_ns || !f->gap_ns)
+		if (fsv_in_chain(f, m->name) || m->at_ns < f->start_ns ||
+		    m->at_ns > f->start_ns + f->gap_ns || !f->gap_ns)
 			continue;
 		x = SVG_MARGIN +
 		    (double)SVG_INNER * (double)(m->at_ns - f->start_ns) / (double)f->gap_ns;
@@ -214,6 +218,50 @@ static void marks(const struct svg *g, int y)
 		svg_text(g->out, x + 2, y - 6, "font-size=\"11\"", "%s", m->name);
 		free_from = x + (double)strlen(m->name) * 6.7 + 10;
 	}
+}
+
+/* From when to when each stage of the signal's way lasted. */
+static void stage_band(const struct svg *g, int y)
+{
+	const struct fsa_fork *f = g->fork;
+	struct {
+		uint64_t t0, t1;
+	} at[FSA_NSTAGES] = {0};
+
+	for (size_t i = 0; i < f->nsegs; i++) {
+		const struct fsa_seg *s = &f->segs[i];
+
+		if (s->stage >= FSA_NSTAGES || s->t1 <= s->t0)
+			continue;
+		if (!at[s->stage].t1)
+			at[s->stage].t0 = s->t0;
+		at[s->stage].t1 = s->t1;
+	}
+	for (unsigned int s = 0; s < FSA_NSTAGES; s++) {
+		const char *name = fsa_stage_name((enum fsa_stage)s);
+		double scale = (double)SVG_INNER / (double)f->gap_ns;
+		double x = SVG_MARGIN + (double)(at[s].t0 - f->start_ns) * scale;
+		double w = (double)(at[s].t1 - at[s].t0) * scale;
+
+		if (!at[s].t1)
+			continue;
+		fprintf(g->out,
+			"<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\" "
+			"stroke=\"#fff\" stroke-width=\"0.5\"><title>%s</title></rect>\n",
+			x, y, w, STAGE_BAND - 2, fsv_stage_colour((enum fsa_stage)s), name);
+		if (w > (double)strlen(name) * 6.7 + 6)
+			svg_text(g->out, x + 3, y + 12, "font-size=\"11\"", "%s", name);
+	}
+}
+
+static bool has_stages(const struct svg *g)
+{
+	return g->fork && g->fork->nlinks && !g->one_stage;
+}
+
+int svg_timeline_height(const struct svg *g)
+{
+	return TIMELINE + (has_stages(g) ? STAGE_BAND : 0);
 }
 
 void svg_timeline(struct svg *g)
@@ -231,9 +279,11 @@ void svg_timeline(struct svg *g)
 			SVG_MARGIN, y, SVG_INNER, STRIP);
 		strip(g, bins, base, y);
 		marks(g, y);
-		axis(g, y + STRIP);
+		if (has_stages(g))
+			stage_band(g, y + STRIP + 1);
+		axis(g, y + STRIP + (has_stages(g) ? STAGE_BAND : 0));
 	}
 	free(bins);
 	free(base);
-	g->y += SVG_TIMELINE_HEIGHT;
+	g->y += svg_timeline_height(g);
 }

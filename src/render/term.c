@@ -3,6 +3,13 @@
 #include <stdarg.h>
 #include <string.h>
 
+unsigned int fsv_columns(const struct fsv_view *v)
+{
+	if (!v->columns)
+		return FSV_COLUMNS;
+	return v->columns < 60 ? 60 : v->columns > 200 ? 200 : v->columns;
+}
+
 void fsv_tone(const struct fsv_view *v, FILE *out, enum fsv_tone t)
 {
 	static const char *const sgr[] = {
@@ -63,17 +70,12 @@ void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double shar
 		fputc('.', out);
 }
 
-void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
+static void flow(FILE *out, int col, int hang, const char *fmt, va_list args)
 {
 	char text[2048];
 	const char *p = text;
-	va_list args;
-	int col = indent;
 
-	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	fprintf(out, "%*s", indent, "");
 	for (bool first = true; *p; first = false) {
 		int word = (int)strcspn(p, " ");
 
@@ -91,4 +93,23 @@ void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
 		p += strspn(p, " ");
 	}
 	fputc('\n', out);
+}
+
+void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(out, "%*s", indent, "");
+	va_start(args, fmt);
+	flow(out, indent, hang, fmt, args);
+	va_end(args);
+}
+
+void fsv_para_on(FILE *out, int column, int hang, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	flow(out, column, hang, fmt, args);
+	va_end(args);
 }

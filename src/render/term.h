@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The text report's tools: colours, rules, bars, paragraphs. 100 columns. */
+/*
+ * The text report's tools: colours, rules, bars, paragraphs. 100 columns; where the terminal is
+ * known to have more, or fewer, the widest tables use or spare them.
+ */
 #ifndef FORKSCOPE_TERM_H
 #define FORKSCOPE_TERM_H
 
@@ -10,6 +13,9 @@
 #include "render/view.h"
 
 #define FSV_COLUMNS 100
+
+/* Columns for tables that adapt: those of the terminal, 60 to 200; 100 where it is not known. */
+unsigned int fsv_columns(const struct fsv_view *v);
 
 enum fsv_tone { FSV_T_PLAIN, FSV_T_BOLD, FSV_T_DIM, FSV_T_GOOD, FSV_T_BAD };
 
@@ -32,10 +38,19 @@ void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double shar
  */
 void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* The same behind what already stands on the line, up to column @column. */
+void fsv_para_on(FILE *out, int column, int hang, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* The parts of the text report (text_*.c). */
 void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+void fsv_text_matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
 void fsv_text_cohorts(const struct fsv_view *v, FILE *out);
+void fsv_text_trust_guest(const struct fsv_view *v, FILE *out);
+void fsv_text_symbols(const struct fsv_view *v, FILE *out);
 void fsv_text_trust(const struct fsv_view *v, FILE *out);
 
 #endif

@@ -62,6 +62,26 @@ static enum fsa_bucket cause_bucket(const struct fsa_cohort *c, enum fsa_cause c
 	return fsa_bucket_of(stage, cause);
 }
 
+/* The stages are another way to cut the same time: they sum to the gap as the buckets do. */
+static void stages(const struct fsv_view *v, const struct fsa_cohort *c, double mean, FILE *out)
+{
+	bool any = false;
+
+	for (unsigned int s = 0; s < FSA_NSTAGES; s++) {
+		const struct fsa_dist *d = &c->stage[s];
+
+		if (!d->n || (s == FSA_S_GUEST && !d->max))
+			continue;
+		if (!any) {
+			fsv_tone(v, out, FSV_T_BOLD);
+			fprintf(out, "  by stage of the signal's way\n");
+			fsv_tone(v, out, FSV_T_PLAIN);
+		}
+		any = true;
+		dist_row(out, fsa_stage_name((enum fsa_stage)s), 2, d, mean);
+	}
+}
+
 static void verdicts(const struct fsa_cohort *c, FILE *out)
 {
 	bool any = false;
@@ -108,6 +128,7 @@ static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *o
 			dist_row(out, fsa_cause_name(cause), 2, &c->cause[k], mean);
 		}
 	}
+	stages(v, c, mean, out);
 	verdicts(c, out);
 }
 
@@ -160,6 +181,9 @@ static void difference(const struct fsv_view *v, const struct fsa_cohort *a,
 	char t[FS_UNITS_LEN], na[64], nb[64], title[200];
 	size_t n = 0;
 
+	/* what is split in the one and not in the other cannot be compared part by part */
+	if (a->forks[0]->guest.used != b->forks[0]->guest.used)
+		return;
 	if (isnan(all) || a->n == a->timed_out || b->n == b->timed_out || fabs(all) < 1)
 		return;
 	fsv_clean(a->name, na, sizeof(na));

@@ -13,18 +13,6 @@
 #define BAR_WIDTH  40
 #define P99_NEEDS  100 /* samples below which a 99th percentile is only the maximum */
 
-/* @at relative to the start of the window, "+12.3 ms" or "-1.2 s". */
-static char *rel(const struct fsa_fork *f, uint64_t at, char *buf, size_t len)
-{
-	char t[FS_UNITS_LEN];
-
-	if (at >= f->start_ns)
-		snprintf(buf, len, "+%s", fs_fmt_ns(at - f->start_ns, t, sizeof(t)));
-	else
-		snprintf(buf, len, "-%s", fs_fmt_ns(f->start_ns - at, t, sizeof(t)));
-	return buf;
-}
-
 static void header(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	char comm[FS_COMM_LEN * 2], by[FS_COMM_LEN * 2], title[160], end[96], t[FS_UNITS_LEN];
@@ -44,9 +32,6 @@ static void header(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 			 *by ? by : "a thread without a name", f->resume_by_tid);
 	else
 		fsv_para(out, 0, 2, "resume: %s", fsv_resume_text(f->resume_kind));
-	if (*f->signal_kind)
-		fprintf(out, "resume signal: %s\n",
-			fsv_clean(f->signal_kind, title, sizeof(title)));
 	snprintf(start, sizeof(start), "%s%s", fsv_start_name(f->start_kind),
 		 f->start_kind == FSA_START_RESUME ? "" : " (not the resume)");
 	if (f->complete)
@@ -63,6 +48,10 @@ static void notes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 	const char *text;
 
 	for (unsigned int i = 0; (text = fsv_note(f, &i));) {
+		/* the lines about the guest half say why, and how many */
+		if (text == fsa_note_text(FSA_N_NO_GUEST) ||
+		    text == fsa_note_text(FSA_N_GUEST_LOST))
+			continue;
 		fsv_tone(v, out, FSV_T_BAD);
 		fprintf(out, "note: ");
 		fsv_tone(v, out, FSV_T_PLAIN);
@@ -120,7 +109,7 @@ static void phases(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 		}
 		fprintf(out, "  %-24s %7zu %10s %14s %14s\n",
 			fsv_clean(p->name, name, sizeof(name)), n, fs_fmt_ns(ns, t, sizeof(t)),
-			rel(f, first, at, sizeof(at)), rel(f, last, end, sizeof(end)));
+			fsv_rel(f, first, at, sizeof(at)), fsv_rel(f, last, end, sizeof(end)));
 	seen:;
 	}
 }
@@ -135,80 +124,15 @@ static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 	for (size_t i = 0; i < f->nmilestones; i++) {
 		const struct fsa_milestone *m = &f->milestones[i];
 
-		fprintf(out, "  %12s  %-16s%s%s\n", rel(f, m->at_ns, at, sizeof(at)),
+		if (fsv_in_chain(f, m->name))
+			continue;
+		fprintf(out, "  %12s  %-16s%s%s\n", fsv_rel(f, m->at_ns, at, sizeof(at)),
 			fsv_clean(m->name, name, sizeof(name)), *m->note ? " " : "",
 			fsv_clean(m->note, note, sizeof(note)));
 	}
 	for (size_t i = 0; i < f->nacks; i++)
-		fprintf(out, "  %12s  ack:%s\n", rel(f, f->acks[i].at_ns, at, sizeof(at)),
+		fprintf(out, "  %12s  ack:%s\n", fsv_rel(f, f->acks[i].at_ns, at, sizeof(at)),
 			fsv_clean(f->acks[i].stage, name, sizeof(name)));
-}
-
-/* A duration without its blank, so that seven stages fit. */
-static const char *tight(uint64_t ns, char *buf, size_t len)
-{
-	char *blank;
-
-	if (!ns)
-		return "-";
-	blank = strchr(fs_fmt_ns(ns, buf, len), ' ');
-	if (blank)
-		memmove(blank, blank + 1, strlen(blank));
-	return buf;
-}
-
-static void matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
-{
-	uint64_t stage_ns[FSA_NSTAGES] = {0}, all = 0, count = 0;
-	char t[FS_UNITS_LEN], pct[16];
-
-	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
-		for (unsigned int c = 0; c < FSA_NCAUSES; c++) {
-			stage_ns[s] += f->cells[s][c].ns;
-			all += f->cells[s][c].ns;
-			count += f->cells[s][c].count;
-		}
-	fsv_heading(v, out,
-		    "the ledger: cause x stage; count = pieces of the path (of faults: faults)");
-	fprintf(out, "  %-14s %10s %8s %7s", "cause", "time", "share", "count");
-	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
-		if (stage_ns[s])
-			fprintf(out, " %8s", fsa_stage_name((enum fsa_stage)s));
-	fputc('\n', out);
-	for (unsigned int c = 0; c < FSA_NCAUSES; c++) {
-		uint64_t ns = fsv_cause_ns(f, (enum fsa_cause)c);
-
-		if (!ns && !fsv_cause_count(f, (enum fsa_cause)c))
-			continue;
-		fsv_bucket_tone(
-			v, out,
-			fsa_bucket_of(fsv_main_stage(f, (enum fsa_cause)c), (enum fsa_cause)c));
-		fprintf(out, "  %-14s", fsa_cause_name((enum fsa_cause)c));
-		fsv_tone(v, out, FSV_T_PLAIN);
-		fprintf(out, " %10s %8s %7" PRIu64, fs_fmt_ns(ns, t, sizeof(t)),
-			fsv_pct(ns, f->gap_ns, pct, sizeof(pct)),
-			fsv_cause_count(f, (enum fsa_cause)c));
-		for (unsigned int s = 0; s < FSA_NSTAGES; s++)
-			if (stage_ns[s])
-				fprintf(out, " %8s", tight(f->cells[s][c].ns, t, sizeof(t)));
-		fputc('\n', out);
-	}
-	fprintf(out, "  %-14s %10s %8s %7" PRIu64, "sum", fs_fmt_ns(all, t, sizeof(t)),
-		fsv_pct(all, f->gap_ns, pct, sizeof(pct)), count);
-	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
-		if (stage_ns[s])
-			fprintf(out, " %8s", tight(stage_ns[s], t, sizeof(t)));
-	if (all == f->gap_ns)
-		fprintf(out, "\n  (exactly %" PRIu64 " ns, the whole %s)\n", all,
-			fsv_window_word(f));
-	else
-		fprintf(out,
-			"\n  ERROR: the cells sum to %" PRIu64 " ns, the %s is %" PRIu64
-			" ns: do not use this fork\n",
-			all, fsv_window_word(f), f->gap_ns);
-	if (f->off_path_ns)
-		fprintf(out, "  beside it: other threads worked %s in parallel, off the path\n",
-			fs_fmt_ns(f->off_path_ns, t, sizeof(t)));
 }
 
 static void fault_classes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
@@ -258,7 +182,7 @@ static void top_faults(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 			fs_fmt_ns(x->ns, t, sizeof(t)), fsa_cause_name(x->cause),
 			fs_fmt_ns(x->at_ns, at, sizeof(at)), page, reads,
 			/* the VMM may touch guest memory too */
-			x->rip ? fsv_guest_addr(v, x->rip, true, rip, sizeof(rip))
+			x->rip ? fsv_guest_addr(v, f, x->rip, true, rip, sizeof(rip))
 			       : "none (VMM's touch, or not read)");
 	}
 }
@@ -279,16 +203,19 @@ static void top_exits(const struct fsv_view *v, const struct fsa_fork *f, FILE *
 			fsv_exit_name(x->isa, x->reason, name, sizeof(name)), x->count,
 			fs_fmt_ns(x->ns, t, sizeof(t)),
 			fs_fmt_ns(x->count ? x->ns / x->count : 0, avg, sizeof(avg)),
-			fsv_guest_addr(v, x->rip, true, rip, sizeof(rip)));
+			fsv_guest_addr(v, f, x->rip, true, rip, sizeof(rip)));
 	}
 }
 
 void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	header(v, f, out);
+	fsv_text_guest(v, f, out);
 	notes(v, f, out);
 	ledger(v, f, out);
-	matrix(v, f, out);
+	fsv_text_chain(v, f, out);
+	fsv_text_matrix(v, f, out);
+	fsv_text_tasks(v, f, out);
 	milestones(v, f, out);
 	fault_classes(v, f, out);
 	top_faults(v, f, out);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/symbols.h"
 #include "render/term.h"
 #include "render/trust.h"
 #include "render/words.h"
@@ -65,7 +64,7 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 
 static void coverage(const struct fsv_view *v, FILE *out)
 {
-	uint64_t unknown = 0, tracer = 0, all = 0, error = 0;
+	uint64_t unknown = 0, tracer = 0, all = 0;
 	size_t complete = 0, shown = 0;
 	char t[2][FS_UNITS_LEN], pct[2][16];
 
@@ -79,8 +78,6 @@ static void coverage(const struct fsv_view *v, FILE *out)
 		unknown += f->bucket_ns[FSA_B_UNKNOWN];
 		tracer += f->bucket_ns[FSA_B_TRACER];
 		all += f->gap_ns;
-		if (f->clock_error_ns > error)
-			error = f->clock_error_ns;
 	}
 	fprintf(out,
 		"  coverage: %zu of %zu forks complete; unknown %s (%s), tracer %s (%s) of "
@@ -89,13 +86,6 @@ static void coverage(const struct fsv_view *v, FILE *out)
 		fsv_pct(unknown, all, pct[0], sizeof(pct[0])),
 		fs_fmt_ns(tracer, t[1], sizeof(t[1])),
 		fsv_pct(tracer, all, pct[1], sizeof(pct[1])));
-	if (error)
-		fprintf(out,
-			"  clock error: at most %s; events closer than that are not "
-			"ordered\n",
-			fs_fmt_ns(error, t[0], sizeof(t[0])));
-	else
-		fprintf(out, "  clock error: none (host only: all times are of one clock)\n");
 }
 
 /* What the probes cost in the forks' windows, as far as the kernel's statistics tell. */
@@ -195,26 +185,6 @@ static void say_line(void *arg, const char *sentence)
 	fsv_para(arg, 4, 6, "- %s", sentence);
 }
 
-static void guest_symbols(const struct fsv_view *v, FILE *out)
-{
-	uint64_t slide;
-
-	if (!v->guest) {
-		fprintf(out, "  guest symbols: none given (--guest-symbols FILE)\n");
-		return;
-	}
-	if (fsv_syms_slide(v->guest, &slide))
-		fsv_para(out, 2, 4, "guest symbols: %zu from a %s, KASLR slide 0x%" PRIx64 ": %s",
-			 fsv_syms_count(v->guest), fsv_syms_kind_text(v->guest), slide,
-			 fsv_syms_why(v->guest));
-	else
-		fsv_para(out, 2, 4,
-			 "guest symbols: %zu from a %s, KASLR slide UNKNOWN, so no guest address "
-			 "is named: %s",
-			 fsv_syms_count(v->guest), fsv_syms_kind_text(v->guest),
-			 fsv_syms_why(v->guest));
-}
-
 void fsv_text_trust(const struct fsv_view *v, FILE *out)
 {
 	struct fsv_trust t;
@@ -224,13 +194,14 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	fsv_rule(v, out, "how far to trust this");
 	losses(v, &t, out);
 	coverage(v, out);
+	fsv_text_trust_guest(v, out);
 	cost(v, &t, out);
 	hooks(&t, out);
 	if (t.host_symbols_hidden)
 		fprintf(out,
 			"  host symbols: hidden from the recorder (kernel.kptr_restrict), so host "
 			"frames are numbers\n");
-	guest_symbols(v, out);
+	fsv_text_symbols(v, out);
 	if (!strcmp(t.vendor, "GenuineIntel"))
 		fsv_para(out, 2, 4,
 			 "processor: Intel; this program's Intel (VMX) paths were never "

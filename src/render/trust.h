@@ -39,6 +39,30 @@ struct fsv_trust {
 
 void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t);
 
+/* What is known of the guests' own halves, over the forks shown. */
+struct fsv_trust_guest {
+	size_t shown, read, used;
+	uint64_t events, lost, torn;   /* records of the guests' rings */
+	uint64_t outside;              /* events outside guest mode after the alignment */
+	size_t n_error, n_clock;       /* forks with a clock error; with the VM's own clock data */
+	uint64_t error_max, error_p95; /* ns; p95 needs 20 forks, else FSV_NOT_RECORDED */
+	size_t n_cost;                 /* forks whose recorder's cost is known */
+	uint64_t cost_ns, cost_of_ns;  /* sums of it, and of those forks' windows */
+	uint64_t tracer_ns, window_ns; /* the cause tracer, and all windows with a guest part */
+};
+
+void fsv_trust_guest(const struct fsv_view *v, struct fsv_trust_guest *g);
+
+/*
+ * Why forks lack the guest part, each reason once: calls @say with the reason and how many forks
+ * have it, the most frequent first (at most 8 different ones).
+ */
+void fsv_guest_missing(const struct fsv_view *v,
+		       void (*say)(void *arg, const char *why, size_t forks), void *arg);
+
+/* Why @f has no guest part in its ledger, in words; "" when it has. */
+const char *fsv_guest_why(const struct fsa_fork *f);
+
 /*
  * What this run's data do not show. Calls @say for each sentence, with @arg; the same sentences in
  * text and JSON.

@@ -15,17 +15,20 @@
 #include "attribute/model.h"
 
 struct fsv_syms; /* guest symbols, symbols.h */
+struct fsv_own;  /* those that came with the snapshots, ownsyms.h */
 
 struct fsv_view {
 	const struct fsa_result *res;
 	const struct fsr_info *info;     /* NULL in tests only */
 	const struct fsr_reader *reader; /* NULL: no stacks, no kernel symbols */
-	const struct fsv_syms *guest;    /* NULL: guest addresses stay numbers */
+	const struct fsv_syms *guest;    /* of a file that the user named; NULL = none */
+	const struct fsv_own *own;       /* used where there is no such file; NULL = none */
 	const char *path;                /* of the recording, for titles */
 	unsigned int only_fork;          /* number of the one fork to show, 0 = all */
 	const char *cohort;              /* name of the one cohort to show, NULL = all */
 	bool brief;                      /* text: no part about each fork */
 	bool colour;
+	unsigned int columns; /* of the terminal, 0 = not known: text is made for 100 */
 };
 
 /* Whether the user's choice of fork and cohort includes @f. */

@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "render/symbols.h"
+#include "base/units.h"
+#include "render/ownsyms.h"
 
 /* Below this the x86-64 address space is the user's half. */
 #define KERNEL_HALF 0x8000000000000000ull
@@ -41,8 +42,10 @@ char *fsv_pct(uint64_t part, uint64_t whole, char *buf, size_t len)
 	return buf;
 }
 
-char *fsv_guest_addr(const struct fsv_view *v, uint64_t rip, bool offset, char *buf, size_t len)
+char *fsv_guest_addr(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip, bool offset,
+		     char *buf, size_t len)
 {
+	const struct fsv_syms *syms = fsv_syms_of(v, f);
 	const char *name = NULL;
 	uint64_t off = 0;
 	char clean[128];
@@ -56,8 +59,8 @@ char *fsv_guest_addr(const struct fsv_view *v, uint64_t rip, bool offset, char *
 		snprintf(buf, len, offset ? "user 0x%" PRIx64 : "user code", rip);
 		return buf;
 	}
-	if (v->guest)
-		name = fsv_syms_find(v->guest, rip, &off);
+	if (syms)
+		name = fsv_syms_find(syms, rip, &off);
 	if (!name)
 		snprintf(buf, len, "0x%" PRIx64, rip);
 	else if (offset)
@@ -77,6 +80,17 @@ char *fsv_host_addr(const struct fsv_view *v, uint64_t addr, char *buf, size_t l
 	if (name)
 		return fsv_clean(name, buf, len);
 	snprintf(buf, len, "[kernel] 0x%" PRIx64, addr);
+	return buf;
+}
+
+char *fsv_rel(const struct fsa_fork *f, uint64_t at, char *buf, size_t len)
+{
+	char t[FS_UNITS_LEN];
+
+	if (at >= f->start_ns)
+		snprintf(buf, len, "+%s", fs_fmt_ns(at - f->start_ns, t, sizeof(t)));
+	else
+		snprintf(buf, len, "-%s", fs_fmt_ns(f->start_ns - at, t, sizeof(t)));
 	return buf;
 }
 
@@ -150,7 +164,10 @@ char *fsv_verdict_text(const struct fsa_fork *f, char *buf, size_t len)
 {
 	enum fsa_bucket a = f->verdict_top[0], b = f->verdict_top[1];
 	uint64_t top = f->bucket_ns[a], next = f->bucket_ns[b];
-	uint64_t doubt = f->bucket_ns[FSA_B_UNKNOWN] + f->bucket_ns[FSA_B_TRACER];
+	uint64_t doubt =
+		f->bucket_ns[FSA_B_UNKNOWN] + f->bucket_ns[FSA_B_TRACER] + f->guest.doubt_ns;
+	const char *whose = f->guest.doubt_ns ? "unknown + tracer + what the clock error can move"
+					      : "unknown + tracer";
 	const char *win = fsv_window_word(f);
 	double lead = 100 * fsv_share(top > next ? top - next : 0, f->gap_ns);
 	char pa[16], pb[16], pd[16];
@@ -161,11 +178,10 @@ char *fsv_verdict_text(const struct fsa_fork *f, char *buf, size_t len)
 	if (!f->gap_ns)
 		snprintf(buf, len, "none: the %s is empty", win);
 	else if (f->verdict == FSA_V_UNKNOWN)
-		snprintf(
-			buf, len,
-			"unknown: unknown + tracer are %s of the %s, more than the lead of %s over "
-			"%s (%.1f points)",
-			pd, win, fsa_bucket_title(a), fsa_bucket_title(b), lead);
+		snprintf(buf, len,
+			 "unknown: %s are %s of the %s, more than the lead of %s over %s (%.1f "
+			 "points)",
+			 whose, pd, win, fsa_bucket_title(a), fsa_bucket_title(b), lead);
 	else if (f->verdict == FSA_V_MIXED)
 		snprintf(buf, len,
 			 "mixed: %s %s and %s %s of the %s; neither has more than half and a clear "
@@ -173,9 +189,8 @@ char *fsv_verdict_text(const struct fsa_fork *f, char *buf, size_t len)
 			 fsa_bucket_title(a), pa, fsa_bucket_title(b), pb, win);
 	else
 		snprintf(buf, len,
-			 "%s: %s of the %s, %.1f points ahead of %s; unknown + tracer (%s) cannot "
-			 "change that",
-			 fsa_bucket_title(a), pa, win, lead, fsa_bucket_title(b), pd);
+			 "%s: %s of the %s, %.1f points ahead of %s; %s (%s) cannot change that",
+			 fsa_bucket_title(a), pa, win, lead, fsa_bucket_title(b), whose, pd);
 	return buf;
 }
 
@@ -216,4 +231,21 @@ uint64_t fsv_cause_count(const struct fsa_fork *f, enum fsa_cause c)
 	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
 		n += f->cells[s][c].count;
 	return n;
+}
+
+uint64_t fsv_stage_ns(const struct fsa_fork *f, enum fsa_stage s)
+{
+	uint64_t ns = 0;
+
+	for (unsigned int c = 0; c < FSA_NCAUSES; c++)
+		ns += f->cells[s][c].ns;
+	return ns;
+}
+
+bool fsv_in_chain(const struct fsa_fork *f, const char *milestone)
+{
+	for (size_t i = 0; i < f->nlinks; i++)
+		if (!strcmp(milestone, fsa_stage_name(f->links[i].stage)))
+			return f->links[i].seen;
+	return false;
 }

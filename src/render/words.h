@@ -20,13 +20,18 @@ char *fsv_pct(uint64_t part, uint64_t whole, char *buf, size_t len);
 double fsv_share(uint64_t part, uint64_t whole); /* 0 to 1, 0 when @whole is 0 */
 
 /*
- * A guest address: "do_idle+0x1c", "user 0x55..", or the number where no symbol holds it. With
+ * A guest address of @f: "do_idle+0x1c", "user 0x55..", or the number where no symbol holds it.
+ * With
  * @offset false the distance into the function is left out, so that equal functions fold.
  */
-char *fsv_guest_addr(const struct fsv_view *v, uint64_t rip, bool offset, char *buf, size_t len);
+char *fsv_guest_addr(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip, bool offset,
+		     char *buf, size_t len);
 
 /* A host kernel address: "filemap_fault", "[kernel] 0x..". */
 char *fsv_host_addr(const struct fsv_view *v, uint64_t addr, char *buf, size_t len);
+
+/* @at relative to the start of the window: "+12.3 ms", "-1.2 s". Returns @buf. */
+char *fsv_rel(const struct fsa_fork *f, uint64_t at, char *buf, size_t len);
 
 /* How the fork was resumed: "woken", "signalled", ... */
 const char *fsv_resume_text(enum fsa_resume_kind k);
@@ -49,10 +54,17 @@ const char *fsv_window_word(const struct fsa_fork *f);
 /* Notes of @f that are set, one after the other: *i is the position, 0 at the start. NULL = end. */
 const char *fsv_note(const struct fsa_fork *f, unsigned int *i);
 
+/*
+ * Whether the milestone of that name is told by the signal's way: it says which of several
+ * interrupts it was.
+ */
+bool fsv_in_chain(const struct fsa_fork *f, const char *milestone);
+
 /* The stage that holds most of the cause's time in @f: where the cause belongs for a bucket. */
 enum fsa_stage fsv_main_stage(const struct fsa_fork *f, enum fsa_cause c);
 
 uint64_t fsv_cause_ns(const struct fsa_fork *f, enum fsa_cause c);
 uint64_t fsv_cause_count(const struct fsa_fork *f, enum fsa_cause c);
+uint64_t fsv_stage_ns(const struct fsa_fork *f, enum fsa_stage s);
 
 #endif

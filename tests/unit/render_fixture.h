@@ -27,6 +27,7 @@ struct fx {
 	struct fsa_top_fault top_faults[2];
 	struct fsa_top_exit top_exits[2];
 	char *labels[4];
+	char *guest_labels[6];
 };
 
 static inline struct fsa_fork *fx_fork(struct fx *x, const char *comm)
@@ -131,6 +132,25 @@ static inline struct fsa_dist fx_dist(const struct fsa_cohort *c, int bucket, in
 	return d;
 }
 
+static inline struct fsa_dist fx_stage(const struct fsa_cohort *c, int stage)
+{
+	struct fsa_dist d = {.n = 0};
+
+	for (size_t i = 0; i < c->n; i++) {
+		uint64_t ns = 0;
+
+		if (!c->forks[i]->complete || !c->forks[i]->guest.used)
+			continue;
+		for (int k = 0; k < FSA_NCAUSES; k++)
+			ns += c->forks[i]->cells[stage][k].ns;
+		d.n++;
+		d.avg += ((double)ns - d.avg) / (double)d.n;
+		d.p50 = d.p50 ? d.p50 : ns;
+		d.max = ns > d.max ? ns : d.max;
+	}
+	return d;
+}
+
 /* Puts the forks numbered @first to @last into cohort @k. */
 static inline void fx_cohort(struct fx *x, unsigned int k, const char *name, unsigned int first,
 			     unsigned int last)
@@ -149,6 +169,8 @@ static inline void fx_cohort(struct fx *x, unsigned int k, const char *name, uns
 		c->bucket[b] = fx_dist(c, b, -1);
 	for (int i = 0; i < FSA_NCAUSES; i++)
 		c->cause[i] = fx_dist(c, -1, i);
+	for (int i = 0; i < FSA_NSTAGES; i++)
+		c->stage[i] = fx_stage(c, i);
 	x->res.ncohorts = k + 1;
 }
 
@@ -160,6 +182,12 @@ static inline struct fx *fx_new(void)
 	x->labels[1] = "irq";
 	x->labels[2] = "evil;name<script>&\"'\n\x1b[31m";
 	x->labels[3] = "qemu-system-x86 [main]";
+	x->guest_labels[0] = "";
+	x->guest_labels[1] = "irq 9 acpi";
+	x->guest_labels[2] = "hog;task";
+	x->guest_labels[3] = "kworker/0:1";
+	x->guest_labels[4] = "forkscope-guest";
+	x->guest_labels[5] = "swapper/0 \x1b[31m<&>";
 	x->res.forks = x->forks;
 	x->res.cohorts = x->cohorts;
 	x->res.opts.end = FSA_END_ACK;
@@ -226,6 +254,101 @@ static inline struct fx *fx_typical(void)
 	x->forks[2].notes = 1u << FSA_N_TIMED_OUT;
 	fx_cohort(x, 0, "steady", 2, 3);
 	fx_cohort(x, 1, "first", 1, 1);
+	return x;
+}
+
+/* A piece of the guest's own time: @what it ran (index into the labels), left by @reason. */
+static inline struct fsa_seg *fx_ran(struct fsa_fork *f, uint64_t ns, enum fsa_stage stage,
+				     enum fsa_cause cause, uint32_t what, uint64_t rip)
+{
+	struct fsa_seg *s = fx_seg(f, ns, stage, cause);
+
+	s->guest = what;
+	fx_exit(s, 0x060, rip);
+	return s;
+}
+
+static inline void fx_link(struct fsa_fork *f, enum fsa_stage stage, uint64_t error,
+			   const char *who)
+{
+	struct fsa_link *l = &f->links[f->nlinks++];
+
+	*l = (struct fsa_link){.stage = stage, .at_ns = f->end_ns, .error_ns = error, .seen = true};
+	snprintf(l->who, sizeof(l->who), "%s", who);
+}
+
+static inline void fx_unseen(struct fsa_fork *f, enum fsa_stage stage, const char *why)
+{
+	struct fsa_link *l = &f->links[f->nlinks++];
+
+	*l = (struct fsa_link){.stage = stage};
+	snprintf(l->why, sizeof(l->why), "%s", why);
+}
+
+/* One fork whose guest part was read, all of its stages holding time; @k scales them. */
+static inline struct fsa_fork *fx_split_fork(struct fx *x, uint64_t k)
+{
+	struct fsa_fork *f = fx_fork(x, "firecracker");
+	struct fsa_guest *g = &f->guest;
+
+	f->labels = x->guest_labels;
+	f->nlabels = 6;
+	fx_exit(fx_seg(f, 21 * k, FSA_S_RAISE, FSA_C_SCHED_DELAY), 0x400, 0);
+	fx_link(f, FSA_S_RAISE, 0, "gsi 9, vector 0x30");
+	fx_exit(fx_seg(f, 1500 * k, FSA_S_INJECT, FSA_C_FAULT_MAJOR), 0x400, 0xffffffff81234567);
+	fx_ran(f, 40 * k, FSA_S_INJECT, FSA_C_GUEST_OTHER, 5, 0xffffffff81000123);
+	fx_link(f, FSA_S_INJECT, 0, "vector 0x30");
+	fx_ran(f, 310 * k, FSA_S_NOTIFY, FSA_C_GUEST_SIGNAL, 1, 0xffffffff81000223);
+	fx_ran(f, 2900 * k, FSA_S_NOTIFY, FSA_C_GUEST_OTHER, 2, 0xffffffff81000323);
+	fx_ran(f, 200 * k, FSA_S_NOTIFY, FSA_C_GUEST_SIGNAL, 3, 0xffffffff81000423);
+	fx_link(f, FSA_S_NOTIFY, 9800, "kworker/0:1 (tid 12)");
+	fx_seg(f, 130 * k, FSA_S_WAKEUP, FSA_C_GUEST_IDLE);
+	fx_exit(fx_seg(f, 75 * k, FSA_S_WAKEUP, FSA_C_EXIT_KERNEL), 0x078, 0xffffffff81000482);
+	fx_link(f, FSA_S_WAKEUP, 9800, "forkscope-guest (tid 71)");
+	fx_exit(fx_seg(f, 800 * k, FSA_S_MAILBOX, FSA_C_FAULT_COW), 0x400, 0x401234);
+	fx_ran(f, 60 * k, FSA_S_MAILBOX, FSA_C_GUEST_FAULT, 4, 0x401234);
+	fx_ran(f, 90 * k, FSA_S_MAILBOX, FSA_C_GUEST_SIGNAL, 4, 0x401234);
+	fx_link(f, FSA_S_MAILBOX, 9800, "forkscope-guest (tid 71)");
+	fx_unseen(f, FSA_S_APPLY, "it begins after the end of this window");
+	fx_seg(f, 33 * k, FSA_S_ACK, FSA_C_TRACER);
+	fx_ran(f, 120 * k, FSA_S_ACK, FSA_C_GUEST_SIGNAL, 4, 0xffffffff81000523);
+	fx_link(f, FSA_S_ACK, 0, "tap0");
+	snprintf(f->signal_kind, sizeof(f->signal_kind), "vmclock");
+	*g = (struct fsa_guest){.read = true,
+				.used = true,
+				.flags = 15,
+				.events = 1234,
+				.probe_ns = 30 * k,
+				.agent = "forkscope-guest",
+				.agent_tid = 71,
+				.agent_own = true,
+				.containment_error_ns = 18200,
+				.clock_used = true,
+				.limited_by = "containment before, the ack's packet behind"};
+	memcpy(g->id, "id of one arming", 16);
+	f->clock_error_ns = 9800;
+	f->events = 900;
+	fx_verdict(f, FSA_V_VCPU);
+	return f;
+}
+
+/* Two forks with their guest parts, and one of the same kind without. */
+static inline struct fx *fx_split(void)
+{
+	struct fx *x = fx_new();
+	struct fsa_fork *f;
+
+	fx_split_fork(x, 1003);
+	fx_split_fork(x, 2005);
+	f = fx_fork(x, "firecracker");
+	fx_exit(fx_seg(f, 700001, FSA_S_GUEST, FSA_C_FAULT_MAJOR), 0x400, 0xffffffff81234567);
+	fx_exit(fx_seg(f, 900001, FSA_S_GUEST, FSA_C_GUEST_RUN), 0x078, 0xffffffff81000482);
+	f->notes = 1u << FSA_N_NO_GUEST;
+	snprintf(f->guest.why, sizeof(f->guest.why),
+		 "the VMM ended before its memory was read: guest time is one sum");
+	fx_verdict(f, FSA_V_GUEST);
+	fx_cohort(x, 0, "steady", 1, 2);
+	fx_cohort(x, 1, "steady, guest not split", 3, 3);
 	return x;
 }
 

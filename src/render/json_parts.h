@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside json*.c only. */
+#ifndef FORKSCOPE_JSON_PARTS_H
+#define FORKSCOPE_JSON_PARTS_H
+
+#include "render/trust.h"
+
+/* A count or a time; what lies beyond a signed 64-bit integer, and "not recorded", is null. */
+json_t *fsj_u64(uint64_t x);
+/* Any bytes as valid JSON text: what is not printable ASCII is replaced. */
+json_t *fsj_text(const char *s);
+json_t *fsj_text_or_null(const char *s);
+
+json_t *fsj_signal(const struct fsa_fork *f);
+json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f);
+/* The keys of the guests' halves into the object trust. */
+void fsj_trust_guest(const struct fsv_view *v, json_t *trust);
+/* One table of symbols: kind, count, slide, why. */
+json_t *fsj_symbols(const struct fsv_syms *s);
+json_t *fsj_own_symbols(const struct fsv_view *v);
+
+#endif

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "render/ownsyms.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "render/kaslr.h"
+
+static struct fsv_own_table *table_of(struct fsv_own *own, const uint8_t id[16])
+{
+	for (size_t i = 0; i < own->n; i++)
+		if (!memcmp(own->v[i].id, id, sizeof(own->v[i].id)))
+			return &own->v[i];
+	return NULL;
+}
+
+static void load(struct fsv_own_table *t, const struct fsa_result *res, const char *text,
+		 size_t len, size_t *bytes)
+{
+	if (!text || !len) {
+		snprintf(t->why, sizeof(t->why), "the snapshot brought none, or damaged ones");
+		return;
+	}
+	if (len > FSV_MAX_OWN_BYTES - *bytes) {
+		snprintf(t->why, sizeof(t->why),
+			 "not loaded: the snapshots' symbols are more than %u MiB together",
+			 FSV_MAX_OWN_BYTES >> 20);
+		return;
+	}
+	*bytes += len;
+	if (fsv_syms_parse(text, len, "the snapshot's own symbols", &t->syms, t->why,
+			   sizeof(t->why)))
+		t->syms = NULL;
+	else
+		fsv_kaslr_check_own(t->syms, res, t->id);
+}
+
+int fsv_own_load(const struct fsa_result *res, unsigned int only_fork,
+		 const char *(*text)(void *arg, const uint8_t id[16], size_t *len), void *arg,
+		 struct fsv_own **out)
+{
+	struct fsv_own *own = calloc(1, sizeof(*own));
+	size_t bytes = 0;
+
+	if (!own)
+		return -ENOMEM;
+	for (size_t i = 0; i < res->nforks; i++) {
+		const struct fsa_fork *f = &res->forks[i];
+		struct fsv_own_table *t;
+		size_t len = 0;
+		const char *p;
+
+		if (!f->guest.read || (only_fork && f->id != only_fork))
+			continue;
+		t = table_of(own, f->guest.id);
+		if (!t && own->n == FSV_MAX_OWN)
+			continue;
+		if (!t) {
+			t = &own->v[own->n++];
+			memcpy(t->id, f->guest.id, sizeof(t->id));
+			p = text(arg, t->id, &len);
+			load(t, res, p, len, &bytes);
+		}
+		t->forks++;
+	}
+	*out = own;
+	return 0;
+}
+
+void fsv_own_free(struct fsv_own *own)
+{
+	if (!own)
+		return;
+	for (size_t i = 0; i < own->n; i++)
+		fsv_syms_free(own->v[i].syms);
+	free(own);
+}
+
+const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f)
+{
+	for (size_t i = 0; own && f->guest.read && i < own->n; i++)
+		if (!memcmp(own->v[i].id, f->guest.id, sizeof(own->v[i].id)))
+			return &own->v[i];
+	return NULL;
+}
+
+const struct fsv_syms *fsv_syms_of(const struct fsv_view *v, const struct fsa_fork *f)
+{
+	const struct fsv_own_table *t;
+
+	if (v->guest)
+		return v->guest;
+	t = fsv_own_of(v->own, f);
+	return t ? t->syms : NULL;
+}

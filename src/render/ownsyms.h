@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Symbols that came with the snapshots: the guest's recorder keeps those of its kernel in guest
+ * memory, at the addresses at which that kernel runs, so no file is asked for. One table for each
+ * arming (struct fsa_guest.id): forks of several templates may be in one recording.
+ *
+ * A guest wrote them: they are parsed as any symbol file, and checked against where the guests of
+ * that arming were seen to leave (fsv_kaslr_check_own()). What contradicts is not used.
+ */
+#ifndef FORKSCOPE_OWNSYMS_H
+#define FORKSCOPE_OWNSYMS_H
+
+#include "render/symbols.h"
+#include "render/view.h"
+
+#define FSV_MAX_OWN       32           /* tables */
+#define FSV_MAX_OWN_BYTES (256u << 20) /* of their texts together */
+
+struct fsv_own_table {
+	uint8_t id[16];
+	size_t forks;          /* of the recording that have this id */
+	struct fsv_syms *syms; /* NULL: none, why says it */
+	char why[200];
+};
+
+struct fsv_own {
+	struct fsv_own_table v[FSV_MAX_OWN];
+	size_t n;
+};
+
+/*
+ * Loads the tables of the forks (@only_fork: of that one, 0 = all). @text gives the text of an
+ * arming's symbols, NUL-terminated, or NULL where there is none; it is called once for each.
+ * Returns 0 or -ENOMEM; what cannot be used is noted in its table.
+ */
+int fsv_own_load(const struct fsa_result *res, unsigned int only_fork,
+		 const char *(*text)(void *arg, const uint8_t id[16], size_t *len), void *arg,
+		 struct fsv_own **out);
+void fsv_own_free(struct fsv_own *own);
+
+/* The table of @f, or NULL (of a fork whose guest part was not read, for instance). */
+const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f);
+
+/* The symbols to name addresses of @f by: the user's file, else its own; NULL = none. */
+const struct fsv_syms *fsv_syms_of(const struct fsv_view *v, const struct fsa_fork *f);
+
+#endif

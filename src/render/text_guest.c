@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The text report's part about the guest's own half of one fork. */
+#include <inttypes.h>
+#include <string.h>
+#include "base/units.h"
+#include "bpf/guest_ring.h"
+#include "render/term.h"
+#include "render/trust.h"
+#include "render/words.h"
+
+#define TOP_TASKS 10
+#define BAR       16
+
+static void agent_line(const struct fsa_fork *f, FILE *out)
+{
+	const struct fsa_guest *g = &f->guest;
+	char kind[32], agent[32];
+
+	if (!*f->signal_kind && !*g->agent)
+		return;
+	fsv_clean(*f->signal_kind ? f->signal_kind : "not known", kind, sizeof(kind));
+	if (!*g->agent)
+		fsv_para(out, 0, 2, "resume signal: %s", kind);
+	else
+		fsv_para(out, 0, 2, "resume signal: %s, awaited by %s (tid %u)%s", kind,
+			 fsv_clean(g->agent, agent, sizeof(agent)), g->agent_tid,
+			 g->agent_own ? ", which tells its own steps"
+				      : ", whose first ack stands for its decoding");
+}
+
+/* What the recorder in the guest could not see, and so what the split lacks. */
+static void lacks(const struct fsa_guest *g, FILE *out)
+{
+	static const struct {
+		uint32_t flag;
+		const char *without;
+	} parts[] = {
+		{FSG_D_SPLIT, "its tasks cannot be told apart (no switches were recorded)"},
+		{FSG_D_SIGNAL, "the signal's handlers were not seen (no function probes)"},
+		{FSG_D_FAULTS, "the length of its own page faults is not known, so guest.fault "
+			       "is in guest.signal and guest.other"},
+	};
+
+	if (!(g->flags & FSG_D_BPF)) {
+		fsv_para(out, 2, 4,
+			 "lacking: only the agent's own stamps were recorded (no BPF "
+			 "in this guest)");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!(g->flags & parts[i].flag))
+			fsv_para(out, 2, 4, "lacking: %s", parts[i].without);
+}
+
+static void clock_line(const struct fsa_fork *f, FILE *out)
+{
+	const struct fsa_guest *g = &f->guest;
+	char e[2][FS_UNITS_LEN], limit[sizeof(g->limited_by)], more[120] = "";
+
+	fs_fmt_ns(f->clock_error_ns, e[0], sizeof(e[0]));
+	if (g->clock_used)
+		snprintf(more, sizeof(more),
+			 "; the VM's own clock data took part (without it: +-%s)",
+			 fs_fmt_ns(g->containment_error_ns, e[1], sizeof(e[1])));
+	fsv_para(out, 0, 2, "guest clock: +-%s%s%s%s", e[0], more,
+		 *g->limited_by ? "; limited by " : "",
+		 fsv_clean(g->limited_by, limit, sizeof(limit)));
+}
+
+void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	const struct fsa_guest *g = &f->guest;
+	char why[sizeof(g->why)], cost[FS_UNITS_LEN], pct[16];
+
+	(void)v;
+	agent_line(f, out);
+	if (!g->used) {
+		fsv_para(out, 0, 2, "guest half: %s: %s", g->read ? "read, but NOT USED" : "none",
+			 fsv_clean(fsv_guest_why(f), why, sizeof(why)));
+		return;
+	}
+	if (g->lost || g->torn)
+		fsv_para(
+			out, 0, 2,
+			"guest half: read, %" PRIu64 " records; %" PRIu64 " were LOST, %" PRIu64
+			" torn (half written when they were read): there tasks may be told wrongly",
+			g->events, g->lost, g->torn);
+	else
+		fsv_para(out, 0, 2, "guest half: read, %" PRIu64 " records, none lost", g->events);
+	lacks(g, out);
+	if (g->probe_ns)
+		fsv_para(out, 2, 4, "its recorder took about %s of the %s (%s)",
+			 fs_fmt_ns(g->probe_ns, cost, sizeof(cost)), fsv_window_word(f),
+			 fsv_pct(g->probe_ns, f->gap_ns, pct, sizeof(pct)));
+	clock_line(f, out);
+}
+
+/* Where in the window the stage lay: its length up to @until. */
+static void waterfall(const struct fsv_view *v, const struct fsa_fork *f, uint64_t until,
+		      uint64_t ns, FILE *out)
+{
+	uint64_t end = until < f->start_ns ? 0 : until - f->start_ns, first;
+	int a, b;
+
+	if (end > f->gap_ns)
+		end = f->gap_ns;
+	first = end > ns ? end - ns : 0;
+	a = (int)(fsv_share(first, f->gap_ns) * BAR);
+	b = (int)(fsv_share(end, f->gap_ns) * BAR + 0.999);
+	if (a >= BAR)
+		a = BAR - 1;
+	if (b <= a)
+		b = a + 1;
+	for (int i = 0; i < a; i++)
+		fputc('.', out);
+	fsv_bucket_tone(v, out, FSA_B_SIGNAL);
+	for (int i = a; i < b; i++)
+		fputc(ns ? '#' : '|', out);
+	fsv_tone(v, out, FSV_T_PLAIN);
+	for (int i = b; i < BAR; i++)
+		fputc('.', out);
+}
+
+static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_link *l,
+		     FILE *out)
+{
+	char t[FS_UNITS_LEN], at[FS_UNITS_LEN + 2], e[FS_UNITS_LEN], pct[16], who[64];
+	uint64_t ns = fsv_stage_ns(f, l->stage);
+	int room = (int)fsv_columns(v) - 72;
+
+	if (!l->seen) {
+		int n = fprintf(out, "  %-8s %10s %8s  ", fsa_stage_name(l->stage),
+				ns ? fs_fmt_ns(ns, t, sizeof(t)) : "-",
+				ns ? fsv_pct(ns, f->gap_ns, pct, sizeof(pct)) : "-");
+
+		fsv_para_on(out, n, n + 2, "not seen: %s", l->why);
+		return;
+	}
+	fprintf(out, "  %-8s %10s %8s  ", fsa_stage_name(l->stage), fs_fmt_ns(ns, t, sizeof(t)),
+		fsv_pct(ns, f->gap_ns, pct, sizeof(pct)));
+	waterfall(v, f, l->at_ns, ns, out);
+	fprintf(out, " %12s %8s", fsv_rel(f, l->at_ns, at, sizeof(at)),
+		l->error_ns ? fs_fmt_ns(l->error_ns, e, sizeof(e)) : "host");
+	if (*l->who)
+		fprintf(out, "  %.*s", room, fsv_clean(l->who, who, sizeof(who)));
+	fputc('\n', out);
+}
+
+void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	if (!f->nlinks)
+		return;
+	fsv_heading(v, out,
+		    "the signal's way: how long each stage took, when it ended, and what ended it");
+	fprintf(out, "  %-8s %10s %8s  %-*s %12s %8s  %s\n", "stage", "length", "share", BAR,
+		fsv_window_word(f), "ended", "+-", "by");
+	for (size_t i = 0; i < f->nlinks; i++)
+		link_row(v, f, &f->links[i], out);
+}
+
+void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	char t[FS_UNITS_LEN], pct[16], name[64];
+
+	if (!f->ntop_tasks)
+		return;
+	fsv_heading(v, out, "what the guest ran on the path, most time first");
+	fprintf(out, "  %-8s %-13s %10s %8s %7s  %s\n", "stage", "cause", "time", "share", "pieces",
+		"task or interrupt");
+	for (size_t i = 0; i < f->ntop_tasks && i < TOP_TASKS; i++) {
+		const struct fsa_top_task *x = &f->top_tasks[i];
+		enum fsa_bucket b = fsa_bucket_of(x->stage, x->cause);
+
+		fprintf(out, "  %-8s ", fsa_stage_name(x->stage));
+		fsv_bucket_tone(v, out, b);
+		fprintf(out, "%-13s", fsa_cause_name(x->cause));
+		fsv_tone(v, out, FSV_T_PLAIN);
+		fprintf(out, " %10s %8s %7" PRIu64 "  %.46s\n", fs_fmt_ns(x->ns, t, sizeof(t)),
+			fsv_pct(x->ns, f->gap_ns, pct, sizeof(pct)), x->count,
+			x->guest < f->nlabels ? fsv_clean(f->labels[x->guest], name, sizeof(name))
+					      : "?");
+	}
+}
