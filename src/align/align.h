@@ -16,7 +16,10 @@
 
 #define FSL_MAX_RATE_PPB 500000 /* guest and host clocks differ by 500 ppm at most */
 
-/* A stretch of guest mode of one vCPU: [entry, exit], host ns. Ascending, disjoint. */
+/*
+ * A stretch of guest mode of one vCPU: [entry, exit], host ns. Ascending, disjoint; others are put
+ * in order and joined. What is not known to be an exit must be in a span.
+ */
 struct fsl_span {
 	uint64_t entry, exit;
 };
@@ -62,7 +65,8 @@ struct fsl_map {
 	int64_t rate_ppb;
 	uint64_t ref;                   /* guest ns */
 	uint64_t error_ns;              /* the largest over [first, last] guest event */
-	uint64_t containment_error_ns;  /* what containment and pairs alone would give */
+	uint64_t containment_error_ns;  /* what containment and pairs alone would give; UINT64_MAX:
+					   no one place */
 	enum fsl_limit low_by, high_by; /* what limits each side */
 	bool clock_used;
 	char clock_why[96]; /* why the VM's clock data was not used, "" */
@@ -71,8 +75,16 @@ struct fsl_map {
 };
 
 /*
- * Returns 0; -ENODATA (too few events or spans to find a place); -ERANGE (no mapping keeps every
- * event inside guest mode and every cause before its effect), with the sentence in @err.
+ * All feasible mappings are found, exactly, and their middle is returned: the true mapping is
+ * within out->error_ns of it at every guest time from the first to the last event. Nothing is
+ * assumed of where the first event lies. The events of the guest may be anything.
+ *
+ * Returns 0, or with the sentence in @err:
+ * -ENODATA	no event, or no span
+ * -ERANGE	no mapping keeps every event inside guest mode and every cause before its effect;
+ *		out->outside counts, and @err names, events outside at the best offset
+ * -EADDRNOTAVAIL  the events fit at several places more than a millisecond apart
+ * -ENOMEM
  */
 int fsl_align(const struct fsl_input *in, struct fsl_map *out, char *err, size_t err_len);
 

@@ -235,10 +235,13 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 		return at_on_mark(a, (const void *)ev);
 	case FS_EV_FLUSH:
 		return at_on_flush(a, (const void *)ev);
-	case FS_EV_NONE:
-	case FS_EV_TSC_OFFSET: /* the clocks of the guest: part of aligning guest records */
+	case FS_EV_TSC_OFFSET:
+		return at_on_tsc_offset(a, (const void *)ev);
 	case FS_EV_PVCLOCK:
+		return at_on_pvclock(a, (const void *)ev);
 	case FS_EV_CLOCK:
+		return at_on_clock(a, (const void *)ev);
+	case FS_EV_NONE:
 	case FS_EV_UFFD: /* its wait is seen as a sleep with that stack, and as a hint */
 		break;
 	}

@@ -161,6 +161,8 @@ int at_on_net_tx(struct at *a, const struct fs_ev_net_tx *e)
 		return 0;
 	if (e->what & FS_NET_FIRST && !vm->first_tx)
 		vm->first_tx = e->h.ts;
+	if (at_on_datagram(a, vm, e))
+		return -ENOMEM;
 	if (e->what & FS_NET_STAGE)
 		return on_ack(a, vm, e);
 	if (vm->state != AT_VM_OPEN)

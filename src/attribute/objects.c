@@ -184,6 +184,9 @@ static void vm_free(struct at *a, struct at_vm *vm)
 		fs_vec_free(&vm->acks);
 	}
 	fs_vec_free(&vm->irqs);
+	fs_vec_free(&vm->pvclocks);
+	fs_vec_free(&vm->tsc_offsets);
+	fs_vec_free(&vm->txs);
 	free(vm->inject);
 	free(vm);
 }
@@ -243,6 +246,7 @@ void at_free(struct at *a)
 	fs_vec_free(&a->all_procs);
 	fs_vec_free(&a->all_vms);
 	fs_vec_free(&a->holes);
+	fs_vec_free(&a->clocks);
 	at_idmap_free(&a->procs);
 	at_idmap_free(&a->thrs);
 	at_idmap_free(&a->vms);

@@ -10,6 +10,7 @@
 #ifndef FORKSCOPE_ATTR_STATE_H
 #define FORKSCOPE_ATTR_STATE_H
 
+#include "align/clock.h"
 #include "attribute/idmap.h"
 #include "attribute/model.h"
 #include "base/vec.h"
@@ -185,6 +186,11 @@ struct at_irq { /* one source of interrupts */
 };
 #define AT_MSI 0xffffffffu
 
+struct at_tx { /* a datagram that left the VM */
+	uint64_t ts;
+	uint16_t port, bytes; /* destination; of its payload */
+};
+
 struct at_inject { /* the first delivery of a vector: its injection and its re-injections */
 	uint64_t first, last;
 	uint32_t times;
@@ -215,9 +221,12 @@ struct at_vm {
 	FS_VEC(struct at_slot) slots;
 	FS_VEC(struct fsa_ack) acks;
 	FS_VEC(struct at_irq) irqs;
-	struct at_inject *inject; /* 256 of them, once one was seen */
-	uint32_t ncreated;        /* vCPUs created */
-	struct fsa_fork *fork;    /* once its ledger was made */
+	struct at_inject *inject;                  /* 256 of them, once one was seen */
+	uint32_t ncreated;                         /* vCPUs created */
+	FS_VEC(struct fsl_pvclock) pvclocks;       /* the last of each vCPU */
+	FS_VEC(struct fsl_tsc_offset) tsc_offsets; /* likewise */
+	FS_VEC(struct at_tx) txs;
+	struct fsa_fork *fork; /* once its ledger was made */
 };
 
 struct at_hole { /* records of a CPU were lost in [t0, t1] */
@@ -305,6 +314,7 @@ struct at {
 	FS_VEC(struct at_proc *) all_procs;
 	FS_VEC(struct at_vm *) all_vms;
 	FS_VEC(struct at_hole) holes;
+	FS_VEC(struct fsl_host_clock) clocks; /* the host's, the latest of them */
 	FS_VEC(struct at_made {
 		struct fsa_fork *f;
 		uint64_t template_id;
@@ -382,6 +392,12 @@ bool at_is_fault(uint32_t hints, uint32_t reason, unsigned int isa);
 bool at_is_halt(uint32_t hints, uint32_t reason, unsigned int isa);
 bool at_is_irq_exit(uint32_t reason, unsigned int isa);
 bool at_is_port_write(const struct at_exit *x, uint64_t info1);
+
+/* --- guest_clock.c --- */
+int at_on_tsc_offset(struct at *a, const struct fs_ev_tsc_offset *e);
+int at_on_pvclock(struct at *a, const struct fs_ev_pvclock *e);
+int at_on_clock(struct at *a, const struct fs_ev_clock *e);
+int at_on_datagram(struct at *a, struct at_vm *vm, const struct fs_ev_net_tx *e);
 
 /* --- irqs.c --- */
 int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t vector);
