@@ -4,7 +4,7 @@
 #include <linux/if_ether.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/guest.h"
 
 #define MS            1000000ull
 #define TRY_FIRST     (5 * MS)     /* after the end: spans that cover it are still to come */
@@ -221,12 +221,14 @@ static int evaluate(struct at *a, struct at_vm *vm, bool last)
 	set_window(a, vm);
 	if (vm->end < vm->start)
 		vm->end = vm->start;
-	ret = at_walk(a, vm, &a->path);
+	ret = at_guest_prepare(a, vm);
+	ret = ret ? ret : at_walk(a, vm, &a->path);
 	if (!ret && a->path.uncovered && !last)
 		return 0;
-	if (!ret)
-		ret = at_ledger(a, vm, &a->path);
+	ret = ret ? ret : at_guest_split(a, vm, &a->path);
+	ret = ret ? ret : at_ledger(a, vm, &a->path);
 	if (!ret) {
+		at_guest_free(vm);
 		vm->state = AT_VM_DONE;
 		vm->next_try = UINT64_MAX;
 		at_proc_keep(vm->proc);

@@ -67,25 +67,6 @@ static int thread_spans(const struct job *j, const struct at_thr *t, spans_vec *
 	return ret;
 }
 
-/* The vCPU of guest CPU @index: the one of that number, or in order (APIC numbers with holes). */
-static const struct at_thr *thread_of(const struct at_vm *vm, uint16_t index)
-{
-	const struct at_thr *in_order = NULL;
-
-	for (size_t i = 0; i < vm->vcpus.n; i++) {
-		const struct at_thr *t = vm->vcpus.v[i];
-		size_t before = 0;
-
-		if (t->vcpu_id == index)
-			return t;
-		for (size_t k = 0; k < vm->vcpus.n; k++)
-			before += vm->vcpus.v[k]->vcpu_id < t->vcpu_id;
-		if (before == index)
-			in_order = t;
-	}
-	return in_order;
-}
-
 static int copy_times(struct job *j, const struct fsr_guest_ring *r, struct fsl_vcpu *v)
 {
 	uint64_t *ts = calloc(r->n, sizeof(*ts));
@@ -104,7 +85,7 @@ static int copy_times(struct job *j, const struct fsr_guest_ring *r, struct fsl_
 
 static int add_ring(struct job *j, const struct fsr_guest_ring *r, char *why, size_t len)
 {
-	const struct at_thr *t = thread_of(j->vm, r->index);
+	const struct at_thr *t = at_guest_vcpu(j->vm, r->index);
 	struct fsl_vcpu v = {0};
 	spans_vec spans = {0};
 	int ret = 0;

@@ -4,9 +4,10 @@
  * which of them is the resume signal, so all sources are kept, each with its first moments.
  */
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/guest.h"
 
 #define MAX_SOURCES 64
+#define MAX_LOG     65536
 #define ACCEPT_NS   1000000 /* kvm_set_irq to the APIC that takes it, on one CPU */
 
 static struct at_vm *irq_vm(struct at *a, const struct fs_ev *h)
@@ -14,6 +15,11 @@ static struct at_vm *irq_vm(struct at *a, const struct fs_ev *h)
 	struct at_vm *vm = at_vm_get(a, h->vm, h->tgid, false);
 
 	return vm && (vm->state == AT_VM_NEW || vm->state == AT_VM_OPEN) ? vm : NULL;
+}
+
+static int note(struct at_vm *vm, struct at_irqev e)
+{
+	return vm->irq_log.n < MAX_LOG ? fs_vec_push(&vm->irq_log, e) : 0;
 }
 
 int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t vector)
@@ -34,6 +40,8 @@ int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t 
 			return -ENOMEM;
 	}
 	vm->irqs.v[i].count++;
+	if (note(vm, (struct at_irqev){.ts = h->ts, .n = (uint32_t)i, .kind = AT_IRQ_RAISE}))
+		return -ENOMEM;
 	if (h->cpu < AT_CPUS) {
 		a->cpus[h->cpu].irq_vm = vm;
 		a->cpus[h->cpu].irq_index = i;
@@ -69,6 +77,11 @@ int at_on_irq_inject(struct at *a, const struct fs_ev_irq_inject *e)
 		vm->inject = calloc(256, sizeof(*vm->inject));
 	if (!vm->inject)
 		return -ENOMEM;
+	if (note(vm, (struct at_irqev){.ts = e->h.ts,
+				       .n = e->vector & 0xff,
+				       .vcpu = e->vcpu_id,
+				       .kind = e->reinjected ? AT_IRQ_AGAIN : AT_IRQ_INJECT}))
+		return -ENOMEM;
 	in = &vm->inject[e->vector & 0xff];
 	if (in->times && !e->reinjected)
 		in->closed = true; /* another interrupt of that vector */
@@ -79,4 +92,63 @@ int at_on_irq_inject(struct at *a, const struct fs_ev_irq_inject *e)
 	in->last = e->h.ts;
 	in->times++;
 	return 0;
+}
+
+/* The vector of the guest's irq @irq, if it is a line of that number; else 0. */
+static uint32_t vector_of_line(const struct at_vm *vm, uint32_t irq)
+{
+	for (size_t i = 0; i < vm->irqs.n; i++)
+		if (vm->irqs.v[i].gsi == irq && vm->irqs.v[i].vector)
+			return vm->irqs.v[i].vector;
+	return 0;
+}
+
+static bool injects(const struct at_irqev *e, uint32_t vcpu, uint32_t vector)
+{
+	return e->kind != AT_IRQ_RAISE && e->vcpu == vcpu && (!vector || e->n == vector);
+}
+
+/* Index + 1 of the last injection of @vector (0 = any) before index @before that is not later. */
+static size_t injection(const struct at_vm *vm, size_t before, uint32_t vcpu, uint32_t vector,
+			uint64_t t)
+{
+	for (size_t i = before; i-- > 0;)
+		if (vm->irq_log.v[i].ts <= t && injects(&vm->irq_log.v[i], vcpu, vector))
+			return i + 1;
+	return 0;
+}
+
+bool at_irq_way(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
+		struct at_irq_way *out)
+{
+	uint32_t vector = vector_of_line(vm, irq);
+	size_t last = injection(vm, vm->irq_log.n, vcpu, vector, t), first = last, before;
+	uint64_t since;
+
+	*out = (struct at_irq_way){.times = 1};
+	if (!last)
+		return false;
+	vector = vm->irq_log.v[last - 1].n;
+	out->vector = vector;
+	out->inject = vm->irq_log.v[last - 1].ts;
+	/* one delivery is an injection and the repetitions of it */
+	while ((before = injection(vm, first - 1, vcpu, vector, t)) &&
+	       vm->irq_log.v[first - 1].kind == AT_IRQ_AGAIN) {
+		first = before;
+		out->times++;
+	}
+	since = before ? vm->irq_log.v[before - 1].ts : 0;
+	for (size_t i = first - 1; i-- > 0 && vm->irq_log.v[i].ts >= since;) {
+		const struct at_irqev *e = &vm->irq_log.v[i];
+		const struct at_irq *q;
+
+		if (e->kind != AT_IRQ_RAISE)
+			continue;
+		q = &vm->irqs.v[e->n];
+		if (q->vector != vector && (q->vector || q->gsi != irq))
+			continue;
+		out->raise = e->ts;
+		out->gsi = q->gsi;
+	}
+	return true;
 }

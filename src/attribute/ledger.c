@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/digest.h"
-#include "attribute/state.h"
+#include "attribute/guest.h"
 #include "base/err.h"
 
 #define TOP           20
@@ -59,7 +59,7 @@ static bool same(const struct fsa_seg *x, const struct fsa_seg *y)
 {
 	return x->stage == y->stage && x->cause == y->cause && x->isa == y->isa &&
 	       x->reason == y->reason && x->stack == y->stack && x->label == y->label &&
-	       x->rip == y->rip && x->gpa == y->gpa;
+	       x->rip == y->rip && x->gpa == y->gpa && x->guest == y->guest;
 }
 
 static struct fsa_seg seg_of(const struct at_path *path, size_t i)
@@ -69,7 +69,7 @@ static struct fsa_seg seg_of(const struct at_path *path, size_t i)
 	struct fsa_seg s = {
 		.t0 = p->t0,
 		.t1 = at_piece_end(path, i),
-		.stage = FSA_S_GUEST,
+		.stage = p->stage,
 		.cause = p->cause,
 		.reason = UINT32_MAX,
 		.stack = p->stack,
@@ -103,6 +103,7 @@ static int make_segs(struct at *a, struct fsa_fork *f, const struct at_path *pat
 		struct fsa_seg s = seg_of(path, i);
 
 		ret = label_of(a, f, &l, path->p.v[i].label, &s.label);
+		ret = ret ? ret : label_of(a, f, &l, path->p.v[i].guest, &s.guest);
 		if (last && last->t1 == s.t0 && same(last, &s))
 			last->t1 = s.t1;
 		else
@@ -138,14 +139,15 @@ static int make_cells(struct at *a, struct fsa_fork *f, const struct at_path *pa
 
 		if (end <= p->t0)
 			return broken(a, f, sum);
-		f->cells[FSA_S_GUEST][p->cause].ns += end - p->t0;
+		f->cells[p->stage][p->cause].ns += end - p->t0;
 		at_piece_thr(path, p)->on_path_ns +=
 			p->cause == FSA_C_SCHED_DELAY || p->cause == FSA_C_SCHED_THROTTLE
 				? 0
 				: end - p->t0;
 		if (!p->fault && (!last || last->cause != p->cause || last->exit != p->exit ||
-				  last->label != p->label || last->thr != p->thr))
-			f->cells[FSA_S_GUEST][p->cause].count++;
+				  last->label != p->label || last->thr != p->thr ||
+				  last->stage != p->stage || last->guest != p->guest))
+			f->cells[p->stage][p->cause].count++;
 		last = p;
 	}
 	for (int s = 0; s < FSA_NSTAGES; s++)
@@ -168,9 +170,9 @@ void at_verdict(struct fsa_fork *f)
 		[FSA_B_SIGNAL] = FSA_V_SIGNAL,
 		[FSA_B_GUEST] = FSA_V_GUEST,
 	};
-	/* the clock error is 0 without guest records */
+	/* the clock's part is 0 without guest records */
 	uint64_t doubt =
-		f->bucket_ns[FSA_B_UNKNOWN] + f->bucket_ns[FSA_B_TRACER] + f->clock_error_ns;
+		f->bucket_ns[FSA_B_UNKNOWN] + f->bucket_ns[FSA_B_TRACER] + f->guest.doubt_ns;
 	enum fsa_bucket top = FSA_B_MEMORY, next;
 	uint64_t lead;
 
@@ -197,7 +199,7 @@ void at_verdict(struct fsa_fork *f)
 struct fault {
 	uint64_t ns, at, rip, gpa, hva;
 	uint32_t io_bytes, io_count;
-	uint8_t cause;
+	uint8_t cause, stage;
 };
 
 struct faults {
@@ -263,7 +265,8 @@ static int collect_faults(const struct at_vm *vm, const struct at_path *path, st
 		const struct at_piece *p = &path->p.v[i];
 		uint64_t ns = at_piece_end(path, i) - p->t0;
 		const struct at_exit *x = at_piece_exit(path, p);
-		struct fault f = {.ns = ns, .at = p->t0 - vm->start, .cause = p->cause};
+		struct fault f = {
+			.ns = ns, .at = p->t0 - vm->start, .cause = p->cause, .stage = p->stage};
 
 		if (!p->fault)
 			continue;
@@ -306,9 +309,9 @@ static int fault_classes(struct fsa_fork *f, const struct faults *all)
 			if (all->v.v[i].cause == c) {
 				ns[n++] = all->v.v[i].ns;
 				k->ns += all->v.v[i].ns;
+				f->cells[all->v.v[i].stage][c].count++;
 			}
 		k->count = n;
-		f->cells[FSA_S_GUEST][c].count = n;
 		if (!n)
 			continue;
 		k->p50_ns = select_rank(ns, n, (n * 50 + 99) / 100 - 1);
@@ -444,7 +447,9 @@ static void end_words(const struct at *a, const struct at_vm *vm, char *buf, siz
 	char asked[80];
 
 	fsa_end_text(&a->o, asked, sizeof(asked));
-	if (vm->mailbox_lost)
+	if (vm->decoded_end)
+		snprintf(buf, len, "mailbox decoded (the guest's own record)");
+	else if (vm->mailbox_lost)
 		snprintf(buf, len, "ack:applied");
 	else if (vm->end_reached)
 		snprintf(buf, len, "%s", asked);
@@ -469,7 +474,8 @@ static uint32_t find_notes(struct at *a, const struct at_vm *vm, const struct at
 	if (a->faults && !a->has_hmm)
 		notes |= 1u << FSA_N_NO_FAULT_CLASS;
 	/* a tick of another vCPU says nothing against the path; a share of it does */
-	if (at_guest_overlap(vm, path) > (vm->end - vm->start) / 100)
+	if (!(vm->guest && vm->guest->turns.n) &&
+	    at_guest_overlap(vm, path) > (vm->end - vm->start) / 100)
 		notes |= 1u << FSA_N_PATH_AMBIGUOUS;
 	for (size_t i = 0; i < a->holes.n; i++)
 		if (a->holes.v[i].missing && a->holes.v[i].t0 < vm->end &&
@@ -512,9 +518,11 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 		return ret;
 	fill_head(a, vm, f);
 	f->notes = find_notes(a, vm, path);
+	at_guest_fill(vm, f);
 	for (size_t i = 0; i < vm->proc->thr.n; i++)
 		vm->proc->thr.v[i]->on_path_ns = 0;
 	ret = make_cells(a, f, path);
+	f->guest.doubt_ns = at_guest_doubt(vm, f);
 	f->off_path_ns = at_off_path(vm);
 	ret = ret ? ret : make_segs(a, f, path);
 	ret = ret ? ret : fsa_digest(f);

@@ -256,7 +256,8 @@ enum fsa_verdict {
 	X(FIRST, "first fork of its snapshot")                                                    \
 	X(NO_FAULT_CLASS, "fault classes are guesses of lesser rank (no function probes)")        \
 	X(NO_GUEST, "the guest's own half is missing: its time is not split")                     \
-	X(GUEST_LOST, "records of the guest were lost: its tasks may be told wrongly")
+	X(GUEST_LOST, "records of the guest were lost: its tasks may be told wrongly")            \
+	X(END_DECODED, "the window ends at the guest's own record of the mailbox's decoding")
 
 enum fsa_note {
 #define X(e, text) FSA_N_##e,

@@ -2,7 +2,7 @@
 /* Processes, threads and VMs: found by their ids, made when first seen, freed when done with. */
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/guest.h"
 
 #define MAX_SPANS_NO_VM 65536 /* kept of a process that has no VM (yet) */
 
@@ -100,6 +100,24 @@ struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid)
 	return NULL;
 }
 
+struct at_thr *at_guest_vcpu(const struct at_vm *vm, uint16_t index)
+{
+	struct at_thr *in_order = NULL;
+
+	for (size_t i = 0; i < vm->vcpus.n; i++) {
+		struct at_thr *t = vm->vcpus.v[i];
+		size_t before = 0;
+
+		if (t->vcpu_id == index)
+			return t;
+		for (size_t k = 0; k < vm->vcpus.n; k++)
+			before += vm->vcpus.v[k]->vcpu_id < t->vcpu_id;
+		if (before == index)
+			in_order = t;
+	}
+	return in_order;
+}
+
 void at_thr_drop(struct at_thr *t)
 {
 	fs_vec_free(&t->exits);
@@ -187,7 +205,10 @@ static void vm_free(struct at *a, struct at_vm *vm)
 	fs_vec_free(&vm->pvclocks);
 	fs_vec_free(&vm->tsc_offsets);
 	fs_vec_free(&vm->txs);
+	fs_vec_free(&vm->irq_log);
 	free(vm->inject);
+	at_guest_free(vm);
+	fsr_guest_free(vm->guest_data);
 	free(vm);
 }
 

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "attribute/guest.h"
 #include "attribute/path.h"
 
 #define HOT      inline __attribute__((always_inline))
@@ -42,7 +43,7 @@ static int name_thread(struct walk *w)
  */
 static HOT int push(struct walk *w, uint64_t lo, struct at_piece p)
 {
-	lo = lo < w->start ? w->start : lo;
+	lo = lo < w->floor ? w->floor : lo;
 	if (lo >= w->t)
 		return -EPROTO; /* no progress: an error of this program */
 	if (w->named != w->thr || w->path->p.n == w->path->p.cap) {
@@ -61,7 +62,8 @@ static HOT int push(struct walk *w, uint64_t lo, struct at_piece p)
 
 static HOT struct at_piece piece(enum fsa_cause cause)
 {
-	return (struct at_piece){.cause = (uint8_t)cause, .stack = FS_NO_STACK};
+	return (struct at_piece){
+		.cause = (uint8_t)cause, .stage = FSA_S_GUEST, .stack = FS_NO_STACK};
 }
 
 /* Makes @p a piece of the fault that exit @index is, or of the asynchronous one that begins in it.
@@ -165,7 +167,8 @@ static int hop(struct walk *w, struct at_thr *to)
 {
 	if (w->thr->is_vcpu && !to->is_vcpu)
 		w->origin = w->thr;
-	w->thr = to;
+	/* several vCPUs: the guest knows which one it was */
+	w->thr = to->is_vcpu && w->turn_of ? w->turn_of : to;
 	w->hops++;
 	return 1;
 }
@@ -227,7 +230,7 @@ static int follow(struct walk *w, const struct at_off *o)
 	if (o->waker_tgid != w->vm->proc->tgid)
 		return 0;
 	t = at_proc_thr(w->vm->proc, o->waker_tid);
-	if (!t || t == w->thr)
+	if (!t || t == w->thr || (t->is_vcpu && w->turn_of && w->thr->is_vcpu))
 		return 0;
 	if (o->waker_who)
 		t->comm = o->waker_who;
@@ -577,6 +580,24 @@ static int off_cpu(struct walk *w, const struct at_off *o)
 	return vmm_blocked(w, o);
 }
 
+/* Whose turn it is at the walk's moment, by the guest's schedule; pieces end where it changes. */
+static void take_turn(struct walk *w)
+{
+	const struct at_guest *g = w->vm->guest;
+
+	while (w->turn < g->turns.n && g->turns.v[w->turn].t0 >= w->t)
+		w->turn++;
+	w->turn_of = NULL;
+	w->floor = w->start;
+	if (w->turn >= g->turns.n)
+		return;
+	w->floor = max64(w->start, g->turns.v[w->turn].t0);
+	w->turn_of = at_guest_vcpu(w->vm, g->turns.v[w->turn].cpu);
+	/* before it was resumed only the host knows */
+	if (w->turn_of && w->thr->is_vcpu && w->t > w->vm->resume)
+		w->thr = w->turn_of;
+}
+
 static int step(struct walk *w)
 {
 	struct at_thr *t = w->thr;
@@ -618,7 +639,11 @@ int at_walk(struct at *a, struct at_vm *vm, struct at_path *path)
 	w.thr = at_proc_thr(vm->proc, vm->end_tid);
 	if (!w.thr || !vm->end_tid)
 		w.thr = at_default_vcpu(vm, vm->end);
-	while (w.t > w.start && !ret)
+	w.floor = w.start;
+	while (w.t > w.start && !ret) {
+		if (vm->guest && vm->guest->turns.n && w.thr)
+			take_turn(&w);
 		ret = w.thr ? step(&w) : push(&w, w.start, piece(FSA_C_UNKNOWN));
+	}
 	return ret;
 }

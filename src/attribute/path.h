@@ -10,11 +10,14 @@ struct walk {
 	struct at_vm *vm;
 	struct at_path *path;
 	uint64_t start, t;     /* what is left: [start, t) */
+	uint64_t floor;        /* the piece at hand goes no further back */
 	struct at_thr *thr;    /* the path is on it at t */
 	struct at_thr *origin; /* the vCPU from which it went to threads of the VMM */
 	unsigned int hops;
 	struct at_thr *named; /* the thread of the last piece, and its index in the path */
 	uint16_t index;
+	size_t turn;            /* of the guest's own schedule: where it is at t */
+	struct at_thr *turn_of; /* the vCPU whose turn it is; NULL = any */
 };
 
 /* Makes the derived timelines of the VM's threads and sets their cursors to the end. */

@@ -23,6 +23,13 @@ static ptrdiff_t last_exit(const struct at_thr *t, uint64_t at)
 	return (ptrdiff_t)lo - 1;
 }
 
+const struct at_exit *at_exit_of_wait(const struct at_thr *t, const struct at_span *wait)
+{
+	ptrdiff_t k = last_exit(t, wait->t0);
+
+	return k >= 0 && t->exits.v[k].t1 >= wait->t0 ? &t->exits.v[k] : NULL;
+}
+
 /*
  * Time in user space between one KVM_RUN and the next. Where the next one's beginning was not seen
  * (its record comes at its end), the exit segment says when KVM_RUN was called again.

@@ -93,6 +93,8 @@ struct at_work {
 
 struct at_proc;
 struct at_vm;
+struct at_guest;
+struct fsr_guest_data;
 
 struct at_thr {
 	uint32_t tid;
@@ -191,6 +193,14 @@ struct at_tx { /* a datagram that left the VM */
 	uint16_t port, bytes; /* destination; of its payload */
 };
 
+enum { AT_IRQ_RAISE, AT_IRQ_INJECT, AT_IRQ_AGAIN };
+struct at_irqev { /* one raise, injection, or injection again */
+	uint64_t ts;
+	uint32_t n; /* raise: index of its at_irq; else the vector */
+	uint32_t vcpu;
+	uint8_t kind;
+};
+
 struct at_inject { /* the first delivery of a vector: its injection and its re-injections */
 	uint64_t first, last;
 	uint32_t times;
@@ -204,6 +214,7 @@ struct at_vm {
 	bool restore;
 	bool end_reached;
 	bool mailbox_lost;
+	bool decoded_end; /* the guest's own record of the decoding is the end */
 	bool has_exits;
 	struct at_proc *proc;
 	uint64_t created, first_run, first_entry;
@@ -221,12 +232,18 @@ struct at_vm {
 	FS_VEC(struct at_slot) slots;
 	FS_VEC(struct fsa_ack) acks;
 	FS_VEC(struct at_irq) irqs;
-	struct at_inject *inject;                  /* 256 of them, once one was seen */
+	struct at_inject *inject; /* 256 of them, once one was seen */
+	FS_VEC(struct at_irqev) irq_log;
 	uint32_t ncreated;                         /* vCPUs created */
 	FS_VEC(struct fsl_pvclock) pvclocks;       /* the last of each vCPU */
 	FS_VEC(struct fsl_tsc_offset) tsc_offsets; /* likewise */
 	FS_VEC(struct at_tx) txs;
 	struct fsa_fork *fork; /* once its ledger was made */
+	struct fsr_guest_data *guest_data;
+	int guest_state;        /* of loading it: 0 = not tried, 1 = had, -1 = none */
+	struct at_guest *guest; /* while its window is evaluated: NULL = nothing of use */
+	char guest_why[160];    /* why there is nothing of use */
+	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
 };
 
 struct at_hole { /* records of a CPU were lost in [t0, t1] */
@@ -263,8 +280,9 @@ struct at_piece {
 	uint32_t exit;  /* index + 1 of the exit it lies in, or that ended it (AT_P_CLOSES) */
 	uint32_t fault; /* index + 1 of what the fault is kept as; 0 = no fault */
 	uint32_t stack, label; /* label: string */
+	uint32_t guest;        /* string: what the guest ran; 0 = not known */
 	uint16_t thr;          /* index into the path's threads */
-	uint8_t cause, flags;
+	uint8_t cause, flags, stage;
 };
 enum {
 	AT_P_CLOSES = 1,
@@ -343,6 +361,12 @@ int at_feed(struct at *a, const struct fs_ev *ev);
 struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make);
 struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make);
 struct at_vm *at_vm_get(struct at *a, uint32_t vm, uint32_t tgid, bool make);
+/*
+ * The vCPU of guest CPU @index: the one of that number, or in order (APIC numbers with holes); NULL
+ * = no such vCPU was seen.
+ */
+struct at_thr *at_guest_vcpu(const struct at_vm *vm, uint16_t index);
+
 void at_thr_drop(struct at_thr *t); /* its spans */
 /* Until when spans of @p are wanted, from the states of its VMs; drops them all when not at all. */
 void at_proc_keep(struct at_proc *p);
@@ -413,6 +437,8 @@ uint64_t at_template(struct at *a, const struct at_vm *vm);
 /* --- path.c --- */
 /* The critical path of @vm's window. Returns 0, -ENOMEM, or -EPROTO (an error of this program). */
 int at_walk(struct at *a, struct at_vm *vm, struct at_path *path);
+/* The exit in which the asynchronous page fault @wait of @t began, or NULL. */
+const struct at_exit *at_exit_of_wait(const struct at_thr *t, const struct at_span *wait);
 /* Time in which another vCPU was in guest mode while the path was in guest mode, ns. */
 uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path);
 uint64_t at_off_path(const struct at_vm *vm);

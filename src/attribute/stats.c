@@ -118,10 +118,12 @@ static int fill(struct fsa_cohort *c)
 	return 0;
 }
 
-enum { STEADY, FIRST, LOST, NKINDS };
+enum { STEADY, FIRST, LOST, DECODED, NKINDS };
 
 static int kind_of(const struct fsa_fork *f)
 {
+	if (f->notes & 1u << FSA_N_END_DECODED)
+		return DECODED;
 	if (f->notes & 1u << FSA_N_MAILBOX_ACK_LOST)
 		return LOST;
 	return f->notes & 1u << FSA_N_FIRST ? FIRST : STEADY;
@@ -155,7 +157,11 @@ static int add_cohort(struct fsa_result *res, int kind, bool split, const char *
 int at_cohorts(struct fsa_result *res)
 {
 	static const char *const names[] = {
-		[STEADY] = "steady", [FIRST] = "first", [LOST] = "mailbox ack lost"};
+		[STEADY] = "steady",
+		[FIRST] = "first",
+		[LOST] = "mailbox ack lost",
+		[DECODED] = "mailbox ack lost, decoded",
+	};
 	char unsplit[sizeof(res->cohorts->name)];
 
 	res->cohorts = calloc(2 * NKINDS, sizeof(*res->cohorts));

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The guest's half of one fork: read, mapped to the host's time, and what the report says of it. */
+#include "attribute/guest.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/guest_align.h"
+
+static const char cost[] = "its time is one sum";
+
+static void refuse(struct at_vm *vm, bool wrong, const char *what)
+{
+	snprintf(vm->guest_why, sizeof(vm->guest_why), "%.110s%s%s", what, *what ? ": " : "", cost);
+	vm->guest_wrong = wrong;
+}
+
+/* What the recording holds of the guest; once for a VM. Returns 0 or -ENOMEM. */
+static int load(struct at *a, struct at_vm *vm)
+{
+	static const char *const states[] = {
+#define X(num, name, text) [num] = text,
+		FSR_GUEST_STATES(X)
+#undef X
+	};
+	struct fsr_guest_data *d = NULL;
+	char text[160];
+	int ret;
+
+	vm->guest_state = -1;
+	if (a->o.no_guest) {
+		refuse(vm, false, "left out of account as was asked for");
+		return 0;
+	}
+	ret = fsr_guest_load(a->r, vm->id, &d);
+	if (ret == -ENOMEM)
+		return ret;
+	if (ret <= 0) {
+		if (ret < 0)
+			refuse(vm, true, "its records in the recording are damaged");
+		else
+			snprintf(vm->guest_why, sizeof(vm->guest_why),
+				 "the recording has none, so its time is one sum "
+				 "(forkscope-guest arm)");
+		return 0;
+	}
+	vm->guest_data = d;
+	if (d->state != FSR_GS_READ) {
+		snprintf(text, sizeof(text), "%s%s%.80s",
+			 d->state < sizeof(states) / sizeof(*states) && states[d->state]
+				 ? states[d->state]
+				 : "the guest's memory was not read",
+			 d->why[0] ? ": " : "", d->why);
+		refuse(vm, d->state != FSR_GS_ABSENT, text);
+		return 0;
+	}
+	vm->guest_state = 1;
+	return 0;
+}
+
+/* Records of the guest that lie outside guest mode of their vCPU. */
+static uint64_t outside_of(const struct at_vm *vm, const struct at_guest *g,
+			   const struct fsr_guest_ring *r)
+{
+	const struct at_thr *t = at_guest_vcpu(vm, r->index);
+	uint64_t outside = 0;
+	size_t k = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		uint64_t at = fsl_to_host(&g->map, r->recs[i].ts);
+
+		if (at > vm->end)
+			break;
+		/* the mapping is rounded to nanoseconds */
+		while (t && k < t->exits.n && t->exits.v[k].t1 <= at + 1)
+			k++;
+		if (!t ||
+		    (k < t->exits.n && (at > t->exits.v[k].t0 + 1 || (!k && t->exits.v[0].first))))
+			outside++;
+	}
+	return outside;
+}
+
+/* Datagrams of the agent that were sent at @t or before; *any: whether such records exist. */
+static uint64_t sent_by(const struct at_guest *g, uint64_t t, bool *any)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < g->data->nrings; i++) {
+		const struct fsr_guest_ring *r = &g->data->rings[i];
+
+		for (size_t k = 0; k < r->n; k++) {
+			if (r->recs[k].kind != FSG_K_UDP_SEND ||
+			    (g->own && r->recs[k].tid != g->agent_tid))
+				continue;
+			*any = true;
+			n += fsl_to_host(&g->map, r->recs[k].ts) <= t;
+		}
+	}
+	return n;
+}
+
+/* Acks that left the VM before as many datagrams had been sent. */
+static uint64_t early_acks(const struct at_vm *vm, const struct at_guest *g)
+{
+	uint64_t early = 0;
+
+	for (size_t k = 0; k < vm->acks.n && vm->acks.v[k].at_ns <= vm->end; k++) {
+		bool any = false;
+		uint64_t sent = sent_by(g, vm->acks.v[k].at_ns, &any);
+
+		early += any && sent <= k;
+	}
+	return early;
+}
+
+static void count_outside(const struct at_vm *vm, struct at_guest *g)
+{
+	for (size_t i = 0; i < g->data->nrings; i++)
+		if (g->data->rings[i].kind == FSR_GP_RING)
+			g->outside += outside_of(vm, g, &g->data->rings[i]);
+	g->outside += early_acks(vm, g);
+}
+
+/* A window that a lost ack left open, or let end too late, ends where the agent had decoded. */
+static void end_by_decoding(struct at *a, struct at_vm *vm, const struct at_guest *g)
+{
+	bool lost = vm->mailbox_lost || (!vm->end_reached && a->o.end == FSA_END_ACK &&
+					 !strcmp(a->o.end_name, "mailbox"));
+	uint64_t t = lost ? at_guest_decoded(g, vm->end) : 0;
+
+	if (!t || !g->own || t <= vm->start)
+		return;
+	vm->end = t;
+	vm->end_tid = 0;
+	vm->end_reached = vm->mailbox_lost = vm->decoded_end = true;
+	vm->notes &= ~(1u << FSA_N_TIMED_OUT | 1u << FSA_N_VMM_DIED | 1u << FSA_N_CUT);
+}
+
+static int make(struct at *a, struct at_vm *vm)
+{
+	struct at_guest *g = calloc(1, sizeof(*g));
+	char why[96] = "";
+	int ret;
+
+	if (!g)
+		return -ENOMEM;
+	vm->guest = g;
+	g->data = vm->guest_data;
+	ret = at_guest_align(a, vm, g->data, &g->map, why, sizeof(why));
+	if (ret == -ENOMEM)
+		return ret;
+	if (ret) {
+		refuse(vm, true,
+		       *why ? why : "the guest's clock could not be mapped to the host's");
+		return 0;
+	}
+	g->split = g->data->dir.flags & FSG_D_SPLIT;
+	ret = at_guest_build(a, g, vm->end);
+	if (ret)
+		return ret;
+	if (!at_guest_agent(a, vm, g)) {
+		refuse(vm, true, g->why);
+		return 0;
+	}
+	end_by_decoding(a, vm, g);
+	count_outside(vm, g);
+	g->used = true;
+	ret = at_guest_chain(a, vm, g);
+	return !ret && g->split && vm->vcpus.n > 1 ? at_guest_turns(g, vm->start, vm->end) : ret;
+}
+
+int at_guest_prepare(struct at *a, struct at_vm *vm)
+{
+	int ret = vm->guest_state ? 0 : load(a, vm);
+
+	at_guest_free(vm);
+	if (!ret && vm->guest_state > 0) {
+		vm->guest_why[0] = '\0';
+		vm->guest_wrong = false;
+		ret = make(a, vm);
+	}
+	return ret;
+}
+
+static const char *signal_name(uint64_t signal)
+{
+	switch (signal) {
+	case AT_G_VMCLOCK:
+	case AT_G_TURNS:
+		return "vmclock";
+	case AT_G_VMGENID:
+		return "vmgenid";
+	case AT_G_SPIN:
+		return "vmclock-spin";
+	default:
+		return "";
+	}
+}
+
+static void fill_map(const struct at_guest *g, struct fsa_guest *out)
+{
+	out->offset_ns = g->map.offset_ns;
+	out->rate_ppb = g->map.rate_ppb;
+	out->ref_ns = g->map.ref;
+	out->containment_error_ns = g->map.containment_error_ns;
+	out->clock_used = g->map.clock_used;
+	out->outside = g->outside;
+	at_guest_limits(&g->map, out->limited_by, sizeof(out->limited_by));
+}
+
+void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f)
+{
+	const struct at_guest *g = vm->guest;
+	const struct fsr_guest_data *d = vm->guest_data;
+	struct fsa_guest *out = &f->guest;
+
+	snprintf(out->why, sizeof(out->why), "%s", vm->guest_why);
+	if (vm->guest_wrong)
+		f->notes |= 1u << FSA_N_NO_GUEST;
+	out->read = vm->guest_state > 0;
+	if (!out->read || !d)
+		return;
+	memcpy(out->id, d->dir.id, sizeof(out->id));
+	out->flags = d->dir.flags;
+	out->lost = d->lost;
+	out->torn = d->torn;
+	if (!g)
+		return;
+	out->events = g->events;
+	out->probe_ns = g->events * d->dir.probe_ns_x16 / 16;
+	fill_map(g, out);
+	if (!g->used)
+		return;
+	out->used = true;
+	snprintf(out->agent, sizeof(out->agent), "%s", g->agent);
+	out->agent_tid = g->agent_tid;
+	out->agent_own = g->own;
+	f->clock_error_ns = g->map.error_ns;
+	if (vm->decoded_end)
+		f->notes |= 1u << FSA_N_END_DECODED;
+	if (g->lost)
+		f->notes |= 1u << FSA_N_GUEST_LOST;
+	snprintf(f->signal_kind, sizeof(f->signal_kind), "%s", signal_name(g->signal));
+	memcpy(f->links, g->links, sizeof(f->links));
+	f->nlinks = g->nlinks;
+}
+
+uint64_t at_guest_doubt(const struct at_vm *vm, const struct fsa_fork *f)
+{
+	const struct at_guest *g = vm->guest;
+	uint64_t most = 0;
+	int top = 0;
+
+	if (!g || !g->used)
+		return 0;
+	for (int b = 1; b <= FSA_B_GUEST; b++)
+		if (f->bucket_ns[b] > f->bucket_ns[top])
+			top = b;
+	for (int b = 0; b <= FSA_B_GUEST; b++) {
+		int64_t d = g->shift[top] - g->shift[b];
+
+		if ((uint64_t)llabs(d) > most)
+			most = (uint64_t)llabs(d);
+	}
+	if (most && g->map.error_ns > f->gap_ns / most)
+		return f->gap_ns;
+	return most * g->map.error_ns;
+}
+
+void at_guest_free(struct at_vm *vm)
+{
+	struct at_guest *g = vm->guest;
+
+	if (!g)
+		return;
+	for (size_t i = 0; i < g->tasks.n; i++)
+		fs_vec_free(&g->tasks.v[i].runs);
+	for (size_t i = 0; i < FSG_MAX_CPUS; i++)
+		fs_vec_free(&g->cpus[i].segs);
+	at_idmap_free(&g->by_tid);
+	fs_vec_free(&g->tasks);
+	fs_vec_free(&g->frames);
+	fs_vec_free(&g->works);
+	fs_vec_free(&g->wakes);
+	fs_vec_free(&g->faults);
+	fs_vec_free(&g->steps);
+	fs_vec_free(&g->rtnl);
+	fs_vec_free(&g->locks);
+	fs_vec_free(&g->sends);
+	fs_vec_free(&g->stages);
+	fs_vec_free(&g->chain);
+	fs_vec_free(&g->turns);
+	free(g);
+	vm->guest = NULL;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the guest's own records say of one fork: who ran when on which of its CPUs, who woke whom,
+ * and how the resume signal went through it.
+ *
+ * All times are host time already: the mapping keeps the order of the records, so everything here
+ * is compared with the host's timelines directly. An index is + 1 where 0 means none. The records
+ * are hostile: whatever they say, the timelines of a CPU ascend and every index is in bounds.
+ */
+#ifndef FORKSCOPE_ATTR_GUEST_H
+#define FORKSCOPE_ATTR_GUEST_H
+
+#include "align/align.h"
+#include "attribute/state.h"
+#include "record/guest.h"
+
+/* Who did something: an interrupt, a work item, a task. */
+struct at_gctx {
+	uint32_t task;        /* index: whose CPU time it was */
+	uint32_t frame, work; /* + 1: the interrupt on top, the work item that the task executed */
+	uint16_t cpu;
+	bool irq; /* in interrupt context, whether or not its frame is known */
+};
+
+enum at_gframe_kind { AT_GF_IRQ, AT_GF_VECTOR, AT_GF_SOFTIRQ };
+
+struct at_gframe { /* one interrupt or softirq */
+	uint64_t t0, t1;
+	uint32_t x;      /* its number */
+	uint32_t name;   /* string, of an IRQ */
+	uint32_t before; /* + 1: the one that ended before it on that CPU, with no switch between */
+	uint16_t cpu;
+	uint8_t kind; /* enum at_gframe_kind */
+	bool signal;  /* on the signal's way */
+};
+
+struct at_gwork { /* one execution of a work item */
+	uint64_t queue, t0, t1;
+	uint64_t func;
+	uint32_t addr;
+	struct at_gctx by; /* who queued it, if `queued` */
+	bool queued, signal;
+};
+
+struct at_gwake {
+	uint64_t t;
+	struct at_gctx by;
+	uint32_t task;    /* index: who was woken */
+	bool running;     /* it had not left its CPU yet */
+	bool fault, lock; /* what it slept for: a page of its own, a lock */
+};
+
+struct at_grun { /* a task on a CPU, [in, out) */
+	uint64_t in, out;
+	uint32_t wake; /* + 1: the wake-up that it followed; 0 = it was preempted before, or not
+			  seen */
+	uint16_t cpu;
+	bool runnable; /* at its end: it was preempted */
+};
+
+struct at_gspan { /* what a task did in [t0, t1): a step, a page fault, a message, a lock */
+	uint64_t t0, t1;
+	uint64_t a;
+	uint32_t task, x;
+	struct at_gctx by;
+};
+
+typedef FS_VEC(struct at_gspan) at_gspans;
+
+struct at_gstage {
+	uint64_t t, a;
+	uint32_t task, x;
+};
+
+struct at_gtask {
+	uint32_t tid;
+	uint32_t name; /* string */
+	bool agent;    /* a thread of the agent */
+	FS_VEC(struct at_grun) runs;
+
+	/* while the records are read */
+	uint32_t epoch;                   /* of the four below */
+	uint32_t work, fault, lock, rtnl; /* + 1 */
+	uint32_t woken;                   /* + 1: wake-up since it last ran */
+	bool running;
+};
+
+/* From t0 until the next one's t0 the CPU did this. */
+struct at_gseg {
+	uint64_t t0;
+	uint32_t task, frame, work;
+	bool fault; /* the task handles a page fault of its own */
+	bool lost;  /* records are missing here */
+};
+
+struct at_gcpu {
+	FS_VEC(struct at_gseg) segs;
+	size_t cursor;
+};
+
+struct at_gturn { /* from t0 on the path was on that CPU, until the one before it in the list */
+	uint64_t t0;
+	uint16_t cpu;
+};
+
+/* The argument of the stages ARMED and SIGNAL_SEEN. */
+enum { AT_G_VMCLOCK = 1, AT_G_VMGENID = 2, AT_G_SPIN = 3, AT_G_TURNS = 4 };
+
+struct at_guest {
+	struct fsr_guest_data *data; /* of the VM, not owned */
+	struct fsl_map map;
+	bool used;  /* there is a mapping, and an agent */
+	bool split; /* switches are recorded: time can be given to tasks */
+	bool lost;  /* records are missing in the window */
+	uint64_t events, outside;
+	char why[160];
+
+	struct at_idmap by_tid;
+	FS_VEC(struct at_gtask) tasks;
+	FS_VEC(struct at_gframe) frames;
+	FS_VEC(struct at_gwork) works;
+	FS_VEC(struct at_gwake) wakes;
+	at_gspans faults;
+	at_gspans steps;
+	at_gspans rtnl;
+	at_gspans locks;
+	at_gspans sends; /* x: port */
+	FS_VEC(struct at_gstage) stages;
+	struct at_gcpu cpus[FSG_MAX_CPUS];
+
+	/* the signal's way (guest_agent.c, guest_chain.c, guest_links.c) */
+	char agent[16];
+	uint32_t agent_tid;
+	bool own;
+	uint64_t signal; /* AT_G_*, 0 = not known */
+	at_gspans chain; /* tasks on the signal's way, while they were */
+	struct fsa_link links[FSA_NSTAGES];
+	size_t nlinks;
+	FS_VEC(struct at_gturn) turns; /* of several vCPUs: the latest first */
+	/* how the buckets change with the mapping: ns for each ns that the guest's times move later
+	 */
+	int64_t shift[FSA_NBUCKETS];
+};
+
+static inline const struct at_gtask *at_gtask_of(const struct at_guest *g, const struct at_gctx *c)
+{
+	return &g->tasks.v[c->task];
+}
+
+/* --- guest_build.c: the rings up to @until into timelines. 0 or -ENOMEM --- */
+int at_guest_build(struct at *a, struct at_guest *g, uint64_t until);
+
+/* --- guest_agent.c --- */
+/* Who waits for the signal; marks its tasks. False: not known, g->why says so. */
+bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g);
+/* When the agent had decoded the mailbox; 0 = not seen. */
+uint64_t at_guest_decoded(const struct at_guest *g, uint64_t until);
+
+/* --- guest_links.c: fills g->links and marks what is on the signal's way. 0 or -ENOMEM --- */
+int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
+
+/* --- guest_names.c --- */
+const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, char *buf,
+				size_t len);
+/* String: what the guest ran. */
+uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s);
+
+/* --- irqs.c --- */
+struct at_irq_way { /* one interrupt on the host: raised, injected at last */
+	uint64_t raise, inject;
+	uint32_t gsi, vector, times;
+};
+/* The interrupt whose handler began at @t (host ns) on vCPU @vcpu as the guest's irq @irq. */
+bool at_irq_way(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
+		struct at_irq_way *out);
+
+/* --- guest_sched.c: g->turns, from @end back to @start. 0 or -ENOMEM --- */
+int at_guest_turns(struct at_guest *g, uint64_t start, uint64_t end);
+
+/* --- guest_split.c --- */
+/* Gives each piece of the path its stage, and guest time its cause. 0 or -ENOMEM. */
+int at_guest_split(struct at *a, struct at_vm *vm, struct at_path *path);
+
+/* --- guest.c --- */
+/* Reads and maps the guest's half of @vm; vm->guest is NULL if there is none of use. */
+int at_guest_prepare(struct at *a, struct at_vm *vm);
+/* What the fork's ledger says of it. */
+void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f);
+/* How far the clock error can move the lead of @f's largest bucket, ns. */
+uint64_t at_guest_doubt(const struct at_vm *vm, const struct fsa_fork *f);
+void at_guest_free(struct at_vm *vm);
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The stages of the signal's way: when each ended, who ended it, and why one is not known. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "attribute/guest_chain.h"
+
+struct way { /* what was found, host ns; 0 = not found */
+	uint64_t raise, inject, notify, wakeup, decoded, applied;
+	bool host_inject; /* injection seen on the host: exact */
+	char raise_who[40], inject_who[40], notify_who[40];
+	const char *raise_why, *inject_why, *notify_why, *wakeup_why;
+	bool apply; /* the stage is part of the window */
+};
+
+static const char none_spin[] =
+	"vmclock-spin: the agent reads the clock's page itself, nothing is raised or sent to it";
+static const char none_turns[] =
+	"the kernel's vmclock cannot be polled: the agent reads it in turns, nothing wakes it";
+
+static void frame_words(const struct at *a, const struct at_guest *g, uint32_t frame, char *buf,
+			size_t len)
+{
+	const struct at_gframe *f = &g->frames.v[frame - 1];
+
+	at_guest_frame_name(a, f, buf, len);
+}
+
+static void who_woke(const struct at *a, const struct at_guest *g, const struct at_gwake *w,
+		     char *buf, size_t len)
+{
+	if (w->by.frame)
+		frame_words(a, g, w->by.frame, buf, len);
+	else if (w->by.irq)
+		snprintf(buf, len, "an interrupt");
+	else
+		snprintf(buf, len, "%.20s (tid %u)", at_str_get(a, at_gtask_of(g, &w->by)->name),
+			 at_gtask_of(g, &w->by)->tid);
+}
+
+/* When a thread of the agent that was woken at @w ran. */
+static uint64_t ran_at(const struct at_guest *g, const struct at_gwake *w)
+{
+	const struct at_gtask *t = &g->tasks.v[w->task];
+
+	if (w->running)
+		return w->t;
+	for (size_t i = 0; i < t->runs.n; i++)
+		if (t->runs.v[i].in >= w->t)
+			return t->runs.v[i].in;
+	return 0;
+}
+
+static void find_irq(const struct at *a, const struct at_vm *vm, const struct at_guest *g,
+		     uint32_t frame, struct way *y)
+{
+	const struct at_gframe *f = frame ? &g->frames.v[frame - 1] : NULL;
+	struct at_irq_way irq;
+
+	y->raise_why = y->inject_why = "the interrupt behind it is not in the guest's records";
+	if (!f)
+		return;
+	y->inject = f->t0;
+	y->inject_why = "";
+	frame_words(a, g, frame, y->inject_who, sizeof(y->inject_who));
+	y->raise_why = "the raising of that interrupt was not seen on the host";
+	if (!at_irq_way(vm, f->cpu, f->t0, f->x, &irq))
+		return;
+	y->inject = irq.inject;
+	y->host_inject = true;
+	snprintf(y->inject_who, sizeof(y->inject_who), "vector 0x%02x, injected %u time%s",
+		 irq.vector, irq.times, irq.times == 1 ? "" : "s");
+	if (!irq.raise)
+		return;
+	y->raise = irq.raise;
+	y->raise_why = "";
+	if (irq.gsi == AT_MSI)
+		snprintf(y->raise_who, sizeof(y->raise_who), "MSI, vector 0x%02x", irq.vector);
+	else
+		snprintf(y->raise_who, sizeof(y->raise_who), "gsi %u, vector 0x%02x", irq.gsi,
+			 irq.vector);
+}
+
+/* Until when the signal must have reached the agent. */
+static uint64_t seen_by(const struct at_guest *g, uint64_t decoded, uint64_t end)
+{
+	for (size_t i = 0; i < g->stages.n; i++) {
+		const struct at_gstage *s = &g->stages.v[i];
+
+		if (s->x == FSG_STAGE_SIGNAL_SEEN && g->tasks.v[s->task].agent && s->t <= end)
+			return s->t;
+	}
+	return decoded ? decoded : end;
+}
+
+static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct way *y)
+{
+	const struct at_gwake *w;
+	uint32_t irq;
+	int ret;
+
+	if (g->signal == AT_G_SPIN || g->signal == AT_G_TURNS) {
+		y->raise_why = y->inject_why = y->notify_why = y->wakeup_why =
+			g->signal == AT_G_SPIN ? none_spin : none_turns;
+		return 0;
+	}
+	y->raise_why = y->inject_why = y->notify_why = y->wakeup_why =
+		g->split ? "the wake-up that told the agent is not in the guest's records"
+			 : "the guest's recorder could not see wake-ups";
+	w = at_guest_notice(g, seen_by(g, y->decoded, vm->end));
+	if (!w)
+		return 0;
+	y->notify = w->t;
+	who_woke(a, g, w, y->notify_who, sizeof(y->notify_who));
+	y->wakeup = ran_at(g, w);
+	y->wakeup_why = "the agent did not run again";
+	ret = at_guest_walk_back(g, w, &irq);
+	if (!ret)
+		find_irq(a, vm, g, irq, y);
+	return ret;
+}
+
+/* The end of the agent's work on the network, if the window lasts that long. */
+static void find_apply(const struct at *a, const struct at_vm *vm, const struct at_guest *g,
+		       struct way *y)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < g->stages.n; i++) {
+		const struct at_gstage *s = &g->stages.v[i];
+
+		if (!g->tasks.v[s->task].agent || s->t > vm->end)
+			continue;
+		begun |= s->x == FSG_STAGE_NETLINK_START;
+		if (s->x == FSG_STAGE_NETLINK_DONE && !y->applied)
+			y->applied = s->t;
+	}
+	for (size_t i = 0; !g->stages.n && y->decoded && i < g->rtnl.n; i++) {
+		const struct at_gspan *s = &g->rtnl.v[i];
+
+		if (g->tasks.v[s->task].agent && s->t0 >= y->decoded && s->t1 <= vm->end)
+			y->applied = s->t1;
+	}
+	y->apply =
+		y->applied || begun ||
+		(a->o.end == FSA_END_ACK && vm->end_reached && !strcmp(a->o.end_name, "applied"));
+}
+
+/* --- into links --- */
+
+static struct fsa_link *add(struct at_guest *g, enum fsa_stage stage, uint64_t at, uint64_t error,
+			    const char *who, const char *why)
+{
+	struct fsa_link *l = &g->links[g->nlinks++];
+
+	*l = (struct fsa_link){.stage = stage, .at_ns = at, .error_ns = error, .seen = at != 0};
+	snprintf(l->who, sizeof(l->who), "%s", at ? who : "");
+	snprintf(l->why, sizeof(l->why), "%s", at ? "" : why);
+	return l;
+}
+
+/* In order, inside the window, each at or after the one before it. */
+static void order(struct at_guest *g, const struct at_vm *vm)
+{
+	uint64_t at = vm->start, err = 0;
+
+	for (size_t i = 0; i < g->nlinks; i++) {
+		struct fsa_link *l = &g->links[i];
+		uint64_t error = l->error_ns > err ? l->error_ns : err;
+		uint64_t d = l->at_ns > at ? l->at_ns - at : at - l->at_ns;
+
+		if (!l->seen) {
+			l->at_ns = at;
+			continue;
+		}
+		if (l->at_ns < at && at > vm->start && d > error) {
+			l->seen = false;
+			snprintf(l->why, sizeof(l->why),
+				 "out of order: %" PRIu64 " ns before the end of %s", d,
+				 i ? fsa_stage_name(g->links[i - 1].stage) : "nothing");
+		} else if (at > vm->start && d < error) {
+			snprintf(l->why, sizeof(l->why),
+				 "closer to the stage before it than the clock error: not ordered");
+		}
+		if (l->at_ns > vm->end) {
+			l->seen = false;
+			snprintf(l->why, sizeof(l->why), "after the window's end");
+			l->at_ns = vm->end;
+		}
+		l->at_ns = l->at_ns < at ? at : l->at_ns;
+		at = l->at_ns;
+		err = l->seen ? l->error_ns : err;
+	}
+}
+
+/*
+ * A window that ended before its end was reached: the stage after the last one that is over lasts
+ * until there. Stages that this signal does not have are left out of account.
+ */
+static void in_progress(struct at_guest *g, const struct at_vm *vm)
+{
+	bool none = g->signal == AT_G_SPIN || g->signal == AT_G_TURNS;
+	size_t next = 0;
+
+	for (size_t i = 0; i < g->nlinks; i++)
+		if (g->links[i].seen || (none && g->links[i].stage <= FSA_S_WAKEUP))
+			next = i + 1;
+	if (next >= g->nlinks)
+		next = g->nlinks - 1;
+	for (size_t i = next; i < g->nlinks; i++)
+		g->links[i].at_ns = vm->end;
+	snprintf(g->links[next].why, sizeof(g->links[next].why),
+		 "the window ended before this stage was over");
+}
+
+static void fill(struct at_guest *g, const struct at_vm *vm, const struct way *y)
+{
+	uint64_t err = g->map.error_ns;
+	char agent[40];
+
+	snprintf(agent, sizeof(agent), "%s (tid %u)", g->agent, g->agent_tid);
+	add(g, FSA_S_RAISE, y->raise, 0, y->raise_who, y->raise_why);
+	add(g, FSA_S_INJECT, y->inject, y->host_inject ? 0 : err, y->inject_who, y->inject_why);
+	add(g, FSA_S_NOTIFY, y->notify, err, y->notify_who, y->notify_why);
+	add(g, FSA_S_WAKEUP, y->wakeup, err, agent, y->wakeup_why);
+	add(g, FSA_S_MAILBOX, y->decoded, err, agent,
+	    "the agent's decoding of the mailbox is not in the guest's records");
+	if (y->apply)
+		add(g, FSA_S_APPLY, y->applied, err, agent,
+		    "the end of the agent's netlink work is not in the guest's records");
+	if (!vm->decoded_end)
+		add(g, FSA_S_ACK, vm->end_reached ? vm->end : 0, 0, agent, "");
+	order(g, vm);
+	if (!vm->end_reached)
+		in_progress(g, vm);
+}
+
+int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g)
+{
+	struct way y = {.decoded = at_guest_decoded(g, vm->end)};
+	int ret = find_chain(a, vm, g, &y);
+
+	if (ret)
+		return ret;
+	find_apply(a, vm, g, &y);
+	fill(g, vm, &y);
+	return 0;
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The way of a resume signal through a guest of one vCPU, for each kind of signal and agent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "../attr/guest_text.h"
+
+static void vmclock(void **state)
+{
+	struct fsa_result *res;
+	const struct fsa_fork *f;
+
+	(void)state;
+	guest_expect(HOST CLOCK_CHAIN AGENT_STAGES(1), "ack:mailbox",
+		     "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000",
+		     "inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 "
+		     "notify/exit.kernel=10 notify/guest.signal=2950 notify/guest.idle=500 "
+		     "wakeup/guest.signal=500 wakeup/guest.other=5000 "
+		     "mailbox/fault.mapped=2000 mailbox/guest.fault=12000 "
+		     "mailbox/guest.signal=6000 "
+		     "ack/exit.kernel=5000 ack/guest.signal=10000");
+	res = attr_run(HOST CLOCK_CHAIN AGENT_STAGES(1), "ack:mailbox");
+	f = &res->forks[0];
+	assert_string_equal(f->signal_kind, "vmclock");
+	assert_string_equal(f->links[0].who, "gsi 9, vector 0x30");
+	assert_string_equal(f->links[1].who, "vector 0x30, injected 1 time");
+	assert_string_equal(f->links[2].who, "kworker/ (tid 20)");
+	assert_string_equal(f->links[3].who, "forkscop (tid 71)");
+	assert_int_equal(f->guest.agent_tid, 71);
+	assert_true(f->guest.agent_own);
+	assert_int_equal(f->guest.events, 19);
+	assert_int_equal(f->guest.probe_ns, 1900);
+	/* what ran is named, the interrupt as well as the tasks */
+	assert_string_equal(guest_ran(f, 1050), "irq 9 acpi");
+	assert_string_equal(guest_ran(f, 2600), "idle");
+	assert_string_equal(guest_ran(f, 4500), "kworker/");
+	assert_string_equal(guest_ran(f, 6000), "hog");
+	assert_string_equal(guest_ran(f, 11500), "forkscop");
+	assert_false(attr_noted(f, FSA_N_NO_GUEST));
+	assert_false(attr_noted(f, FSA_N_GUEST_LOST));
+	attr_done(res);
+}
+
+/* The kernel's log wakes its reader from an interrupt that printk sends to itself. */
+static void vmgenid(void **state)
+{
+	(void)state;
+	guest_expect(
+		HOST GUEST(
+			GUEST_ALL) "GRING\n" IRQ_TO_WORKER
+				   "GREC ts=3600 STEP tid=20 x=VMGENID_NOTIFY\n"
+				   "GREC ts=3700 STEP tid=20 x=VMFORK\n"
+				   "GREC ts=3800 STEP tid=20 x=PRINTK\n"
+				   "GREC ts=3900 STEP_END tid=20 x=PRINTK\n"
+				   "GREC ts=4000 VECTOR tid=20 x=0xf6 flags=HARDIRQ\n"
+				   "GREC ts=4500 WAKING tid=20 x=71 a=\"forkscop\" flags=HARDIRQ\n"
+				   "GREC ts=4700 VECTOR_END tid=20 x=0xf6 flags=HARDIRQ\n"
+				   "GREC ts=4800 STEP_END tid=20 x=VMFORK\n"
+				   "GREC ts=5000 WORK_END tid=20 x=0x111 a=0xf1\n" AGENT_RUNS
+					   AGENT_STAGES(2),
+		"ack:mailbox",
+		"raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000",
+		"inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 "
+		"notify/exit.kernel=10 notify/guest.signal=2950 notify/guest.idle=500 "
+		"wakeup/guest.signal=500 wakeup/guest.other=5000 "
+		"mailbox/fault.mapped=2000 mailbox/guest.fault=12000 "
+		"mailbox/guest.signal=6000 "
+		"ack/exit.kernel=5000 ack/guest.signal=10000");
+}
+
+/* Nobody tells an agent that reads the clock's page itself: it runs from the resume on. */
+static void vmclock_spin(void **state)
+{
+	static const char *const text =
+		HOST GUEST(GUEST_ALL) "GRING\n"
+				      "GREC ts=1050 VECTOR tid=71 x=0xec flags=HARDIRQ\n"
+				      "GREC ts=2050 VECTOR_END tid=71 x=0xec flags=HARDIRQ\n"
+				      "GREC ts=3000 SWITCH tid=71 x=30 a=\"hog\"\n"
+				      "GREC ts=4000 SWITCH tid=30 x=71 a=\"forkscop\"\n"
+				      "GREC ts=32000 UDP_SEND tid=71 x=9000 a=40\n" AGENT_STAGES(3);
+	struct fsa_result *res;
+
+	(void)state;
+	guest_expect(text, "ack:mailbox",
+		     "raise=-1000 inject=-1000 notify=-1000 wakeup=-1000 mailbox=30000 ack=45000",
+		     "mailbox/sched.delay=10 mailbox/exit.kernel=30 mailbox/exit.vmm=10 "
+		     "mailbox/fault.mapped=2000 mailbox/guest.signal=24950 "
+		     "mailbox/guest.other=2000 "
+		     "ack/exit.kernel=5000 ack/guest.signal=10000");
+	res = attr_run(text, "ack:mailbox");
+	assert_string_equal(res->forks[0].signal_kind, "vmclock-spin");
+	for (int i = 0; i < 4; i++)
+		assert_non_null(strstr(res->forks[0].links[i].why, "vmclock-spin"));
+	assert_string_equal(guest_ran(&res->forks[0], 1500), "vector 0xec local timer");
+	attr_done(res);
+}
+
+/* A clock that cannot be polled is read in turns: the agent's own timer wakes it. */
+static void vmclock_in_turns(void **state)
+{
+	static const char *const text = HOST GUEST(GUEST_ALL) OWN_WATCHER(
+		"VMCLOCK_READ") "GRING\n"
+				"GREC ts=1050 VECTOR tid=0 x=0xec flags=HARDIRQ\n"
+				"GREC ts=1500 WAKING tid=0 x=71 a=\"forkscop\" flags=HARDIRQ\n"
+				"GREC ts=2050 VECTOR_END tid=0 x=0xec flags=HARDIRQ\n"
+				"GREC ts=3000 SWITCH tid=0 x=71 a=\"forkscop\"\n"
+				"GREC ts=32000 UDP_SEND tid=71 x=9000 a=40\n"
+				"GAGENT\n"
+				"GREC ts=30000 STAGE tid=71 x=MAILBOX_SEEN\n";
+	struct fsa_result *res;
+
+	(void)state;
+	guest_expect(text, "ack:mailbox",
+		     "raise=-1000 inject=-1000 notify=-1000 wakeup=-1000 mailbox=30000 ack=45000",
+		     "mailbox/sched.delay=10 mailbox/exit.kernel=30 mailbox/exit.vmm=10 "
+		     "mailbox/fault.mapped=2000 mailbox/guest.signal=25000 "
+		     "mailbox/guest.other=1000 mailbox/guest.idle=950 "
+		     "ack/exit.kernel=5000 ack/guest.signal=10000");
+	res = attr_run(text, "ack:mailbox");
+	assert_string_equal(res->forks[0].signal_kind, "vmclock");
+	assert_non_null(strstr(res->forks[0].links[2].why, "in turns"));
+	attr_done(res);
+}
+
+/* Not ours: who polled the clock before the snapshot; it has decoded when it first sends. */
+static void another_agent(void **state)
+{
+	static const char *const text = HOST GUEST(
+		GUEST_ALL) "GWATCHER 0 tid=9 tgid=9 how=KMSG_READ comm=\"syslogd\"\n"
+			   "GWATCHER 1 tid=70 tgid=70 how=VMCLOCK_POLL comm=\"forkscop-peer\"\n"
+			   "GRING\n" IRQ_TO_WORKER CLOCK_NOTIFY AGENT_RUNS;
+	struct fsa_result *res;
+
+	(void)state;
+	/* another of its threads (71) is woken and sends: it has the name of the process */
+	guest_expect(text, "ack:mailbox",
+		     "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=32000 ack=45000",
+		     "inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 "
+		     "notify/exit.kernel=10 notify/guest.signal=2950 notify/guest.idle=500 "
+		     "wakeup/guest.signal=500 wakeup/guest.other=5000 "
+		     "mailbox/fault.mapped=2000 mailbox/guest.fault=12000 "
+		     "mailbox/guest.signal=8000 "
+		     "ack/exit.kernel=5000 ack/guest.signal=8000");
+	res = attr_run(text, "ack:mailbox");
+	assert_string_equal(res->forks[0].guest.agent, "forkscop-peer");
+	assert_false(res->forks[0].guest.agent_own);
+	assert_string_equal(res->forks[0].signal_kind, "vmclock");
+	attr_done(res);
+}
+
+/* Nobody was seen before the snapshot: then it is who sent the ack. */
+static void unknown_agent(void **state)
+{
+	struct fsa_result *res = attr_run(HOST CLOCK_CHAIN, "ack:mailbox");
+
+	(void)state;
+	assert_true(res->forks[0].guest.used);
+	assert_int_equal(res->forks[0].guest.agent_tid, 71);
+	assert_string_equal(guest_links(&res->forks[0]),
+			    "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=32000 "
+			    "ack=45000");
+	attr_done(res);
+	/* and without that nothing is claimed */
+	res = attr_run(HOST GUEST(GUEST_ALL) "GRING\n" IRQ_TO_WORKER CLOCK_NOTIFY, "ack:mailbox");
+	assert_true(res->forks[0].guest.read);
+	assert_false(res->forks[0].guest.used);
+	assert_non_null(strstr(res->forks[0].guest.why, "nobody was seen"));
+	assert_true(attr_noted(&res->forks[0], FSA_N_NO_GUEST));
+	assert_int_equal(res->forks[0].nlinks, 0);
+	attr_done(res);
+}
+
+/* A delivery that an exit interrupts is injected again: the guest takes the last one. */
+static void injected_again(void **state)
+{
+	static const char *const text =
+		VMM RAISED RESUMED "ts=1020 FIRST_RUN " V REGS "\n" INJECTED(
+			1040) "ts=1050 VMEXIT " V "run_ns=30\n"
+			      "ts=1190 IRQ_INJECT " V "vector=0x30 reinjected=1\n"
+			      "ts=1200 VMEXIT " V
+			      "ts_exit=1050 reason=0x400 isa=SVM hints=PF gpa=0x5000\n"
+			      "ts=1390 IRQ_INJECT " V "vector=0x30 reinjected=1\n"
+			      "ts=1400 VMEXIT " V
+			      "ts_exit=1201 reason=0x400 isa=SVM hints=PF gpa=0x6000\n"
+			      /* a later one of the same vector is another delivery */
+			      "ts=19000 IRQ_INJECT " V
+			      "vector=0x30\n" ACKED("mailbox", 40000, 45000, 50000) GUEST(
+				      GUEST_ALL) "GRING\n"
+						 "GREC ts=1450 IRQ tid=0 x=9 a=\"acpi\" "
+						 "flags=HARDIRQ\n"
+						 "GREC ts=2000 WORK_QUEUE tid=0 x=0x111 a=0xf1 "
+						 "flags=HARDIRQ\n"
+						 "GREC ts=2100 WAKING tid=0 x=20 a=\"kworker/\" "
+						 "flags=HARDIRQ\n"
+						 "GREC ts=2500 IRQ_END tid=0 x=9 a=1 "
+						 "flags=HARDIRQ\n"
+						 "GREC ts=3000 SWITCH tid=0 x=20 a=\"kworker/\"\n"
+						 "GREC ts=3500 WORK tid=20 x=0x111 "
+						 "a=0xf1\n" CLOCK_NOTIFY AGENT_RUNS AGENT_STAGES(1);
+	struct fsa_result *res = attr_run(text, "ack:mailbox");
+	const struct fsa_fork *f = &res->forks[0];
+
+	(void)state;
+	assert_string_equal(guest_links(f), "raise=1000 inject=1390 notify=4500 wakeup=10000 "
+					    "mailbox=30000 ack=45000");
+	assert_string_equal(f->links[1].who, "vector 0x30, injected 3 times");
+	assert_int_equal(f->cells[FSA_S_INJECT][FSA_C_FAULT_MAPPED].count, 2);
+	/* the fault during which it was injected for good reaches into the next stage by 10 */
+	assert_int_equal(f->cells[FSA_S_NOTIFY][FSA_C_FAULT_MAPPED].ns, 10);
+	guest_check(f);
+	attr_done(res);
+}
+
+/* The recorder had no hooks for the signal itself: the wake-up that ended the wait is the notice.
+ */
+static void without_steps(void **state)
+{
+	(void)state;
+	guest_expect(
+		HOST GUEST(
+			"flags=BPF|SPLIT|FAULTS") "GRING\n" IRQ_TO_WORKER
+						  "GREC ts=4500 WAKING tid=20 x=71 a=\"forkscop\"\n"
+						  "GREC ts=5000 WORK_END tid=20 x=0x111 "
+						  "a=0xf1\n" AGENT_RUNS AGENT_STAGES(1),
+		"ack:mailbox",
+		"raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000",
+		"inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 "
+		"notify/exit.kernel=10 notify/guest.signal=2950 notify/guest.idle=500 "
+		"wakeup/guest.signal=500 wakeup/guest.other=5000 "
+		"mailbox/fault.mapped=2000 mailbox/guest.fault=12000 "
+		"mailbox/guest.signal=6000 "
+		"ack/exit.kernel=5000 ack/guest.signal=10000");
+}
+
+/* No BPF in the guest: the agent's own stamps give stages, and nothing splits them. */
+static void stages_alone(void **state)
+{
+	struct fsa_result *res;
+
+	(void)state;
+	guest_expect(HOST GUEST("flags=0") AGENT_STAGES(1), "ack:mailbox",
+		     "raise=-1000 inject=-1000 notify=-1000 wakeup=-1000 mailbox=30000 ack=45000",
+		     "mailbox/sched.delay=10 mailbox/exit.kernel=30 mailbox/exit.vmm=10 "
+		     "mailbox/fault.mapped=2000 mailbox/guest.run=26950 "
+		     "ack/exit.kernel=5000 ack/guest.run=10000");
+	res = attr_run(HOST GUEST("flags=0") AGENT_STAGES(1), "ack:mailbox");
+	assert_non_null(strstr(res->forks[0].links[2].why, "could not see wake-ups"));
+	assert_int_equal(res->forks[0].bucket_ns[FSA_B_GUEST], 36950);
+	attr_done(res);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vmclock),        cmocka_unit_test(vmgenid),
+		cmocka_unit_test(vmclock_spin),   cmocka_unit_test(vmclock_in_turns),
+		cmocka_unit_test(another_agent),  cmocka_unit_test(unknown_agent),
+		cmocka_unit_test(injected_again), cmocka_unit_test(without_steps),
+		cmocka_unit_test(stages_alone),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
+}
