@@ -27,14 +27,24 @@ static int by_resume(const void *x, const void *y)
 	return a->f->vm < b->f->vm ? -1 : a->f->vm > b->f->vm;
 }
 
-/* The first fork of each template pays what the later ones find done: it is marked. */
+/* Template and arm of a fork in one number; FNV-1a. */
+static uint64_t population(const struct at_made *m)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+
+	for (const char *c = m->f->arm; *c; c++)
+		h = (h ^ (uint8_t)*c) * 0x100000001b3ull;
+	return *m->f->arm ? h ^ m->template_id : m->template_id;
+}
+
+/* The first fork of each template and arm pays what the later ones find done: it is marked. */
 static int mark_first(struct at *a)
 {
 	struct at_idmap seen = {0};
 	int ret = 0;
 
 	for (size_t i = 0; i < a->forks.n && !ret; i++) {
-		uint64_t id = a->forks.v[i].template_id;
+		uint64_t id = population(&a->forks.v[i]);
 
 		if (at_idmap_get(&seen, id))
 			continue;
@@ -139,7 +149,7 @@ int fsa_attribute(struct fsr_reader *r, const struct fsa_opts *o, struct fsa_res
 		while (a.all_procs.n) /* hands the late acks over to their forks */
 			at_proc_free(&a, a.all_procs.v[a.all_procs.n - 1]);
 		note_losses(&a);
-		ret = make_result(&a, res);
+		ret = a.no_memory ? -ENOMEM : make_result(&a, res);
 	}
 	at_free(&a);
 	if (ret) {

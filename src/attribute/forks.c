@@ -183,6 +183,10 @@ int at_on_port(struct at *a, struct at_vm *vm, uint32_t port, uint64_t ts, uint3
 
 int at_on_mark(struct at *a, const struct fs_ev_mark *e)
 {
+	int ret = at_on_told(a, e);
+
+	if (ret)
+		return ret;
 	if (a->o.end != FSA_END_MARK || strnlen(e->name, sizeof(e->name)) == sizeof(e->name) ||
 	    strcmp(e->name, a->o.end_name))
 		return 0;

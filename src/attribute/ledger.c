@@ -23,6 +23,8 @@ void at_fork_free(struct fsa_fork *f)
 	free(f->milestones);
 	free(f->top_faults);
 	free(f->top_exits);
+	free(f->path_faults);
+	free(f->touches);
 	free(f->top_tasks);
 	free(f->places);
 }
@@ -196,19 +198,9 @@ void at_verdict(struct fsa_fork *f)
 
 /* --- faults --- */
 
-struct fault {
-	uint64_t ns, at, rip, gpa, hva;
-	uint32_t io_bytes, io_count;
-	uint8_t cause, stage;
-};
-
-struct faults {
-	FS_VEC(struct fault) v;
-};
-
 static int by_length(const void *x, const void *y)
 {
-	const struct fault *a = x, *b = y;
+	const struct at_fault *a = x, *b = y;
 
 	if (a->ns != b->ns)
 		return a->ns < b->ns ? 1 : -1;
@@ -248,7 +240,7 @@ static uint64_t select_rank(uint64_t *v, size_t n, size_t k)
 }
 
 /* The I/O that the thread submitted in [t0, t1). */
-static void fault_io(const struct at_thr *t, uint64_t t0, uint64_t t1, struct fault *f)
+static void fault_io(const struct at_thr *t, uint64_t t0, uint64_t t1, struct at_fault *f)
 {
 	for (size_t i = 0; i < t->bios.n; i++)
 		if (t->bios.v[i].t0 >= t0 && t->bios.v[i].t0 < t1) {
@@ -257,7 +249,15 @@ static void fault_io(const struct at_thr *t, uint64_t t0, uint64_t t1, struct fa
 		}
 }
 
-static int collect_faults(const struct at_vm *vm, const struct at_path *path, struct faults *out)
+/* Whether @p is time of the exit that fault @of is in, in which its thread wanted a CPU. */
+static bool in_fault(const struct at_piece *of, const struct at_piece *p)
+{
+	return of && of->exit && p->exit == of->exit && p->thr == of->thr &&
+	       !((p->flags | of->flags) & AT_P_CLOSES) &&
+	       (p->cause == FSA_C_SCHED_DELAY || p->cause == FSA_C_SCHED_THROTTLE);
+}
+
+static int collect_faults(const struct at_vm *vm, const struct at_path *path, struct at_faults *out)
 {
 	const struct at_piece *of = NULL;
 
@@ -265,11 +265,14 @@ static int collect_faults(const struct at_vm *vm, const struct at_path *path, st
 		const struct at_piece *p = &path->p.v[i];
 		uint64_t ns = at_piece_end(path, i) - p->t0;
 		const struct at_exit *x = at_piece_exit(path, p);
-		struct fault f = {
+		struct at_fault f = {
 			.ns = ns, .at = p->t0 - vm->start, .cause = p->cause, .stage = p->stage};
 
-		if (!p->fault)
+		if (!p->fault) {
+			if (in_fault(of, p))
+				out->v.v[out->v.n - 1].sched += ns;
 			continue;
+		}
 		if (of && at_same_fault(of, p)) {
 			out->v.v[out->v.n - 1].ns += ns;
 			continue;
@@ -295,7 +298,7 @@ static int collect_faults(const struct at_vm *vm, const struct at_path *path, st
 	return 0;
 }
 
-static int fault_classes(struct fsa_fork *f, const struct faults *all)
+static int fault_classes(struct fsa_fork *f, const struct at_faults *all)
 {
 	uint64_t *ns = calloc(all->v.n + 1, sizeof(*ns));
 
@@ -321,13 +324,13 @@ static int fault_classes(struct fsa_fork *f, const struct faults *all)
 	return 0;
 }
 
-static int top_faults(struct fsa_fork *f, const struct faults *all)
+static int top_faults(struct fsa_fork *f, const struct at_faults *all)
 {
-	struct fault top[TOP];
+	struct at_fault top[TOP];
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->v.n; i++) {
-		const struct fault *x = &all->v.v[i];
+		const struct at_fault *x = &all->v.v[i];
 		size_t k;
 
 		if (n == TOP && by_length(x, &top[n - 1]) >= 0)
@@ -342,7 +345,7 @@ static int top_faults(struct fsa_fork *f, const struct faults *all)
 	if (!f->top_faults)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		const struct fault *x = &top[i];
+		const struct at_fault *x = &top[i];
 
 		f->top_faults[i] = (struct fsa_top_fault){
 			.gpa = x->gpa,
@@ -359,13 +362,16 @@ static int top_faults(struct fsa_fork *f, const struct faults *all)
 	return 0;
 }
 
-static int make_faults(struct fsa_fork *f, const struct at_vm *vm, const struct at_path *path)
+static int make_faults(struct at *a, struct fsa_fork *f, struct at_vm *vm,
+		       const struct at_path *path)
 {
-	struct faults all = {0};
+	struct at_faults all = {0};
 	int ret = collect_faults(vm, path, &all);
 
 	ret = ret ? ret : fault_classes(f, &all);
 	ret = ret ? ret : top_faults(f, &all);
+	if (a->o.keep_faults)
+		ret = ret ? ret : at_keep_faults(a, vm, f, &all);
 	fs_vec_free(&all.v);
 	return ret;
 }
@@ -531,7 +537,7 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 		f->segs = NULL;
 		f->nsegs = 0;
 	}
-	ret = ret ? ret : make_faults(f, vm, path);
+	ret = ret ? ret : make_faults(a, f, vm, path);
 	ret = ret ? ret : at_top_exits(f, path);
 	ret = ret ? ret : make_milestones(f, vm);
 	ret = ret ? ret : at_phases(a, vm, f);

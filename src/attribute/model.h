@@ -111,6 +111,7 @@ struct fsa_opts {
 	int only_fork;       /* 1-based fork number, 0 = all */
 	bool drop_segs;      /* segs are not kept: memory does not grow with the recording */
 	bool no_guest;       /* as if the recording had no guest parts: the host-only ledger */
+	bool keep_faults;    /* forks get their path_faults and touches, as many as there are */
 };
 
 /*
@@ -210,6 +211,38 @@ struct fsa_link {
 	bool seen;
 	char who[40]; /* "gsi 9, vector 0x30", "kworker/0:1", "forkscope-guest (tid 71)" */
 	char why[96]; /* not seen: why; "" */
+};
+
+#define FSA_PAGE    4096u
+#define FSA_NOWHERE UINT64_MAX /* an offset that is not known, or in no file */
+
+/* A fault on the critical path. */
+struct fsa_fault {
+	uint64_t gpa;      /* bytes; 0 = not known */
+	uint64_t offset;   /* of its page in the memory file, bytes; FSA_NOWHERE */
+	uint64_t at_ns;    /* since the window's start */
+	uint64_t ns;       /* its time on the path: what the ledger has as fault.* */
+	uint64_t sched_ns; /* the ledger's sched.* inside it: it would not be without it either */
+	enum fsa_cause cause;
+};
+
+/* A page of guest memory that a vCPU or the VMM faulted on, the first time since the resume. */
+struct fsa_touch {
+	uint64_t gpa, offset; /* of the page; offset FSA_NOWHERE: not in the memory file */
+	uint64_t at_ns;       /* CLOCK_MONOTONIC; may be after the window's end */
+	enum fsa_cause cause; /* class of the fault; UNKNOWN after the window's end */
+};
+
+/* The file that the guest's memory was mapped from. */
+struct fsa_memory {
+	uint64_t ino;
+	uint32_t dev;
+	uint64_t size; /* of what is mapped, bytes */
+	/*
+	 * The mapping was not seen (made before the process was known as a VMM) or is of no file
+	 * (userfaultfd): offsets are the guest's memory slots one behind the other.
+	 */
+	bool assumed;
 };
 
 /* What is known of the guest's own half. */
@@ -316,6 +349,16 @@ struct fsa_fork {
 	struct fsa_guest guest;
 	struct fsa_link links[FSA_NSTAGES]; /* in order; nlinks 0 = host-only */
 	size_t nlinks;
+	/* what an experiment told by marks for its VMM: arm:, prefetch:, resident: */
+	char arm[64];         /* "" = none */
+	uint64_t prefetch_ns; /* how long its prefetch took; UINT64_MAX = not told */
+	uint64_t resident;    /* pages that were resident at its resume; UINT64_MAX = not told */
+	/* with opts.keep_faults only: */
+	struct fsa_memory memory;
+	struct fsa_fault *path_faults; /* in the order of time */
+	size_t npath_faults;
+	struct fsa_touch *touches; /* one for each page, in the order of time */
+	size_t ntouches;
 };
 
 /* Statistics of one number over the forks of a cohort. NAN/UINT64_MAX = not defined. */

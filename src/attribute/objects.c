@@ -75,6 +75,7 @@ struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
 	vm->id = id;
 	vm->proc = p;
 	vm->next_try = UINT64_MAX;
+	vm->arm = a->arm;
 	if (at_idmap_put(&a->vms, id, vm)) {
 		free(vm);
 		return NULL;
@@ -201,6 +202,10 @@ static void vm_free(struct at *a, struct at_vm *vm)
 	} else {
 		fs_vec_free(&vm->acks);
 	}
+	at_told_done(a, vm);
+	at_touches_done(a, vm);
+	fs_vec_free(&vm->touches);
+	fs_vec_free(&vm->regions);
 	fs_vec_free(&vm->irqs);
 	fs_vec_free(&vm->pvclocks);
 	fs_vec_free(&vm->tsc_offsets);

@@ -86,6 +86,7 @@ int at_on_phase(struct at *a, const struct fs_ev *ev)
 		r.t0 = m->ts_start;
 		r.addr = m->addr;
 		r.size = m->size;
+		r.arg = m->offset;
 		r.ino = m->ino;
 		r.dev = m->dev;
 		break;

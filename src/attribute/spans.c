@@ -118,7 +118,9 @@ static int add_exit(struct at *a, struct at_thr *t, struct at_exit *x, const str
 	if (x->t0 < t->seen)
 		t->seen = x->t0;
 	t->proc->spans++;
-	return fs_vec_push(&t->exits, *x);
+	if (fs_vec_push(&t->exits, *x))
+		return -ENOMEM;
+	return at_touch_exit(a, t->vm, x);
 }
 
 int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e)
@@ -140,7 +142,9 @@ int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e)
 		vm->state = AT_VM_OTHER;
 		at_proc_keep(vm->proc);
 	}
-	if (vm->state == AT_VM_OTHER || vm->state == AT_VM_DONE)
+	if (vm->state == AT_VM_DONE)
+		return at_touch_late(a, vm, e);
+	if (vm->state == AT_VM_OTHER)
 		return 0;
 	vm->events++;
 	x = (struct at_exit){
@@ -168,7 +172,7 @@ int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e)
 	}
 	t->cover = t->cover > x.t1 ? t->cover : x.t1;
 	if (x.t0 >= t->proc->keep_until)
-		return 0;
+		return at_touch_late(a, vm, e);
 	return add_exit(a, t, &x, e);
 }
 
@@ -291,7 +295,7 @@ int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e)
 	};
 	uint64_t prev;
 
-	if (!t)
+	if (!t || at_touch_mm(a, t->proc, &m))
 		return -ENOMEM;
 	if (m.t0 >= t->proc->keep_until)
 		return 0;

@@ -142,12 +142,34 @@ enum at_phase_kind {
 	AT_PH_THREAD,
 };
 
+struct at_fault { /* on the path */
+	uint64_t ns, at, rip, gpa, hva;
+	uint64_t sched; /* runnable or out of quota inside it */
+	uint32_t io_bytes, io_count;
+	uint8_t cause, stage;
+};
+
+struct at_faults {
+	FS_VEC(struct at_fault) v;
+};
+
+struct at_touch {
+	uint64_t page, ts; /* page: GPA of its first byte */
+	uint8_t cause;
+};
+
+struct at_region { /* guest memory that is mapped from the memory file */
+	uint64_t gpa, size, offset;
+	uint64_t ino;
+	uint32_t dev;
+};
+
 struct at_phrec { /* a record that marks a phase before resume */
 	uint64_t t0, t1;
 	uint8_t kind; /* enum at_phase_kind */
 	uint32_t nr;
-	uint64_t arg, addr, size, ino;
-	uint32_t dev, path; /* string */
+	uint64_t arg, addr, size, ino; /* arg: of a mapping its offset in the file */
+	uint32_t dev, path;            /* string */
 	uint32_t tid;
 };
 
@@ -158,8 +180,10 @@ struct at_proc {
 	uint64_t start_ns, exec_ns;
 	uint64_t died;
 	bool late;
-	size_t spans;        /* kept by its threads */
-	unsigned int open;   /* VMs with an open window */
+	uint32_t arm;                   /* string: of its mark arm:NAME; 0 = none */
+	uint64_t prefetch_ns, resident; /* of such marks, + 1; 0 = none */
+	size_t spans;                   /* kept by its threads */
+	unsigned int open;              /* VMs with an open window */
 	uint64_t keep_until; /* spans that begin later are dropped; UINT64_MAX = none known yet */
 	FS_VEC(struct at_thr *) thr;
 	FS_VEC(struct at_vm *) vms;
@@ -244,6 +268,10 @@ struct at_vm {
 	struct at_guest *guest; /* while its window is evaluated: NULL = nothing of use */
 	char guest_why[160];    /* why there is nothing of use */
 	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
+	uint32_t arm;           /* string: of the mark for every VM that was valid */
+	FS_VEC(struct at_touch) touches;
+	size_t touch_limit; /* then pages that came twice are dropped */
+	FS_VEC(struct at_region) regions;
 };
 
 struct at_hole { /* records of a CPU were lost in [t0, t1] */
@@ -340,7 +368,9 @@ struct at {
 	forks;
 	struct at_cpu *cpus;
 	struct at_strings str;
-	bool has_hmm; /* handle_mm_fault was seen: classes are not guesses */
+	uint32_t arm;   /* string: of the last mark arm:NAME for every VM */
+	bool no_memory; /* met where it could not be returned */
+	bool has_hmm;   /* handle_mm_fault was seen: classes are not guesses */
 	uint64_t hmm_faults, faults;
 	char *err;
 	size_t err_len;
@@ -450,6 +480,18 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path);
 int at_top_exits(struct fsa_fork *f, const struct at_path *path);
 void at_fork_free(struct fsa_fork *f);
 void at_verdict(struct fsa_fork *f);
+
+/* --- touch.c: what opts.keep_faults asks for --- */
+int at_touch_exit(struct at *a, struct at_vm *vm, const struct at_exit *x);
+/* An exit that is kept on no timeline: after the window's end. */
+int at_touch_late(struct at *a, struct at_vm *vm, const struct fs_ev_vmexit *e);
+int at_touch_mm(struct at *a, const struct at_proc *p, const struct at_mm *m);
+int at_keep_faults(struct at *a, struct at_vm *vm, struct fsa_fork *f, const struct at_faults *all);
+void at_touches_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
+
+/* --- told.c: marks by which an experiment tells what it did --- */
+int at_on_told(struct at *a, const struct fs_ev_mark *e);
+void at_told_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
 
 /* --- stats.c --- */
 /* Records and spans of VM @vm that the recorder lost, by its STATS. */

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What an experiment tells of its forks, by marks for their VMM (forkscope mark NAME --pid VMM):
+ *
+ *	arm:NAME           the arm that they belong to; for every VM: of those made from then on
+ *	prefetch:DURATION  how long prefetching for them took, whenever that was
+ *	resident:PAGES     pages of the memory file that were in the page cache when it resumed
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "attribute/state.h"
+#include "base/units.h"
+
+#define MAX_PAGES (UINT64_MAX >> 12)
+
+/* What follows @key in @name, or NULL. */
+static const char *after(const char *name, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(name, key, n) ? NULL : name + n;
+}
+
+static bool parse_pages(const char *text, uint64_t *pages)
+{
+	char *end;
+	unsigned long long n;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *end || n >= MAX_PAGES)
+		return false;
+	*pages = n;
+	return true;
+}
+
+int at_on_told(struct at *a, const struct fs_ev_mark *e)
+{
+	const char *arm = after(e->name, "arm:"), *took = after(e->name, "prefetch:");
+	const char *resident = after(e->name, "resident:");
+	struct at_proc *p;
+	uint64_t n;
+
+	if (memchr(e->name, '\0', sizeof(e->name)) == NULL || (!arm && !took && !resident))
+		return 0;
+	if (!e->h.tgid) {
+		if (arm)
+			a->arm = at_str(a, arm, sizeof(e->name));
+		return 0;
+	}
+	p = at_proc_get(a, e->h.tgid, true); /* it may be told before the VMM made its VM */
+	if (!p)
+		return -ENOMEM;
+	if (arm)
+		p->arm = at_str(a, arm, sizeof(e->name));
+	if (took && !fs_parse_ns(took, &n) && n < UINT64_MAX)
+		p->prefetch_ns = n + 1;
+	if (resident && parse_pages(resident, &n))
+		p->resident = n + 1;
+	return 0;
+}
+
+void at_told_done(struct at *a, struct at_vm *vm)
+{
+	uint32_t arm = vm->proc->arm ? vm->proc->arm : vm->arm;
+
+	if (!vm->fork)
+		return;
+	snprintf(vm->fork->arm, sizeof(vm->fork->arm), "%s", at_str_get(a, arm));
+	vm->fork->prefetch_ns = vm->proc->prefetch_ns - 1; /* none: 0 - 1 */
+	vm->fork->resident = vm->proc->resident - 1;
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Which pages of guest memory a fork touched, when, and where they are in the memory file: what a
+ * prefetch would have to bring.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "attribute/state.h"
+
+#define COMPACT_AT 65536      /* touches of a VM */
+#define BIG_SLOT   (1u << 20) /* smaller ones are firmware and devices */
+#define BIG_HOLE   (16u << 20)
+#define PAGE(gpa)  ((gpa) & ~(uint64_t)(FSA_PAGE - 1))
+#define SPACE(s)   ((s)->slot >> 16) /* address space of a slot: 0, or 1 = SMM */
+
+static int by_page(const void *x, const void *y)
+{
+	const struct at_touch *a = x, *b = y;
+
+	if (a->page != b->page)
+		return a->page < b->page ? -1 : 1;
+	return a->ts < b->ts ? -1 : a->ts > b->ts;
+}
+
+/* What the VMM touched while it loaded the snapshot is no touch of the fork. */
+static void drop_before(struct at_vm *vm, uint64_t resume)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < vm->touches.n; i++)
+		if (vm->touches.v[i].ts >= resume)
+			vm->touches.v[n++] = vm->touches.v[i];
+	vm->touches.n = n;
+}
+
+/* Leaves the first touch of each page since the resume, in the order of pages. */
+static void compact(struct at_vm *vm)
+{
+	size_t n = 0;
+
+	/* before it is known, all are the VMM's, and the last of each page may be after it */
+	drop_before(vm, vm->resume);
+	if (vm->touches.n)
+		qsort(vm->touches.v, vm->touches.n, sizeof(*vm->touches.v), by_page);
+	for (size_t i = 0; i < vm->touches.n; i++)
+		if (!n || vm->touches.v[n - 1].page != vm->touches.v[i].page)
+			vm->touches.v[n++] = vm->touches.v[i];
+		else if (!vm->resume)
+			vm->touches.v[n - 1] = vm->touches.v[i];
+	vm->touches.n = n;
+	vm->touch_limit = n * 2 > COMPACT_AT ? n * 2 : COMPACT_AT;
+}
+
+static int touch(struct at *a, struct at_vm *vm, uint64_t gpa, uint64_t ts, uint8_t cause)
+{
+	if (!a->o.keep_faults || !gpa)
+		return 0;
+	if (vm->touches.n >= vm->touch_limit)
+		compact(vm);
+	return fs_vec_push(&vm->touches,
+			   (struct at_touch){.page = PAGE(gpa), .ts = ts, .cause = cause});
+}
+
+int at_touch_exit(struct at *a, struct at_vm *vm, const struct at_exit *x)
+{
+	if (!vm)
+		return 0;
+	if (x->cause != AT_NO_FAULT)
+		return touch(a, vm, x->gpa, x->t0, x->cause);
+	if (x->touch != AT_NO_FAULT && x->hva)
+		return touch(a, vm, at_slot_gpa(vm, x->hva), x->t0, x->touch);
+	return 0;
+}
+
+int at_touch_late(struct at *a, struct at_vm *vm, const struct fs_ev_vmexit *e)
+{
+	if (!a->o.keep_faults || !vm->restore || !at_is_fault(e->hints, e->reason, e->isa))
+		return 0;
+	return touch(a, vm, e->gpa, e->ts_exit, FSA_C_UNKNOWN);
+}
+
+int at_touch_mm(struct at *a, const struct at_proc *p, const struct at_mm *m)
+{
+	int ret = 0;
+
+	for (size_t i = 0; a->o.keep_faults && i < p->vms.n && !ret; i++)
+		if (at_slot_has(p->vms.v[i], m->addr))
+			ret = touch(a, p->vms.v[i], at_slot_gpa(p->vms.v[i], m->addr), m->t0,
+				    (uint8_t)at_fault_class(m->hints, 0, FS_ISA_UNKNOWN, 0, m->st,
+							    false));
+	return ret;
+}
+
+/* --- where guest memory is in the memory file --- */
+
+/* The mapping that is in force at @hva: the last one made there. Its end, or where a later one
+ * begins, is *end. */
+static const struct at_phrec *mapping_at(const struct at_proc *p, uint64_t hva, uint64_t *end)
+{
+	const struct at_phrec *found = NULL;
+
+	*end = UINT64_MAX;
+	for (size_t i = p->phases.n; i-- > 0 && !found;) {
+		const struct at_phrec *r = &p->phases.v[i];
+
+		if (r->kind != AT_PH_MMAP)
+			continue;
+		if (hva >= r->addr && hva - r->addr < r->size)
+			found = r;
+		else if (r->addr > hva && r->addr < *end)
+			*end = r->addr;
+	}
+	if (found && found->addr + found->size < *end)
+		*end = found->addr + found->size;
+	return found;
+}
+
+static int add_slot(struct at_vm *vm, const struct at_slot *s)
+{
+	for (uint64_t at = 0; at < s->size;) {
+		uint64_t end, hva = s->hva + at, len;
+		const struct at_phrec *r = mapping_at(vm->proc, hva, &end);
+
+		len = end - hva < s->size - at ? end - hva : s->size - at;
+		if (r && r->ino &&
+		    fs_vec_push(&vm->regions, (struct at_region){.gpa = s->gpa + at,
+								 .size = len,
+								 .offset = r->arg + (hva - r->addr),
+								 .ino = r->ino,
+								 .dev = r->dev}))
+			return -ENOMEM;
+		at += len;
+	}
+	return 0;
+}
+
+static int by_gpa(const void *x, const void *y)
+{
+	const struct at_slot *a = x, *b = y;
+
+	return a->gpa < b->gpa ? -1 : a->gpa > b->gpa;
+}
+
+/*
+ * As VMMs write memory files: the guest's memory in the order of its addresses, without the hole
+ * below 4 GiB. The first 16 MiB have small holes and ROMs, but keep their place.
+ */
+static int assume_regions(struct at_vm *vm)
+{
+	uint64_t offset = 0, end = 0;
+
+	if (vm->slots.n)
+		qsort(vm->slots.v, vm->slots.n, sizeof(*vm->slots.v), by_gpa);
+	for (size_t i = 0; i < vm->slots.n; i++) {
+		const struct at_slot *s = &vm->slots.v[i];
+		uint64_t gpa = s->gpa - end < BIG_HOLE ? end : s->gpa; /* a small hole is kept */
+
+		if (SPACE(s) || s->size < BIG_SLOT || s->gpa < end || s->gpa + s->size < s->gpa)
+			continue;
+		end = s->gpa + s->size;
+		if (fs_vec_push(
+			    &vm->regions,
+			    (struct at_region){.gpa = gpa, .size = end - gpa, .offset = offset}))
+			return -ENOMEM;
+		offset += end - gpa;
+	}
+	return 0;
+}
+
+/* Only the file that most of the memory is from counts. */
+static void choose_file(struct at_vm *vm, struct fsa_memory *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < vm->regions.n; i++) {
+		const struct at_region *r = &vm->regions.v[i];
+		uint64_t size = 0;
+
+		for (size_t k = 0; k < vm->regions.n; k++)
+			if (vm->regions.v[k].ino == r->ino && vm->regions.v[k].dev == r->dev)
+				size += vm->regions.v[k].size;
+		if (size > m->size)
+			*m = (struct fsa_memory){
+				.ino = r->ino, .dev = r->dev, .size = size, .assumed = m->assumed};
+	}
+	for (size_t i = 0; i < vm->regions.n; i++)
+		if (vm->regions.v[i].ino == m->ino && vm->regions.v[i].dev == m->dev)
+			vm->regions.v[n++] = vm->regions.v[i];
+	vm->regions.n = n;
+}
+
+static int find_memory(struct at_vm *vm, struct fsa_memory *m)
+{
+	int ret = 0;
+
+	vm->regions.n = 0;
+	for (size_t i = 0; i < vm->slots.n && !ret; i++)
+		if (!SPACE(&vm->slots.v[i]))
+			ret = add_slot(vm, &vm->slots.v[i]);
+	if (!ret && !vm->regions.n) {
+		m->assumed = true;
+		ret = assume_regions(vm);
+	}
+	choose_file(vm, m);
+	return ret;
+}
+
+static uint64_t offset_of(const struct at_vm *vm, uint64_t gpa)
+{
+	for (size_t i = 0; i < vm->regions.n; i++) {
+		const struct at_region *r = &vm->regions.v[i];
+
+		if (gpa >= r->gpa && gpa - r->gpa < r->size)
+			return PAGE(r->offset + (gpa - r->gpa));
+	}
+	return FSA_NOWHERE;
+}
+
+/* --- into the fork --- */
+
+int at_keep_faults(struct at *a, struct at_vm *vm, struct fsa_fork *f, const struct at_faults *all)
+{
+	int ret = find_memory(vm, &f->memory);
+
+	(void)a;
+	f->path_faults = calloc(all->v.n + 1, sizeof(*f->path_faults));
+	if (ret || !f->path_faults)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->v.n; i++) {
+		const struct at_fault *x = &all->v.v[i];
+
+		f->path_faults[i] = (struct fsa_fault){
+			.gpa = x->gpa,
+			.offset = x->gpa ? offset_of(vm, x->gpa) : FSA_NOWHERE,
+			.at_ns = x->at,
+			.ns = x->ns,
+			.sched_ns = x->sched,
+			.cause = (enum fsa_cause)x->cause,
+		};
+	}
+	f->npath_faults = all->v.n;
+	return 0;
+}
+
+static int by_time(const void *x, const void *y)
+{
+	const struct fsa_touch *a = x, *b = y;
+
+	if (a->at_ns != b->at_ns)
+		return a->at_ns < b->at_ns ? -1 : 1;
+	return a->gpa < b->gpa ? -1 : a->gpa > b->gpa;
+}
+
+void at_touches_done(struct at *a, struct at_vm *vm)
+{
+	struct fsa_fork *f = vm->fork;
+
+	if (!f || !vm->touches.n)
+		return;
+	compact(vm);
+	f->touches = calloc(vm->touches.n + 1, sizeof(*f->touches));
+	if (!f->touches) {
+		a->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < vm->touches.n; i++) {
+		const struct at_touch *t = &vm->touches.v[i];
+
+		f->touches[i] = (struct fsa_touch){.gpa = t->page,
+						   .offset = offset_of(vm, t->page),
+						   .at_ns = t->ts,
+						   .cause = (enum fsa_cause)t->cause};
+	}
+	f->ntouches = vm->touches.n;
+	if (f->ntouches)
+		qsort(f->touches, f->ntouches, sizeof(*f->touches), by_time);
+}
