@@ -156,21 +156,6 @@ def injected(context, cause):
     return _verdict(context, cause, findings, f"{context.scenario.env['INJECT_MS']} ms at a time")
 
 
-def disk(context, cause):
-    """The slow disk's own reads, as an independent trace of the block layer has them."""
-    device = int((context.folder / "memfile.dev").read_text(encoding="ascii"))
-    major, minor = os.major(device), os.minor(device)
-    rows, findings = ftrace.block_intervals(context.folder / "block.trace", major, minor), {}
-    for made in context.forks():
-        fork = context.ledgers().get(made["pid"])
-        if fork:
-            own = [(begin, end) for tid, begin, end in rows if tid in made["vcpu_tids"]]
-            # A vCPU also waits for pages that another thread is reading.
-            any_reader = [(begin, end) for _, begin, end in rows]
-            findings[str(made["pid"])] = judge.judge(fork, own, any_reader, cause, 0, by_exit=True)
-    return _verdict(context, cause, findings, f"{context.scenario.words[context.scenario.words.index('--dm-delay') + 1]} ms a read")
-
-
 def _apf_spans(context):
     """[(t0, t1)] from not-present to ready, of all vCPUs of the trace."""
     open_tokens, spans = {}, []
@@ -182,6 +167,25 @@ def _apf_spans(context):
         elif line.event == "kvm_async_pf_ready" and key in open_tokens:
             spans.append((open_tokens.pop(key), line.ns))
     return judge.union(spans)
+
+
+def disk(context, cause):
+    """The slow disk's own reads, as an independent trace of the block layer has them."""
+    device = int((context.folder / "memfile.dev").read_text(encoding="ascii"))
+    major, minor = os.major(device), os.minor(device)
+    rows, findings = ftrace.block_intervals(context.folder / "block.trace", major, minor), {}
+    spans = _apf_spans(context)
+    for made in context.forks():
+        fork = context.ledgers().get(made["pid"])
+        if fork:
+            tids, trace = set(made["vcpu_tids"]), context.folder / "run.trace"
+            own = [(begin, end) for tid, begin, end in rows if tid in tids]
+            # While one read goes on, the thread may be back from another and want a CPU: that is no wait for the disk.
+            own = judge.without(own, ftrace.runnable_intervals(trace, tids))
+            # A vCPU also waits for pages that another thread is reading, and for its asynchronous faults until it is told of the page.
+            any_reader = [(begin, end) for _, begin, end in rows] + spans
+            findings[str(made["pid"])] = judge.judge(fork, own, any_reader, cause, 0, by_exit=True)
+    return _verdict(context, cause, findings, f"{context.scenario.words[context.scenario.words.index('--dm-delay') + 1]} ms a read")
 
 
 def uffd(context, cause):

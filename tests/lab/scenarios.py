@@ -31,7 +31,7 @@ def uffd(size_us):
 def slow_disk(milliseconds):
     vmm = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=256K"]
     return Scenario(f"disk-{milliseconds}", [*vmm, "--count", "1", *COLD, *HOOK, "--dm-delay", str(milliseconds), *PATIENCE],
-                    {"INJECT": "blocks", "INJECT_MS": "0"}, ("block",), (("whole",), ("disk", "fault.major")))
+                    {"INJECT": "blocks", "INJECT_MS": "0"}, ("block", "run", "apf"), (("whole",), ("disk", "fault.major")))
 
 
 PINNED = ["--count", "2", *WARM, "--pin", "1"]
