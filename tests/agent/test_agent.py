@@ -4,6 +4,7 @@
 /dev/vmclock0, and the agent's memory written from outside as a hypervisor's file would be."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -207,7 +208,8 @@ def auto_falls_back():
                           (ClockFile(), "always ready"), (ClockFile(magic=1), "does not begin"), (FuseClock(flags=0x100), "bit 9")):
         with Scene(signal="auto", clock=clock) as scene:
             assert scene.first["signal"] == "vmgenid", (scene.first, reason)
-            assert stages(scene.fork()) == ["mailbox", "applied"]
+            seen = scene.fork()
+            assert stages(seen) == ["mailbox", "applied"], (reason, seen)
         assert "auto takes vmgenid" in scene.ended[1] and reason in scene.ended[1], (reason, scene.ended)
 
 
@@ -391,18 +393,29 @@ def small_and_static():
 
 
 def few_pages():
-    """Pages of its own that it touches from the signal on (its messages and arming again included): in a fork each of them
-    is a fault of the VM. The bound is a guard against growth; docs/agent.md has the number."""
+    """Pages of its own that it touches from the signal to the last ack: in a fork each of them is a fault of the VM. The agent is stopped
+    as soon as that ack is there: it shares a CPU with us, and we go first. The bound is a guard against growth; docs/agent.md
+    has the number."""
+    mine, cpu = os.sched_getaffinity(0), min(os.sched_getaffinity(0))
     with Scene() as scene:
         scene.peer_patches(payload(scene.acks))
         time.sleep(0.2)
-        Path(f"/proc/{scene.agent.pid}/clear_refs").write_text("1", encoding="ascii")
-        scene.kmsg.write(FORK_LINE)
-        scene.acks.until("applied")
+        os.sched_setaffinity(scene.agent.pid, {cpu})
+        os.sched_setaffinity(0, {cpu})
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        try:
+            Path(f"/proc/{scene.agent.pid}/clear_refs").write_text("1", encoding="ascii")
+            scene.kmsg.write(FORK_LINE)
+            scene.acks.until("applied")
+            os.kill(scene.agent.pid, signal.SIGSTOP)
+        finally:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+            os.sched_setaffinity(0, mine)
         smaps = Path(f"/proc/{scene.agent.pid}/smaps").read_text(encoding="ascii", errors="replace")
+        os.kill(scene.agent.pid, signal.SIGCONT)
         pages = sum(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Referenced:")) // 4
         print(f"# {pages} pages touched")
-        assert 5 <= pages <= 18, pages
+        assert 5 <= pages <= 20, pages
 
 
 def manual_page():
