@@ -43,6 +43,7 @@ enum bpf_map_type {
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
 enum { BPF_RB_NO_WAKEUP = 1 };
+enum { BPF_F_MMAPABLE = 1 << 10 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -133,7 +134,12 @@ struct sched_entity {
 	struct cfs_rq *cfs_rq;
 };
 
+struct thread_info {
+	u32 cpu;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	int pid;
 	int tgid;
 	char comm[16];
@@ -240,6 +246,10 @@ struct work_struct {
 
 struct pool_workqueue;
 
+struct irqaction {
+	const char *name;
+};
+
 /* ---- network ---- */
 
 struct net {
@@ -269,6 +279,22 @@ struct sk_buff {
 	__u16 mac_header;
 	unsigned char *head;
 	unsigned char *data;
+};
+
+struct nlmsghdr {
+	__u16 nlmsg_type;
+};
+
+struct sock_common {
+	__be16 skc_dport;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct msghdr {
+	void *msg_name;
 };
 
 /* ---- KVM: in kvm.ko's own BTF where KVM is a module ---- */

@@ -49,37 +49,9 @@ static bool stopped(const struct fs_bpf *b)
 	return b->opts->stop && b->opts->stop(b->opts->arg);
 }
 
-/* Does @name, @len bytes long, mean this hook: by its program, or by its want? */
-static bool means(const struct fs_hook *h, const char *name, size_t len)
-{
-	const char *want = fs_hooks_host.wants[h->want].name;
-
-	return (strlen(h->prog) == len && !strncmp(h->prog, name, len)) ||
-	       (strlen(want) == len && !strncmp(want, name, len));
-}
-
 bool fs_bpf_known(const char *list)
 {
-	for (size_t len; *list; list += len + (list[len] == ',')) {
-		bool found = false;
-
-		len = strcspn(list, ",");
-		for (size_t i = 0; i < fs_hooks_host.nhooks; i++)
-			found |= means(&fs_hooks_host.hooks[i], list, len);
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
-static void leave_out(struct fs_plan *p, const char *list)
-{
-	for (size_t len; list && *list; list += len + (list[len] == ',')) {
-		len = strcspn(list, ",");
-		for (size_t i = 0; i < p->table->nhooks; i++)
-			if (means(&p->table->hooks[i], list, len))
-				fs_plan_rule_out(p, i, -ECANCELED, "left out by --without");
-	}
+	return fs_plan_known(&fs_hooks_host, list);
 }
 
 static int make_plan(struct fs_bpf *b, char *err, size_t len)
@@ -100,7 +72,7 @@ static int make_plan(struct fs_bpf *b, char *err, size_t len)
 	b->plan = fs_plan_new(&fs_hooks_host, fs_probe_has_struct(probe, "vcpu_svm"),
 			      fs_probe_has_struct(probe, "vcpu_vmx"));
 	if (b->plan) {
-		leave_out(b->plan, b->opts->without);
+		fs_plan_leave_out(b->plan, b->opts->without);
 		fs_probe_plan(probe, b->plan);
 	}
 	fs_probe_free(probe);

@@ -5,39 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "bpf/knobs.h"
-
-enum {
-#define FS_WANT(want, need, purpose, lost) WANT_##want,
-#include "collect/hooks.def"
-	NWANTS
-};
-
-enum { SHARPENS, NEEDED };
-
-static const struct fs_want wants[] = {
-#define FS_WANT(want, need, purpose, lost) {#want, need, purpose, lost},
-#include "collect/hooks.def"
-};
-
-/* KNOB(none) is -1, KNOB(field) the field's offset: NONE_none alone brings an argument more. */
-#define NONE_none                  ~, -1
-#define SECOND(first, second, ...) second
-#define PICK(...)                  SECOND(__VA_ARGS__)
-#define KNOB(knob)                 PICK(NONE_##knob, offsetof(struct fs_knobs, knob), 0)
-
-static const struct fs_hook hooks[] = {
-#define FS_HOOK(want, rank, kind, prog, target, cond, knob) \
-	{WANT_##want, rank, FS_HOOK_##kind, #prog, target, FS_COND_##cond, KNOB(knob)},
-#include "collect/hooks.def"
-};
-
-const struct fs_hooks fs_hooks_host = {
-	.wants = wants,
-	.nwants = NWANTS,
-	.hooks = hooks,
-	.nhooks = sizeof(hooks) / sizeof(hooks[0]),
-};
 
 const char *fs_hook_kind_name(enum fs_hook_kind k)
 {
@@ -45,6 +12,7 @@ const char *fs_hook_kind_name(enum fs_hook_kind k)
 		[FS_HOOK_TP_BTF] = "tp_btf",       [FS_HOOK_FENTRY] = "fentry",
 		[FS_HOOK_FEXIT] = "fexit",         [FS_HOOK_KPROBE] = "kprobe",
 		[FS_HOOK_KRETPROBE] = "kretprobe", [FS_HOOK_TRACEPOINT] = "tp",
+		[FS_HOOK_RAW_TP] = "raw_tp",
 	};
 
 	return names[k];
@@ -96,6 +64,39 @@ int fs_plan_find(const struct fs_plan *p, const char *name)
 		if (!strcmp(p->table->hooks[i].prog, name))
 			return (int)i;
 	return -1;
+}
+
+/* Does @name, @len bytes long, mean this hook: by its program, or by its want? */
+static bool means(const struct fs_hooks *t, const struct fs_hook *h, const char *name, size_t len)
+{
+	const char *want = t->wants[h->want].name;
+
+	return (strlen(h->prog) == len && !strncmp(h->prog, name, len)) ||
+	       (strlen(want) == len && !strncmp(want, name, len));
+}
+
+bool fs_plan_known(const struct fs_hooks *t, const char *list)
+{
+	for (size_t len; *list; list += len + (list[len] == ',')) {
+		bool found = false;
+
+		len = strcspn(list, ",");
+		for (size_t i = 0; i < t->nhooks; i++)
+			found |= means(t, &t->hooks[i], list, len);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+void fs_plan_leave_out(struct fs_plan *p, const char *list)
+{
+	for (size_t len; list && *list; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		for (size_t i = 0; i < p->table->nhooks; i++)
+			if (means(p->table, &p->table->hooks[i], list, len))
+				fs_plan_rule_out(p, i, -ECANCELED, "left out by --without");
+	}
 }
 
 bool fs_plan_rule_out(struct fs_plan *p, size_t i, int err, const char *why)

@@ -18,6 +18,7 @@ enum fs_hook_kind {
 	FS_HOOK_KPROBE,
 	FS_HOOK_KRETPROBE,
 	FS_HOOK_TRACEPOINT,
+	FS_HOOK_RAW_TP,
 	FS_HOOK_KINDS
 };
 enum fs_hook_cond { FS_COND_ALWAYS, FS_COND_SVM, FS_COND_VMX, FS_COND_NOT_VMX, FS_HOOK_CONDS };
@@ -82,6 +83,12 @@ void fs_plan_free(struct fs_plan *p);
 
 /* Index of the hook whose program is @name, or -1. */
 int fs_plan_find(const struct fs_plan *p, const char *name);
+
+/* Is each name in @list (divided by commas) a want or a program of the table? */
+bool fs_plan_known(const struct fs_hooks *table, const char *list);
+
+/* Rules out the wants and programs that @list names (NULL = none). */
+void fs_plan_leave_out(struct fs_plan *p, const char *list);
 
 /*
  * Notes that hook @i does not work: @err is a negative errno, @why the rest of the reason or NULL.

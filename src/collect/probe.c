@@ -157,6 +157,7 @@ static void check_hook(struct fs_probe *p, struct fs_plan *plan, size_t i, int f
 
 	switch (h->kind) {
 	case FS_HOOK_TP_BTF:
+	case FS_HOOK_RAW_TP:
 		if (!fs_probe_has_tracepoint(p, h->target))
 			fs_plan_rule_out(plan, i, -ENOENT, "this kernel has no such tracepoint");
 		break;

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "base/units.h"
+#include "guest/armed.h"
 #include "guest/say.h"
 #include "guest/serve.h"
 #include "guest/signal.h"
@@ -41,6 +42,7 @@ struct options {
 	char token[64];
 	enum fsg_signal signal;
 	struct fsg_signal_paths paths;
+	const char *ring_dir;
 	uint64_t patience_ns;
 	bool armed, ack_stages, debug_stages, once;
 };
@@ -108,6 +110,9 @@ static void print_help(void)
 	       "  --once                end after the first fork that was served\n"
 	       "  --vmclock-device P    instead of /dev/vmclock0\n"
 	       "  --kmsg P              instead of /dev/kmsg\n"
+	       "  --ring-dir DIR        where `arm` keeps the recorder, into which the agent "
+	       "writes its\n"
+	       "                        stages, if one is armed (" FSG_RUN_DIR ")\n"
 	       "  --help                print this\n\n"
 	       "Environment (an option counts more):\n"
 	       "  " ENV_ARMED "=1         arms; without it --token is needed\n"
@@ -118,7 +123,17 @@ static void print_help(void)
 	       "exit status: 0 ended by --once, SIGTERM or SIGINT; 1 failed; 2 wrong usage\n");
 }
 
-enum { OPT_TOKEN = 256, OPT_SIGNAL, OPT_ACKS, OPT_DEBUG, OPT_WAIT, OPT_ONCE, OPT_CLOCK, OPT_KMSG };
+enum {
+	OPT_TOKEN = 256,
+	OPT_SIGNAL,
+	OPT_ACKS,
+	OPT_DEBUG,
+	OPT_WAIT,
+	OPT_ONCE,
+	OPT_CLOCK,
+	OPT_KMSG,
+	OPT_RING
+};
 
 static int take_option(struct options *o, int c)
 {
@@ -151,6 +166,9 @@ static int take_option(struct options *o, int c)
 	case OPT_KMSG:
 		o->paths.kmsg = optarg;
 		return 0;
+	case OPT_RING:
+		o->ring_dir = optarg;
+		return 0;
 	}
 	fsg_say("see forkscope-guest agent --help");
 	return -1;
@@ -179,12 +197,15 @@ static int parse(struct options *o, int argc, char **argv)
 		{"once", no_argument, NULL, OPT_ONCE},
 		{"vmclock-device", required_argument, NULL, OPT_CLOCK},
 		{"kmsg", required_argument, NULL, OPT_KMSG},
+		{"ring-dir", required_argument, NULL, OPT_RING},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int c, bad = 0;
 
-	*o = (struct options){.patience_ns = 2000000000u, .paths = {"/dev/vmclock0", "/dev/kmsg"}};
+	*o = (struct options){.patience_ns = 2000000000u,
+			      .ring_dir = FSG_RUN_DIR,
+			      .paths = {"/dev/vmclock0", "/dev/kmsg"}};
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			print_help();
@@ -288,6 +309,35 @@ static int refresh_network(struct fsg_net *n)
 	return rc;
 }
 
+/* What the recorder is told of the signal: enum of FSG_STAGES ARMED, and the step that waits. */
+static uint64_t signal_number(const struct fsg_signal_source *s, enum fsg_step *step)
+{
+	switch (s->kind) {
+	case FSG_SIGNAL_VMGENID:
+		*step = FSG_STEP_KMSG_READ;
+		return 2;
+	case FSG_SIGNAL_SPIN:
+		*step = FSG_STEP_VMCLOCK_MMAP;
+		return 3;
+	default:
+		*step = s->timed ? FSG_STEP_VMCLOCK_READ : FSG_STEP_VMCLOCK_POLL;
+		return s->timed ? 4 : 1;
+	}
+}
+
+/* Without a recorder the stages go nowhere, which is no failure. */
+static void open_ring(struct fsg_server *s, const char *dir)
+{
+	enum fsg_step step;
+	char why[NOTE_LEN];
+	int rc;
+
+	s->signal = signal_number(&agent.source, &step);
+	rc = fsg_ring_open(&s->ring, dir, step, why, sizeof(why));
+	if (rc && rc != -ENOENT)
+		fsg_say("the recorder will not have the agent's own stages: %s", why);
+}
+
 static int arm(const struct options *o)
 {
 	struct fsg_server *s = &agent.server;
@@ -308,6 +358,7 @@ static int arm(const struct options *o)
 	}
 	if (fsg_net_open(&s->net) || refresh_network(&s->net))
 		return -1;
+	open_ring(s, o->ring_dir);
 	lock_memory();
 	return make_mailbox(s, o->token);
 }
@@ -316,6 +367,7 @@ static int arm(const struct options *o)
 
 static void tell_armed(void)
 {
+	fsg_stage(&agent.server.ring, FSG_STAGE_ARMED, agent.server.signal);
 	fsg_tell("armed signal=%s%s mailbox=0x%llx physical=0x%llx",
 		 fsg_signal_names[agent.source.kind], agent.source.timed ? " timed" : "",
 		 (unsigned long long)(uintptr_t)agent.server.mailbox,
@@ -413,5 +465,6 @@ int fsg_cmd_agent(int argc, char **argv)
 	rc = wait_and_serve(o.once);
 	/* no mailbox where no agent reads it: a host that finds it would wait for acks in vain */
 	memset(agent.server.mailbox, 0, FS_MBOX_SIZE);
+	fsg_ring_close(&agent.server.ring);
 	return rc;
 }

@@ -4,9 +4,12 @@
 #define FORKSCOPE_GUEST_AGENT_H
 
 /* X(name, "one line for the list of commands") */
-#define FSG_COMMANDS(X) X(agent, "wait to be a fork, then take the network out of the mailbox")
+#define FSG_COMMANDS(X)                                                         \
+	X(agent, "wait to be a fork, then take the network out of the mailbox") \
+	X(arm, "record in this guest, for the forks of the snapshot to come")   \
+	X(status, "what is armed, where, how full")
 
-#define X(name, doc)    int fsg_cmd_##name(int argc, char **argv);
+#define X(name, doc) int fsg_cmd_##name(int argc, char **argv);
 FSG_COMMANDS(X)
 #undef X
 

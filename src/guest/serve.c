@@ -29,10 +29,27 @@ static bool await_payload(const struct fsg_server *s, uint64_t signal_ns, bool o
 	return true;
 }
 
+/* As the host will see it in the packet: the stage's name. */
+static uint64_t first8(const char *name)
+{
+	uint64_t a = 0;
+
+	for (int i = 0; i < 8 && name[i]; i++)
+		a |= (uint64_t)(unsigned char)name[i] << 8 * i;
+	return a;
+}
+
+static void send_ack(struct fsg_server *s, const char *stage)
+{
+	if (s->ack.to.sin_port)
+		fsg_stage(&s->ring, FSG_STAGE_ACK, first8(stage));
+	fsg_ack_send(&s->ack, stage);
+}
+
 static void send_plain(struct fsg_server *s, const char *stage)
 {
 	fsg_ack_begin(&s->ack, stage, &s->payload);
-	fsg_ack_send(&s->ack, stage);
+	send_ack(s, stage);
 }
 
 static void send_timed(struct fsg_server *s, const char *stage, const char *key, uint64_t ns)
@@ -41,7 +58,7 @@ static void send_timed(struct fsg_server *s, const char *stage, const char *key,
 		return;
 	fsg_ack_begin(&s->ack, stage, &s->payload);
 	fsg_ack_number(&s->ack, key, ns / 1000);
-	fsg_ack_send(&s->ack, stage);
+	send_ack(s, stage);
 }
 
 /* The network is as it was; the host is told why, if it is known where it listens. */
@@ -57,7 +74,7 @@ static void send_refusal(struct fsg_server *s, const struct fsg_served *o)
 		fsg_ack_number(&s->ack, "errno", (uint64_t)-s->outcome.error);
 		fsg_ack_word(&s->ack, "undone", s->outcome.undone ? "yes" : "no");
 	}
-	fsg_ack_send(&s->ack, "error");
+	send_ack(s, "error");
 }
 
 static bool decode(struct fsg_server *s, struct fsg_served *o)
@@ -72,6 +89,7 @@ static bool decode(struct fsg_server *s, struct fsg_served *o)
 	}
 	fsg_ack_aim(&s->ack, &s->payload);
 	o->mailbox_ns = hot_now_ns();
+	fsg_stage_at(&s->ring, o->mailbox_ns, FSG_STAGE_MAILBOX_SEEN, o->payload_error);
 	if (o->payload_error == FS_PAYLOAD_ERR_OK)
 		return true;
 	o->result = FSG_BAD_PAYLOAD;
@@ -81,8 +99,10 @@ static bool decode(struct fsg_server *s, struct fsg_served *o)
 
 static void apply(struct fsg_server *s, struct fsg_served *o)
 {
+	fsg_stage(&s->ring, FSG_STAGE_NETLINK_START, 0);
 	fsg_net_apply(&s->net, &s->payload, &s->outcome);
 	o->apply_ns = hot_now_ns();
+	fsg_stage_at(&s->ring, o->apply_ns, FSG_STAGE_NETLINK_DONE, (uint64_t)-s->outcome.error);
 	if (!s->outcome.error) {
 		send_timed(s, "netlink_done", "guest_signal_to_netlink_done_us",
 			   o->apply_ns - o->signal_ns);
@@ -108,7 +128,7 @@ static void send_applied(struct fsg_server *s, struct fsg_served *o, const struc
 		fsg_ack_number(&s->ack, "minor_faults", (uint64_t)o->minor_faults);
 		fsg_ack_number(&s->ack, "major_faults", (uint64_t)o->major_faults);
 	}
-	fsg_ack_send(&s->ack, "applied");
+	send_ack(s, "applied");
 }
 
 /* Empty again: sequence first, so that nobody sees an old payload as a new one. */
@@ -123,6 +143,7 @@ void fsg_serve(struct fsg_server *s, bool only_look, struct fsg_served *o)
 	struct rusage before = {0};
 
 	*o = (struct fsg_served){.result = FSG_APPLIED, .signal_ns = hot_now_ns()};
+	fsg_stage_at(&s->ring, o->signal_ns, FSG_STAGE_SIGNAL_SEEN, s->signal);
 	if (s->debug_stages)
 		hot_usage(&before);
 	if (!await_payload(s, o->signal_ns, only_look)) {
@@ -145,4 +166,5 @@ void fsg_serve(struct fsg_server *s, bool only_look, struct fsg_served *o)
 	}
 	o->done_ns = hot_now_ns();
 	empty_mailbox(s);
+	fsg_stage(&s->ring, FSG_STAGE_DONE, 0);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "guest/ack.h"
 #include "guest/net.h"
+#include "guest/stage.h"
 #include "mailbox/payload.h"
 
 /* Prepared before the snapshot. */
@@ -15,6 +16,8 @@ struct fsg_server {
 	bool ack_stages;  /* send the `mailbox` ack too */
 	bool debug_stages;
 	uint64_t patience_ns; /* how long to wait for a payload after the signal */
+	uint64_t signal;      /* of FSG_STAGES ARMED: by what it is woken */
+	struct fsg_ring ring; /* where it says what it does, if a recorder is armed */
 	struct fs_payload payload;
 	struct fsg_ack ack;
 	struct fsg_outcome outcome;

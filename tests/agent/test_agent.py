@@ -4,6 +4,7 @@
 /dev/vmclock0, and the agent's memory written from outside as a hypervisor's file would be."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from world import FORK_LINE, GATEWAY, Acks, ClockFile, Guest, Kmsg, Memory, Proc
 TOP = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("O", ".output"))
 OUT = OUT if OUT.is_absolute() else TOP / OUT
-AGENT, FORKSCOPE = str(OUT / "forkscope-guest"), str(OUT / "forkscope")
+AGENT, FORKSCOPE, RINGDUMP = str(OUT / "forkscope-guest"), str(OUT / "forkscope"), str(OUT / "tests/guest/ringdump")
+STAGES = ["ARMED", "SIGNAL_SEEN", "MAILBOX_SEEN", "ACK", "NETLINK_START", "NETLINK_DONE", "DONE"]
 PEER_AGENT = [sys.executable, str(Path(__file__).parent / "peer_agent.py")]
 TOKEN = "token-1"
 ARMED = {"HYPEMAN_RESUME_NETWORK_MAILBOX": "1", "HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN": TOKEN}
@@ -418,11 +420,100 @@ def few_pages():
         assert 5 <= pages <= 20, pages
 
 
+class Recorder:
+    """A recorder without programs: the ring of the agent's stages alone."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="armed-")
+        self.dir = os.path.join(self.folder.name, "run")
+        said = subprocess.run([AGENT, "arm", "--no-bpf", "--no-symbols", "--run-dir", self.dir], capture_output=True, text=True,
+                              check=True)
+        assert said.stdout.startswith("armed directory=0x") and not said.stderr, said
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pid = self.status()["pid"]
+        os.kill(pid, signal.SIGTERM)
+        for _ in range(500):
+            if not os.path.exists(self.dir) and not os.path.exists(f"/proc/{pid}"):
+                break
+            time.sleep(0.01)
+        assert not os.path.exists(self.dir), "it left its folder behind"
+        self.folder.cleanup()
+
+    def status(self):
+        return json.loads(subprocess.run([AGENT, "status", "--json", "--run-dir", self.dir], capture_output=True, check=True).stdout)
+
+    def stages(self):
+        """(number, time, tid, stage, argument) of all records of the agent's ring."""
+        dump = subprocess.run([RINGDUMP, self.dir], capture_output=True, text=True, check=True).stdout.splitlines()
+        assert "hole" not in " ".join(dump) and dump[0].startswith("ring agent 0 "), dump
+        records = [line.split() for line in dump[1:]]
+        assert all(record[2] == "STAGE" for record in records), records
+        return [(int(r[0]), int(r[1]), int(r[4]), STAGES[int(r[5]) - 1], int(r[6], 16)) for r in records]
+
+
+def name8(stage):
+    return int.from_bytes(stage.encode()[:8].ljust(8, b"\0"), "little")
+
+
+def stages_recorded():
+    """One fork, no page fault, and all that the agent says of it in the recorder's ring."""
+    with Recorder() as recorder, Scene("--debug-stages", "--ring-dir", recorder.dir) as scene:
+        watchers = recorder.status()["watchers"]
+        assert len(watchers) == 1 and watchers[0]["own"] and watchers[0]["how"] == "KMSG_READ", watchers
+        assert watchers[0]["tgid"] == scene.agent.pid, watchers
+        last = scene.fork()[-1]
+        assert (last["minor_faults"], last["major_faults"]) == ("0", "0"), last
+        scene.agent.armed()
+        stages = recorder.stages()
+        assert [s[0] for s in stages] == list(range(len(stages))), stages
+        assert [s[1] for s in stages] == sorted(s[1] for s in stages) and {s[2] for s in stages} == {scene.agent.pid}, stages
+        acks = [("ACK", name8(ack)) for ack in ("signal_seen", "mailbox_seen", "mailbox", "netlink_start")]
+        assert [s[3:] for s in stages] == [
+            ("ARMED", 2), ("SIGNAL_SEEN", 2), ("MAILBOX_SEEN", 0), *acks, ("NETLINK_START", 0), ("NETLINK_DONE", 0),
+            ("ACK", name8("netlink_done")), ("ACK", name8("applied")), ("DONE", 0), ("ARMED", 2)], stages
+
+
+def refusals_recorded():
+    with Recorder() as recorder, Scene("--ring-dir", recorder.dir) as scene:
+        scene.peer_patches(payload(scene.acks, prefix=99))
+        scene.kmsg.write(FORK_LINE)
+        scene.acks.until("error")
+        scene.agent.armed()
+        stages = [s[3:] for s in recorder.stages()]
+        assert [s[0] for s in stages] == ["ARMED", "SIGNAL_SEEN", "MAILBOX_SEEN", "ACK", "DONE", "ARMED"], stages
+        assert stages[2][1] != 0 and stages[3][1] == name8("error"), stages
+
+
+def one_agent_per_ring():
+    with Recorder() as recorder, Scene("--ring-dir", recorder.dir) as scene:
+        twin = Process(scene.guest, [AGENT, "agent", "--kmsg", scene.kmsg.path, "--signal", "vmgenid", "--ring-dir", recorder.dir],
+                       ARMED)
+        twin.armed()
+        twin.end()
+        assert [s[2] for s in recorder.stages()] == [scene.agent.pid], "two agents wrote into one ring"
+        again = subprocess.run([AGENT, "arm", "--no-bpf", "--run-dir", recorder.dir], capture_output=True, text=True, check=False)
+        assert again.returncode == 1 and "armed already, by process" in again.stderr, again
+
+
+def not_armed():
+    with tempfile.TemporaryDirectory() as folder:
+        said = subprocess.run([AGENT, "status", "--run-dir", folder], capture_output=True, text=True, check=False)
+        assert said.returncode == 1 and not said.stdout and "no recorder is armed" in said.stderr, said
+    for words in (["arm", "--ring-size", "3KiB"], ["arm", "--without", "NOTHING"], ["arm", "more"], ["status", "--never"]):
+        said = subprocess.run([AGENT, *words], capture_output=True, text=True, check=False)
+        assert said.returncode == 2 and not said.stdout and said.stderr, said
+
+
 def manual_page():
     page = (TOP / "docs/man/forkscope-guest.1").read_text(encoding="utf-8").replace("\\", "")
-    said = subprocess.run([AGENT, "agent", "--help"], capture_output=True, text=True, check=True).stdout
-    options = {word for word in said.replace(",", " ").split() if word.startswith("--")}
-    assert len(options) == 9 and not [option for option in options if option not in page], options
+    for command, count in (("agent", 10), ("arm", 7), ("status", 3)):
+        said = subprocess.run([AGENT, command, "--help"], capture_output=True, text=True, check=True).stdout
+        options = {word for word in re.split(r"[\s,():]+", said) if word.startswith("--")}
+        assert len(options) == count and not [option for option in options if option not in page], options
 
 
 CASES = [
@@ -439,6 +530,8 @@ CASES = [
     ("a gateway outside of the prefix", gateway_elsewhere), ("the network changed while armed", changed_while_armed),
     ("a payload after the signal", late_payload),
     ("no payload at all", no_payload), ("ends clean, and leaves one mailbox", ends_clean), ("one small static binary", small_and_static),
+    ("stages in the recorder's ring, and no page fault", stages_recorded), ("a refusal in the recorder's ring", refusals_recorded),
+    ("one agent for a ring, one recorder for a guest", one_agent_per_ring), ("status of nothing, bad use of arm", not_armed),
     ("the manual page has every option", manual_page),
 ]
 

@@ -12,3 +12,12 @@ $(O)/tests/bpf/loadall: tests/bpf/loadall.c src/collect/hooks.def $(O)/host.bpf.
 .PHONY: check-vmlinux
 check-vmlinux:
 	@tools/check-vmlinux
+
+# Of the guest's recorder (guest.mk builds its objects).
+BPF_TEST_BIN += $(O)/tests/bpf/loadguest
+
+$(O)/tests/bpf/loadguest: tests/bpf/loadguest.c bpf/guest_ring.h bpf/guest/state.h \
+		$(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $< $(LIBS)

@@ -4,18 +4,26 @@
 GUEST      := $(O)/forkscope-guest
 # Objects whose code runs between the resume signal and the last ack: linked side by side.
 GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c src/guest/net_watch.c \
-	      src/guest/mem.c src/mailbox/payload.c
-GUEST_COLD := $(filter-out $(GUEST_HOT),$(wildcard src/guest/*.c)) src/mailbox/format.c src/base/units.c
+	      src/guest/stage.c src/guest/mem.c src/mailbox/payload.c
+GUEST_COLD := $(filter-out $(GUEST_HOT),$(wildcard src/guest/*.c)) src/mailbox/format.c \
+	      src/base/units.c src/base/err.c src/base/vec.c src/base/log.c \
+	      src/collect/plan.c src/collect/probe.c src/collect/libbpf_log.c
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
 # No stack protector and no position independence: each would add a page to those that are read.
-GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables
-$(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -Os -fno-tree-loop-distribute-patterns
+GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+	       -ffunction-sections -fdata-sections
+GUEST_LIBS := $(shell pkg-config --static --libs libbpf libelf zlib jansson)
+GUEST_SKEL := $(O)/guest.skel.h
+$(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -Os -fno-tree-loop-distribute-patterns -fno-function-sections
+# Hot code has string functions of its own, beside it (mem.c); all else keeps the C library's.
+GUEST_OWN  := memcpy memset memcmp strlen strchr
 
 all: $(GUEST)
 
+.SECONDARY: $(O)/bpf/guest/typed.bpf.o $(O)/bpf/guest/plain.bpf.o
 $(GUEST): $(GUEST_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(GUEST_FLAGS) -static -no-pie -Wl,-z,norelro -Wl,--build-id -o $@.tmp $^
+	$(Q)$(CC) $(GUEST_FLAGS) -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id -o $@.tmp $^ $(GUEST_LIBS)
 	$(Q)strip --strip-debug $@.tmp && mv $@.tmp $@
 
 $(O)/guest/%.o: %.c
@@ -28,9 +36,34 @@ $(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c
 	$(call say,CC-G,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
-	$(Q)objcopy --rename-section .text=.text.hot $@
+	$(Q)objcopy --rename-section .text=.text.hot $(foreach f,$(GUEST_OWN),--redefine-sym $(f)=hot_$(f)) $@
 
+$(O)/guest/src/guest/recorder.o: $(GUEST_SKEL)
+
+# Two objects: the programs that need the kernel's BTF, and those that do not.
+$(GUEST_SKEL): $(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
+	$(call say,SKEL,$@)
+	$(Q)for p in typed plain; do $(BPFTOOL) gen skeleton $(O)/bpf/guest/$$p.linked.o name fsg_$$p || exit 1; done > $@.tmp && mv $@.tmp $@
+
+$(O)/bpf/guest/%.linked.o: $(O)/bpf/guest/%.bpf.o
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+$(O)/bpf/guest/%.bpf.o: bpf/guest/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(O)/bpf/guest/*.d)
 -include $(GUEST_OBJ:.o=.d)
+
+# Tests of the recorder that run in the lab's L1 (tests/guest/arm_test.py).
+RINGDUMP := $(O)/tests/guest/ringdump
+test-programs: $(RINGDUMP)
+
+$(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/armed.o $(O)/guest/src/base/err.o
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $^
 
 .PHONY: guest check-agent check-mailbox bench-mailbox
 
@@ -38,7 +71,7 @@ $(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c
 guest: $(GUEST)
 
 ## check-agent     the guest's agent in network namespaces, with peers of the protocol (root)
-check-agent: all
+check-agent: all $(RINGDUMP)
 	@O=$(O) tools/tap-sum -n check-agent -t 300 tests/agent/test_agent.py
 
 # Seeds of fuzz_mailbox: one for each thing that its first byte chooses.

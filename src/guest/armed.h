@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What `arm` leaves for the agent and for `status`: a file that names the process and its
+ * descriptors, whose memory others map by taking those descriptors over (pidfd_getfd).
+ */
+#ifndef FORKSCOPE_GUEST_ARMED_H
+#define FORKSCOPE_GUEST_ARMED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FSG_RUN_DIR "/run/forkscope"
+
+/* X(field): all are whole numbers */
+#define FSG_ARMED_FIELDS(X)                                                  \
+	X(pid)                                                               \
+	X(start_ticks) /* of that process: field 22 of /proc/PID/stat */     \
+	X(directory)   /* guest-physical address */                          \
+	X(dir_fd)                                                            \
+	X(rings_fd) /* only with programs: ring_pages > 0 */                 \
+	X(store_fd)                                                          \
+	X(cpus)                                                              \
+	X(ring_pages)  /* of each CPU's ring, head included; 0 = no rings */ \
+	X(agent_page)  /* of the store */                                    \
+	X(agent_pages) /* head included */                                   \
+	X(meta_page)                                                         \
+	X(meta_bytes)
+
+struct fsg_armed {
+#define X(field) uint64_t field;
+	FSG_ARMED_FIELDS(X)
+#undef X
+};
+
+/* Writes the file, making the folder. Returns 0, or a negative errno and a sentence. */
+int fsg_armed_write(const char *run_dir, const struct fsg_armed *a, char *err, size_t len);
+void fsg_armed_remove(const char *run_dir);
+
+/* Returns 0, -ENOENT when nothing is armed (also when its process is gone), or another error. */
+int fsg_armed_read(const char *run_dir, struct fsg_armed *a, char *err, size_t len);
+
+/*
+ * Maps @pages from @page on of the memory behind the armed process' descriptor @fd, for reading
+ * and writing. Returns 0, or a negative errno and a sentence.
+ */
+int fsg_armed_map(const struct fsg_armed *a, uint64_t fd, size_t page, size_t pages, void **out,
+		  char *err, size_t len);
+
+/* When a process started, in ticks since boot; 0 = there is no such. */
+uint64_t fsg_start_ticks(uint64_t pid);
+
+#endif

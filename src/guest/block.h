@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory whose guest frames stay what they are, shared with programs and other processes. */
+#ifndef FORKSCOPE_GUEST_BLOCK_H
+#define FORKSCOPE_GUEST_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fsg_block {
+	int fd; /* to be mapped by others; -1 = none */
+	uint8_t *at;
+	size_t pages;
+	bool bpf; /* memory of a BPF map: the kernel does not move it; else locked pages of a file
+		   */
+};
+
+/*
+ * Zeroed pages, mapped and resident: of a BPF map (@bpf), or of a file in memory. Returns 0 or a
+ * negative errno.
+ */
+int fsg_block_new(struct fsg_block *b, const char *name, size_t pages, bool bpf);
+void fsg_block_free(struct fsg_block *b);
+
+/*
+ * The guest frame numbers of the block's pages, from the kernel's own map of this process. Returns
+ * 0, -EPERM when the kernel hides them, or another negative errno.
+ */
+int fsg_block_frames(const struct fsg_block *b, uint64_t *gfn);
+
+#endif

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* forkscope-guest status: what is armed in this guest, where, how full. */
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/units.h"
+#include "guest/agent.h"
+#include "guest/armed.h"
+#include "guest/hooks.h"
+#include "guest/layout.h"
+#include "guest/say.h"
+
+#define SENTENCE 480
+
+struct view {
+	struct fsg_armed armed;
+	struct fsg_dir *dir;
+	uint8_t *rings; /* NULL = none */
+	struct fsg_ring_head *agent;
+	json_t *meta;
+};
+
+static void print_help(void)
+{
+	printf("usage: forkscope-guest status [OPTIONS...]\n\n"
+	       "Says what is armed in this guest, where it is in memory, and how full the rings "
+	       "are.\n\n"
+	       "  --json         as one JSON object\n"
+	       "  --run-dir DIR  as given to arm (" FSG_RUN_DIR ")\n"
+	       "  --help         print this\n\n"
+	       "exit status: 0 armed, 1 not, 2 wrong usage\n");
+}
+
+static int map_all(struct view *v, char *err)
+{
+	const struct fsg_armed *a = &v->armed;
+	void *dir, *rings = NULL, *store;
+	size_t meta_pages = (a->meta_bytes + FSG_PAGE - 1) / FSG_PAGE;
+	int rc = fsg_armed_map(a, a->dir_fd, 0, 1, &dir, err, SENTENCE);
+
+	if (!rc && a->ring_pages)
+		rc = fsg_armed_map(a, a->rings_fd, 0, a->cpus * a->ring_pages, &rings, err,
+				   SENTENCE);
+	if (!rc)
+		rc = fsg_armed_map(a, a->store_fd, a->agent_page,
+				   a->meta_page - a->agent_page + meta_pages, &store, err,
+				   SENTENCE);
+	if (rc)
+		return rc;
+	v->dir = dir;
+	v->rings = rings;
+	v->agent = store;
+	v->meta = json_loadb((char *)store + (a->meta_page - a->agent_page) * FSG_PAGE,
+			     a->meta_bytes, 0, NULL);
+	return 0;
+}
+
+static const struct fsg_ring_head *ring_head(const struct view *v, uint64_t cpu)
+{
+	return (const void *)(v->rings + cpu * v->armed.ring_pages * FSG_PAGE);
+}
+
+static unsigned int percent(uint64_t head, uint64_t records)
+{
+	return head >= records ? 100 : (unsigned int)(head * 100 / records);
+}
+
+static const char *step_name(uint32_t how)
+{
+	switch (how) {
+#define X(num, name, doc) \
+	case num:         \
+		return #name;
+		FSG_STEPS(X)
+#undef X
+	}
+	return "?";
+}
+
+static const char *clock_name(uint32_t source)
+{
+	return source == 1 ? "kvm-clock" : source == 2 ? "tsc" : "another";
+}
+
+static uint64_t records_of(uint64_t pages)
+{
+	return (pages - 1) * (FSG_PAGE / sizeof(struct fsg_rec));
+}
+
+/* ---- JSON ---- */
+
+static json_t *ring_json(const char *of, const struct fsg_ring_head *h, uint64_t records)
+{
+	return json_pack("{s:s, s:i, s:I, s:I, s:I}", "of", of, "index", (int)h->index, "head",
+			 (json_int_t)h->head, "records", (json_int_t)records, "lost",
+			 (json_int_t)h->lost);
+}
+
+static json_t *watchers_json(const struct fsg_dir *d)
+{
+	json_t *all = json_array();
+
+	for (int i = 0; i < FSG_WATCHERS; i++) {
+		const struct fsg_watcher *w = &d->watchers[i];
+		char comm[sizeof(w->comm) + 1];
+
+		if (!w->how)
+			continue;
+		for (size_t k = 0; k < sizeof(w->comm); k++)
+			comm[k] = w->comm[k] >= 0 && (w->comm[k] < 0x20 || w->comm[k] > 0x7e) &&
+						  w->comm[k]
+					  ? '?'
+					  : w->comm[k];
+		comm[sizeof(w->comm)] = 0;
+		json_array_append_new(all,
+				      json_pack("{s:i, s:i, s:s, s:b, s:s}", "tgid", (int)w->tgid,
+						"tid", (int)w->tid, "how", step_name(w->how), "own",
+						(int)w->own, "comm", comm));
+	}
+	return all;
+}
+
+static json_t *clocks_json(const struct fsg_dir *d)
+{
+	json_t *all = json_array();
+
+	for (int i = 0; i < FSG_CLOCKS; i++) {
+		const struct fsg_clock *c = &d->clocks[i];
+
+		if (c->tsc)
+			json_array_append_new(all, json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I}",
+							     "cpu", (int)c->cpu, "tsc",
+							     (json_int_t)c->tsc, "tsc_width",
+							     (json_int_t)c->tsc_width, "mono_ns",
+							     (json_int_t)c->mono_ns, "raw_ns",
+							     (json_int_t)c->raw_ns, "boot_ns",
+							     (json_int_t)c->boot_ns, "pv_version",
+							     (json_int_t)c->pv_version));
+	}
+	return all;
+}
+
+static void print_json(const struct view *v)
+{
+	const struct fsg_dir *d = v->dir;
+	json_t *o = json_object(), *rings = json_array();
+	char *text;
+
+	for (uint64_t i = 0; v->rings && i < v->armed.cpus; i++)
+		json_array_append_new(
+			rings, ring_json("cpu", ring_head(v, i), records_of(v->armed.ring_pages)));
+	json_array_append_new(rings,
+			      ring_json("agent", v->agent, records_of(v->armed.agent_pages)));
+	json_object_set_new(o, "armed", json_true());
+	json_object_set_new(o, "pid", json_integer((json_int_t)v->armed.pid));
+	json_object_set_new(o, "directory", json_integer((json_int_t)v->armed.directory));
+	json_object_set_new(o, "split", json_boolean(d->flags & FSG_D_SPLIT));
+	json_object_set_new(o, "signal", json_boolean(d->flags & FSG_D_SIGNAL));
+	json_object_set_new(o, "faults", json_boolean(d->flags & FSG_D_FAULTS));
+	json_object_set_new(o, "probe_ns", json_real(d->probe_ns_x16 / 16.0));
+	json_object_set_new(o, "tsc_khz", json_integer((json_int_t)d->tsc_khz));
+	json_object_set_new(o, "clocksource", json_string(clock_name(d->clocksource)));
+	json_object_set_new(o, "clocks", clocks_json(d));
+	json_object_set_new(o, "rings", rings);
+	json_object_set_new(o, "watchers", watchers_json(d));
+	json_object_set(o, "meta", v->meta ? v->meta : json_null());
+	text = json_dumps(o, JSON_INDENT(1));
+	puts(text ? text : "{}");
+	free(text);
+	json_decref(o);
+}
+
+/* ---- words ---- */
+
+static void print_ring(const char *of, const struct fsg_ring_head *h, uint64_t records)
+{
+	printf("ring      %s: %llu records written, place for %llu (%u %% used)", of,
+	       (unsigned long long)h->head, (unsigned long long)records, percent(h->head, records));
+	printf(h->lost ? ", %llu lost\n" : "\n", (unsigned long long)h->lost);
+}
+
+static void print_hooks(const json_t *hooks)
+{
+	const json_t *h;
+	size_t i;
+
+	json_array_foreach (hooks, i, h) {
+		const char *want = json_string_value(json_object_get(h, "want"));
+		const char *got = json_string_value(json_object_get(h, "got"));
+		const char *why = json_string_value(json_object_get(h, "why"));
+		const char *lost = json_string_value(json_object_get(h, "lost"));
+
+		printf("hook      %-14s %s", want ? want : "?", got ? got : "-");
+		if (why && *why)
+			printf(" (%s)", why);
+		printf(lost ? "; %s\n" : "\n", lost);
+	}
+}
+
+static void print_words(const struct view *v)
+{
+	const struct fsg_dir *d = v->dir;
+	char of[32];
+
+	printf("armed     by process %llu, directory at 0x%llx\n", (unsigned long long)v->armed.pid,
+	       (unsigned long long)v->armed.directory);
+	printf("clock     %s, tsc %llu kHz, read within %llu cycles\n", clock_name(d->clocksource),
+	       (unsigned long long)d->tsc_khz, (unsigned long long)d->clocks[0].tsc_width);
+	printf("cost      %.1f ns to write a record (%s)\n", d->probe_ns_x16 / 16.0,
+	       d->probe_ns_x16 ? "measured when armed" : "not known");
+	for (uint64_t i = 0; v->rings && i < v->armed.cpus; i++) {
+		snprintf(of, sizeof(of), "CPU %llu", (unsigned long long)i);
+		print_ring(of, ring_head(v, i), records_of(v->armed.ring_pages));
+	}
+	print_ring("agent", v->agent, records_of(v->armed.agent_pages));
+	for (int i = 0; i < FSG_WATCHERS; i++)
+		if (d->watchers[i].how)
+			printf("watcher   %u %.16s by %s%s\n", d->watchers[i].tgid,
+			       d->watchers[i].comm, step_name(d->watchers[i].how),
+			       d->watchers[i].own ? " (our agent)" : "");
+	print_hooks(json_object_get(v->meta, "hooks"));
+}
+
+int fsg_cmd_status(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"run-dir", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *run_dir = FSG_RUN_DIR;
+	struct view v = {0};
+	char err[SENTENCE];
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		if (c == 'h') {
+			print_help();
+			return FSG_EXIT_OK;
+		}
+		if (c != 'j' && c != 'd') {
+			fsg_say("see forkscope-guest status --help");
+			return FSG_EXIT_USAGE;
+		}
+		json |= c == 'j';
+		run_dir = c == 'd' ? optarg : run_dir;
+	}
+	if (optind < argc) {
+		fsg_say("\"%s\" is not expected here (see forkscope-guest status --help)",
+			argv[optind]);
+		return FSG_EXIT_USAGE;
+	}
+	if (fsg_armed_read(run_dir, &v.armed, err, sizeof(err)) || map_all(&v, err)) {
+		if (json)
+			puts("{\"armed\": false}");
+		fsg_say("%s", err);
+		return FSG_EXIT_FAILED;
+	}
+	if (json)
+		print_json(&v);
+	else
+		print_words(&v);
+	return FSG_EXIT_OK;
+}
