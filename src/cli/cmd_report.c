@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope report: a recording in, the ledger of its forks out. Needs no root and no kernel. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include "base/err.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
-#include "record/guest.h"
-#include "render/kaslr.h"
-#include "render/ownsyms.h"
-#include "render/symbols.h"
-#include "render/trust.h"
-#include "render/view.h"
-
-#define ERR_LEN 256
+#include "cli/output.h"
+#include "cli/recording.h"
 
 struct asked {
 	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour;
@@ -45,97 +34,20 @@ static const struct fs_usage usage = {
 	.max_pos = 1,
 };
 
-/* The end that record was asked, where the user asks for none. */
-static int window(const struct asked *a, const json_t *meta, struct fsa_opts *o, char *err,
-		  size_t len)
-{
-	const char *end = json_string_value(json_object_get(meta, "end"));
-	int ret;
-
-	memset(o, 0, sizeof(*o));
-	ret = fsa_parse_start(a->start ? a->start : "resume", o, err, len);
-	if (ret)
-		return ret;
-	if (a->end)
-		end = a->end;
-	ret = fsa_parse_end(end && *end ? end : "ack:mailbox", o, err, len);
-	if (ret)
-		return ret;
-	o->timeout_ns = a->timeout_ns;
-	o->no_guest = a->no_guest;
-	return 0;
-}
-
-static bool want_colour(const char *asked, bool to_file)
-{
-	const char *no = getenv("NO_COLOR");
-
-	if (asked && !strcmp(asked, "always"))
-		return true;
-	if (asked && !strcmp(asked, "never"))
-		return false;
-	return !to_file && isatty(STDOUT_FILENO) && !(no && *no);
-}
-
-/* Of the terminal that the text goes to; 0 = it goes elsewhere. */
-static unsigned int columns(void)
-{
-	struct winsize w;
-
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
-		return 0;
-	return w.ws_col;
-}
-
-/* Ends a stream: 0, or a negative errno of anything that failed on it. */
-static int finish(FILE *f, bool close)
-{
-	int err = 0;
-
-	errno = 0;
-	if (fflush(f) || ferror(f))
-		err = errno ? -errno : -EIO;
-	if (close && fclose(f) && !err)
-		err = errno ? -errno : -EIO;
-	return err;
-}
-
-/* What was traced is nobody else's business: mode 0600 whatever the umask is. */
-static FILE *create(const char *path)
-{
-	struct stat st;
-	FILE *f;
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0 || fstat(fd, &st))
-		goto failed;
-	if (S_ISREG(st.st_mode) && fchmod(fd, 0600))
-		goto failed;
-	f = fdopen(fd, "w");
-	if (f)
-		return f;
-failed:
-	fs_error("cannot write %s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return NULL;
-}
-
 static int write_svg(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_cohort *c,
 		     const char *path)
 {
-	bool to_stdout = !strcmp(path, "-");
-	FILE *out = to_stdout ? stdout : create(path);
+	FILE *out = fs_out_open(path);
 	int err, io;
 
 	if (!out)
 		return FS_EXIT_FAILED;
 	err = fsv_svg(v, f, c, out);
-	io = finish(out, !to_stdout);
+	io = fs_out_close(out);
 	if (!err)
 		err = io;
 	if (err) {
-		fs_error("cannot write %s: %s", to_stdout ? "the flame graph" : path,
+		fs_error("cannot write %s: %s", out == stdout ? "the flame graph" : path,
 			 strerror(-err));
 		return FS_EXIT_FAILED;
 	}
@@ -230,20 +142,9 @@ static int many_svgs(const struct fsv_view *v, const char *dir)
 
 static int to_stdout(const struct asked *a, const struct fsv_view *v)
 {
-	int err = a->json     ? fsv_json(v, stdout)
-		  : a->folded ? fsv_folded(v, stdout)
-			      : fsv_text(v, stdout);
-	int io = finish(stdout, false);
-
-	if (io == -EPIPE)
-		return FS_EXIT_FAILED; /* the reader has left: nobody to tell */
-	if (io)
-		err = io;
-	if (err) {
-		fs_error("cannot write the report: %s", strerror(-err));
-		return FS_EXIT_FAILED;
-	}
-	return FS_EXIT_OK;
+	return fs_out_stdout(a->json     ? fsv_json(v, stdout)
+			     : a->folded ? fsv_folded(v, stdout)
+					 : fsv_text(v, stdout));
 }
 
 static int render(const struct asked *a, const struct fsv_view *v)
@@ -257,33 +158,6 @@ static int render(const struct asked *a, const struct fsv_view *v)
 	if ((!a->svg && !a->svg_dir) || a->json || a->folded)
 		ret = ret ? ret : to_stdout(a, v);
 	return ret;
-}
-
-/* Done, but does the report lack something? Says so on stderr as well. */
-static int completeness(const struct fsv_view *v)
-{
-	struct fsv_trust t;
-	size_t open = 0, shown = 0;
-
-	fsv_trust_read(v, &t);
-	for (size_t i = 0; i < v->res->nforks; i++) {
-		if (!fsv_shows(v, &v->res->forks[i]))
-			continue;
-		shown++;
-		open += !v->res->forks[i].complete;
-	}
-	if (v->info->truncated)
-		fs_warn("%s: %s; what stands before it was used", v->path, v->info->why);
-	else if (!v->info->complete)
-		fs_warn("%s has no end mark: the recorder did not finish", v->path);
-	if (t.lost_records != FSV_NOT_RECORDED && t.lost_records)
-		fs_warn("%llu records were lost while recording",
-			(unsigned long long)t.lost_records);
-	if (open)
-		fs_warn("%zu of %zu forks did not reach their end", open, shown);
-	if (!shown)
-		fs_warn("no restored VM was found in %s", v->path);
-	return t.host_incomplete || open || !shown ? FS_EXIT_INCOMPLETE : FS_EXIT_OK;
 }
 
 static int choices_ok(const struct fsv_view *v)
@@ -305,56 +179,33 @@ static int choices_ok(const struct fsv_view *v)
 	return FS_EXIT_FAILED;
 }
 
-static const char *symbols_of(void *arg, const uint8_t id[16], size_t *len)
+static int report(const struct asked *a, const char *path)
 {
-	return fsr_guest_symbols(arg, id, len);
-}
+	struct fs_rec_opts o = {.start = a->start,
+				.end = a->end,
+				.timeout_ns = a->timeout_ns,
+				.symbols = a->symbols,
+				.fork = a->fork,
+				.no_guest = a->no_guest};
+	struct fs_rec rec;
+	int ret;
 
-static int report(const struct asked *a, struct fsr_reader *r, const char *path)
-{
-	struct fsv_view v = {.reader = r, .info = fsr_info(r), .path = path};
-	struct fsa_result *res = NULL;
-	struct fsv_syms *syms = NULL;
-	struct fsv_own *own = NULL;
-	char err[ERR_LEN] = "";
-	struct fsa_opts o;
-	int ret = FS_EXIT_FAILED;
-
-	if (window(a, v.info->meta, &o, err, sizeof(err))) {
-		fs_error("%s", err);
-		return FS_EXIT_USAGE;
-	}
 	/* flames are drawn from the pieces of the path */
 	o.drop_segs = !a->folded && !a->svg && !a->svg_dir;
-	if (a->symbols && fsv_syms_load(a->symbols, &syms, err, sizeof(err))) {
-		fs_error("%s", err);
-		return FS_EXIT_FAILED;
-	}
-	if (fsa_attribute(r, &o, &res, err, sizeof(err))) {
-		fs_error("%s: %s", path, err);
-		goto out;
-	}
-	if (syms)
-		fsv_kaslr_find(syms, res, a->fork);
-	else if (fsv_own_load(res, a->fork, symbols_of, r, &own))
-		fs_warn("no memory for the snapshots' symbols: guest addresses stay numbers");
-	v.res = res;
-	v.own = own;
-	v.guest = syms;
-	v.brief = a->brief;
-	v.columns = columns();
-	v.only_fork = a->fork;
-	v.cohort = a->cohort;
-	v.colour = want_colour(a->colour, a->json || a->folded);
-	ret = choices_ok(&v);
+	ret = fs_rec_open(path, &o, &rec);
+	if (ret)
+		return ret;
+	rec.view.brief = a->brief;
+	rec.view.columns = fs_out_columns();
+	rec.view.only_fork = a->fork;
+	rec.view.cohort = a->cohort;
+	rec.view.colour = fs_out_colour(a->colour, a->json || a->folded);
+	ret = choices_ok(&rec.view);
 	if (!ret)
-		ret = render(a, &v);
+		ret = render(a, &rec.view);
 	if (!ret)
-		ret = completeness(&v);
-out:
-	fsa_free(res);
-	fsv_own_free(own);
-	fsv_syms_free(syms);
+		ret = fs_rec_complete(&rec.view);
+	fs_rec_close(&rec);
 	return ret;
 }
 
@@ -387,9 +238,7 @@ int cmd_report(int argc, char **argv)
 		       "auto (default: on a terminal, unless NO_COLOR is set), always, never"),
 		FS_OPT_END,
 	};
-	struct fsr_reader *r = NULL;
 	struct fs_args args;
-	char err[ERR_LEN] = "";
 	int ret = fs_opts_parse(&usage, opts, argc, argv, &args);
 
 	if (ret >= 0)
@@ -405,11 +254,5 @@ int cmd_report(int argc, char **argv)
 				   a.colour);
 	/* a reader that leaves (head, less) is an error of write(), not the end of this process */
 	signal(SIGPIPE, SIG_IGN);
-	if (fsr_open(args.pos[0], &r, err, sizeof(err))) {
-		fs_error("%s: %s", args.pos[0], err);
-		return FS_EXIT_FAILED;
-	}
-	ret = report(&a, r, args.pos[0]);
-	fsr_free(r);
-	return ret;
+	return report(&a, args.pos[0]);
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where reports go: files for their owner only, a terminal's colours and width, failing writes. */
+#ifndef FORKSCOPE_OUTPUT_H
+#define FORKSCOPE_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/*
+ * Opens @path for writing with mode 0600 whatever the umask is: what was traced is nobody else's
+ * business. "-" is stdout. No symbolic link is followed. NULL after saying what failed.
+ */
+FILE *fs_out_open(const char *path);
+
+/* Ends what fs_out_open() gave: 0, or a negative errno of anything that failed on it. */
+int fs_out_close(FILE *f);
+
+/*
+ * Ends a report on stdout, of which the renderer returned @err. Returns an enum fs_exit; a reader
+ * that has left is no error that anyone could be told of.
+ */
+int fs_out_stdout(int err);
+
+/* Whether @when (always, never, auto or NULL) means colours. */
+bool fs_out_colour(const char *when, bool to_file);
+/* Columns of the terminal that stdout is; 0 = it is none. */
+unsigned int fs_out_columns(void);
+
+#endif

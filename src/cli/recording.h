@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A recording, read and attributed, with what names its addresses: what a report is made from. */
+#ifndef FORKSCOPE_CLI_RECORDING_H
+#define FORKSCOPE_CLI_RECORDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "render/ownsyms.h"
+#include "render/symbols.h"
+#include "render/view.h"
+
+/* What the user asked for; zeroes and NULL are the defaults. */
+struct fs_rec_opts {
+	const char *start, *end; /* NULL: resume, and the end that record was asked for */
+	uint64_t timeout_ns;
+	const char *symbols; /* file of guest symbols */
+	unsigned int fork;   /* symbols are looked for in this fork only, 0 = all */
+	bool no_guest, drop_segs;
+};
+
+struct fs_rec {
+	struct fsr_reader *reader;
+	struct fsa_result *res;
+	struct fsv_syms *syms; /* of the file */
+	struct fsv_own *own;   /* that came with the snapshots */
+	struct fsv_view view;
+};
+
+/*
+ * Reads @path. Returns FS_EXIT_OK and *rec (end with fs_rec_close()), or another enum fs_exit
+ * after saying what is wrong: then nothing is left to be closed.
+ */
+int fs_rec_open(const char *path, const struct fs_rec_opts *o, struct fs_rec *rec);
+void fs_rec_close(struct fs_rec *rec);
+
+/* Warns of what the view lacks. Returns FS_EXIT_OK or FS_EXIT_INCOMPLETE. */
+int fs_rec_complete(const struct fsv_view *v);
+
+#endif
