@@ -234,7 +234,7 @@ int cmd_report(int argc, char **argv)
 		       "leave out what was recorded inside the guests: the host-only ledger"),
 		FS_OPT("--guest-symbols", NULL, "FILE", fs_opt_string, &a.symbols,
 		       "the guest's vmlinux, System.map or kallsyms, instead of its own"),
-		FS_OPT("--color", NULL, "WHEN", fs_opt_string, &a.colour,
+		FS_OPT("--color", NULL, "WHEN", fs_out_opt_colour, &a.colour,
 		       "auto (default: on a terminal, unless NO_COLOR is set), always, never"),
 		FS_OPT_END,
 	};
@@ -248,10 +248,6 @@ int cmd_report(int argc, char **argv)
 	if (a.svg && !strcmp(a.svg, "-") && (a.json || a.folded))
 		return fs_opts_bad(&usage, "--svg - and %s both want stdout: choose one",
 				   a.json ? "--json" : "--folded");
-	if (a.colour && strcmp(a.colour, "auto") && strcmp(a.colour, "always") &&
-	    strcmp(a.colour, "never"))
-		return fs_opts_bad(&usage, "--color is auto, always or never, not \"%s\"",
-				   a.colour);
 	/* a reader that leaves (head, less) is an error of write(), not the end of this process */
 	signal(SIGPIPE, SIG_IGN);
 	return report(&a, args.pos[0]);

@@ -14,12 +14,13 @@ enum fs_exit {
 };
 
 /* X(name, "one line for the list of commands"): in the order in which help shows them */
-#define FS_COMMANDS(X)                                                      \
-	X(record, "trace the VM forks of this host into a recording")       \
-	X(report, "say where the time of each fork of a recording went")    \
-	X(dump, "print what a recording holds, event by event")             \
-	X(mark, "put a named moment into the running recordings")           \
-	X(mailbox, "find, show or fill the mailbox in a snapshot's memory") \
+#define FS_COMMANDS(X)                                                               \
+	X(record, "trace the VM forks of this host into a recording")                \
+	X(report, "say where the time of each fork of a recording went")             \
+	X(diff, "say how much slower the forks of one recording are than another's") \
+	X(dump, "print what a recording holds, event by event")                      \
+	X(mark, "put a named moment into the running recordings")                    \
+	X(mailbox, "find, show or fill the mailbox in a snapshot's memory")          \
 	X(doctor, "say what this host and kernel let forkscope see")
 
 /* argv[0] is the command's own name. Each returns an enum fs_exit. */

@@ -60,6 +60,16 @@ int fs_out_stdout(int err)
 	return FS_EXIT_OK;
 }
 
+int fs_out_opt_colour(const char *text, void *dst, char *why, size_t len)
+{
+	if (strcmp(text, "auto") && strcmp(text, "always") && strcmp(text, "never")) {
+		snprintf(why, len, "is auto, always or never");
+		return -EINVAL;
+	}
+	*(const char **)dst = text;
+	return 0;
+}
+
 bool fs_out_colour(const char *when, bool to_file)
 {
 	const char *no = getenv("NO_COLOR");

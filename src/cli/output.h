@@ -21,6 +21,8 @@ int fs_out_close(FILE *f);
  */
 int fs_out_stdout(int err);
 
+/* Parser of --color (opts.h): *dst (const char *) is set to always, never or auto. */
+int fs_out_opt_colour(const char *text, void *dst, char *why, size_t len);
 /* Whether @when (always, never, auto or NULL) means colours. */
 bool fs_out_colour(const char *when, bool to_file);
 /* Columns of the terminal that stdout is; 0 = it is none. */

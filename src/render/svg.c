@@ -14,8 +14,7 @@
 #include "render/trust.h"
 #include "render/words.h"
 
-#define HEAD_HEIGHT     96
-#define GATHER_PERMILLE 50 /* of the gap: guest functions with less share one frame */
+#define HEAD_HEIGHT 96
 
 const struct fsa_fork *svg_member(const struct svg *g, size_t i)
 {
@@ -157,6 +156,31 @@ static void verdict_line(const struct svg *g, char *text, size_t len)
 						 g->cohort->verdicts[i], g->cohort->n);
 }
 
+void svg_open(FILE *out, const char *title, int height)
+{
+	fprintf(out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
+		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" "
+		"fill=\"#111\">\n<title>",
+		SVG_WIDTH, height, SVG_WIDTH, height, SVG_FONT);
+	svg_xml(out, title);
+	fprintf(out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", SVG_WIDTH,
+		height);
+}
+
+void svg_tools(FILE *out)
+{
+	/* shown by the script: without it they would be dead */
+	fprintf(out,
+		"<g id=\"tools\" visibility=\"hidden\" fill=\"#0645ad\">"
+		"<text id=\"reset\" x=\"%d\" y=\"30\" text-anchor=\"end\" cursor=\"pointer\">reset "
+		"zoom</text><text id=\"search\" x=\"%d\" y=\"30\" text-anchor=\"end\" "
+		"cursor=\"pointer\">search (Ctrl-F)</text></g>\n"
+		"<text id=\"info\" x=\"%d\" y=\"88\" fill=\"#444\"> </text>\n",
+		SVG_WIDTH - SVG_MARGIN - 150, SVG_WIDTH - SVG_MARGIN, SVG_MARGIN);
+}
+
 static void head(struct svg *g, int height)
 {
 	char title[256], sub[256], verdict[512];
@@ -166,26 +190,11 @@ static void head(struct svg *g, int height)
 	else
 		cohort_title(g, title, sub, sizeof(title));
 	verdict_line(g, verdict, sizeof(verdict));
-	fprintf(g->out,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
-		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" "
-		"fill=\"#111\">\n<title>",
-		SVG_WIDTH, height, SVG_WIDTH, height, SVG_FONT);
-	svg_xml(g->out, title);
-	fprintf(g->out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", SVG_WIDTH,
-		height);
+	svg_open(g->out, title, height);
 	svg_text(g->out, SVG_MARGIN, 30, "font-size=\"18\" font-weight=\"bold\"", "%s", title);
 	svg_text(g->out, SVG_MARGIN, 50, "fill=\"#444\"", "%s", sub);
 	svg_text(g->out, SVG_MARGIN, 70, "font-weight=\"bold\"", "%s", verdict);
-	/* shown by the script: without it they would be dead */
-	fprintf(g->out,
-		"<g id=\"tools\" visibility=\"hidden\" fill=\"#0645ad\">"
-		"<text id=\"reset\" x=\"%d\" y=\"30\" text-anchor=\"end\" cursor=\"pointer\">reset "
-		"zoom</text><text id=\"search\" x=\"%d\" y=\"30\" text-anchor=\"end\" "
-		"cursor=\"pointer\">search (Ctrl-F)</text></g>\n"
-		"<text id=\"info\" x=\"%d\" y=\"88\" fill=\"#444\"> </text>\n",
-		SVG_WIDTH - SVG_MARGIN - 150, SVG_WIDTH - SVG_MARGIN, SVG_MARGIN);
+	svg_tools(g->out);
 	g->y = HEAD_HEIGHT;
 }
 
@@ -206,7 +215,7 @@ static int build_tree(struct svg *g)
 	for (size_t i = 0; i < g->n; i++)
 		if (fsv_tree_add(g->tree, g->v, svg_member(g, i), flags))
 			return -ENOMEM;
-	if (fsv_tree_gather_guest(g->tree, g->tree->root.ns / 1000 * GATHER_PERMILLE))
+	if (fsv_tree_gather_guest(g->tree, SVG_GATHER))
 		return -ENOMEM;
 	fsv_tree_sort(g->tree);
 	return 0;

@@ -9,6 +9,7 @@
 #define SVG_MARGIN 20
 #define SVG_INNER  (SVG_WIDTH - 2 * SVG_MARGIN)
 #define SVG_ROW    20
+#define SVG_GATHER 50   /* permille of the gap: guest functions with less share one frame */
 #define SVG_CHAR   7.23 /* width of a character of the 12 px monospace text */
 #define SVG_FONT   "'DejaVu Sans Mono','Liberation Mono',Menlo,Consolas,monospace"
 
@@ -36,6 +37,14 @@ void svg_xml(FILE *out, const char *s);
 /* One line of text at (@x, @y); @style is added to the element. */
 void svg_text(FILE *out, double x, double y, const char *style, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/* The document's head: its title and a white ground. */
+void svg_open(FILE *out, const char *title, int height);
+/* The words that the script makes buttons of, and its line of text. */
+void svg_tools(FILE *out);
+
+/* A frame's name as it is shown: buckets by their titles. */
+const char *svg_name(const struct fsv_node *n);
 
 void svg_flame(struct svg *g); /* the frames */
 int svg_flame_height(const struct svg *g);

@@ -56,7 +56,7 @@ static const char *colour(const struct fsv_node *n)
 	return fsv_detail_colour((enum fsa_cause)n->cause);
 }
 
-static const char *shown_name(const struct fsv_node *n)
+const char *svg_name(const struct fsv_node *n)
 {
 	return n->kind == FSV_F_BUCKET && n->depth ? fsa_bucket_title((enum fsa_bucket)n->bucket)
 						   : n->name;
@@ -75,7 +75,7 @@ static void label(const struct pen *p, const struct fsv_node *n, double x, doubl
 {
 	int room = (int)((w - 2 * PAD) / SVG_CHAR);
 	char text[FSV_WORD_LEN + 64], t[FS_UNITS_LEN], pct[16];
-	const char *name = shown_name(n);
+	const char *name = svg_name(n);
 	uint64_t total = p->g->tree->root.ns;
 	int len;
 
@@ -119,7 +119,7 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 		"<g class=\"f\" data-x=\"%" PRIu64 "\" data-w=\"%" PRIu64
 		"\" data-d=\"%u\" data-n=\"",
 		at, n->ns, n->depth);
-	svg_xml(out, shown_name(n));
+	svg_xml(out, svg_name(n));
 	fs_fmt_ns(n->ns / p->g->n, t, sizeof(t));
 	fsv_pct(n->ns, p->g->tree->root.ns, pct, sizeof(pct));
 	if (n->kind != FSV_F_HOST) {
@@ -127,7 +127,7 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 		svg_xml(out, pct);
 	}
 	fputs("\"><title>", out);
-	snprintf(title, sizeof(title), "%s: %s%s, %s of the %s, %" PRIu64 " piece%s", shown_name(n),
+	snprintf(title, sizeof(title), "%s: %s%s, %s of the %s, %" PRIu64 " piece%s", svg_name(n),
 		 p->g->fork ? "" : "mean ", t, pct, p->g->tree->root.name, n->count,
 		 n->count == 1 ? "" : "s");
 	svg_xml(out, title);

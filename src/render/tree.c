@@ -103,14 +103,23 @@ static struct fsv_node *child(struct fsv_tree *t, struct fsv_node *parent,
 	return n;
 }
 
+static void weigh(struct fsv_node *n, uint64_t ns, bool second)
+{
+	if (second)
+		n->b_ns += ns;
+	else
+		n->ns += ns;
+	n->count++;
+}
+
 static int add_seg(struct fsv_tree *t, const struct fsa_seg *s, const struct fsv_frame *frames,
 		   size_t n, unsigned int flags)
 {
 	uint64_t ns = s->t1 - s->t0;
+	bool second = flags & FSV_TREE_B;
 	struct fsv_node *at = &t->root;
 
-	at->ns += ns;
-	at->count++;
+	weigh(at, ns, second);
 	for (size_t i = 0; i < n; i++) {
 		if (frames[i].kind == FSV_F_STAGE && (flags & FSV_TREE_NO_STAGE))
 			continue;
@@ -120,10 +129,12 @@ static int add_seg(struct fsv_tree *t, const struct fsa_seg *s, const struct fsv
 		at->bucket =
 			(uint8_t)fsa_bucket_of((enum fsa_stage)s->stage, (enum fsa_cause)s->cause);
 		at->cause = s->cause;
-		at->ns += ns;
-		at->count++;
+		weigh(at, ns, second);
 	}
-	at->self_ns += ns;
+	if (second)
+		at->b_self_ns += ns;
+	else
+		at->self_ns += ns;
 	return 0;
 }
 
@@ -161,6 +172,8 @@ static int merge_into(struct fsv_tree *t, struct fsv_node *to, const struct fsv_
 
 	to->ns += from->ns;
 	to->self_ns += from->self_ns;
+	to->b_ns += from->b_ns;
+	to->b_self_ns += from->b_self_ns;
 	to->count += from->count;
 	to->bucket = from->bucket;
 	to->cause = from->cause;
@@ -175,27 +188,38 @@ static int merge_into(struct fsv_tree *t, struct fsv_node *to, const struct fsv_
 	return 0;
 }
 
-static int gather(struct fsv_tree *t, struct fsv_node *n, uint64_t min_ns)
+struct small {
+	uint64_t ns, b_ns; /* below both: a small one */
+	unsigned int permille;
+};
+
+static bool is_small(const struct fsv_node *n, const struct small *s)
+{
+	return n->kind == FSV_F_GUEST && n->ns <= s->ns && n->b_ns <= s->b_ns;
+}
+
+static int gather(struct fsv_tree *t, struct fsv_node *n, const struct small *s)
 {
 	struct fsv_node **at, *one;
 	struct fsv_frame f = {.kind = FSV_F_GUEST, .rank = -1};
 	size_t small = 0;
 
 	for (struct fsv_node *c = n->child; c; c = c->next) {
-		small += c->kind == FSV_F_GUEST && c->ns < min_ns;
-		if (c->kind < FSV_F_GUEST && gather(t, c, min_ns))
+		small += is_small(c, s);
+		if (c->kind < FSV_F_GUEST && gather(t, c, s))
 			return -ENOMEM;
 	}
 	if (small < 2)
 		return 0;
-	snprintf(f.name, sizeof(f.name), "guest:%zu functions, each below 5 %% [exit rip]", small);
+	snprintf(f.name, sizeof(f.name), "guest:%zu functions, each below %u %% [exit rip]", small,
+		 s->permille / 10);
 	one = child(t, n, &f);
 	if (!one)
 		return -ENOMEM;
 	for (at = &n->child; *at;) {
 		struct fsv_node *c = *at;
 
-		if (c == one || c->kind != FSV_F_GUEST || c->ns >= min_ns) {
+		if (c == one || !is_small(c, s)) {
 			at = &c->next;
 			continue;
 		}
@@ -206,9 +230,13 @@ static int gather(struct fsv_tree *t, struct fsv_node *n, uint64_t min_ns)
 	return 0;
 }
 
-int fsv_tree_gather_guest(struct fsv_tree *t, uint64_t min_ns)
+int fsv_tree_gather_guest(struct fsv_tree *t, unsigned int permille)
 {
-	return gather(t, &t->root, min_ns);
+	struct small s = {.ns = t->root.ns / 1000 * permille,
+			  .b_ns = t->root.b_ns / 1000 * permille,
+			  .permille = permille};
+
+	return gather(t, &t->root, &s);
 }
 
 static bool before(const struct fsv_node *a, const struct fsv_node *b)

@@ -7,12 +7,13 @@
 
 struct fsv_node {
 	enum fsv_frame_kind kind;
-	int rank;              /* fixed order among siblings, -1 = by time */
-	uint8_t bucket, cause; /* of the branch; the cause holds from FSV_F_CAUSE inwards */
-	uint64_t ns;           /* with everything below it */
-	uint64_t self_ns;      /* its own: stacks that end here */
-	uint64_t count;        /* pieces of the path */
-	unsigned int depth;    /* root 0 */
+	int rank;                 /* fixed order among siblings, -1 = by time */
+	uint8_t bucket, cause;    /* of the branch; the cause holds from FSV_F_CAUSE inwards */
+	uint64_t ns;              /* with everything below it */
+	uint64_t self_ns;         /* its own: stacks that end here */
+	uint64_t b_ns, b_self_ns; /* the same of the second side of a difference */
+	uint64_t count;           /* pieces of the path */
+	unsigned int depth;       /* root 0 */
 	char *name;
 	struct fsv_node *parent, *next, *child;
 	struct fsv_node *bucket_next; /* in the table of all nodes */
@@ -26,6 +27,7 @@ struct fsv_tree {
 
 enum {
 	FSV_TREE_NO_STAGE = 1 << 0, /* leave out the stage (host-only there is only one) */
+	FSV_TREE_B = 1 << 2,        /* adds to the second side */
 	FSV_TREE_MERGE = 1 << 1,    /* guest addresses without a symbol become one frame */
 };
 
@@ -38,10 +40,11 @@ int fsv_tree_add(struct fsv_tree *t, const struct fsv_view *v, const struct fsa_
 		 unsigned int flags);
 
 /*
- * Makes one frame of all sibling guest frames that have less than @min_ns each (where there are
- * several), so that what lies under them is seen as one. Returns 0 or -ENOMEM.
+ * Makes one frame of all sibling guest frames that have less than @permille of the root each, on
+ * both sides (where there are several), so that what lies under them is seen as one. Returns 0 or
+ * -ENOMEM.
  */
-int fsv_tree_gather_guest(struct fsv_tree *t, uint64_t min_ns);
+int fsv_tree_gather_guest(struct fsv_tree *t, unsigned int permille);
 
 /* Orders siblings: buckets, stages and causes in their fixed order, all others most time first. */
 void fsv_tree_sort(struct fsv_tree *t);
