@@ -23,7 +23,9 @@ static const struct fs_usage usage = {
 	.notes =
 		"Once `forkscope: recording to FILE` is printed, nothing is missed any more. From "
 		"then on the process holds no capability at all; where a kernel does not answer it "
-		"without one, what it kept is stored in the recording.\n\n"
+		"without one, what it kept is stored in the recording. Guests' memory is read by a "
+		"process of its own that keeps CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE and "
+		"CAP_DAC_READ_SEARCH, and never writes to a VMM; --guest off does without it.\n\n"
 		"Exit status: 0 done; 1 failed (what was recorded is readable); 2 wrong usage; 3 "
 		"done, but events were lost or the end given with --end was never seen.",
 	.takes_command = true,
@@ -65,6 +67,37 @@ static int parse_comm(const char *text, void *dst, char *why, size_t len)
 	return 0;
 }
 
+/* The same end, as those who read guests want to know it. */
+static struct fs_guest_end guest_end(const struct fsa_opts *end, const char *text)
+{
+	struct fs_guest_end e = {.text = strchr(text, ':') ? strchr(text, ':') + 1 : ""};
+
+	switch (end->end) {
+	case FSA_END_ACK:
+		e.kind = FS_GUEST_END_ACK;
+		break;
+	case FSA_END_FIRST_TX:
+		e.kind = FS_GUEST_END_FIRST_TX;
+		break;
+	case FSA_END_TCP:
+		e.kind = FS_GUEST_END_TCP;
+		e.number = end->end_port;
+		break;
+	case FSA_END_PIO:
+		e.kind = FS_GUEST_END_PIO;
+		e.number = end->end_port;
+		break;
+	case FSA_END_MARK:
+		e.kind = FS_GUEST_END_MARK;
+		break;
+	case FSA_END_AFTER:
+		e.kind = FS_GUEST_END_AFTER;
+		e.number = end->end_after_ns;
+		break;
+	}
+	return e;
+}
+
 /* Which records show that such an end was there: see struct fs_session_opts. */
 static int parse_end(const char *text, void *dst, char *why, size_t len)
 {
@@ -74,6 +107,7 @@ static int parse_end(const char *text, void *dst, char *why, size_t len)
 	if (fsa_parse_end(text, &end, why, len))
 		return -1;
 	s->end = text;
+	s->guest.end = guest_end(&end, text);
 	s->proof = FS_PROOF_KIND;
 	switch (end.end) {
 	case FSA_END_ACK:
@@ -146,6 +180,27 @@ static int parse_without(const char *text, void *dst, char *why, size_t len)
 	return 0;
 }
 
+static int parse_guest(const char *text, void *dst, char *why, size_t len)
+{
+	bool *off = dst;
+
+	*off = !strcmp(text, "off");
+	if (*off || !strcmp(text, "auto"))
+		return 0;
+	snprintf(why, len, "is neither auto nor off");
+	return -1;
+}
+
+static int parse_memfile(const char *text, void *dst, char *why, size_t len)
+{
+	struct fs_guest_opts *g = dst;
+
+	if (!fs_vec_push(&g->memfiles, text))
+		return 0;
+	snprintf(why, len, "out of memory");
+	return -1;
+}
+
 static int check(const struct fs_session_opts *s, const struct fs_args *args)
 {
 	const struct fs_targets *t = &s->targets;
@@ -154,6 +209,10 @@ static int check(const struct fs_session_opts *s, const struct fs_args *args)
 		return fs_opts_bad(&usage, "no recording is named: -o FILE");
 	if (args->after && !args->nafter)
 		return fs_opts_bad(&usage, "no command follows --");
+	if (s->guest.warm && !s->guest.memfiles.n)
+		return fs_opts_bad(&usage, "--warm-ring needs --memfile: whose recorder?");
+	if (s->guest.off && s->guest.memfiles.n)
+		return fs_opts_bad(&usage, "--memfile is for reading guests: not with --guest off");
 	if (!t->all && !t->comm && !t->pids.n && !args->nafter)
 		return fs_opts_bad(&usage,
 				   "what is to be traced? --all, --comm NAME, --vmm-pid PID "
@@ -187,7 +246,9 @@ static json_t *words(int argc, char **argv)
 
 int cmd_record(int argc, char **argv)
 {
-	struct fs_session_opts s = {.end = "ack:mailbox", .load.probe_stats = true};
+	struct fs_session_opts s = {.end = "ack:mailbox",
+				    .load.probe_stats = true,
+				    .guest.end = {FS_GUEST_END_ACK, 0, "mailbox"}};
 	uint32_t stacks = FS_STACK_FAULT | FS_STACK_OFFCPU | FS_STACK_BIO;
 	struct fs_opt opts[] = {
 		FS_OPT("--output", "-o", "FILE", fs_opt_string, &s.path,
@@ -212,6 +273,16 @@ int cmd_record(int argc, char **argv)
 		FS_OPT("--without", NULL, "HOOKS", parse_without, &s.load.without,
 		       "do without these hooks (as doctor names them, divided by commas), to save "
 		       "their cost"),
+		FS_OPT("--guest", NULL, "MODE", parse_guest, &s.guest.off,
+		       "auto (default): read what forkscope-guest arm left in the guests' memory, "
+		       "once their forks have come to an end; off: the host's half alone"),
+		FS_OPT("--memfile", NULL, "FILE", parse_memfile, &s.guest,
+		       "the memory file of the snapshot that will be forked: finds its recorder "
+		       "before the first fork, and serves VMMs that do not map that file; may be "
+		       "given again"),
+		FS_OPT("--warm-ring", NULL, NULL, fs_opt_flag, &s.guest.warm,
+		       "read the recorder's own pages of each --memfile into the page cache, so "
+		       "that their faults cost little; all others stay as they are"),
 		FS_OPT("--no-probe-stats", NULL, NULL, fs_opt_no, &s.load.probe_stats,
 		       "do not let the kernel count the run time of the programs"),
 		FS_OPT_END,
@@ -241,6 +312,7 @@ int cmd_record(int argc, char **argv)
 		}
 	}
 	fs_targets_close(&s.targets);
+	fs_vec_free(&s.guest.memfiles);
 	json_decref(s.command_line);
 	json_decref(s.asked);
 	return rc;

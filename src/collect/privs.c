@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "collect/privs.h"
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/capability.h>
@@ -114,5 +115,37 @@ int fs_privs_drop(bool (*works)(void *arg), void *arg, char *kept, size_t len)
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
 	snprintf(kept, len, "%s", !nkeep ? "" : keep == CAP_BPF ? "CAP_BPF" : "CAP_SYS_ADMIN");
+	return err;
+}
+
+int fs_privs_reader(char *kept, size_t len)
+{
+	static const cap_value_t wanted[] = {CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE,
+					     CAP_DAC_READ_SEARCH};
+	cap_value_t keep[3];
+	int nkeep = 0, err;
+	size_t at = 0;
+
+	*kept = '\0';
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		char *name;
+
+		if (!effective(wanted[i]))
+			continue;
+		keep[nkeep++] = wanted[i];
+		name = cap_to_name(wanted[i]);
+		for (size_t k = 0; name && name[k] && at + 2 < len; k++)
+			kept[at++] = (char)toupper((unsigned char)name[k]);
+		kept[at++] = ',';
+		kept[at] = '\0';
+		cap_free(name);
+	}
+	if (at)
+		kept[at - 1] = '\0';
+	drop_bound(NULL, 0);
+	cap_reset_ambient();
+	err = set_caps(true, keep, nkeep);
+	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		err = -errno;
 	return err;
 }

@@ -11,6 +11,15 @@
  * programs are used through descriptors that are open, and so is /proc/kallsyms. A kernel that
  * refuses those to a process without capabilities is found by trying: there CAP_BPF, or where that
  * is not enough CAP_SYS_ADMIN, is kept, printed and stored in the recording.
+ *
+ * The process that reads guests' memory (guestproc.h; none with --guest off) holds, of what there
+ * was at the start:
+ *
+ *	CAP_SYS_PTRACE          process_vm_readv and /proc/PID of VMMs of other users, and of root's
+ *	CAP_CHECKPOINT_RESTORE  /proc/PID/map_files: the memory file, whatever its path
+ *	CAP_DAC_READ_SEARCH     /proc/PID/pagemap and the memory file of another user's VMM
+ *
+ * and nothing else, no_new_privs set; it never writes to another process.
  */
 #ifndef FORKSCOPE_PRIVS_H
 #define FORKSCOPE_PRIVS_H
@@ -33,5 +42,11 @@ void fs_privs_child(void);
  * Returns 0 or a negative errno.
  */
 int fs_privs_drop(bool (*works)(void *arg), void *arg, char *kept, size_t len);
+
+/*
+ * In the process that reads guests' memory: keeps what is said above. @kept gets the names of what
+ * there was, "CAP_SYS_PTRACE,...". Returns 0 or a negative errno.
+ */
+int fs_privs_reader(char *kept, size_t len);
 
 #endif

@@ -36,7 +36,10 @@ struct fs_rings {
 	struct fs_ring_counts n;
 	uint64_t safe, horizon; /* ns: provable now, promised in the file */
 	uint64_t flushed_ns;
-	double fill; /* of the fullest ring in the last round */
+	double fill;      /* of the fullest ring in the last round */
+	uint64_t watched; /* kinds, as bits */
+	void (*watch)(const struct fs_ev *ev, void *arg);
+	void *watch_arg;
 };
 
 struct fs_rings *fs_rings_new(size_t bytes)
@@ -85,6 +88,14 @@ int fs_rings_add(struct fs_rings *r, unsigned int cpu, int map_fd)
 	return err;
 }
 
+void fs_rings_watch(struct fs_rings *r, uint64_t kinds,
+		    void (*fn)(const struct fs_ev *ev, void *arg), void *arg)
+{
+	r->watched = kinds;
+	r->watch = fn;
+	r->watch_arg = arg;
+}
+
 static int write_stage(struct ring *g, struct fsr_writer *w)
 {
 	int err = 0;
@@ -119,6 +130,8 @@ static int take(struct fs_rings *r, struct ring *g, struct fsr_writer *w, const 
 	r->n.bytes += len;
 	r->n.kinds[ev->kind < FS_RING_KINDS ? ev->kind : 0]++;
 	r->n.late += ev->ts < r->horizon;
+	if (ev->kind < 64 && r->watched >> ev->kind & 1)
+		r->watch(ev, r->watch_arg);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The consumer of the per-CPU BPF ring buffers: moves their bytes into EVENTS chunks and looks at
- * nothing but each record's kind, length and time. The recording never waits for it; what does not
+ * nothing but each record's kind, length and time (records of the kinds that are watched are shown
+ * to the watcher). The recording never waits for it; what does not
  * fit into a ring is counted by the programs.
  *
  * The horizon. Once in a while a ROUND chunk promises that every record with ts < horizon stands
@@ -18,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "bpf/event.h"
 #include "record/writer.h"
 
 #define FS_RING_SLACK_NS (100ull * 1000 * 1000)
@@ -39,6 +41,13 @@ struct fs_rings *fs_rings_new(size_t bytes);
 
 /* Maps the ring buffer @map_fd (BPF_MAP_TYPE_RINGBUF) of @cpu. Returns 0 or a negative errno. */
 int fs_rings_add(struct fs_rings *r, unsigned int cpu, int map_fd);
+
+/*
+ * Calls @fn for each record whose kind (below 64) is a bit of @kinds, as it is drained. It must be
+ * quick: the rings fill up meanwhile.
+ */
+void fs_rings_watch(struct fs_rings *r, uint64_t kinds,
+		    void (*fn)(const struct fs_ev *ev, void *arg), void *arg);
 
 /*
  * One round over all rings; writes what has been collected when that is much or long ago. @last:

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "collect/guests.h"
 #include "collect/host.h"
 #include "collect/marks.h"
 #include "collect/privs.h"
@@ -30,7 +31,7 @@
 #define PID_NS_INODE 0xEFFFFFFCu /* of the first PID namespace, PROC_PID_INIT_INO */
 
 /* epoll's data: what a descriptor is; pidfds of targets count from TARGET on. */
-enum { SIGNALS, MARKS, TARGET };
+enum { SIGNALS, MARKS, GUESTS, TARGET };
 
 struct session {
 	struct fs_session_opts *o;
@@ -41,6 +42,7 @@ struct session {
 	uint64_t armed_ns, stats_ns;
 	struct fs_cpu_time prepared, stopped; /* own CPU time when armed, when stopped */
 	struct fs_own_records own;
+	struct fs_guests *guests;
 	FS_VEC(struct fs_ev_proc_add) found; /* processes that existed; written once META is */
 	unsigned int nmarks, refused;
 	bool mark_seen;
@@ -152,6 +154,8 @@ static int prepare(struct session *s)
 		rc = fs_targets_check(&o->targets, s->err, sizeof(s->err));
 	if (!rc && o->targets.command)
 		rc = fs_targets_spawn(&o->targets, s->err, sizeof(s->err));
+	if (!rc)
+		rc = fs_guests_start(&o->guest, &s->guests, s->err, sizeof(s->err));
 	if (rc)
 		return rc;
 	rc = catch_signals(s);
@@ -178,6 +182,8 @@ static int map_rings(struct session *s)
 		rc = -ENOMEM;
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = fs_rings_add(s->rings, cpus[i], fds[i]);
+	if (!rc)
+		fs_guests_watch(s->guests, s->rings);
 	return rc ? fs_errf(s->err, sizeof(s->err), rc, "cannot map the rings: %s", strerror(-rc))
 		  : 0;
 }
@@ -190,6 +196,8 @@ static void open_marks(struct session *s)
 			strerror(-s->marks));
 	else
 		watch(s, s->marks, MARKS);
+	if (fs_guests_fd(s->guests) >= 0)
+		watch(s, fs_guests_fd(s->guests), GUESTS);
 	for (size_t i = 0; i < s->o->targets.pidfds.n; i++, s->targets_left++)
 		watch(s, s->o->targets.pidfds.v[i], TARGET + (uint32_t)i);
 }
@@ -273,7 +281,7 @@ static int write_meta(struct session *s)
 	return write_json(
 		s, FSR_META,
 		json_pack("{s:i, s:s, s:s, s:O, s:O, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:I, s:I, "
-			  "s:I, s:o, s:s}",
+			  "s:I, s:o, s:s, s:o}",
 			  "format", 1, "tool", "forkscope", "version", FORKSCOPE_VERSION, "command",
 			  o->command_line, "options", o->asked, "host", fs_host_json(&host),
 			  "hooks", fs_hooks_json(fs_bpf_plan(s->bpf)), "filters",
@@ -282,7 +290,8 @@ static int write_meta(struct session *s)
 			  "clock", fs_clocks_json(&clocks), "armed_ns", (json_int_t)s->armed_ns,
 			  "ring_bytes", (json_int_t)fs_bpf_ring_bytes(s->bpf), "rings",
 			  (json_int_t)fs_bpf_rings(s->bpf, &cpus, &fds), "kept_capabilities", kept,
-			  "kptr", s->kallsyms < 0 ? "restricted" : "ok"));
+			  "kptr", s->kallsyms < 0 ? "restricted" : "ok", "guest",
+			  fs_guests_meta(s->guests)));
 }
 
 /* Tells what this kernel cannot show, shortly: doctor has the details. */
@@ -339,6 +348,8 @@ static int arm(struct session *s)
 		rc = fsr_write_events(s->w, FS_OWN_CPU, s->found.v,
 				      s->found.n * sizeof(*s->found.v), (uint32_t)s->found.n);
 	fs_vec_free(&s->found);
+	if (!rc)
+		rc = fs_guests_clock(s->w, &s->own);
 	if (rc)
 		return fs_errf(s->err, sizeof(s->err), rc, "cannot write %s: %s", s->o->path,
 			       strerror(-rc));
@@ -355,6 +366,7 @@ static int write_mark(struct session *s, const struct fs_mark *m)
 	ev.h.tgid = m->pid;
 	memcpy(ev.name, m->name, sizeof(ev.name));
 	s->nmarks++;
+	fs_guests_mark(s->guests, &ev);
 	if (s->o->proof_mark && !strcmp(m->name, s->o->proof_mark))
 		s->mark_seen = true;
 	return fsr_write_events(s->w, FS_OWN_CPU, &ev, sizeof(ev), 1);
@@ -401,6 +413,8 @@ static int handle(struct session *s, const struct epoll_event *e, int n)
 		case MARKS:
 			rc = read_marks(s);
 			break;
+		case GUESTS: /* record() does what there is to do, in every round */
+			break;
 		default:
 			target_ended(s, e[i].data.u32 - TARGET);
 		}
@@ -420,6 +434,7 @@ static int write_stats(struct session *s, bool final)
 		.armed_ns = s->armed_ns,
 		.bytes = fsr_written(s->w),
 		.own_events = s->own.events,
+		.guests = fs_guests_json(s->guests),
 		.probe_stats = s->o->load.probe_stats,
 		.final = final,
 	};
@@ -431,7 +446,7 @@ static int write_stats(struct session *s, bool final)
 /* How long to sleep: until the next round, or the time-out if that is earlier. */
 static int patience_ms(const struct session *s, uint64_t now)
 {
-	int ms = fs_rings_wait_ms(s->rings);
+	int ms = fs_guests_wait_ms(s->guests, now, fs_rings_wait_ms(s->rings));
 	uint64_t until = s->armed_ns + s->o->timeout_ns;
 
 	if (s->o->timeout_ns && until > now && (until - now) / 1000000 < (uint64_t)ms)
@@ -459,6 +474,8 @@ static int record(struct session *s)
 		rc = handle(s, e, n);
 		if (!rc)
 			rc = fs_rings_drain(s->rings, s->w, false);
+		if (!rc)
+			rc = fs_guests_work(s->guests, s->w, &s->own);
 		if (!rc && fs_mono_ns() - s->stats_ns >= STATS_NS)
 			rc = write_stats(s, false);
 	}
@@ -495,6 +512,10 @@ static int finish(struct session *s, uint64_t *lost)
 	rc = read_marks(s); /* those sent while we were told to stop */
 	if (!rc)
 		rc = fs_rings_drain(s->rings, s->w, false);
+	if (!rc)
+		rc = fs_guests_clock(s->w, &s->own);
+	if (!rc)
+		rc = fs_guests_finish(s->guests, s->w, &s->own);
 	if (!rc)
 		rc = fs_remains_flush(s->bpf, s->w, &s->own, end_ns);
 	fs_bpf_detach(s->bpf);
@@ -566,6 +587,7 @@ static enum fs_session_result tell_result(struct session *s, int rc, uint64_t lo
 		return FS_SESSION_FAILED;
 	}
 	tell_command(s);
+	fs_guests_tell(s->guests);
 	part = incomplete(s, lost);
 	fs_info("%s: %" PRIu64 " events, %s written to %s", s->why, c->events + s->own.events,
 		fs_fmt_bytes(c->bytes, size, sizeof(size)), s->o->path);
@@ -616,6 +638,7 @@ enum fs_session_result fs_session_run(struct fs_session_opts *o)
 	}
 	fs_rings_free(s.rings);
 	fs_bpf_free(s.bpf);
+	fs_guests_free(s.guests);
 	fs_marks_close(s.marks);
 	fs_targets_close(&o->targets);
 	for (size_t i = 0; i < 3; i++) {

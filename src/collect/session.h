@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
+#include "collect/guests.h"
 #include "collect/load.h"
 #include "collect/targets.h"
 
@@ -23,6 +24,7 @@ struct fs_session_opts {
 	struct fs_targets targets;
 	uint64_t timeout_ns; /* 0 = none */
 	struct fs_load_opts load;
+	struct fs_guest_opts guest;
 	json_t *command_line; /* array; borrowed, like the next */
 	json_t *asked;        /* options as they were given */
 	const char *end;      /* for the report, "ack:mailbox" */

@@ -139,7 +139,7 @@ json_t *fs_stats_json(const struct fs_stats_in *in)
 	read_vms(in->bpf, vm_rows);
 	fs_clocks_read(&clocks);
 	o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
-		      "s:o, s:b, s:f, s:o}",
+		      "s:o, s:b, s:f, s:o, s:o}",
 		      "final", in->final, "at_ns", INT(now), "wall_ns", INT(now - in->armed_ns),
 		      "bytes", INT(in->bytes), "rounds", INT(c->rounds), "events",
 		      INT(c->events + in->own_events), "kinds", kinds(c), "late", INT(c->late),
@@ -147,7 +147,7 @@ json_t *fs_stats_json(const struct fs_stats_in *in)
 		      INT(l.stacks), "state", INT(l.state), "lost_cpu", cpu_rows, "lost_vm",
 		      vm_rows, "cost", own_cost(&in->prepared, &in->used), "probe_stats",
 		      in->probe_stats, "ring_max_fill", c->max_fill, "clock",
-		      fs_clocks_json(&clocks));
+		      fs_clocks_json(&clocks), "guests", in->guests);
 	if (o)
 		programs(in->bpf, o);
 	return o;

@@ -27,7 +27,8 @@ struct fs_stats_in {
 	const struct fs_rings *rings;
 	uint64_t armed_ns;   /* CLOCK_MONOTONIC */
 	uint64_t bytes;      /* of the file so far */
-	uint64_t own_events; /* marks and flushes */
+	uint64_t own_events; /* marks, clocks and flushes */
+	json_t *guests;      /* what became of them; taken over */
 	bool probe_stats;
 	bool final;
 };

@@ -31,7 +31,7 @@ report "attribute includes what lies below it" \
 report "render includes what lies below it" \
 	"$(outside render 'render/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "collect includes record's writer side, base, bpf" \
-	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds)\.h|base/|bpf/|host.skel.h')"
+	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds|ringparse|guestchunk)\.h|base/|bpf/|host.skel.h')"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
 report "vmm includes vmm, base" "$(outside vmm 'vmm/|base/')"
 report "guest includes guest, mailbox, base, bpf's guest side, collect's way of planning hooks" \

@@ -22,10 +22,13 @@ static const char usage[] = "usage: mini [--vms N] [--vcpus N] [--pages N] [--wr
 			    "TURNS] [--ports N] [--halts N]\n"
 			    "            [--file PATH [--cold] | --uffd DELAY_US] [--one-by-one] "
 			    "[--hold MS] [--die] [--log FILE]\n"
+			    "            [--recorder N]\n"
 			    "Each VM is a process with paused vCPU threads, resumed by its main "
 			    "thread. Each vCPU touches its\n"
 			    "pages, writes to port 0x80, halts until interrupted, and ends with a "
-			    "write to port 0xf4.\n";
+			    "write to port 0xf4.\n"
+			    "With --recorder the memory file holds one, which gets N records once "
+			    "the VM was resumed.\n";
 
 static void say(const struct mini_vm *vm)
 {
@@ -63,6 +66,8 @@ static int run_one(const struct mini_opts *o, int *ready, int *go)
 	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
 		syscall(SYS_futex, go, FUTEX_WAIT, 0, NULL, NULL, 0);
 	mini_vm_resume(&vm);
+	if (o->recorder)
+		mini_recorder_write(&vm);
 	if (o->die) {
 		usleep(20000);
 		kill(getpid(), SIGKILL);
@@ -144,11 +149,10 @@ static unsigned int number(const char *text)
 }
 
 static const struct option longs[] = {
-	{"vms", 1, 0, 'n'},   {"vcpus", 1, 0, 'v'},      {"pages", 1, 0, 'p'},
-	{"write", 0, 0, 'w'}, {"spin", 1, 0, 's'},       {"ports", 1, 0, 'o'},
-	{"halts", 1, 0, 'h'}, {"file", 1, 0, 'f'},       {"cold", 0, 0, 'c'},
-	{"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
-	{"die", 0, 0, 'd'},   {"log", 1, 0, 'l'},        {0, 0, 0, 0},
+	{"vms", 1, 0, 'n'},  {"vcpus", 1, 0, 'v'}, {"pages", 1, 0, 'p'},      {"write", 0, 0, 'w'},
+	{"spin", 1, 0, 's'}, {"ports", 1, 0, 'o'}, {"halts", 1, 0, 'h'},      {"file", 1, 0, 'f'},
+	{"cold", 0, 0, 'c'}, {"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
+	{"die", 0, 0, 'd'},  {"log", 1, 0, 'l'},   {"recorder", 1, 0, 'r'},   {0, 0, 0, 0},
 };
 
 static void parse(int argc, char **argv, struct mini_opts *o)
@@ -201,13 +205,16 @@ static void parse(int argc, char **argv, struct mini_opts *o)
 		case 'l':
 			o->log = optarg;
 			break;
+		case 'r':
+			o->recorder = number(optarg);
+			break;
 		default:
 			fputs(usage, stderr);
 			exit(2);
 		}
 	}
-	if (optind != argc || !o->vms || !o->vcpus || o->vcpus > MINI_MAX_VCPUS ||
-	    (uint64_t)o->pages * o->vcpus > 200000) {
+	if (optind != argc || (o->recorder && o->backing != MINI_FILE) || !o->vms || !o->vcpus ||
+	    o->vcpus > MINI_MAX_VCPUS || (uint64_t)o->pages * o->vcpus > 200000) {
 		fputs(usage, stderr);
 		exit(2);
 	}

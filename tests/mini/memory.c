@@ -19,6 +19,8 @@ size_t mini_memory_bytes(const struct mini_opts *o)
 {
 	size_t want = MINI_DATA + (size_t)o->vcpus * o->pages * 4096;
 
+	if (o->recorder)
+		want += 256u << 10;
 	return (want + (2u << 20) - 1) & ~(size_t)((2u << 20) - 1);
 }
 
@@ -45,6 +47,8 @@ void mini_memory_file(const struct mini_opts *o)
 		mini_die(o->file);
 	if ((size_t)st.st_size < bytes)
 		fill(fd, bytes);
+	if (o->recorder)
+		mini_recorder_lay(o);
 	if (o->cold && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
 		mini_die("dropping the memory file from the page cache");
 	close(fd);

@@ -26,10 +26,11 @@ struct mini_opts {
 	enum mini_backing backing;
 	const char *file; /* MINI_FILE: the memory file; made when missing or too short */
 	uint64_t uffd_delay_ns;
-	int cold;        /* MINI_FILE: drop the file from the page cache first */
-	int one_by_one;  /* VMs run one after the other instead of at once */
-	int die;         /* the VMM kills itself before its end */
-	const char *log; /* JSON lines, one per VM; 0 = standard output */
+	int cold;              /* MINI_FILE: drop the file from the page cache first */
+	unsigned int recorder; /* MINI_FILE: a recorder is in it, which gets so many records */
+	int one_by_one;        /* VMs run one after the other instead of at once */
+	int die;               /* the VMM kills itself before its end */
+	const char *log;       /* JSON lines, one per VM; 0 = standard output */
 };
 
 struct mini_vm;
@@ -73,5 +74,10 @@ void mini_vm_wait(struct mini_vm *vm);
 size_t mini_memory_bytes(const struct mini_opts *o);
 void mini_memory_file(const struct mini_opts *o); /* makes it, or makes it cold */
 void mini_memory_map(struct mini_vm *vm);
+
+/* recorder.c: into the memory file, with MINI_BEFORE records; then those of a resumed VM. */
+#define MINI_BEFORE 10
+void mini_recorder_lay(const struct mini_opts *o);
+void mini_recorder_write(struct mini_vm *vm);
 
 #endif

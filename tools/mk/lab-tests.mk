@@ -11,10 +11,10 @@ TEST_BIN    := $(O)/tests/mini $(O)/tests/dump $(O)/tests/inject $(LAB_BIN)
 
 test-programs: $(TEST_BIN)
 
-$(O)/tests/mini: $(MINI_SRC) $(wildcard tests/mini/*.h)
+$(O)/tests/mini: $(MINI_SRC) $(wildcard tests/mini/*.h) tests/guest/craft_ring.h bpf/guest_ring.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(TEST_CFLAGS) -o $@ $(MINI_SRC) -lpthread
+	$(Q)$(CC) $(TEST_CFLAGS) -I. -o $@ $(MINI_SRC) -lpthread -lz
 
 $(O)/tests/dump: $(wildcard tests/host/*.[ch]) $(PURE_OBJ)
 	$(call say,CC,$@)

@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "collect/guestmem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/vec.h"
+
+#define PRESENT     (1ull << 63) /* of a word of /proc/PID/pagemap */
+#define SWAPPED     (1ull << 62)
+#define OF_FILE     (1ull << 61)
+#define BATCH       256       /* pages that are read out of the process at once */
+#define GUEST_MEMFD (1u << 2) /* KVM_MEM_GUEST_MEMFD */
+
+/* A mapping of the process that holds memory of a slot. */
+struct vma {
+	uint64_t start, end, offset;
+	uint64_t dev, ino; /* ino 0 = anonymous */
+	bool shared;
+	bool tried;
+	int fd; /* of its file, -1 */
+	struct stat st;
+	char *path;
+};
+
+struct fs_guestmem {
+	pid_t pid;
+	int pidfd, pagemap;
+	struct fs_slot *slots; /* in the order of gpa */
+	size_t nslots;
+	FS_VEC(struct vma) vmas;
+	struct fsg_mem now, snapshot;
+	int file; /* the memory file, where it was given; -1 */
+	enum fs_file_order order;
+};
+
+/* --- what is where --- */
+
+static const struct fs_slot *slot_of(const struct fs_guestmem *g, uint64_t gpa)
+{
+	for (size_t i = 0; i < g->nslots; i++)
+		if (gpa >= g->slots[i].gpa && gpa - g->slots[i].gpa < g->slots[i].size)
+			return &g->slots[i];
+	return NULL;
+}
+
+/* Host address of a frame, 0 = it is no memory of the VM. */
+static uint64_t hva_of(const struct fs_guestmem *g, uint64_t gfn)
+{
+	const struct fs_slot *s = gfn > UINT64_MAX / FSG_PAGE ? NULL : slot_of(g, gfn * FSG_PAGE);
+
+	return s ? s->hva + (gfn * FSG_PAGE - s->gpa) : 0;
+}
+
+static struct vma *vma_of(const struct fs_guestmem *g, uint64_t hva)
+{
+	for (size_t i = 0; i < g->vmas.n; i++)
+		if (hva >= g->vmas.v[i].start && hva < g->vmas.v[i].end)
+			return &g->vmas.v[i];
+	return NULL;
+}
+
+static bool inside(void *arg, uint64_t gfn)
+{
+	return hva_of(arg, gfn) != 0;
+}
+
+/* The mapping's file, if @fd is that: the path may lead to another one by now. */
+static bool is_file_of(struct vma *v, int fd, bool by_path)
+{
+	return !fstat(fd, &v->st) && S_ISREG(v->st.st_mode) && v->st.st_ino == v->ino &&
+	       (!by_path || v->st.st_dev == v->dev);
+}
+
+/*
+ * map_files leads to the very file that is mapped, also when its path is gone or hidden; it shows
+ * the right device where maps does not (btrfs, overlayfs).
+ */
+static int file_of(const struct fs_guestmem *g, struct vma *v)
+{
+	char path[4200];
+
+	if (v->tried || !v->ino)
+		return v->fd;
+	v->tried = true;
+	for (int by_path = 0; by_path < 2; by_path++) {
+		if (by_path && *v->path != '/')
+			break;
+		if (by_path)
+			snprintf(path, sizeof(path), "/proc/%d/root%s", g->pid, v->path);
+		else
+			snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", g->pid,
+				 (unsigned long long)v->start, (unsigned long long)v->end);
+		v->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (v->fd < 0)
+			continue;
+		if (is_file_of(v, v->fd, by_path)) {
+			posix_fadvise(v->fd, 0, 0, POSIX_FADV_RANDOM); /* no page but those asked */
+			return v->fd;
+		}
+		close(v->fd);
+		v->fd = -1;
+	}
+	return v->fd;
+}
+
+/* --- pages --- */
+
+static bool read_file_page(int fd, uint64_t offset, fsg_page to)
+{
+	return pread(fd, to, FSG_PAGE, (off_t)offset) == FSG_PAGE;
+}
+
+/* The words of pagemap of @n pages from @hva on. */
+static ssize_t pagemap_at(const struct fs_guestmem *g, uint64_t hva, uint64_t *words, size_t n)
+{
+	ssize_t got = pread(g->pagemap, words, n * sizeof(*words),
+			    (off_t)(hva / FSG_PAGE * sizeof(*words)));
+
+	return got < 0 ? -errno : got / (ssize_t)sizeof(*words);
+}
+
+/*
+ * Reads @bytes at each of @n addresses, which are present, to @to (@step apart). A page that went
+ * away meanwhile is left out: got[] says. Returns 0 or a negative errno.
+ */
+static int read_present(const struct fs_guestmem *g, const uint64_t *hva, size_t n, size_t bytes,
+			uint8_t *const *to, bool *got)
+{
+	struct iovec local[BATCH], remote[BATCH];
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		local[i] = (struct iovec){to[i], bytes};
+		remote[i] = (struct iovec){(void *)(uintptr_t)hva[i], bytes};
+	}
+	while (at < n) {
+		ssize_t done = process_vm_readv(g->pid, local + at, n - at, remote + at, n - at, 0);
+
+		if (done < 0 && errno != EFAULT)
+			return -errno;
+		for (size_t whole = done < 0 ? 0 : (size_t)done / bytes; whole; whole--)
+			got[at++] = true;
+		if (at < n)
+			got[at++] = false;
+	}
+	return 0;
+}
+
+/* What is not present: out of the file that is mapped there. */
+static bool read_absent(const struct fs_guestmem *g, uint64_t hva, fsg_page to)
+{
+	struct vma *v = vma_of(g, hva);
+	int fd = v ? file_of(g, v) : -1;
+
+	return fd >= 0 && read_file_page(fd, v->offset + (hva - v->start), to);
+}
+
+static int some_pages(const struct fs_guestmem *g, const uint64_t *gfn, size_t n, fsg_page *to,
+		      bool *got)
+{
+	uint64_t hva[BATCH], word;
+	uint8_t *at[BATCH];
+	size_t which[BATCH], present = 0;
+	bool read[BATCH];
+	int err;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t addr = hva_of(g, gfn[i]);
+		ssize_t ok = addr ? pagemap_at(g, addr, &word, 1) : 0;
+
+		if (ok < 0)
+			return (int)ok;
+		if (!ok)
+			continue;
+		if (word & PRESENT) {
+			hva[present] = addr;
+			at[present] = to[i];
+			which[present++] = i;
+		} else if (!(word & SWAPPED)) {
+			got[i] = read_absent(g, addr, to[i]);
+		}
+	}
+	err = read_present(g, hva, present, FSG_PAGE, at, read);
+	for (size_t i = 0; i < present && !err; i++)
+		got[which[i]] = read[i];
+	return err;
+}
+
+static int pages_now(void *arg, const uint64_t *gfn, size_t n, fsg_page *to, bool *got)
+{
+	int err = 0;
+
+	for (size_t at = 0; at < n && !err; at += BATCH)
+		err = some_pages(arg, gfn + at, n - at < BATCH ? n - at : BATCH, to + at, got + at);
+	return err;
+}
+
+/* --- the memory file that was given --- */
+
+/* Where @hva and @gpa stand in the memory file. */
+static uint64_t offset_in_file(const struct fs_guestmem *g, const struct fs_slot *s, uint64_t gpa,
+			       enum fs_file_order order)
+{
+	uint64_t lowest = UINT64_MAX, before = 0;
+
+	for (size_t i = 0; i < g->nslots; i++) {
+		if (g->slots[i].hva < lowest)
+			lowest = g->slots[i].hva;
+		if (&g->slots[i] < s)
+			before += g->slots[i].size;
+	}
+	return gpa - s->gpa + (order == FS_ORDER_GPA ? before : s->hva - lowest);
+}
+
+static int pages_snapshot(void *arg, const uint64_t *gfn, size_t n, fsg_page *to, bool *got)
+{
+	struct fs_guestmem *g = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t hva = hva_of(g, gfn[i]);
+		struct vma *v = hva ? vma_of(g, hva) : NULL;
+
+		if (!hva)
+			continue;
+		if (v && v->ino && !v->shared)
+			got[i] = read_absent(g, hva, to[i]);
+		else if (g->file >= 0)
+			got[i] = read_file_page(g->file,
+						offset_in_file(g, slot_of(g, gfn[i] * FSG_PAGE),
+							       gfn[i] * FSG_PAGE, g->order),
+						to[i]);
+	}
+	return 0;
+}
+
+void fs_guestmem_set_file(struct fs_guestmem *g, int fd, enum fs_file_order order)
+{
+	g->file = fd;
+	g->order = order;
+}
+
+uint64_t fs_guestmem_frame_at(struct fs_guestmem *g, int fd, uint64_t offset,
+			      enum fs_file_order order)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return UINT64_MAX;
+	for (size_t i = 0; i < g->nslots; i++) {
+		const struct fs_slot *s = &g->slots[i];
+		struct vma *v = vma_of(g, s->hva);
+		uint64_t from = offset_in_file(g, s, s->gpa, order);
+
+		if (v && file_of(g, v) >= 0 && v->st.st_ino == st.st_ino &&
+		    v->st.st_dev == st.st_dev)
+			from = v->offset + (s->hva - v->start); /* the file itself is mapped */
+		if (offset >= from && offset - from < s->size)
+			return (s->gpa + (offset - from)) / FSG_PAGE;
+	}
+	return UINT64_MAX;
+}
+
+bool fs_guestmem_backing(struct fs_guestmem *g, uint64_t gfn, struct fs_backing *b)
+{
+	uint64_t hva = hva_of(g, gfn);
+	struct vma *v = hva ? vma_of(g, hva) : NULL;
+
+	if (!v || v->shared || file_of(g, v) < 0)
+		return false;
+	*b = (struct fs_backing){
+		.dev = v->st.st_dev,
+		.ino = v->st.st_ino,
+		.mtime_ns = (uint64_t)v->st.st_mtim.tv_sec * 1000000000u +
+			    (uint64_t)v->st.st_mtim.tv_nsec,
+		.size = (uint64_t)v->st.st_size,
+	};
+	return true;
+}
+
+/* --- a search --- */
+
+struct scan {
+	struct fs_guestmem *g;
+	size_t bytes;
+	bool (*fn)(uint64_t gfn, const void *data, void *arg);
+	void *arg;
+	uint64_t hva[BATCH], gfn[BATCH];
+	size_t n;
+	int64_t pages;
+	uint8_t data[BATCH][64];
+};
+
+/* Hands on what was gathered. Returns 1 to go on, 0 to stop, or a negative errno. */
+static int flush(struct scan *s)
+{
+	uint8_t *to[BATCH];
+	bool got[BATCH];
+	int err;
+
+	for (size_t i = 0; i < s->n; i++)
+		to[i] = s->data[i];
+	err = read_present(s->g, s->hva, s->n, s->bytes, to, got);
+	for (size_t i = 0; i < s->n && !err; i++)
+		if (got[i] && !s->fn(s->gfn[i], s->data[i], s->arg))
+			return 0;
+	s->pages += (int64_t)s->n;
+	s->n = 0;
+	return err ? err : 1;
+}
+
+static int scan_slot(struct scan *s, const struct fs_slot *slot, bool anon, uint64_t until_ns)
+{
+	uint64_t words[512];
+
+	for (uint64_t at = 0; at < slot->size;) {
+		uint64_t left = (slot->size - at) / FSG_PAGE;
+		ssize_t n = pagemap_at(s->g, slot->hva + at, words, left < 512 ? left : 512);
+
+		if (n <= 0)
+			return n ? (int)n : 1;
+		for (ssize_t i = 0; i < n; i++, at += FSG_PAGE) {
+			int go_on = 1;
+
+			if (!(words[i] & PRESENT) || !(words[i] & OF_FILE) != anon)
+				continue;
+			s->hva[s->n] = slot->hva + at;
+			s->gfn[s->n++] = (slot->gpa + at) / FSG_PAGE;
+			if (s->n == BATCH)
+				go_on = flush(s);
+			if (go_on <= 0)
+				return go_on;
+		}
+		if (fs_mono_ns() > until_ns)
+			return 0;
+	}
+	return 1;
+}
+
+int64_t fs_guestmem_scan(struct fs_guestmem *g, bool anon, size_t bytes, uint64_t until_ns,
+			 bool (*fn)(uint64_t gfn, const void *data, void *arg), void *arg)
+{
+	struct scan *s = calloc(1, sizeof(*s));
+	int64_t pages;
+	int go_on = 1;
+
+	if (!s)
+		return -ENOMEM;
+	s->g = g;
+	s->bytes = bytes < sizeof(s->data[0]) ? bytes : sizeof(s->data[0]);
+	s->fn = fn;
+	s->arg = arg;
+	for (size_t i = 0; i < g->nslots && go_on > 0; i++)
+		go_on = scan_slot(s, &g->slots[i], anon, until_ns);
+	if (go_on > 0)
+		go_on = flush(s);
+	pages = go_on < 0 ? go_on : s->pages;
+	free(s);
+	return pages;
+}
+
+/* --- opened and closed --- */
+
+static bool holds_a_slot(const struct fs_guestmem *g, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < g->nslots; i++)
+		if (start < g->slots[i].hva + g->slots[i].size && end > g->slots[i].hva)
+			return true;
+	return false;
+}
+
+/* "7f0000000000-7f0000001000 rw-p 00000000 fe:00 1234   /path" */
+static int take_line(struct fs_guestmem *g, const char *line)
+{
+	unsigned long long start, end, offset, ino;
+	unsigned int major_no, minor_no;
+	struct vma v = {.fd = -1};
+	char perms[5];
+	int path = 0;
+
+	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &offset,
+		   &major_no, &minor_no, &ino, &path) < 7 ||
+	    !holds_a_slot(g, start, end))
+		return 0;
+	v.start = start;
+	v.end = end;
+	v.offset = offset;
+	v.dev = makedev(major_no, minor_no);
+	v.ino = ino;
+	v.shared = perms[3] == 's';
+	v.path = strndup(line + path, strcspn(line + path, "\n"));
+	if (!v.path)
+		return -ENOMEM;
+	return fs_vec_push(&g->vmas, v);
+}
+
+static int read_maps(struct fs_guestmem *g)
+{
+	char path[64], *line = NULL;
+	size_t room = 0;
+	int err = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", g->pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	errno = 0;
+	while (!err && getline(&line, &room, f) > 0)
+		err = take_line(g, line);
+	if (!err && ferror(f))
+		err = -errno;
+	free(line);
+	fclose(f);
+	return err;
+}
+
+static int by_gpa(const void *a, const void *b)
+{
+	const struct fs_slot *x = a, *y = b;
+
+	return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
+}
+
+/* Slots whose memory can be had, in order. Returns whether any has it elsewhere. */
+static bool take_slots(struct fs_guestmem *g, const struct fs_slot *slots, size_t n)
+{
+	bool elsewhere = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct fs_slot *s = &slots[i];
+
+		elsewhere |= s->flags & GUEST_MEMFD;
+		if (s->flags & GUEST_MEMFD || !s->hva || s->gpa + s->size < s->gpa ||
+		    s->hva + s->size < s->hva || (s->gpa | s->size | s->hva) % FSG_PAGE)
+			continue;
+		g->slots[g->nslots++] = *s;
+	}
+	if (g->nslots)
+		qsort(g->slots, g->nslots, sizeof(*g->slots), by_gpa);
+	return elsewhere;
+}
+
+static int denied(int err, const char *what, char why[FSG_WHY])
+{
+	if (err == -ESRCH || err == -ENOENT)
+		return fs_errf(why, FSG_WHY, -ESRCH, "the VMM has ended");
+	if (err == -EPERM || err == -EACCES)
+		return fs_errf(why, FSG_WHY, -EACCES, "%s may not be read: %s", what,
+			       strerror(-err));
+	return fs_errf(why, FSG_WHY, err, "%s: %s", what, strerror(-err));
+}
+
+static int open_files(struct fs_guestmem *g, char why[FSG_WHY])
+{
+	char path[64];
+	int err;
+
+	g->pidfd = (int)syscall(SYS_pidfd_open, g->pid, 0);
+	if (g->pidfd < 0)
+		return denied(-errno, "the process", why);
+	err = read_maps(g);
+	if (err)
+		return denied(err, "its mappings", why);
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", g->pid);
+	g->pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	if (g->pagemap < 0)
+		return denied(-errno, "its page map", why);
+	if (!g->vmas.n) /* also of one that is just ending: its mappings go first */
+		return fs_guestmem_ended(g)
+			       ? denied(-ESRCH, "", why)
+			       : fs_errf(why, FSG_WHY, -ENXIO,
+					 "the guest's memory is not mapped in the VMM");
+	return 0;
+}
+
+int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs_guestmem **out,
+		     char why[FSG_WHY])
+{
+	struct fs_guestmem *g = calloc(1, sizeof(*g));
+	bool elsewhere;
+	int err;
+
+	if (!g || !(g->slots = calloc(n + 1, sizeof(*slots)))) {
+		free(g);
+		return fs_errf(why, FSG_WHY, -ENOMEM, "out of memory");
+	}
+	g->pid = pid;
+	g->pidfd = g->pagemap = g->file = -1;
+	g->now = (struct fsg_mem){pages_now, inside, g};
+	g->snapshot = (struct fsg_mem){pages_snapshot, inside, g};
+	elsewhere = take_slots(g, slots, n);
+	if (g->nslots)
+		err = open_files(g, why);
+	else
+		err = fs_errf(why, FSG_WHY, -ENXIO, "%s",
+			      elsewhere ? "the guest's memory is not mapped (guest_memfd)"
+					: "no memory slot of it was seen");
+	if (err)
+		fs_guestmem_close(g);
+	else
+		*out = g;
+	return err;
+}
+
+void fs_guestmem_close(struct fs_guestmem *g)
+{
+	for (size_t i = 0; i < g->vmas.n; i++) {
+		if (g->vmas.v[i].fd >= 0)
+			close(g->vmas.v[i].fd);
+		free(g->vmas.v[i].path);
+	}
+	fs_vec_free(&g->vmas);
+	if (g->pidfd >= 0)
+		close(g->pidfd);
+	if (g->pagemap >= 0)
+		close(g->pagemap);
+	free(g->slots);
+	free(g);
+}
+
+const struct fsg_mem *fs_guestmem_now(const struct fs_guestmem *g)
+{
+	return &g->now;
+}
+
+const struct fsg_mem *fs_guestmem_snapshot(const struct fs_guestmem *g)
+{
+	return &g->snapshot;
+}
+
+bool fs_guestmem_ended(const struct fs_guestmem *g)
+{
+	struct pollfd p = {.fd = g->pidfd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
