@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include "base/err.h"
 #include "base/vec.h"
@@ -21,21 +21,32 @@ struct search {
 	FS_VEC(uint64_t) offsets;
 };
 
-/* A block, from the page cache if all of it is there. Returns its bytes or a negative errno. */
+/* Is all of the block in the page cache? (A read that may not wait would start reading ahead.) */
+static bool resident(const struct search *s, uint64_t at, size_t bytes)
+{
+	size_t pages = (bytes + FSG_PAGE - 1) / FSG_PAGE, i = 0;
+	unsigned char in[BLOCK / FSG_PAGE];
+	void *m = mmap(NULL, bytes, PROT_READ, MAP_SHARED, s->fd, (off_t)at);
+
+	if (m == MAP_FAILED)
+		return false;
+	if (!mincore(m, bytes, in))
+		while (i < pages && in[i] & 1)
+			i++;
+	munmap(m, bytes);
+	return i == pages;
+}
+
+/* A block, past the page cache unless it is in there. Returns its bytes or a negative errno. */
 static ssize_t read_block(struct search *s, uint64_t at)
 {
 	size_t want = s->size - at < BLOCK ? (size_t)(s->size - at) : BLOCK;
-	struct iovec iov = {s->block, want};
-	ssize_t n = preadv2(s->fd, &iov, 1, (off_t)at, RWF_NOWAIT);
+	ssize_t n = -1;
 
-	if (n == (ssize_t)want)
-		return n;
-	if (s->direct >= 0) {
+	if (s->direct >= 0 && !resident(s, at, want))
 		n = pread(s->direct, s->block, BLOCK, (off_t)at);
-		if (n > 0)
-			return n;
-	}
-	n = pread(s->fd, s->block, want, (off_t)at);
+	if (n <= 0)
+		n = pread(s->fd, s->block, want, (off_t)at);
 	return n < 0 ? -errno : n;
 }
 

@@ -1,0 +1,207 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A guest's recorder is read out of its VMM's memory: exactly its records, and nothing that could
+# hang or change what the fork does. The guest is a mini VM whose memory file holds a recorder with
+# 10 records of each VM's past; each fork writes more of them into its own copy.
+. "$(dirname "$0")/common"
+chmod 755 "$TMP"
+VMS=3
+NEW=200
+
+# Of each VM with a READ guest: its records, which must be numbers 10 to 10 + $NEW - 1, one of the
+# agent, and what describes them.
+exact()
+{
+	python3 - "$1" "$2" "$NEW" <<-'PY'
+	import json, subprocess, sys
+	path, vms, new = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+	lines = [json.loads(l) for l in open(path)]
+	heads = [l["guest"] for l in lines if "guest" in l]
+	assert len(heads) == vms and len({h["vm"] for h in heads}) == vms, heads
+	blobs = [l for l in lines if "guest_meta" in l or "guest_symbols" in l]
+	assert len(blobs) == 2, blobs
+	assert blobs[0]["guest_meta"]["kernel"] == "mini"
+	assert blobs[1]["guest_symbols"]["bytes"] == 64, blobs
+	runs = {l["tgid"]: l["ts"] for l in lines if l.get("event") == "FIRST_RUN"}
+	for h in heads:
+	    mine = lambda what: [l[what] for l in lines if what in l and l[what]["vm"] == h["vm"]]
+	    assert h["state"] == 0 and h["why"] == "" and h["id"] == "5a" * 16, h
+	    assert h["at_ns"] < h["done_ns"]
+	    rings, recs, dirs = mine("guest_ring"), mine("guest_record"), mine("guest_dir")
+	    assert len(dirs) == 1 and dirs[0]["ncpus"] == 1 and len(dirs[0]["parts"]) == 4
+	    assert [(r["lost"], r["torn"]) for r in rings] == [(0, 0)] * 2, rings
+	    cpu = [r for r in recs if r["ring"] == "cpu"]
+	    agent = [r for r in recs if r["ring"] == "agent"]
+	    assert [r["n"] for r in cpu] == list(range(10, 10 + new))
+	    assert all(r["x"] == r["n"] and r["kind"] == "IRQ" for r in cpu)
+	    assert [r["n"] for r in agent] == [1] and agent[0]["kind"] == "STAGE"
+	    start = runs[h["tgid"]]
+	    assert all(start - 1e9 < r["ts"] < h["at_ns"] for r in recs), "another fork's records"
+	assert len({tuple(r["guest_record"]["ts"] for r in lines if "guest_record" in r and
+	    r["guest_record"]["vm"] == h["vm"]) for h in heads}) == vms, "forks share records"
+	clocks = [l for l in lines if l.get("event") == "CLOCK"]
+	assert len(clocks) >= 2 + vms, len(clocks)
+	assert all(c["tsc_width"] > 0 and c["mono_ns"] == c["ts"] for c in clocks)
+	PY
+}
+
+# dumped FILE: as JSON lines
+dumped()
+{
+	"$FS" dump --json "$1" >"$1.json" && readable "$1"
+}
+
+state_is()
+{
+	says "^GUEST vm=[0-9]+ .* state=$1( |\$)" "$2.txt"
+}
+
+at_the_end()
+{
+	start "$TMP/a.fsr" --end pio:0xf4 -- "$MINI" --vms $VMS --pages 16 --file "$TMP/mem" \
+		--recorder $NEW --hold 500 && finish 0 && dumped "$TMP/a.fsr" &&
+		exact "$TMP/a.fsr.json" $VMS &&
+		says "recorders of $VMS of $VMS guests read: $((VMS * (NEW + 1))) records, 0 lost" "$TMP/a.fsr.err"
+}
+ok "each fork's own records, once its end has come" at_the_end
+
+text_again()
+{
+	make -s "$O/tools/mkrec" >/dev/null && "$FS" dump --text "$TMP/a.fsr" >"$TMP/a.text" &&
+		"$O/tools/mkrec" "$TMP/a.text" "$TMP/again.fsr" &&
+		"$FS" dump --text "$TMP/again.fsr" | diff "$TMP/a.text" - | head
+}
+ok "the recording survives its text form" text_again
+
+at_the_stop()
+{
+	"$MINI" --vms 2 --pages 16 --file "$TMP/mem" --recorder $NEW --hold 2000 >/dev/null &
+	vmm=$!
+	start "$TMP/s.fsr" --all || return 1
+	wait $vmm
+	"$MINI" --vms 2 --pages 16 --file "$TMP/mem" --recorder $NEW --hold 60000 >/dev/null &
+	vmm=$!
+	disown $vmm
+	sleep 1
+	kill -INT $REC
+	finish 0
+	kill $vmm
+	dumped "$TMP/s.fsr" || return 1
+	[ "$(grep -c '^GRING' "$TMP/s.fsr.txt")" -ge 2 ] &&
+		[ "$(grep -c '^GREC .* IRQ' "$TMP/s.fsr.txt")" -ge $((2 * NEW)) ]
+}
+ok "without an end: when the recording stops" at_the_stop
+
+gone()
+{
+	start "$TMP/g.fsr" --end pio:0xf4 -- "$MINI" --vms 2 --pages 16 --file "$TMP/mem" \
+		--recorder $NEW && finish 0 && dumped "$TMP/g.fsr" && state_is GONE "$TMP/g.fsr" &&
+		says '"guests": ?\{"vms": ?2,"read": ?0,.*"gone": ?2' "$TMP/g.fsr.txt"
+}
+ok "a VMM that ends at once: said, and counted" gone
+
+none_there()
+{
+	start "$TMP/n.fsr" --end pio:0xf4 -- "$MINI" --vms 2 --pages 16 --file "$TMP/plain" --hold 500 &&
+		finish 0 && dumped "$TMP/n.fsr" && state_is ABSENT "$TMP/n.fsr" && ! grep -q '^GREC' "$TMP/n.fsr.txt"
+}
+ok "a guest without a recorder" none_there
+
+off()
+{
+	start "$TMP/o.fsr" --guest off --end pio:0xf4 -- "$MINI" --pages 16 --file "$TMP/mem" --recorder $NEW \
+		--hold 300 && finish 0 && dumped "$TMP/o.fsr" && ! grep -q '^G' "$TMP/o.fsr.txt"
+}
+ok "--guest off" off
+
+# A fault that a reader caused would be served as any other, only late.
+no_uffd_fault()
+{
+	start "$TMP/u.fsr" --end pio:0xf4 -- "$MINI" --vms 1 --pages 20 --uffd 20000 --hold 1000 &&
+		finish 0 && dumped "$TMP/u.fsr" && says '"uffd_served": 20,' "$TMP/u.fsr.out" &&
+		state_is ABSENT "$TMP/u.fsr"
+}
+ok "pages behind userfaultfd that the guest did not touch are not touched" no_uffd_fault
+
+# Another user's VMM, whose memory file others cannot even name.
+other_user()
+{
+	local home=$TMP/other
+
+	mkdir -p "$home" && chown nobody "$home" && chmod 700 "$home"
+	cp "$MINI" "$TMP/mini" && chmod 755 "$TMP/mini"
+	start "$TMP/w.fsr" --end pio:0xf4 -- setpriv --reuid nobody --regid kvm --clear-groups \
+		"$TMP/mini" --vms $VMS --pages 16 --file "$home/mem" --recorder $NEW --hold 500 &&
+		finish 0 && dumped "$TMP/w.fsr" && exact "$TMP/w.fsr.json" $VMS
+}
+if setpriv --reuid nobody --regid kvm --clear-groups test -w /dev/kvm; then
+	ok "a VMM of another user" other_user
+fi
+
+# Without the right to look into others: the host's half stands.
+denied()
+{
+	capsh --drop=cap_sys_ptrace,cap_checkpoint_restore,cap_dac_read_search,cap_dac_override -- -c \
+		"$FS record -o $TMP/d.fsr --end pio:0xf4 --comm mini" 2>"$TMP/d.fsr.err" &
+	REC=$!
+	for _ in $(seq 300); do
+		grep -q '^forkscope: recording to ' "$TMP/d.fsr.err" && break
+		sleep 0.05
+	done
+	setpriv --reuid nobody --regid kvm --clear-groups "$TMP/mini" --pages 16 --file "$TMP/other/mem" \
+		--recorder $NEW --hold 1000 >/dev/null
+	kill -INT "$(pgrep -P $REC -x forkscope || echo $REC)"
+	finish 0 && dumped "$TMP/d.fsr" && state_is DENIED "$TMP/d.fsr" &&
+		says 'why=".* may not be read: ' "$TMP/d.fsr.txt" && says '^ts=[0-9]* FIRST_RUN' "$TMP/d.fsr.txt" &&
+		says 'warning: 1 guests were not read: .* may not be read' "$TMP/d.fsr.err"
+}
+if setpriv --reuid nobody --regid kvm --clear-groups test -w /dev/kvm; then
+	ok "no right to read it: said, the host's half stands" denied
+fi
+
+resident()
+{
+	fincore -b -n -o PAGES "$1" | tr -d ' '
+}
+
+# Found in the memory file before any fork; a cold file stays cold but for the recorder's pages.
+memfile()
+{
+	"$MINI" --pages 16 --file "$TMP/cold" --recorder $NEW --cold >/dev/null
+	python3 -c 'import os, sys; fd = os.open(sys.argv[1], os.O_RDONLY); os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)' \
+		"$TMP/cold"
+	before=$(resident "$TMP/cold")
+	start "$TMP/m.fsr" --memfile "$TMP/cold" "$@" -- sh -c "sleep 0.2; fincore -b -n -o PAGES $TMP/cold; exec $MINI \
+		--vms $VMS --pages 16 --file $TMP/cold --recorder $NEW --hold 500" && finish 0
+	after=$(head -n 1 "$TMP/m.fsr.out" | tr -d ' ')
+	echo "resident pages: $before, then $after"
+	dumped "$TMP/m.fsr" && says '"memory_files": ?\[\{"path": ?"[^"]*/cold","recorders": ?1\}\]' "$TMP/m.fsr.txt"
+}
+not_warmed()
+{
+	memfile && [ "$after" = "$before" ]
+}
+warmed()
+{
+	# directory, its list, two rings of a head and four pages
+	memfile --warm-ring && [ $((after - before)) = 12 ] && says '"warmed_pages": ?12' "$TMP/m.fsr.txt"
+}
+if [ -n "$(command -v fincore)" ] && [ "$(stat -f -c %T "$TMP")" != tmpfs ]; then
+	ok "--memfile leaves a cold file cold" not_warmed
+	ok "--warm-ring reads the recorder's pages alone" warmed
+fi
+
+usage()
+{
+	local rc=0
+
+	"$FS" record -o "$TMP/x.fsr" $1 -- true 2>"$TMP/x.err" || rc=$?
+	[ $rc = "$2" ] && says "$3" "$TMP/x.err"
+}
+ok "--warm-ring without --memfile" usage --warm-ring 2 'needs --memfile'
+ok "--guest of another word" usage '--guest on' 2 'neither auto nor off'
+ok "a memory file that is not there" usage "--memfile $TMP/none" 1 'memory file .*/none: No such file'
+ok "a memory file that is none" usage "--memfile $TMP" 1 'not a regular file'
+ok "a memory file without a recorder" usage "--memfile $TMP/plain" 0 'holds no recorder: was forkscope-guest arm run'
+ok "no program is left" no_leak
+done_testing
