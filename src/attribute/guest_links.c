@@ -194,8 +194,8 @@ static void order(struct at_guest *g, const struct at_vm *vm)
 }
 
 /*
- * A window that ended before its end was reached: the stage after the last one that is over lasts
- * until there. Stages that this signal does not have are left out of account.
+ * A window that no ack ended: the stage after the last one that is over lasts until its end. Stages
+ * that this signal does not have are left out of account.
  */
 static void in_progress(struct at_guest *g, const struct at_vm *vm)
 {
@@ -213,8 +213,10 @@ static void in_progress(struct at_guest *g, const struct at_vm *vm)
 		 "the window ended before this stage was over");
 }
 
-static void fill(struct at_guest *g, const struct at_vm *vm, const struct way *y)
+static void fill(const struct at *a, const struct at_vm *vm, struct at_guest *g,
+		 const struct way *y)
 {
+	bool acked = vm->end_reached && a->o.end == FSA_END_ACK;
 	uint64_t err = g->map.error_ns;
 	char agent[40];
 
@@ -229,9 +231,9 @@ static void fill(struct at_guest *g, const struct at_vm *vm, const struct way *y
 		add(g, FSA_S_APPLY, y->applied, err, agent,
 		    "the end of the agent's netlink work is not in the guest's records");
 	if (!vm->decoded_end)
-		add(g, FSA_S_ACK, vm->end_reached ? vm->end : 0, 0, agent, "");
+		add(g, FSA_S_ACK, acked ? vm->end : 0, 0, agent, "");
 	order(g, vm);
-	if (!vm->end_reached)
+	if (!acked && !vm->decoded_end)
 		in_progress(g, vm);
 }
 
@@ -243,6 +245,6 @@ int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g)
 	if (ret)
 		return ret;
 	find_apply(a, vm, g, &y);
-	fill(g, vm, &y);
+	fill(a, vm, g, &y);
 	return 0;
 }

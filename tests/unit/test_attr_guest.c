@@ -210,6 +210,7 @@ static void injected_again(void **state)
 	/* the fault during which it was injected for good reaches into the next stage by 10 */
 	assert_int_equal(f->cells[FSA_S_NOTIFY][FSA_C_FAULT_MAPPED].ns, 10);
 	guest_check(f);
+	assert_int_equal(f->guest.outside, 0);
 	attr_done(res);
 }
 

@@ -21,6 +21,7 @@ static const struct fsa_fork *fork_of(const char *text, const char *end, struct 
 	*res = attr_run(text, end);
 	assert_int_equal((*res)->nforks, 1);
 	guest_check(&(*res)->forks[0]);
+	assert_int_equal((*res)->forks[0].guest.outside, 0);
 	return &(*res)->forks[0];
 }
 

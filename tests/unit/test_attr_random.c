@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Thousands of random recordings, most of them nonsense: whatever the records say, each ledger
- * sums to its gap, its path is gapless, and nothing crashes or hangs. A failure prints its seed;
- * FORKSCOPE_SEED runs that one alone.
+ * sums to its gap, its path is gapless, and nothing crashes or hangs. Most have a guest's half as
+ * well, as random, with its clock taken for the host's. A failure prints its seed; FORKSCOPE_SEED
+ * runs that one alone.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +11,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "bpf/event.h"
+#include "record/guestchunk.h"
 #include "record/writer.h"
-#include "../attr/attr.h"
+#include "../attr/guest.h"
 
 #define ROUNDS 1200
 #define CPUS   3
@@ -226,6 +228,100 @@ static void setup_vm(struct gen *g, uint32_t vm)
 	PUT(g, first, FIRST_RUN, tgid, tgid + 1, vm);
 }
 
+/* --- the guest's half --- */
+
+#define MAX_RECS 400
+
+/* Mostly what a kernel could have written, of few tasks, so that much of it fits together. */
+static struct fsg_rec some_rec(bool sane, uint64_t ts, uint32_t seq, uint32_t *cur)
+{
+	static const uint16_t kinds[] = {
+		FSG_K_SWITCH, FSG_K_SWITCH,    FSG_K_WAKING,     FSG_K_WAKING,   FSG_K_IRQ,
+		FSG_K_VECTOR, FSG_K_SOFTIRQ,   FSG_K_WORK_QUEUE, FSG_K_WORK,     FSG_K_WORK_END,
+		FSG_K_FAULT,  FSG_K_FAULT_END, FSG_K_STEP,       FSG_K_STEP_END, FSG_K_UDP_SEND,
+		FSG_K_LOCK,   FSG_K_LOCK_END,  FSG_K_IRQ_END,    FSG_K_RTNL,     FSG_K_STAGE,
+	};
+	struct fsg_rec r = {
+		.ts = ts,
+		.seq = seq,
+		.kind = sane ? kinds[rnd(sizeof(kinds) / sizeof(*kinds))] : (uint16_t)rnd(27),
+		.flags = (uint16_t)(rnd(4) << 14 | rnd(3)),
+		.tid = *cur,
+		.x = rnd(6),
+		.a = rnd(4),
+	};
+
+	if (r.kind == FSG_K_STEP || r.kind == FSG_K_STEP_END)
+		r.x = 4 + rnd(8);
+	if (r.kind == FSG_K_SWITCH)
+		*cur = r.x;
+	if (!sane && chance(10))
+		r.tid = rnd(8);
+	if (!sane && chance(2))
+		r.ts = chance(50) ? UINT64_MAX - rnd(9) : rnd(9);
+	if (!sane && chance(2))
+		r.a = UINT64_MAX;
+	return r;
+}
+
+static int some_ring(struct gen *g, struct fsr_bytes *b, uint16_t kind, uint16_t index)
+{
+	static struct fsg_rec recs[MAX_RECS];
+	struct fsr_guest_part part = {.kind = kind, .index = index};
+	uint32_t n = rnd(MAX_RECS), seq = 1, cur = rnd(6);
+	uint64_t ts = 1000;
+
+	for (uint32_t i = 0; i < n; i++) {
+		ts += rnd((uint32_t)((g->now - 1000) / (n + 1) % 1000000 + 2) * 2);
+		recs[i] = some_rec(g->sane, ts, seq, &cur);
+		if (kind == FSR_GP_AGENT) {
+			recs[i].kind = FSG_K_STAGE;
+			recs[i].x = rnd(8);
+		}
+		seq += chance(g->sane ? 1 : 5) ? 1 + rnd(3) : 1;
+	}
+	part.bytes = n * (uint32_t)sizeof(*recs);
+	part.lost = chance(10) ? rnd(5) : 0;
+	part.torn = chance(10) ? rnd(5) : 0;
+	return fsr_guest_add(b, &part, recs);
+}
+
+static void write_guest(struct gen *g, struct fsr_writer *w, uint32_t vm)
+{
+	struct fsr_guest head = {.vm = vm, .tgid = 10 * vm, .at_ns = g->now};
+	struct fsr_guest_part dir_part = {.kind = FSR_GP_DIR, .bytes = FSG_PAGE};
+	struct fsr_guest_part frames_part = {.kind = FSR_GP_FRAMES, .bytes = 16};
+	uint64_t frames[2] = {0, 1 + rnd(3)};
+	union {
+		struct fsg_dir d;
+		uint8_t page[FSG_PAGE];
+	} dir = {.d = {.magic = FSG_MAGIC,
+		       .major = FSG_MAJOR,
+		       .dir_bytes = sizeof(struct fsg_dir),
+		       .rec_bytes = sizeof(struct fsg_rec),
+		       .flags = rnd(100) ? 0xf : rnd(16),
+		       .ncpus = 2}};
+	struct fsr_bytes b = {0};
+
+	for (int i = 0; i < FSG_WATCHERS && chance(60); i++) {
+		struct fsg_watcher *k = &dir.d.watchers[i];
+
+		*k = (struct fsg_watcher){
+			.tid = rnd(6), .tgid = rnd(6), .how = 6 + rnd(7), .own = chance(30)};
+		memset(k->comm, 'a', rnd(17));
+	}
+	assert_int_equal(fsr_guest_begin(&b, &head), 0);
+	assert_int_equal(fsr_guest_add(&b, &dir_part, &dir), 0);
+	for (uint16_t i = 0; i < 3; i++)
+		if (i < 2 || !g->sane)
+			assert_int_equal(some_ring(g, &b, FSR_GP_RING, i < 2 ? i : 63), 0);
+	if (chance(70))
+		assert_int_equal(some_ring(g, &b, FSR_GP_AGENT, 0), 0);
+	assert_int_equal(fsr_guest_add(&b, &frames_part, frames), 0);
+	assert_int_equal(fsr_write(w, FSR_GUEST, b.v, b.n), 0);
+	fs_vec_free(&b);
+}
+
 static void make(uint64_t seed, const char *path, struct gen *g)
 {
 	struct fsr_writer *w;
@@ -249,8 +345,13 @@ static void make(uint64_t seed, const char *path, struct gen *g)
 		if (g->count[c])
 			assert_int_equal(fsr_write_events(w, c, g->buf[c], g->len[c], g->count[c]),
 					 0);
+	for (uint32_t vm = 1; vm <= 3; vm++)
+		if (chance(70))
+			write_guest(g, w, vm);
 	assert_int_equal(fsr_close(w), 0);
 }
+
+static size_t guests, chains; /* forks whose guest's half was used, and had a signal's way */
 
 static size_t one(uint64_t seed, struct gen *g)
 {
@@ -264,12 +365,17 @@ static size_t one(uint64_t seed, struct gen *g)
 
 	make(seed, path, g);
 	o.timeout_ns = chance(50) ? 5000 : 0;
+	guest_clock_error = chance(50) ? rnd(300) : 0;
 	assert_int_equal(fsr_open(path, &attr_reader, attr_err, sizeof(attr_err)), 0);
 	ret = fsa_attribute(attr_reader, &o, &res, attr_err, sizeof(attr_err));
 	if (ret)
 		fail_msg("seed %" PRIu64 ": %s", seed, attr_err);
-	for (size_t i = 0; i < res->nforks; i++)
+	for (size_t i = 0; i < res->nforks; i++) {
 		attr_check(&res->forks[i]);
+		guest_check(&res->forks[i]);
+		guests += res->forks[i].guest.used;
+		chains += res->forks[i].nlinks && res->forks[i].links[FSA_S_NOTIFY].seen;
+	}
 	n = res->nforks;
 	attr_done(res);
 	return n;
@@ -295,6 +401,7 @@ static void random_recordings(void **state)
 	}
 	/* the generator must not have become one that makes no forks */
 	assert_true(only || forks > ROUNDS);
+	assert_true(only || (guests > ROUNDS / 4 && chains > ROUNDS / 16));
 	for (unsigned int c = 0; c < CPUS; c++)
 		free(g.buf[c]);
 }
