@@ -66,6 +66,8 @@ def _first_in_line():
     die_with_parent()
     with contextlib.suppress(OSError):   # only root may
         os.setpriority(os.PRIO_PROCESS, 0, -10)
+        # Where the scheduler shares the processors among sessions first, the session has a priority of its own.
+        Path("/proc/self/autogroup").write_text("-15", encoding="ascii")
 
 
 class Boot:
