@@ -10,6 +10,12 @@
 #include "align/impl.h"
 #include "base/err.h"
 
+#define FEW_KNOWN 32 /* events that must lie where something is known */
+#ifdef FORKSCOPE_FUZZ
+#define BUDGET 200000ull
+#else
+#define BUDGET 50000000ull /* events looked at in a search: a quarter of a second or so */
+#endif
 #define LISTED 3 /* events outside guest mode that a refusal names */
 
 uint64_t fsl_to_host(const struct fsl_map *m, uint64_t guest_ns)
@@ -115,16 +121,64 @@ static size_t count_outside(const struct fsl_input *in, const struct al_problem 
 	return n;
 }
 
+static int run_once(const struct al_problem *p, const struct al_found *want,
+		    const struct al_boxes *boxes, struct al_found *f)
+{
+	found_free(f);
+	*f = *want;
+	f->least = SIZE_MAX;
+	return al_search(p, boxes, f);
+}
+
+static bool any_open(const struct al_problem *p)
+{
+	for (size_t i = 0; i < p->nvcpus; i++)
+		if (p->vcpus[i].open)
+			return true;
+	return false;
+}
+
+/*
+ * Places by what speaks for them: first those with half of the events where something is known,
+ * then those with a quarter, and so on; and then every place for which half as much speaks. A
+ * handful of events out of many may fit by chance.
+ */
+static int run_places(const struct al_problem *p, const struct al_boxes *boxes, struct al_found *f)
+{
+	size_t known = p->nevents / 2, few = known < FEW_KNOWN ? known : FEW_KNOWN;
+	struct al_found want = {.budget = f->budget};
+	int ret = 0;
+
+	for (; known >= few && !ret && !f->npolys; known /= 2) {
+		want.vague = p->nevents - known;
+		want.steps = f->steps;
+		ret = run_once(p, &want, boxes, f);
+	}
+	if (ret || !f->npolys || f->ambiguous)
+		return ret;
+	want.vague = f->least + (p->nevents - f->least) / 2;
+	want.steps = f->steps;
+	return want.vague > f->vague ? run_once(p, &want, boxes, f) : 0;
+}
+
+/* What is feasible, with @allow events outside; within @only, unless it is NULL. */
 static int run(const struct al_problem *p, size_t allow, const struct al_box *only,
 	       struct al_found *f)
 {
+	/* to tell what is wrong most events are wanted where something is known */
+	const struct al_found all = {
+		.allow = allow,
+		.vague = allow ? p->nevents - p->nevents / 4 : p->nevents,
+		.steps = f->steps,
+		.budget = f->budget,
+	};
 	struct al_boxes boxes = {0};
-	int ret;
+	int ret = only ? fs_vec_push(&boxes, *only) : al_vote(p, allow, &boxes);
 
-	*f = (struct al_found){.allow = allow};
-	ret = only ? fs_vec_push(&boxes, *only) : al_vote(p, allow, &boxes);
-	if (!ret)
-		ret = al_search(p, &boxes, f);
+	if (!ret && !only && !allow && any_open(p) && p->nevents > 1)
+		ret = run_places(p, &boxes, f);
+	else if (!ret)
+		ret = run_once(p, &all, &boxes, f);
 	fs_vec_free(&boxes);
 	return ret;
 }
@@ -133,11 +187,13 @@ static int run(const struct al_problem *p, size_t allow, const struct al_box *on
 static int refuse(const struct fsl_input *in, struct al_problem *p, struct fsl_map *out, char *err,
 		  size_t err_len)
 {
-	size_t allow = p->nevents / 20 > 16 ? p->nevents / 20 : 16;
-	struct al_found f;
+	const size_t most = p->nevents / 20 > 16 ? p->nevents / 20 : 16;
+	struct al_found f = {.budget = BUDGET / 5};
 	char names[80];
-	int ret = run(p, allow, NULL, &f);
+	int ret = 0;
 
+	for (size_t allow = 2; allow / 4 < most && !ret && !f.npolys; allow *= 4)
+		ret = run(p, allow < most ? allow : most, NULL, &f);
 	if (!ret && f.npolys) {
 		fill_map(p, &f, out);
 		out->outside = count_outside(in, p, out, names, sizeof(names));
@@ -151,7 +207,7 @@ static int refuse(const struct fsl_input *in, struct al_problem *p, struct fsl_m
 			err, err_len, -ERANGE,
 			"no offset keeps the guest's %zu events inside guest mode%s, not even "
 			"all but %zu of them",
-			out->events, p->npairs ? " and causes before effects" : "", allow);
+			out->events, p->npairs ? " and causes before effects" : "", most);
 	}
 	found_free(&f);
 	return ret;
@@ -284,7 +340,7 @@ static int conclude(const struct fsl_input *in, struct al_problem *p, struct fsl
 static int align(const struct fsl_input *in, struct al_problem *p, struct fsl_map *out, char *err,
 		 size_t err_len)
 {
-	struct al_found alone = {0}, both = {0};
+	struct al_found alone = {.budget = BUDGET}, both = {.budget = BUDGET};
 	int clock, ret;
 
 	out->events = p->nevents;

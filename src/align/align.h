@@ -29,6 +29,12 @@ struct fsl_vcpu {
 	size_t nspans;
 	const uint64_t *events; /* guest ns of what that vCPU recorded, ascending */
 	size_t nevents;
+	/*
+	 * From here on (host ns) nothing is known of that vCPU; 0 = its spans are all there is. An
+	 * event may lie there, but proves nothing: of several places the one counts that has most
+	 * events in spans, and no other may have half as many.
+	 */
+	uint64_t open;
 };
 
 /* A cause before its effect, one of them on each side. */

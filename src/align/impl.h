@@ -27,7 +27,9 @@ struct al_span {
 struct al_vcpu {
 	struct al_span *s; /* ascending, disjoint, at least AL_MIN_GAP apart */
 	size_t ns;
-	double *g; /* ascending */
+	bool open;    /* of the last of them nothing is known */
+	double known; /* until when something is */
+	double *g;    /* ascending */
 	size_t ng;
 	size_t pivot; /* first event that is not before guest0 */
 };
@@ -80,10 +82,12 @@ struct al_found {
 	double lo[2], hi[2]; /* o + g * r over all polygons at the first and at the last event */
 	struct al_vert lo_by[2], hi_by[2];
 	size_t allow; /* events that may be outside; goes down as better places are found */
+	size_t vague; /* events that may be where nothing is known */
+	size_t least; /* vague ones of the polygon that had the fewest */
 	FS_VEC(uint64_t) seen;
-	uint64_t steps;
-	bool spent;     /* the search was given up: what it left counts as feasible */
-	bool ambiguous; /* two places far apart */
+	uint64_t steps, budget; /* events looked at, at most about `budget` of them */
+	bool spent;             /* the search was given up: what it left counts as feasible */
+	bool ambiguous;         /* two places far apart */
 };
 
 /* --- prepare.c --- */
@@ -103,7 +107,8 @@ double al_apart(uint64_t t, uint64_t from);
 int al_vote(const struct al_problem *p, size_t allow, struct al_boxes *boxes);
 
 /* --- search.c --- */
-/* All that is feasible within @boxes into @f (zeroed but for `allow`). Returns 0 or -ENOMEM. */
+/* All that is feasible within @boxes into @f (zeroed but for `allow`, `vague`, `steps` and
+ * `budget`). Returns 0 or -ENOMEM. */
 int al_search(const struct al_problem *p, const struct al_boxes *boxes, struct al_found *f);
 
 /* --- poly.c --- */

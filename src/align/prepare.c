@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Copies of the input: relative, in order, cut to what can be of one fork. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include "align/impl.h"
 #include "base/err.h"
@@ -82,11 +83,25 @@ static void join_spans(struct al_vcpu *v)
 	v->ns = n;
 }
 
+/* What is open is a span without an end. */
+static void open_end(struct al_vcpu *v, double from)
+{
+	v->open = true;
+	if (v->ns && v->s[v->ns - 1].exit + AL_MIN_GAP > from) {
+		v->s[v->ns - 1].exit = AL_WINDOW;
+		v->known = v->s[v->ns - 1].entry;
+	} else if (from < AL_WINDOW) {
+		v->s[v->ns++] = (struct al_span){from, AL_WINDOW};
+	} else {
+		v->open = false;
+	}
+}
+
 static int take_spans(const struct fsl_vcpu *in, struct al_problem *p, struct al_vcpu *v)
 {
 	bool sorted = true;
 
-	v->s = calloc(in->nspans + 1, sizeof(*v->s));
+	v->s = calloc(in->nspans + 2, sizeof(*v->s));
 	if (!v->s)
 		return -ENOMEM;
 	for (size_t i = 0; i < in->nspans; i++) {
@@ -105,6 +120,9 @@ static int take_spans(const struct fsl_vcpu *in, struct al_problem *p, struct al
 		qsort(v->s, v->ns, sizeof(*v->s), by_entry);
 	join_spans(v);
 	p->nspans += v->ns;
+	v->known = v->ns ? v->s[v->ns - 1].exit : 0;
+	if (in->open)
+		open_end(v, al_apart(in->open, p->host0));
 	if (v->ns && v->s[v->ns - 1].exit > p->end)
 		p->end = v->s[v->ns - 1].exit;
 	return 0;
@@ -151,6 +169,8 @@ static int take_pairs(const struct fsl_input *in, struct al_problem *p)
 			.kind = FSL_L_PAIRS,
 		};
 
+		if (fabs(l.g) > AL_WINDOW)
+			continue; /* an event as far away is refused by itself */
 		l.c = al_apart(in->pairs[i].host, p->host0) - l.g;
 		if (fs_vec_push(&p->limits, l))
 			return -ENOMEM;

@@ -11,15 +11,15 @@
 #include <string.h>
 #include "align/impl.h"
 
-#define NEAR_EVENTS 48           /* of each direction and vCPU, tried first */
-#define MAX_STEPS   400000000ull /* events looked at: a second or so */
+#define NEAR_EVENTS 48 /* of each direction and vCPU, tried first */
 #define MAX_STACK   512
 #define TINY_NS     20.0
 
 struct walk {
 	const struct al_problem *p;
 	struct al_box box;
-	size_t allow, outside;
+	size_t allow, outside; /* events */
+	size_t vague_allowed, vague;
 	double ambiguous; /* distance of the nearest event that can be in two spans; INFINITY */
 	uint64_t hash;    /* of which event is in which span */
 	uint64_t steps;
@@ -111,6 +111,23 @@ static bool limits_allow(const struct al_problem *p, const struct al_box *b)
 	return true;
 }
 
+/* Events of @v that can only be where nothing is known. */
+static size_t vague_events(const struct al_box *b, const struct al_vcpu *v)
+{
+	double known = v->ns > 1 ? v->s[v->ns - 2].exit : -INFINITY;
+	size_t lo = 0, hi = v->open ? v->ng : 0;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (earliest(b, v->g[mid]) > known)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return v->open ? v->ng - lo : 0;
+}
+
 enum verdict { INFEASIBLE, HALVE, ONE_EACH };
 
 static enum verdict judge(struct walk *w)
@@ -118,6 +135,10 @@ static enum verdict judge(struct walk *w)
 	const size_t rank[] = {0, NEAR_EVENTS, SIZE_MAX / 4};
 
 	if (!limits_allow(w->p, &w->box))
+		return INFEASIBLE;
+	for (size_t i = 0; i < w->p->nvcpus; i++)
+		w->vague += vague_events(&w->box, &w->p->vcpus[i]);
+	if (w->vague > w->vague_allowed)
 		return INFEASIBLE;
 	for (int k = 0; k < 2; k++) {
 		for (size_t i = 0; i < w->p->nvcpus; i++)
@@ -205,8 +226,9 @@ static bool seen(struct al_found *f, uint64_t hash)
 	return false;
 }
 
-static void note(const struct al_problem *p, struct al_found *f, const struct al_poly *poly)
+static void note(const struct walk *w, struct al_found *f, const struct al_poly *poly)
 {
+	const struct al_problem *p = w->p;
 	const double at[2] = {p->first, p->last};
 	double width = 0;
 
@@ -230,6 +252,7 @@ static void note(const struct al_problem *p, struct al_found *f, const struct al
 		f->best_width = width;
 	}
 	f->npolys++;
+	f->least = w->vague < f->least ? w->vague : f->least;
 	f->ambiguous = is_ambiguous(f);
 }
 
@@ -261,7 +284,7 @@ static int take(struct walk *w, struct al_found *f)
 		f->npolys = 0;
 		f->best_width = 0;
 	}
-	note(w->p, f, &poly);
+	note(w, f, &poly);
 	return 1;
 }
 
@@ -284,13 +307,14 @@ static int search_box(const struct al_problem *p, const struct al_box *box, stru
 
 	stack[n++] = *box;
 	while (n && !f->ambiguous) {
-		struct walk w = {.p = p, .box = stack[--n], .allow = f->allow};
+		struct walk w = {
+			.p = p, .box = stack[--n], .allow = f->allow, .vague_allowed = f->vague};
 		enum verdict v;
 		int done = 1;
 
 		if (adds_nothing(p, f, &w.box))
 			continue;
-		if (f->steps > MAX_STEPS || n + 2 > MAX_STACK) {
+		if (f->steps > f->budget || n + 2 > MAX_STACK) {
 			note_unknown(p, f, &w.box);
 			continue;
 		}

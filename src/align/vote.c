@@ -25,10 +25,18 @@ struct bins {
 	double o0, width;
 };
 
-/* Where offsets can be at all: the end points of @b. */
+/* Where offsets can be at all: the end points of @b. Some event must lie where something is known.
+ */
 static void find_range(const struct al_problem *p, size_t allow, struct al_box *b)
 {
+	double most = p->begin;
+
 	*b = (struct al_box){p->begin, p->end, -AL_MAX_RATE, AL_MAX_RATE};
+	for (size_t i = 0; i < p->nvcpus; i++)
+		if (p->vcpus[i].ng)
+			most = fmax(most, p->vcpus[i].known - p->vcpus[i].g[0] +
+						  fabs(p->vcpus[i].g[0]) * AL_MAX_RATE);
+	b->o1 = fmin(b->o1, most);
 	for (size_t i = 0; i < p->nvcpus && !allow; i++) {
 		const struct al_vcpu *v = &p->vcpus[i];
 		double g0, g1;

@@ -46,12 +46,11 @@ static int add_span(const struct at_thr *t, uint64_t from, uint64_t to, size_t *
 
 /*
  * Guest mode of one vCPU. Before the first exit that was seen it may have been there since it began
- * to run, and after the last one until the rings were read: what is not known must not forbid.
+ * to run; after the last one, from *@open on, nothing is known.
  */
-static int thread_spans(const struct job *j, const struct at_thr *t, spans_vec *out)
+static int thread_spans(const struct job *j, const struct at_thr *t, spans_vec *out, uint64_t *open)
 {
 	uint64_t from = t->first_run ? t->first_run : j->vm->resume;
-	uint64_t until = t->died && t->died < j->until ? t->died : j->until;
 	size_t off = 0;
 	int ret = 0;
 
@@ -62,8 +61,8 @@ static int thread_spans(const struct job *j, const struct at_thr *t, spans_vec *
 			ret = add_span(t, from, x->t0, &off, out);
 		from = x->clipped ? UINT64_MAX : x->t1;
 	}
-	if (!ret && t->exits.n && from < until)
-		ret = add_span(t, from, until, &off, out);
+	if (from < *open)
+		*open = from;
 	return ret;
 }
 
@@ -96,10 +95,11 @@ static int add_ring(struct job *j, const struct fsr_guest_ring *r, char *why, si
 		return fs_errf(why, len, -ENODATA,
 			       "the guest recorded on its CPU %u, and no such vCPU was seen to run",
 			       r->index);
+	v.open = UINT64_MAX;
 	if (r->kind == FSR_GP_RING)
-		ret = thread_spans(j, t, &spans);
+		ret = thread_spans(j, t, &spans, &v.open);
 	for (size_t i = 0; r->kind == FSR_GP_AGENT && i < j->vm->vcpus.n && !ret; i++)
-		ret = thread_spans(j, j->vm->vcpus.v[i], &spans);
+		ret = thread_spans(j, j->vm->vcpus.v[i], &spans, &v.open);
 	v.spans = spans.v;
 	v.nspans = spans.n;
 	if (!ret)

@@ -52,7 +52,8 @@ static inline uint64_t truth_rnd(struct truth *t, uint64_t below)
 /* Guest time of a host time, in whole ns as a clock is read. */
 static inline uint64_t truth_guest(const struct truth *t, uint64_t host)
 {
-	return t->o.guest0 + (uint64_t)floor((double)(host - t->o.host0) / (1 + t->o.rate));
+	return t->o.guest0 +
+	       (uint64_t)(int64_t)floor((double)(int64_t)(host - t->o.host0) / (1 + t->o.rate));
 }
 
 /* Host time of a guest time, to a fraction of a ns, after host0. */
@@ -125,7 +126,7 @@ static inline struct fsl_input truth_input(struct truth *t)
 {
 	for (size_t i = 0; i < t->o.vcpus; i++)
 		t->in[i] = (struct fsl_vcpu){t->v[i].spans.v, t->v[i].spans.n, t->v[i].events.v,
-					     t->v[i].events.n};
+					     t->v[i].events.n, 0};
 	return (struct fsl_input){
 		.vcpus = t->in, .nvcpus = t->o.vcpus, .pairs = t->pairs.v, .npairs = t->pairs.n};
 }
