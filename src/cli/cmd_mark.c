@@ -17,8 +17,10 @@ static const struct fs_usage usage = {
 		"taken when this command starts. A report can end its window there: --end "
 		"mark:NAME.",
 	.notes =
-		"NAME is 1 to 63 letters, digits, dots, colons, dashes or underscores. Exit status "
-		"1: no recorder is running, or none could be reached.",
+		"NAME is 1 to 63 letters, digits, dots, colons, dashes or underscores. Names of an "
+		"experiment's\nown: arm:NAME, prefetch:DURATION, resident:PAGES (see forkscope "
+		"prefetch test). Exit status 1:\nno recorder is running, or none could be "
+		"reached.",
 	.min_pos = 1,
 	.max_pos = 1,
 };

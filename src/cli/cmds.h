@@ -20,6 +20,7 @@ enum fs_exit {
 	X(diff, "say how much slower the forks of one recording are than another's") \
 	X(dump, "print what a recording holds, event by event")                      \
 	X(mark, "put a named moment into the running recordings")                    \
+	X(prefetch, "say what a prefetch could gain, and whether it did")            \
 	X(mailbox, "find, show or fill the mailbox in a snapshot's memory")          \
 	X(doctor, "say what this host and kernel let forkscope see")
 

@@ -28,6 +28,7 @@ static int window(const struct fs_rec_opts *a, const json_t *meta, struct fsa_op
 	o->timeout_ns = a->timeout_ns;
 	o->no_guest = a->no_guest;
 	o->drop_segs = a->drop_segs;
+	o->keep_faults = a->keep_faults;
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct fs_rec_opts {
 	uint64_t timeout_ns;
 	const char *symbols; /* file of guest symbols */
 	unsigned int fork;   /* symbols are looked for in this fork only, 0 = all */
-	bool no_guest, drop_segs;
+	bool no_guest, drop_segs, keep_faults;
 };
 
 struct fs_rec {

@@ -18,5 +18,6 @@ void fsj_trust_guest(const struct fsv_view *v, json_t *trust);
 /* One table of symbols: kind, count, slide, why. */
 json_t *fsj_symbols(const struct fsv_syms *s);
 json_t *fsj_own_symbols(const struct fsv_view *v);
+json_t *fsj_memory(const struct fsa_memory *m);
 
 #endif

@@ -28,8 +28,10 @@ report "record includes record, base, bpf/event.h" "$(outside record 'record/|ba
 report "align includes align, record, base" "$(outside align 'align/|record/|base/|bpf/(event|guest_ring).h')"
 report "attribute includes what lies below it" \
 	"$(outside attribute 'attribute/|align/|record/|base/|bpf/(event|guest_ring).h')"
+report "experiment includes attribute, stats and what lies below them" \
+	"$(outside experiment 'experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "render includes what lies below it" \
-	"$(outside render 'render/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
+	"$(outside render 'render/|experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "collect includes record's writer side, base, bpf" \
 	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds|ringparse|guestchunk)\.h|base/|bpf/|host.skel.h')"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Byte ranges of a memory file: what a prefetch brings, in the order in which it does. Files and
+ * arguments are the user's: every length is bounded, at most FSX_MAX_RANGES are taken.
+ */
+#ifndef FORKSCOPE_RANGES_H
+#define FORKSCOPE_RANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define FSX_MAX_RANGES (1u << 22)
+#define FSX_MAX_FILE   (64u << 20) /* bytes of a file of ranges */
+#define FSX_PAGE       4096u
+
+struct fsx_range {
+	uint64_t offset, size; /* bytes */
+};
+
+struct fsx_ranges { /* an FS_VEC; {0} is empty */
+	struct fsx_range *v;
+	size_t n, cap;
+};
+
+void fsx_ranges_free(struct fsx_ranges *r);
+
+/*
+ * Appends what the text says: ranges "OFFSET LENGTH" or "OFFSET+LENGTH", one on a line or divided
+ * by commas; numbers are bytes in decimal or 0x..., or sizes as 64MiB; # begins a comment. Returns
+ * 0, -EINVAL, -E2BIG or -ENOMEM with a sentence in @err.
+ */
+int fsx_ranges_text(const char *text, size_t len, struct fsx_ranges *r, char *err, size_t err_len);
+
+/*
+ * The same of a hot-page list: "HPL1", then as unsigned LEB128 (Go's uvarint) the number of pages
+ * and for each the index of its memory region and the offset of the page in it. Regions are the
+ * mappings that a VMM tells its userfaultfd handler; only region 0, which begins where the memory
+ * file does, is taken: -ENOTSUP for others.
+ */
+#define FSX_HPL_MAGIC "HPL1"
+int fsx_ranges_hpl(const void *data, size_t len, struct fsx_ranges *r, char *err, size_t err_len);
+
+/* What --ranges says: the path of a file in either format, or the text itself. */
+int fsx_ranges_load(const char *arg, struct fsx_ranges *r, char *err, size_t err_len);
+
+/* Whole pages, sorted, disjoint: for the two below. */
+void fsx_ranges_tidy(struct fsx_ranges *r);
+bool fsx_ranges_have(const struct fsx_ranges *tidy, uint64_t offset);
+uint64_t fsx_ranges_bytes(const struct fsx_ranges *tidy);
+
+/* Writers of the two formats, in the order of @r; errors are the stream's. */
+void fsx_ranges_write(const struct fsx_ranges *r, FILE *out);
+void fsx_ranges_write_hpl(const struct fsx_ranges *r, FILE *out);
+
+#endif

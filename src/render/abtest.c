@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "render/abtest.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include "base/units.h"
+#include "render/term.h"
+#include "render/words.h"
+
+#define W (FS_UNITS_LEN + 8)
+
+/* A time or its difference; NaN is none, infinite without an end. */
+static char *ns(double x, char *buf)
+{
+	char t[FS_UNITS_LEN];
+
+	if (isnan(x))
+		snprintf(buf, W, "-");
+	else if (isinf(x))
+		snprintf(buf, W, "%sno end", x < 0 ? "-" : "");
+	else
+		snprintf(buf, W, "%s%s", x <= -0.5 ? "-" : "",
+			 fs_fmt_ns((uint64_t)(fabs(x) + 0.5), t, sizeof(t)));
+	return buf;
+}
+
+static void arm_line(const struct fsx_arm *x, const char *what, size_t endless, FILE *out)
+{
+	char name[100];
+
+	fprintf(out, "  %s: %s, %zu fork%s", what, fsv_clean(x->name, name, sizeof(name)), x->n,
+		x->n == 1 ? "" : "s");
+	if (endless)
+		fprintf(out, ", %zu of them without an end (they rank as endless)", endless);
+	if (x->first || x->ack_lost || x->cut)
+		fprintf(out, "; left out: %zu first, %zu with a lost mailbox ack, %zu cut short",
+			x->first, x->ack_lost, x->cut);
+	fputc('\n', out);
+}
+
+static void effect(const struct fss_test *x, FILE *out)
+{
+	char t[4][W];
+
+	fprintf(out, "  gap, median:   %s, with the prefetch %s\n", ns(x->median_a, t[0]),
+		ns(x->median_b, t[1]));
+	fprintf(out, "  gain:          %s (Hodges-Lehmann), 95 %% interval %s to %s\n",
+		ns(x->gain, t[0]), ns(x->lo, t[1]), ns(x->hi, t[2]));
+	fprintf(out, "                 percentile bootstrap, %u resamples, seed %" PRIu64 "\n",
+		x->resamples, x->seed);
+	fprintf(out, "  rank test:     p = %.3g (Mann-Whitney, two-sided, %s)\n", x->rank.p,
+		x->rank.exact  ? "exact"
+		: x->rank.ties ? "normal approximation with ties"
+			       : "normal approximation");
+	fprintf(out, "  delta:         %s; a smaller gain does not matter\n", ns(x->delta, t[0]));
+	if (isinf(x->smallest))
+		fprintf(out,
+			"  could be seen: nothing: with so few forks no gain is significant\n");
+	else
+		fprintf(out,
+			"  could be seen: a gain of %s or more (with 80 %% probability, %u "
+			"simulated "
+			"runs)\n",
+			ns(x->smallest, t[0]), x->sims);
+	if (x->need)
+		fprintf(out, "  would decide:  %s%zu forks in each arm (80 %% probability)\n",
+			x->need >= FSS_NEED_MAX ? "more than " : "about ", x->need);
+}
+
+static void beside_row(const char *name, const struct fsx_beside *x, bool time, FILE *out)
+{
+	char t[3][W];
+
+	if (!x->na && !x->nb)
+		return;
+	if (time) {
+		fprintf(out, "  %-34s %12s %12s %12s", name, ns(x->median_a, t[0]),
+			ns(x->median_b, t[1]), ns(x->more, t[2]));
+	} else {
+		snprintf(t[0], W, "%.0f", x->median_a);
+		snprintf(t[1], W, "%.0f", x->median_b);
+		snprintf(t[2], W, "%.0f", x->more);
+		fprintf(out, "  %-34s %12s %12s %12s", name, x->na ? t[0] : "-", x->nb ? t[1] : "-",
+			isnan(x->more) ? "-" : t[2]);
+	}
+	if (x->na && x->nb)
+		fprintf(out, "  p = %.2g", x->p);
+	fputc('\n', out);
+}
+
+static void columns(const char *first, FILE *out)
+{
+	fprintf(out, "  %-34s %12s %12s %12s\n", first, "without", "with", "difference");
+}
+
+static void differ(const struct fsv_abtest *v, FILE *out)
+{
+	const struct fsx_abtest *t = v->test;
+
+	fsv_heading(v->a, out, "Did the arms differ?");
+	columns("medians", out);
+	beside_row("pages resident at the resume", &t->resident, false, out);
+	beside_row("faults that had to fetch a page", &t->fetched, false, out);
+	if (!fsx_abtest_differ(t))
+		fsv_para(out, 2, 2,
+			 "%s do not show that the arms differed: the prefetch changed nothing that "
+			 "can be seen. Where everything was resident before, this says nothing "
+			 "about "
+			 "a cold start.",
+			 t->resident.na && t->resident.nb ? "The pages that were resident"
+							  : "The faults");
+}
+
+static void ledger_row(const char *name, const struct fsx_part *x, int indent, FILE *out)
+{
+	char t[3][W];
+
+	if (fabs(x->a - x->b) < 0.5 && x->a < 0.5)
+		return;
+	fprintf(out, "  %*s%-*s %12s %12s %12s\n", indent, "", 34 - indent, name, ns(x->a, t[0]),
+		ns(x->b, t[1]), ns(x->b - x->a, t[2]));
+}
+
+static bool in_bucket(const struct fsv_abtest *v, int cause, int bucket)
+{
+	const struct fsx_arm *const arms[] = {&v->test->a, &v->test->b};
+	uint64_t best = 0;
+	enum fsa_bucket of = fsa_bucket_of(FSA_S_GUEST, (enum fsa_cause)cause);
+
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < arms[k]->n; i++) {
+			uint64_t x = fsv_cause_ns(arms[k]->forks[i], (enum fsa_cause)cause);
+
+			if (x <= best)
+				continue;
+			best = x;
+			of = fsa_bucket_of(fsv_main_stage(arms[k]->forks[i], (enum fsa_cause)cause),
+					   (enum fsa_cause)cause);
+		}
+	return (int)of == bucket;
+}
+
+static void ledger(const struct fsv_abtest *v, FILE *out)
+{
+	fsv_heading(v->a, out,
+		    "Where the time went (means; the differences sum to that of the gaps)");
+	columns("", out);
+	for (int b = 0; b < FSA_NBUCKETS; b++) {
+		const char *title = fsa_bucket_title((enum fsa_bucket)b);
+
+		ledger_row(title, &v->test->bucket[b], 0, out);
+		for (int c = 0; c < FSA_NCAUSES; c++)
+			if (in_bucket(v, c, b) && strcmp(fsa_cause_name((enum fsa_cause)c), title))
+				ledger_row(fsa_cause_name((enum fsa_cause)c), &v->test->cause[c], 2,
+					   out);
+	}
+}
+
+static void moved(const struct fsv_abtest *v, FILE *out)
+{
+	const struct fsx_abtest *t = v->test;
+
+	fsv_heading(v->a, out, "Moved work: time outside the window (medians)");
+	columns("", out);
+	beside_row("the VMM's start to the resume", &t->before, true, out);
+	beside_row("the end to the last ack", &t->after, true, out);
+	beside_row("prefetching, as it was told", &t->prefetch, true, out);
+	if (fsx_abtest_moved(t))
+		fsv_para(
+			out, 2, 2,
+			"Work was moved out of the window: what the prefetch costs there is not in "
+			"the gain.");
+}
+
+static void pages(const struct fsv_abtest *v, FILE *out)
+{
+	const struct fsx_abtest *t = v->test;
+	const struct fsx_pages *p = &t->pages;
+	char g[W], m[W];
+
+	fsv_heading(v->a, out, "The prefetched pages (means over the forks with it)");
+	fprintf(out, "  %" PRIu64 " pages in the ranges, %zu forks\n", p->pages, p->forks);
+	fprintf(out, "  %10.0f used before the end\n", p->used);
+	fprintf(out, "  %10.0f touched before the end, but had to be fetched: too late\n",
+		p->too_late);
+	fprintf(out, "  %10.0f used later, while the fork was watched\n", p->later);
+	fprintf(out, "  %10.0f never used\n", p->never);
+	if (!t->ceiling.n) {
+		fprintf(out, "  ceiling (%s): none: %s\n", fsx_mechanism_name(t->mechanism),
+			fsx_none_text(t->ceiling.why));
+		return;
+	}
+	fprintf(out, "  ceiling (%s, by the forks without it): %s, at most %s in one fork\n",
+		fsx_mechanism_name(t->mechanism), ns((double)t->ceiling.gain_p50, g),
+		ns((double)t->ceiling.gain_max, m));
+	if (fsx_abtest_above_ceiling(t))
+		fsv_para(out, 2, 2,
+			 "The gain lies above the ceiling: the arms differ in more than this "
+			 "prefetch, "
+			 "or the ranges are not what was prefetched.");
+}
+
+void fsv_abtest_text(const struct fsv_abtest *v, FILE *out)
+{
+	const struct fsx_abtest *t = v->test;
+	char why[400], path[2][256];
+
+	fprintf(out, "prefetch test: %s", fsv_clean(v->a->path, path[0], sizeof(path[0])));
+	if (v->a != v->b)
+		fprintf(out, " against %s", fsv_clean(v->b->path, path[1], sizeof(path[1])));
+	fputc('\n', out);
+	arm_line(&t->a, "without", t->test.endless_a, out);
+	arm_line(&t->b, "with", t->test.endless_b, out);
+	fputc('\n', out);
+	fsv_tone(v->a, out, FSV_T_BOLD);
+	fprintf(out, "verdict: %s\n", fss_verdict_name(t->test.verdict));
+	fsv_tone(v->a, out, FSV_T_PLAIN);
+	fsv_para(out, 2, 2, "%s.", fsx_abtest_reason(t, why, sizeof(why)));
+	effect(&t->test, out);
+	differ(v, out);
+	ledger(v, out);
+	moved(v, out);
+	if (t->has_set)
+		pages(v, out);
+}

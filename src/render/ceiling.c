@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The text of forkscope prefetch ceiling. */
+#include "render/ceiling.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "base/units.h"
+#include "render/term.h"
+#include "render/words.h"
+
+#define NAME 20 /* columns of a hypothesis' name */
+
+const struct fsa_memory *fsv_memory(const struct fsa_result *res)
+{
+	static const struct fsa_memory none;
+
+	for (size_t i = 0; i < res->nforks; i++)
+		if (res->forks[i].memory.size)
+			return &res->forks[i].memory;
+	return &none;
+}
+
+static void memory_line(const struct fsa_result *res, FILE *out)
+{
+	const struct fsa_memory *m = fsv_memory(res);
+	char size[FS_UNITS_LEN];
+
+	if (!m->size)
+		fprintf(out, "memory file: not known; ranges cannot be placed\n");
+	else if (m->assumed)
+		fsv_para(out, 0, 2,
+			 "memory file: its mapping was not seen; offsets are those of %s of guest "
+			 "memory written in the order of its addresses, as VMMs do",
+			 fs_fmt_bytes(m->size, size, sizeof(size)));
+	else
+		fprintf(out, "memory file: %s, inode %" PRIu64 " of device %u:%u\n",
+			fs_fmt_bytes(m->size, size, sizeof(size)), m->ino, m->dev >> 20,
+			m->dev & 0xfffff);
+}
+
+static void sample(FILE *out, const char *name, size_t n, uint64_t ns)
+{
+	char t[FS_UNITS_LEN];
+
+	if (n)
+		fprintf(out, " %s %s (p50 of %zu)", name, fs_fmt_ns(ns, t, sizeof(t)), n);
+	else
+		fprintf(out, " %s none seen", name);
+}
+
+static void head(const struct fsv_ceilings *c, FILE *out)
+{
+	char end[96], path[512];
+
+	fprintf(out, "prefetch ceilings: %s\n", fsv_clean(c->view->path, path, sizeof(path)));
+	fprintf(out, "window: %s to %s\n", fsv_start_name(c->view->res->opts.start),
+		fsa_end_text(&c->view->res->opts, end, sizeof(end)));
+	memory_line(c->view->res, out);
+	fprintf(out, "cost of a fault on the path:");
+	sample(out, "fault.cached", c->left.cached.n, c->left.cached.p50_ns);
+	fputc(',', out);
+	sample(out, "fault.mapped", c->left.mapped.n, c->left.mapped.p50_ns);
+	fputc('\n', out);
+}
+
+static void table_head(FILE *out)
+{
+	fprintf(out, "    %-*s %9s %8s %10s %8s %8s %10s %7s %10s\n", NAME, "hypothesis", "bytes",
+		"helped", "their time", "left", "outside", "gain p50", "of gap", "gap p50 to");
+}
+
+static void size_of(const struct fsx_hypothesis *h, char *buf, size_t len)
+{
+	if (h->which == FSX_RANGES)
+		fs_fmt_bytes(fsx_ranges_bytes(&h->set), buf, len);
+	else
+		snprintf(buf, len, "-");
+}
+
+static int row(const struct fsv_ceilings *c, const struct fsx_group *g,
+	       const struct fsx_hypothesis *h, enum fsx_mechanism m, FILE *out)
+{
+	char size[FS_UNITS_LEN], t[3][FS_UNITS_LEN], pct[FSV_WORD_LEN];
+	struct fsx_group_ceiling x;
+	int ret;
+
+	if (*h->why) {
+		fsv_para(out, 4, 4 + NAME, "%-*s %s", NAME, h->name, h->why);
+		return 0;
+	}
+	ret = fsx_ceiling_group(g->forks, g->n, h, m, &c->left, &x);
+	if (ret)
+		return ret;
+	size_of(h, size, sizeof(size));
+	fprintf(out, "    %-*s %9s ", NAME, h->name, size);
+	if (!x.n) {
+		fprintf(out, "no ceiling: %s\n", fsx_none_text(x.why));
+		return 0;
+	}
+	fprintf(out, "%8.0f %10s %8.0f %8.0f %10s %7s %10s\n", x.helped,
+		fs_fmt_ns((uint64_t)(x.helped_ns + 0.5), t[0], sizeof(t[0])), x.unhelped, x.outside,
+		fs_fmt_ns(x.gain_p50, t[1], sizeof(t[1])),
+		fsv_pct(x.gain_p50, x.gap_p50, pct, sizeof(pct)),
+		fs_fmt_ns(x.best_p50, t[2], sizeof(t[2])));
+	return 0;
+}
+
+/* Forks without a ceiling by any hypothesis: said once. */
+static void without(const struct fsx_group *g, FILE *out)
+{
+	size_t open = 0, lost = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		open += !g->forks[i]->complete;
+		lost += g->forks[i]->complete && g->forks[i]->notes & 1u << FSA_N_MAILBOX_ACK_LOST;
+	}
+	if (open)
+		fprintf(out, "  %zu of %zu never reached their end: no ceiling\n", open, g->n);
+	if (lost)
+		fsv_para(out, 2, 4,
+			 "%zu of %zu have no ceiling: their mailbox ack was lost, so that a "
+			 "time-out "
+			 "of the agent is in their chain, which no prefetch shortens by a known "
+			 "amount",
+			 lost, g->n);
+}
+
+/* "perfect" is the same by every mechanism: told once, with the last. */
+static bool told_here(const struct fsv_ceilings *c, const struct fsx_hypothesis *h, unsigned int m)
+{
+	if (h->which != FSX_PERFECT)
+		return true;
+	for (unsigned int k = m + 1; k < FSX_NMECHANISMS; k++)
+		if (c->mechanisms[k])
+			return false;
+	return true;
+}
+
+/* A time that no line is broken in. */
+static char *tight(uint64_t ns, char *buf, size_t len)
+{
+	char *blank = strchr(fs_fmt_ns(ns, buf, len), ' ');
+
+	if (blank)
+		memmove(blank, blank + 1, strlen(blank));
+	return buf;
+}
+
+/* Gains fork by fork, as many hypotheses on a line as there is room for. */
+static void per_fork(const struct fsv_ceilings *c, const struct fsx_group *g, enum fsx_mechanism m,
+		     FILE *out)
+{
+	char t[FS_UNITS_LEN];
+
+	for (size_t i = 0; i < g->n; i++) {
+		const struct fsa_fork *f = g->forks[i];
+		char line[2048];
+		size_t n;
+
+		if (!f->complete)
+			continue;
+		n = (size_t)snprintf(line, sizeof(line), "fork %u, gap %s:", f->id,
+				     tight(f->gap_ns, t, sizeof(t)));
+		for (size_t k = 0; k < c->nhyps && n < sizeof(line) - 200; k++) {
+			struct fsx_ceiling x;
+
+			if (*c->hyps[k].why || !told_here(c, &c->hyps[k], m))
+				continue;
+			x = fsx_ceiling_of(f, &c->hyps[k], m, &c->left);
+			n += (size_t)snprintf(
+				line + n, sizeof(line) - n, "%s %s %s", k ? "," : "",
+				c->hyps[k].name,
+				x.none != FSX_HAS ? "none" : fs_fmt_ns(x.gain_ns, t, sizeof(t)));
+		}
+		fsv_para(out, 4, 8, "%s", line);
+	}
+}
+
+static int group(const struct fsv_ceilings *c, const struct fsx_group *g, FILE *out)
+{
+	char title[160], name[100];
+
+	snprintf(title, sizeof(title), "%s: %zu fork%s", fsv_clean(g->name, name, sizeof(name)),
+		 g->n, g->n == 1 ? "" : "s");
+	fputc('\n', out);
+	fsv_rule(c->view, out, title);
+	without(g, out);
+	if (g->kind == FSX_ACK_LOST)
+		return 0;
+	for (unsigned int m = 0; m < FSX_NMECHANISMS; m++) {
+		int ret = 0;
+
+		if (!c->mechanisms[m])
+			continue;
+		fprintf(out, "\n  %s: %s\n", fsx_mechanism_name((enum fsx_mechanism)m),
+			fsx_mechanism_doc((enum fsx_mechanism)m));
+		table_head(out);
+		for (size_t i = 0; i < c->nhyps && !ret; i++)
+			if (told_here(c, &c->hyps[i], m))
+				ret = row(c, g, &c->hyps[i], (enum fsx_mechanism)m, out);
+		if (ret)
+			return ret;
+		if (!c->view->brief)
+			per_fork(c, g, (enum fsx_mechanism)m, out);
+	}
+	return 0;
+}
+
+int fsv_ceiling_text(const struct fsv_ceilings *c, FILE *out)
+{
+	int ret = 0;
+
+	head(c, out);
+	for (size_t i = 0; i < c->groups->n && !ret; i++)
+		if (!c->view->cohort || !strcmp(c->view->cohort, c->groups->v[i].name))
+			ret = group(c, &c->groups->v[i], out);
+	fputc('\n', out);
+	fsv_para(out, 0, 0,
+		 "A ceiling is a bound from one recording, no forecast: helped, left and outside "
+		 "are "
+		 "mean numbers of faults on the critical path (those that the mechanism makes "
+		 "cheaper, those in the ranges that it does not, those elsewhere); a prefetch that "
+		 "comes too late, or competes with the fork, gains less.");
+	return ret;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* forkscope prefetch export: a working set in the formats that prefetchers read. */
+#ifndef FORKSCOPE_RENDER_WORKSET_H
+#define FORKSCOPE_RENDER_WORKSET_H
+
+#include "experiment/groups.h"
+#include "experiment/workset.h"
+#include "render/view.h"
+
+struct fsv_workset {
+	const struct fsv_view *view;
+	const struct fsx_group *group;
+	struct fsx_workset set;
+	size_t min_forks;
+	uint64_t gap;             /* bytes */
+	struct fsx_ranges ranges; /* what is exported, in the order of first touch */
+	uint64_t *at;             /* of each */
+};
+
+void fsv_workset_ranges(const struct fsv_workset *w, FILE *out);
+void fsv_workset_hpl(const struct fsv_workset *w, FILE *out);
+int fsv_workset_json(const struct fsv_workset *w, FILE *out); /* 0, -ENOMEM or -EIO */
+
+#endif

@@ -1,0 +1,132 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# forkscope prefetch from the outside: verdicts by exit status, formats, messages. TAP.
+O=${O:-.output}
+F=$O/forkscope
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+n=0
+
+# expect STATUS 'PATTERN' NAME COMMAND...: the pattern is in what it writes
+expect() {
+	n=$((n + 1))
+	want=$1 pattern=$2 name=$3
+	shift 3
+	"$@" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	if [ "$got" = "$want" ] && { [ -z "$pattern" ] || cat "$tmp/out" "$tmp/err" | grep -q -- "$pattern"; }; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		echo "# status $got, wanted $want; should hold: $pattern"
+		cat "$tmp/out" "$tmp/err" | head -40 | sed 's/^/# /'
+	fi
+}
+is() { # NAME, then a condition
+	n=$((n + 1))
+	name=$1
+	shift
+	if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; fi
+}
+rec() { # NAME ARM...: a recording
+	name=$1
+	shift
+	tests/experiment/forks.py "$@" >"$tmp/$name.txt" && "$O/tools/mkrec" "$tmp/$name.txt" "$tmp/$name.fsr"
+}
+rec ab sig:none/13/50/20 sig:all/13/0/20/100/40 && rec same none/13/50/2 all/13/50/2 &&
+	rec noisy none/9/0/90 all/9/0/90 && rec few none/4/50/2 all/4/0/2 &&
+	rec one /62/50/30 && rec cold /13/50/20 && rec warm /13/0/20 &&
+	rec open none/12/50/5 all/12/0/5 --no-end 11 && rec three a/6/0/1 b/6/0/1 c/6/0/1 &&
+	rec two a/6/0/1 b/6/0/1 || exit 1
+P="$F prefetch"
+
+# --- the verdicts, each planted
+expect 0 'verdict: supported' 'a prefetch that helps' $P test --from "$tmp/ab.fsr"
+is 'its gain is that of the faults' grep -q 'fault.major  *50.0 ms  *0 ns  *-50.0 ms' "$tmp/out"
+is 'the reading is moved work' grep -q 'Work was moved out of the window' "$tmp/out"
+expect 0 'supported' 'the same from two recordings' $P test --from "$tmp/cold.fsr" "$tmp/warm.fsr"
+expect 4 'verdict: refuted' 'one that changes nothing' $P test --from "$tmp/same.fsr"
+is 'and that the arms did not differ is said' grep -q 'do not show that the arms differed' "$tmp/out"
+expect 4 'refuted' 'the wrong way round' $P test --from "$tmp/warm.fsr" "$tmp/cold.fsr"
+expect 5 'verdict: inconclusive' 'noise' $P test --from "$tmp/noisy.fsr"
+is 'with the forks that would decide' grep -q 'would decide: .*forks in each arm' "$tmp/out"
+expect 5 'too few' 'too few forks' $P test --from "$tmp/few.fsr"
+expect 4 'without an end' 'forks that never arrive are endless' $P test --from "$tmp/open.fsr"
+expect 0 '8 used before the end' 'what became of the pages' $P test --from "$tmp/ab.fsr" \
+	--ranges 0x100000+32KiB,0x200000+12KiB
+is 'used later' grep -q ' 2 used later' "$tmp/out"
+is 'never used' grep -q ' 1 never used' "$tmp/out"
+is 'the ceiling holds' sh -c "! grep -q 'above the ceiling' '$tmp/out'"
+$P test --from "$tmp/ab.fsr" >"$tmp/again" 2>/dev/null
+$P test --from "$tmp/ab.fsr" >"$tmp/again2" 2>/dev/null
+is 'the same twice' cmp -s "$tmp/again" "$tmp/again2"
+expect 0 'of the 61 forks .*supported' 'the null test' $P test --from --null 2000 "$tmp/one.fsr"
+expect 0 'delta:  *10.0 ms' '--delta as a time' $P test --from --delta 10ms "$tmp/ab.fsr"
+expect 2 'share or a time' 'a bad --delta' $P test --from --delta often "$tmp/ab.fsr"
+expect 2 'more than two arms' 'which two of three arms?' $P test --from "$tmp/three.fsr"
+expect 2 'which is without' 'which of two is the baseline?' $P test --from "$tmp/two.fsr"
+expect 4 'refuted' 'two of three arms' $P test --from --arms a,b "$tmp/three.fsr"
+expect 1 'no steady fork' 'no such arm' $P test --from --arms a,x "$tmp/three.fsr"
+expect 2 'no two arms' 'one arm alone' $P test --from "$tmp/one.fsr"
+expect 2 'give --from' 'no recordings are made here' $P test "$tmp/one.fsr"
+expect 1 'at least 10 forks' 'a null test of few' $P test --from --null 10 "$tmp/few.fsr"
+
+# --- ceilings
+expect 0 'head:1GiB  *256.0 MiB' 'ceilings; what is larger than the guest is cut' $P ceiling "$tmp/ab.fsr"
+is 'of the arms apart' grep -q '== sig:none, steady: 12 forks' "$tmp/out"
+expect 0 'perfect  *- ' 'one group' $P ceiling --cohort 'sig:all, first' "$tmp/ab.fsr"
+is 'and no other' sh -c "! grep -q 'sig:none' '$tmp/out'"
+expect 1 '"sig:none, steady" (12 forks)' 'no such group: the others are named' $P ceiling --cohort x "$tmp/ab.fsr"
+expect 0 'no fault of this run shows' 'no sample, no ceiling' $P ceiling --mechanism populate --brief "$tmp/cold.fsr"
+expect 0 ' 0 ns ' 'pages that are never touched' $P ceiling --brief --mechanism page-cache \
+	--ranges 0x5000000+1MiB "$tmp/cold.fsr"
+expect 0 'not known' 'a mailbox nobody knows of' $P ceiling --hypothesis mailbox:64MiB "$tmp/cold.fsr"
+expect 0 'mailbox:1MiB  *1.0 MiB' 'one that is known' $P ceiling --hypothesis mailbox:1MiB --mailbox 0x101000 "$tmp/cold.fsr"
+expect 2 'is no hypothesis' 'no such hypothesis' $P ceiling --hypothesis fast "$tmp/cold.fsr"
+expect 2 'not "x"' 'no such mechanism' $P ceiling --mechanism x "$tmp/cold.fsr"
+expect 1 'no range' 'bad ranges' $P ceiling --ranges 1+x "$tmp/cold.fsr"
+expect 3 'never reached their end: no ceiling' 'forks without an end' $P ceiling --brief "$tmp/open.fsr"
+
+# --- export
+expect 0 '^0x100000 0x8000$' 'the working set' $P export "$tmp/cold.fsr"
+cp "$tmp/out" "$tmp/set.txt"
+is 'its stability' grep -q '^# pages by the number of forks that touched them: 12: 8' "$tmp/out"
+expect 0 'workset\|--ranges' 'ceiling reads it' $P ceiling --ranges "$tmp/set.txt" "$tmp/cold.fsr"
+expect 0 '' 'a hot-page list' $P export --format hpl -o "$tmp/set.hpl" "$tmp/cold.fsr"
+is 'of eight pages' test "$(od -An -tx1 -N9 "$tmp/set.hpl" | tr -d ' ')" = 48504c310800808040
+is 'for its owner only' test "$(stat -c %a "$tmp/set.hpl")" = 600
+$P ceiling --brief --ranges "$tmp/set.txt" "$tmp/cold.fsr" >"$tmp/by_text"
+$P ceiling --brief --ranges "$tmp/set.hpl" "$tmp/cold.fsr" >"$tmp/by_hpl"
+is 'means the same' cmp -s "$tmp/by_text" "$tmp/by_hpl"
+expect 1 'only 12 forks' 'more forks than there are' $P export --min-forks 99 "$tmp/cold.fsr"
+expect 2 'ranges, hpl or json' 'no such format' $P export --format x "$tmp/cold.fsr"
+expect 2 'none of ceiling, export, test' 'no such verb' $P guess
+expect 1 'No space left' 'a full disk' sh -c "$P export '$tmp/cold.fsr' >/dev/full"
+expect 1 'No space left' 'a full disk, a test' sh -c "$P test --from '$tmp/ab.fsr' >/dev/full"
+
+# --- every key is described
+keys() {
+	python3 -c 'import json, sys
+seen = set()
+def walk(x):
+    if isinstance(x, dict):
+        for k, v in x.items():
+            seen.add(k)
+            if k not in ("buckets", "causes"):
+                walk(v)
+    elif isinstance(x, list):
+        for v in x:
+            walk(v)
+walk(json.load(sys.stdin))
+print("\n".join(seen))'
+}
+undescribed() {
+	{
+		$P ceiling --json "$tmp/ab.fsr" | keys
+		$P export --format json "$tmp/ab.fsr" | keys
+		$P test --json --from --ranges 0x100000+32KiB "$tmp/ab.fsr" | keys
+	} | sort -u | while read -r key; do grep -q "\`$key\`" docs/prefetch.md || echo "$key"; done
+}
+missing=$(undescribed)
+is "docs/prefetch.md describes every key: $missing" test -z "$missing"
+echo "1..$n"
