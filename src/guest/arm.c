@@ -24,6 +24,7 @@
 #include "guest/meta.h"
 #include "guest/recorder.h"
 #include "guest/say.h"
+#include "guest/watchers.h"
 
 #define RING_DEFAULT (1u << 20)
 #define RING_LEAST   (64u << 10)
@@ -267,6 +268,7 @@ static void fill_directory(struct arming *a, const struct fsg_clock *first)
 	d->clocksource = fsg_clocksource(a->clocksource, sizeof(a->clocksource));
 	d->tsc_khz = fsg_tsc_khz(first);
 	read_clocks(a, d, first);
+	fsg_watchers_find(d);
 }
 
 static void say_missing(const struct fs_plan *p)
@@ -312,6 +314,7 @@ static int arm(struct arming *a, char *err)
 				  .store_fd = (uint64_t)a->layout.store.fd,
 				  .cpus = a->cpus,
 				  .ring_pages = a->layout.ring_pages,
+				  .store_pages = a->layout.store.pages,
 				  .agent_page = a->layout.agent_page,
 				  .agent_pages = FSG_AGENT_PAGES,
 				  .meta_page = a->layout.meta_page,

@@ -12,18 +12,19 @@
 #define FSG_RUN_DIR "/run/forkscope"
 
 /* X(field): all are whole numbers */
-#define FSG_ARMED_FIELDS(X)                                                  \
-	X(pid)                                                               \
-	X(start_ticks) /* of that process: field 22 of /proc/PID/stat */     \
-	X(directory)   /* guest-physical address */                          \
-	X(dir_fd)                                                            \
-	X(rings_fd) /* only with programs: ring_pages > 0 */                 \
-	X(store_fd)                                                          \
-	X(cpus)                                                              \
-	X(ring_pages)  /* of each CPU's ring, head included; 0 = no rings */ \
-	X(agent_page)  /* of the store */                                    \
-	X(agent_pages) /* head included */                                   \
-	X(meta_page)                                                         \
+#define FSG_ARMED_FIELDS(X)                                                 \
+	X(pid)                                                              \
+	X(start_ticks) /* of that process: field 22 of /proc/PID/stat */    \
+	X(directory)   /* guest-physical address */                         \
+	X(dir_fd)                                                           \
+	X(rings_fd) /* only with programs: ring_pages > 0 */                \
+	X(store_fd)                                                         \
+	X(cpus)                                                             \
+	X(ring_pages) /* of each CPU's ring, head included; 0 = no rings */ \
+	X(store_pages)                                                      \
+	X(agent_page)  /* of the store, behind the lists of frames */       \
+	X(agent_pages) /* head included */                                  \
+	X(meta_page)                                                        \
 	X(meta_bytes)
 
 struct fsg_armed {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "bpf/guest_ring.h"
 
@@ -31,23 +32,47 @@ static int make_file(const char *name, size_t pages)
 	return rc;
 }
 
+/* Fills a pipe with references to all pages; what it does not take is locked all the same. */
+static void hold(struct fsg_block *b)
+{
+	struct iovec v = {.iov_base = b->at, .iov_len = b->pages * FSG_PAGE};
+	ssize_t n = 1;
+
+	if (pipe2(b->hold, O_CLOEXEC | O_NONBLOCK) ||
+	    fcntl(b->hold[1], F_SETPIPE_SZ, v.iov_len) < 0)
+		return;
+	while (v.iov_len && n > 0) {
+		n = vmsplice(b->hold[1], &v, 1, SPLICE_F_NONBLOCK);
+		if (n > 0) {
+			v.iov_base = (uint8_t *)v.iov_base + n;
+			v.iov_len -= (size_t)n;
+		}
+	}
+}
+
 int fsg_block_new(struct fsg_block *b, const char *name, size_t pages, bool bpf)
 {
 	int rc;
 
 	*b = (struct fsg_block){.fd = bpf ? make_map(name, pages) : make_file(name, pages),
 				.pages = pages,
-				.bpf = bpf};
+				.bpf = bpf,
+				.hold = {-1, -1}};
 	if (b->fd < 0)
 		return b->fd;
 	b->at = mmap(NULL, pages * FSG_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 		     b->fd, 0);
-	if (b->at == MAP_FAILED || (!bpf && mlock(b->at, pages * FSG_PAGE))) {
-		rc = -errno;
-		b->at = b->at == MAP_FAILED ? NULL : b->at;
+	rc = b->at == MAP_FAILED ? -errno : 0;
+	if (rc)
+		b->at = NULL;
+	else if (!bpf)
+		rc = mlock(b->at, pages * FSG_PAGE) ? -errno : 0;
+	if (rc) {
 		fsg_block_free(b);
 		return rc;
 	}
+	if (!bpf)
+		hold(b);
 	memset(b->at, 0, pages * FSG_PAGE);
 	return 0;
 }
@@ -58,6 +83,9 @@ void fsg_block_free(struct fsg_block *b)
 		munmap(b->at, b->pages * FSG_PAGE);
 	if (b->fd >= 0)
 		close(b->fd);
+	for (int i = 0; i < 2 && !b->bpf && b->at; i++)
+		if (b->hold[i] >= 0)
+			close(b->hold[i]);
 	*b = (struct fsg_block){.fd = -1};
 }
 

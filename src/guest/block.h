@@ -11,13 +11,14 @@ struct fsg_block {
 	int fd; /* to be mapped by others; -1 = none */
 	uint8_t *at;
 	size_t pages;
-	bool bpf; /* memory of a BPF map: the kernel does not move it; else locked pages of a file
-		   */
+	bool bpf;    /* memory of a BPF map, which the kernel does not move; else of a file */
+	int hold[2]; /* the latter: a pipe that holds the pages */
 };
 
 /*
- * Zeroed pages, mapped and resident: of a BPF map (@bpf), or of a file in memory. Returns 0 or a
- * negative errno.
+ * Zeroed pages, mapped and resident: of a BPF map (@bpf), or of a file in memory. Pages of a file
+ * are locked, but the kernel may still move them to make room for a bigger one; so a pipe holds
+ * each of them besides (no page moves that somebody else refers to). Returns 0 or a negative errno.
  */
 int fsg_block_new(struct fsg_block *b, const char *name, size_t pages, bool bpf);
 void fsg_block_free(struct fsg_block *b);

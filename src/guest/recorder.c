@@ -62,6 +62,44 @@ static void check_formats(struct fs_plan *p)
 			       "no tracefs is mounted, or this kernel has other formats");
 }
 
+static bool is_kprobe(const struct fs_plan *p, size_t i)
+{
+	return p->table->hooks[i].kind == FS_HOOK_KPROBE ||
+	       p->table->hooks[i].kind == FS_HOOK_KRETPROBE;
+}
+
+/*
+ * Kprobes that the plan has come down to and whose function the kernel does not have: told before
+ * they are tried, because each failed try loads everything anew.
+ */
+static void check_kprobes(struct fs_plan *p)
+{
+	bool *there = calloc(p->table->nhooks, sizeof(*there)), any = false;
+	char line[1024];
+	FILE *f;
+
+	fs_plan_choose(p);
+	for (size_t i = 0; i < p->table->nhooks; i++)
+		any |= p->progs[i].on && is_kprobe(p, i);
+	f = there && any ? fopen("/proc/kallsyms", "re") : NULL;
+	while (f && fgets(line, sizeof(line), f)) {
+		char *name = strchr(line, ' ') ? strchr(strchr(line, ' ') + 1, ' ') : NULL;
+		size_t len = name ? strcspn(++name, "\t\n") : 0;
+
+		for (size_t i = 0; len && i < p->table->nhooks; i++)
+			if (p->progs[i].on && is_kprobe(p, i) &&
+			    !strncmp(p->table->hooks[i].target, name, len) &&
+			    !p->table->hooks[i].target[len])
+				there[i] = true;
+	}
+	for (size_t i = 0; f && i < p->table->nhooks; i++)
+		if (p->progs[i].on && is_kprobe(p, i) && !there[i])
+			fs_plan_rule_out(p, i, -ENOENT, "this kernel has no such function");
+	if (f)
+		fclose(f);
+	free(there);
+}
+
 static int make_plan(struct fsg_recorder *r, const char *without)
 {
 	const unsigned int typed =
@@ -76,12 +114,13 @@ static int make_plan(struct fsg_recorder *r, const char *without)
 	if (!fs_probe_new(&probe, NULL, 0)) {
 		fs_probe_plan(probe, r->plan);
 		fs_probe_free(probe);
-		return 0;
+	} else {
+		rule_out_kinds(r->plan, typed, -ENOENT, "this kernel has no BTF");
+		if (fs_probe_kprobe())
+			rule_out_kinds(r->plan, 1u << FS_HOOK_KPROBE | 1u << FS_HOOK_KRETPROBE,
+				       -ENOENT, "this kernel has no kprobes");
 	}
-	rule_out_kinds(r->plan, typed, -ENOENT, "this kernel has no BTF");
-	if (fs_probe_kprobe())
-		rule_out_kinds(r->plan, 1u << FS_HOOK_KPROBE | 1u << FS_HOOK_KRETPROBE, -ENOENT,
-			       "this kernel has no kprobes");
+	check_kprobes(r->plan);
 	return 0;
 }
 

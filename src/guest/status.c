@@ -21,6 +21,7 @@ struct view {
 	uint8_t *rings; /* NULL = none */
 	struct fsg_ring_head *agent;
 	json_t *meta;
+	size_t moved; /* pages that are not where the directory says */
 };
 
 static void print_help(void)
@@ -34,27 +35,58 @@ static void print_help(void)
 	       "exit status: 0 armed, 1 not, 2 wrong usage\n");
 }
 
+/* How many of @pages at @at do not lie in the frames that @list names. */
+static size_t count_moved(void *at, size_t pages, const uint64_t *list)
+{
+	struct fsg_block b = {.at = at, .pages = pages};
+	uint64_t *gfn = calloc(pages, sizeof(*gfn));
+	size_t moved = 0;
+
+	if (!gfn || fsg_block_frames(&b, gfn)) {
+		free(gfn);
+		return pages;
+	}
+	for (size_t i = 0; i < pages; i++)
+		moved += gfn[i] != list[i];
+	free(gfn);
+	return moved;
+}
+
+/* Holds what the directory tells the host against what the kernel says now. */
+static size_t check_frames(const struct view *v, uint8_t *store)
+{
+	const struct fsg_armed *a = &v->armed;
+	const uint64_t *list = (const void *)store;
+	const uint64_t dir_gfn = a->directory / FSG_PAGE;
+	size_t rings = a->cpus * a->ring_pages, moved;
+
+	moved = count_moved(v->dir, 1, &dir_gfn);
+	moved += count_moved(store, a->agent_page, (const void *)v->dir->list_gfn);
+	moved += count_moved(store + a->agent_page * FSG_PAGE, a->store_pages - a->agent_page,
+			     list + rings);
+	if (v->rings)
+		moved += count_moved(v->rings, rings, list);
+	return moved;
+}
+
 static int map_all(struct view *v, char *err)
 {
 	const struct fsg_armed *a = &v->armed;
 	void *dir, *rings = NULL, *store;
-	size_t meta_pages = (a->meta_bytes + FSG_PAGE - 1) / FSG_PAGE;
 	int rc = fsg_armed_map(a, a->dir_fd, 0, 1, &dir, err, SENTENCE);
 
 	if (!rc && a->ring_pages)
 		rc = fsg_armed_map(a, a->rings_fd, 0, a->cpus * a->ring_pages, &rings, err,
 				   SENTENCE);
 	if (!rc)
-		rc = fsg_armed_map(a, a->store_fd, a->agent_page,
-				   a->meta_page - a->agent_page + meta_pages, &store, err,
-				   SENTENCE);
+		rc = fsg_armed_map(a, a->store_fd, 0, a->store_pages, &store, err, SENTENCE);
 	if (rc)
 		return rc;
 	v->dir = dir;
 	v->rings = rings;
-	v->agent = store;
-	v->meta = json_loadb((char *)store + (a->meta_page - a->agent_page) * FSG_PAGE,
-			     a->meta_bytes, 0, NULL);
+	v->agent = (void *)((uint8_t *)store + a->agent_page * FSG_PAGE);
+	v->meta = json_loadb((char *)store + a->meta_page * FSG_PAGE, a->meta_bytes, 0, NULL);
+	v->moved = check_frames(v, store);
 	return 0;
 }
 
@@ -157,6 +189,7 @@ static void print_json(const struct view *v)
 	json_object_set_new(o, "armed", json_true());
 	json_object_set_new(o, "pid", json_integer((json_int_t)v->armed.pid));
 	json_object_set_new(o, "directory", json_integer((json_int_t)v->armed.directory));
+	json_object_set_new(o, "moved_pages", json_integer((json_int_t)v->moved));
 	json_object_set_new(o, "split", json_boolean(d->flags & FSG_D_SPLIT));
 	json_object_set_new(o, "signal", json_boolean(d->flags & FSG_D_SIGNAL));
 	json_object_set_new(o, "faults", json_boolean(d->flags & FSG_D_FAULTS));
@@ -207,6 +240,9 @@ static void print_words(const struct view *v)
 
 	printf("armed     by process %llu, directory at 0x%llx\n", (unsigned long long)v->armed.pid,
 	       (unsigned long long)v->armed.directory);
+	if (v->moved)
+		printf("moved     %zu pages are not where the directory says: arm again\n",
+		       v->moved);
 	printf("clock     %s, tsc %llu kHz, read within %llu cycles\n", clock_name(d->clocksource),
 	       (unsigned long long)d->tsc_khz, (unsigned long long)d->clocks[0].tsc_width);
 	printf("cost      %.1f ns to write a record (%s)\n", d->probe_ns_x16 / 16.0,

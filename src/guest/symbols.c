@@ -29,6 +29,9 @@ static int append(struct text *t, const char *s, size_t len)
 	return 0;
 }
 
+/* Text shrinks to a fifth at any level; the higher ones take most of the time that arming takes. */
+#define LEVEL 3
+
 static int read_text(struct fsg_symbols *s, struct text *t, char *err, size_t len)
 {
 	FILE *f = fopen("/proc/kallsyms", "re");
@@ -39,12 +42,11 @@ static int read_text(struct fsg_symbols *s, struct text *t, char *err, size_t le
 	if (!f)
 		return fs_errf(err, len, -errno, "cannot read /proc/kallsyms: %m");
 	while (!rc && fgets(line, sizeof(line), f)) {
-		unsigned long long at = 0;
-		char type = 0;
+		const char *type = strchr(line, ' '); /* "ffffffff81000000 T _text" */
 
-		if (sscanf(line, "%llx %c", &at, &type) != 2 || !strchr("tTwW", type))
+		if (!type || !type[1] || !strchr("tTwW", type[1]))
 			continue;
-		hidden &= !at;
+		hidden = hidden && line + strspn(line, "0") == type;
 		s->count++;
 		rc = append(t, line, strlen(line));
 	}
@@ -69,7 +71,7 @@ int fsg_symbols_read(struct fsg_symbols *s, char *err, size_t len)
 	rc = read_text(s, &t, err, len);
 	bytes = rc ? 0 : compressBound(t.n);
 	s->z = rc ? NULL : malloc(bytes);
-	if (!rc && (!s->z || compress2(s->z, &bytes, (const Bytef *)t.v, t.n, 6) != Z_OK))
+	if (!rc && (!s->z || compress2(s->z, &bytes, (const Bytef *)t.v, t.n, LEVEL) != Z_OK))
 		rc = fs_errf(err, len, -ENOMEM, "out of memory");
 	s->bytes = bytes;
 	s->raw_bytes = t.n;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include "collect/plan.h"
+#include "guest/hooks.h"
 
 enum { EXITS, CLASS, EXTRA };
 
@@ -131,12 +132,9 @@ static void choosing_again_forgets_the_old_choice(void **state)
 	fs_plan_free(p);
 }
 
-/* What the loader takes for granted of the real table. */
-static void the_real_table_is_well_formed(void **state)
+/* What the loaders take for granted of the real tables. */
+static void well_formed(const struct fs_hooks *t)
 {
-	const struct fs_hooks *t = &fs_hooks_host;
-
-	(void)state;
 	for (size_t i = 0; i < t->nhooks; i++) {
 		for (size_t k = 0; k < i; k++)
 			if (!strcmp(t->hooks[i].prog, t->hooks[k].prog))
@@ -160,6 +158,31 @@ static void the_real_table_is_well_formed(void **state)
 	}
 }
 
+static void the_real_tables_are_well_formed(void **state)
+{
+	(void)state;
+	well_formed(&fs_hooks_host);
+	well_formed(&fsg_hooks);
+}
+
+static void names_of_wants_and_programs_leave_out(void **state)
+{
+	struct fs_plan *p = plan_of(true, false);
+
+	(void)state;
+	assert_true(fs_plan_known(&table, "CLASS,entry"));
+	assert_false(fs_plan_known(&table, "CLASS,entr"));
+	assert_false(fs_plan_known(&table, "CLASS,entryx"));
+	fs_plan_leave_out(p, NULL);
+	fs_plan_leave_out(p, "in,EXTRA");
+	fs_plan_choose(p);
+	assert_int_equal(p->choices[CLASS].rank, 2);
+	assert_int_equal(p->choices[EXTRA].rank, 0);
+	assert_int_equal(p->choices[EXITS].rank, 1);
+	assert_non_null(strstr(p->choices[EXTRA].why, "left out by --without"));
+	fs_plan_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,7 +192,8 @@ int main(void)
 		cmocka_unit_test(one_reason_is_told_once),
 		cmocka_unit_test(a_needed_want_without_a_way_is_counted),
 		cmocka_unit_test(choosing_again_forgets_the_old_choice),
-		cmocka_unit_test(the_real_table_is_well_formed),
+		cmocka_unit_test(names_of_wants_and_programs_leave_out),
+		cmocka_unit_test(the_real_tables_are_well_formed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

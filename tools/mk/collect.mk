@@ -2,7 +2,7 @@
 # Tests of collecting: what can be tested without a kernel is in tests/unit, the rest in tests/collect
 # (root; run by make check-bpf).
 
-UNIT_EXTRA_test_plan  := src/collect/plan.c src/collect/hooks.c
+UNIT_EXTRA_test_plan  := src/collect/plan.c src/collect/hooks.c src/guest/hooks.c
 UNIT_EXTRA_test_opts  := src/cli/opts.c
 UNIT_EXTRA_test_ring  := src/collect/ring.c
 UNIT_EXTRA_test_marks := src/collect/marks.c

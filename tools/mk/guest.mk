@@ -65,6 +65,8 @@ $(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/armed.o $(O)/guest/src/
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $^
 
+UNIT_EXTRA_test_guest_layout := src/guest/layout.c src/guest/block.c
+
 .PHONY: guest check-agent check-mailbox bench-mailbox
 
 ## guest           build forkscope-guest, the static binary for guests
