@@ -10,10 +10,19 @@
 
 #define COMM8 8 /* what a record holds of a name */
 
-static bool is_vmclock(uint32_t how)
+/* How much a way of watching tells: a process that polls the clock has read it, too. */
+static int worth_of(uint32_t how)
 {
-	return how == FSG_STEP_VMCLOCK_POLL || how == FSG_STEP_VMCLOCK_READ ||
-	       how == FSG_STEP_VMCLOCK_MMAP;
+	switch (how) {
+	case FSG_STEP_VMCLOCK_MMAP:
+		return 4;
+	case FSG_STEP_VMCLOCK_POLL:
+		return 3;
+	case FSG_STEP_VMCLOCK_READ:
+		return 2;
+	default:
+		return 1;
+	}
 }
 
 /* The last datagram that left before the window's end: for an end that is an ack, the ack. */
@@ -45,15 +54,14 @@ static const struct fsg_watcher *choose(const struct at *a, const struct at_gues
 
 	for (int i = 0; i < FSG_WATCHERS; i++) {
 		const struct fsg_watcher *w = &g->data->dir.watchers[i];
-		int worth = 1;
+		int worth = worth_of(w->how);
 
 		if (!w->how || !w->tid)
 			continue;
 		if (w->own)
-			worth += 4;
+			worth += 20;
 		if (send && belongs(a, &g->tasks.v[send->task], w))
-			worth += 2;
-		worth += is_vmclock(w->how);
+			worth += 10;
 		if (worth > best_worth) {
 			best = w;
 			best_worth = worth;

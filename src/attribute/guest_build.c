@@ -98,11 +98,6 @@ static int on_frame_end(struct at_gb *b)
 	return 0;
 }
 
-static uint64_t work_key(const struct fsg_rec *r)
-{
-	return (uint64_t)r->x << 32 ^ r->a;
-}
-
 static int on_work_queue(struct at_gb *b)
 {
 	struct at_gwork w = {
@@ -117,17 +112,17 @@ static int on_work_queue(struct at_gb *b)
 
 	if (fs_vec_push(&b->g->works, w))
 		return -ENOMEM;
-	return at_idmap_put(&b->queued, work_key(b->rec), (void *)(uintptr_t)b->g->works.n);
+	return at_idmap_put(&b->queued, b->rec->x, (void *)(uintptr_t)b->g->works.n);
 }
 
 static int on_work(struct at_gb *b)
 {
 	struct at_gtask *k = at_gb_task_of(b, b->c->task);
-	uintptr_t at = (uintptr_t)at_idmap_get(&b->queued, work_key(b->rec));
+	uintptr_t at = (uintptr_t)at_idmap_get(&b->queued, b->rec->x);
 	struct at_gwork w = {.func = b->rec->a, .addr = b->rec->x};
 
 	if (at) {
-		at_idmap_del(&b->queued, work_key(b->rec));
+		at_idmap_del(&b->queued, b->rec->x);
 	} else {
 		if (fs_vec_push(&b->g->works, w))
 			return -ENOMEM;

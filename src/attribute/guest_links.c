@@ -84,13 +84,15 @@ static void find_irq(const struct at *a, const struct at_vm *vm, const struct at
 /* Until when the signal must have reached the agent. */
 static uint64_t seen_by(const struct at_guest *g, uint64_t decoded, uint64_t end)
 {
-	for (size_t i = 0; i < g->stages.n; i++) {
+	end = decoded ? decoded : end;
+	/* the last time, because an agent looks at its mailbox for less than a signal, too */
+	for (size_t i = g->stages.n; i-- > 0;) {
 		const struct at_gstage *s = &g->stages.v[i];
 
 		if (s->x == FSG_STAGE_SIGNAL_SEEN && g->tasks.v[s->task].agent && s->t <= end)
 			return s->t;
 	}
-	return decoded ? decoded : end;
+	return end;
 }
 
 static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct way *y)

@@ -493,6 +493,9 @@ void at_touches_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
 int at_on_told(struct at *a, const struct fs_ev_mark *e);
 void at_told_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
 
+/* --- milestones.c: f->milestones. 0 or -ENOMEM --- */
+int at_milestones(struct fsa_fork *f, const struct at_vm *vm);
+
 /* --- stats.c --- */
 /* Records and spans of VM @vm that the recorder lost, by its STATS. */
 uint64_t at_lost_of(const json_t *stats, uint32_t vm);

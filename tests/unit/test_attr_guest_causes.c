@@ -365,7 +365,7 @@ static void the_clock_error(void **state)
 	attr_done(res);
 	/* the ack of the host is earlier than the decoding by more than the error */
 	f = fork_of(HOST GUEST(GUEST_ALL) "GRING\n" IRQ_TO_WORKER CLOCK_NOTIFY AGENT_RUNS
-					  "GAGENT\nGREC ts=4200 STAGE tid=71 x=MAILBOX_SEEN\n"
+					  "GAGENT\nGREC ts=7000 STAGE tid=71 x=MAILBOX_SEEN\n"
 					  "GREC ts=26000 STAGE tid=71 x=SIGNAL_SEEN a=1\n",
 		    "ack:mailbox", &res);
 	assert_false(f->links[4].seen);
