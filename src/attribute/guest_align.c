@@ -235,11 +235,13 @@ const char *at_guest_limits(const struct fsl_map *map, char *buf, size_t len)
 {
 	static const char *const names[] = {
 		[FSL_L_NONE] = "the rate's bound",
-		[FSL_L_CONTAINMENT] = "containment",
+		[FSL_L_CONTAINMENT] = "when its vCPU was in guest mode",
 		[FSL_L_PAIRS] = "a datagram's way",
 		[FSL_L_CLOCK] = "the VM's clock",
 	};
-	int n = snprintf(buf, len, "%s below, %s above", names[map->low_by], names[map->high_by]);
+	bool same = map->low_by == map->high_by;
+	int n = snprintf(buf, len, "%s%s%s%s", names[map->low_by], same ? "" : " below, ",
+			 same ? "" : names[map->high_by], same ? "" : " above");
 
 	if (!map->clock_used && n > 0 && (size_t)n < len)
 		snprintf(buf + n, len - (size_t)n, "; no clock data: %s", map->clock_why);

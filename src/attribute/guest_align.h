@@ -18,7 +18,8 @@
 int at_guest_align(struct at *a, struct at_vm *vm, const struct fsr_guest_data *g,
 		   struct fsl_map *map, char *why, size_t len);
 
-/* "containment below, the VM's clock above; ..." for fsa_guest.limited_by. Returns @buf. */
+/* "when its vCPU was in guest mode below, the VM's clock above; ..." for fsa_guest.limited_by.
+ * Returns @buf. */
 const char *at_guest_limits(const struct fsl_map *map, char *buf, size_t len);
 
 #endif

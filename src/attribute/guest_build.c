@@ -368,6 +368,7 @@ int at_guest_build(struct at *a, struct at_guest *g, uint64_t until)
 	size_t n = 0;
 	int ret = -ENOMEM;
 
+	b.armed = json_object_get(fsr_guest_meta(a->r, d->dir.id), "tasks");
 	b.cpus = calloc(FSG_MAX_CPUS, sizeof(*b.cpus));
 	for (size_t i = 0; rings && lost && i < d->nrings; i++) {
 		const struct fsr_guest_ring *r = &d->rings[i];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The guest's tasks, and what each of its CPUs does while its records are read. */
+#include <stdio.h>
 #include <string.h>
 #include "attribute/guest_build.h"
 
@@ -49,12 +50,30 @@ struct at_gtask *at_gb_task_of(struct at_gb *b, uint32_t index)
 	return t;
 }
 
+/*
+ * The name of a task, of which a record holds 8 bytes. The arming wrote down whole names; a tid may
+ * be another task's by now, so those 8 bytes decide. A kernel worker's name as it was then ends
+ * with what it worked on then.
+ */
+static uint32_t whole_name(struct at_gb *b, uint32_t tid, uint64_t bytes)
+{
+	uint32_t cut = at_gb_name(b->a, bytes);
+	const char *known = at_str_get(b->a, cut), *whole;
+	char key[16];
+
+	snprintf(key, sizeof(key), "%u", tid);
+	whole = json_string_value(json_object_get(b->armed, key));
+	if (!whole || strlen(known) < 8 || strncmp(whole, known, 8) != 0)
+		return cut;
+	return at_str(b->a, whole, strncmp(whole, "kworker/", 8) ? 15 : strcspn(whole, "+-"));
+}
+
 int64_t at_gb_task(struct at_gb *b, uint32_t tid, uint64_t name)
 {
 	int64_t i = task_get(b, tid);
 
 	if (i >= 0 && tid && name)
-		b->g->tasks.v[i].name = at_gb_name(b->a, name);
+		b->g->tasks.v[i].name = whole_name(b, tid, name);
 	return i;
 }
 

@@ -260,10 +260,10 @@ struct fsa_guest {
 	/* the timeline (src/align) */
 	int64_t offset_ns, rate_ppb;
 	uint64_t ref_ns, containment_error_ns;
-	uint64_t outside;    /* events outside guest mode: 0 where the mapping is used */
-	bool clock_used;     /* the VM's own clock data took part */
-	char limited_by[96]; /* what limits the clock error, and why clock data was not used */
-	uint64_t doubt_ns;   /* how far the clock error can move the lead of the largest bucket */
+	uint64_t outside;     /* events outside guest mode: 0 where the mapping is used */
+	bool clock_used;      /* the VM's own clock data took part */
+	char limited_by[224]; /* what limits the clock error, and why clock data was not used */
+	uint64_t doubt_ns;    /* how far the clock error can move the lead of the largest bucket */
 };
 
 enum fsa_resume_kind { FSA_R_NONE, FSA_R_WAKE, FSA_R_SIGNAL, FSA_R_CREATION, FSA_R_FIRST_RUN };

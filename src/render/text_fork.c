@@ -126,9 +126,9 @@ static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 
 		if (fsv_in_chain(f, m->name))
 			continue;
-		fprintf(out, "  %12s  %-16s%s%s\n", fsv_rel(f, m->at_ns, at, sizeof(at)),
-			fsv_clean(m->name, name, sizeof(name)), *m->note ? " " : "",
-			fsv_clean(m->note, note, sizeof(note)));
+		fprintf(out, "  %12s  %-*s%s%s\n", fsv_rel(f, m->at_ns, at, sizeof(at)),
+			*m->note ? 16 : 0, fsv_clean(m->name, name, sizeof(name)),
+			*m->note ? " " : "", fsv_clean(m->note, note, sizeof(note)));
 	}
 	for (size_t i = 0; i < f->nacks; i++)
 		fprintf(out, "  %12s  ack:%s\n", fsv_rel(f, f->acks[i].at_ns, at, sizeof(at)),
