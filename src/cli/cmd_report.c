@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/log.h"
+#include "cli/arms.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
 #include "cli/output.h"
@@ -16,7 +17,7 @@ struct asked {
 	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour;
 	uint64_t timeout_ns;
 	unsigned int fork;
-	bool brief, json, folded, no_guest;
+	bool brief, json, folded, no_guest, arms, csv;
 };
 
 static const struct fs_usage usage = {
@@ -142,6 +143,8 @@ static int many_svgs(const struct fsv_view *v, const char *dir)
 
 static int to_stdout(const struct asked *a, const struct fsv_view *v)
 {
+	if (a->arms || a->csv)
+		return arms_to_stdout(v, a->csv ? ARMS_CSV : a->json ? ARMS_JSON : ARMS_TEXT, 1);
 	return fs_out_stdout(a->json     ? fsv_json(v, stdout)
 			     : a->folded ? fsv_folded(v, stdout)
 					 : fsv_text(v, stdout));
@@ -155,7 +158,7 @@ static int render(const struct asked *a, const struct fsv_view *v)
 		ret = one_svg(v, a->svg);
 	if (a->svg_dir && !ret)
 		ret = many_svgs(v, a->svg_dir);
-	if ((!a->svg && !a->svg_dir) || a->json || a->folded)
+	if ((!a->svg && !a->svg_dir) || a->json || a->folded || a->arms || a->csv)
 		ret = ret ? ret : to_stdout(a, v);
 	return ret;
 }
@@ -223,6 +226,10 @@ int cmd_report(int argc, char **argv)
 		       "how long to wait for a fork's end"),
 		FS_OPT("--brief", NULL, NULL, fs_opt_flag, &a.brief,
 		       "a line for each fork instead of a page"),
+		FS_OPT("--arms", NULL, NULL, fs_opt_flag, &a.arms,
+		       "instead: the arms of an experiment beside each other, and compared"),
+		FS_OPT("--csv", NULL, NULL, fs_opt_flag, &a.csv,
+		       "a line for each fork: arm, the experiment's columns, buckets"),
 		FS_OPT("--json", NULL, NULL, fs_opt_flag, &a.json, "one JSON object"),
 		FS_OPT("--folded", NULL, NULL, fs_opt_flag, &a.folded,
 		       "folded stacks, weights in ns of the gap"),
@@ -243,6 +250,11 @@ int cmd_report(int argc, char **argv)
 
 	if (ret >= 0)
 		return ret;
+	if (a.csv && a.json)
+		return fs_opts_bad(&usage, "--csv and --json both want stdout: choose one");
+	if ((a.arms || a.csv) && (a.folded || a.fork || a.cohort))
+		return fs_opts_bad(&usage, "--arms and --csv are about all forks: not with "
+					   "--folded, --fork or --cohort");
 	if (a.json && a.folded)
 		return fs_opts_bad(&usage, "--json and --folded both want stdout: choose one");
 	if (a.svg && !strcmp(a.svg, "-") && (a.json || a.folded))

@@ -23,7 +23,7 @@ static const struct fs_usage usage = {
 	.notes =
 		"Formats: ranges (lines of offset and length, with the set's stability in "
 		"comments; what\nbench --prefetch workingset and ceiling --ranges read), hpl (the "
-		"hot-page list of a\nuserfaultfd server), json. forkscope(1) formats are described "
+		"hot-page list of a\nuserfaultfd server), json. The formats are described "
 		"in docs/prefetch.md.\n\n"
 		"Exit status: 0 done; 1 failed, or no page of the memory file was touched; 2 wrong "
 		"usage;\n3 done, but the recording is not complete.\n",

@@ -100,11 +100,12 @@ def main():
     for number, arm in enumerate(order, 1):
         left[id(arm)] -= 1
         end = arm is not arms[-1] or left[id(arm)] >= o.no_end
-        now = fork(out, arm, number, now, rng, end) + (0 if end else 300 * MS)
+        now = fork(out, arm, number, now, rng, end) + (0 if end else 1100 * MS)
     print('META {"format":1,"tool":"forkscope","version":"0.1.0","end":"ack:mailbox",'
           '"timeout_ns":1000000000}')
     out.sort(key=lambda x: x[0])
     print("\n".join(text for _, text in out))
+    print(f'ts={now} MARK name="over"')
     print('STATS {"final":true,"lost":{"records":0,"stacks":0,"state":0}}')
     print('END {"why":"the command ended","complete":true}')
 

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "render/arms.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include "base/units.h"
+#include "render/term.h"
+#include "render/words.h"
+
+#define CELL       21   /* "1234.5 / 1234 / 12345" */
+#define MAIN_CAUSE 0.01 /* share of an arm's mean gap from which a cause gets its row */
+#define W          (FS_UNITS_LEN + 8)
+
+static int name_width(const struct fsx_bench *b)
+{
+	size_t w = strlen("all forks");
+
+	for (size_t i = 0; i < b->narms; i++)
+		if (strlen(b->arms[i].name) > w)
+			w = strlen(b->arms[i].name);
+	return (int)w;
+}
+
+static const char *arm_name(const struct fsx_bench_arm *a, char *buf, size_t len)
+{
+	return *a->name ? fsv_clean(a->name, buf, len) : "all forks";
+}
+
+/* Milliseconds, "no end", "-". */
+static char *ms(double ns, int digits, char *buf, size_t len)
+{
+	if (isnan(ns))
+		snprintf(buf, len, "-");
+	else if (isinf(ns))
+		snprintf(buf, len, "no end");
+	else
+		snprintf(buf, len, "%.*f", digits, ns / 1e6);
+	return buf;
+}
+
+static void cell(const struct fsx_dist *d, FILE *out)
+{
+	char avg[16], p50[16], max[16], text[64] = "-";
+
+	if (d->n)
+		snprintf(text, sizeof(text), "%s / %s / %s", ms(d->avg, 1, avg, sizeof(avg)),
+			 ms(d->p50, 0, p50, sizeof(p50)), ms(d->max, 0, max, sizeof(max)));
+	fprintf(out, "  %*s", CELL, text);
+}
+
+static void first_row(const struct fsx_bench_arm *a, int w, FILE *out)
+{
+	char t[16];
+
+	for (size_t i = 0; a->first && i < a->first->n; i++) {
+		fprintf(out, "%-*s  %3s", w, i ? "" : "  its first fork", "");
+		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++) {
+			uint64_t x = fsx_column_of(a->first->forks[i], (enum fsx_column)c);
+			double ns = x == UINT64_MAX ? NAN : x == FSX_ENDLESS ? INFINITY : (double)x;
+
+			fprintf(out, "  %*s", CELL, ms(ns, 1, t, sizeof(t)));
+		}
+		fputc('\n', out);
+	}
+}
+
+static void left_out(const struct fsx_bench_arm *a, FILE *out)
+{
+	if (a->fell_back)
+		fprintf(out,
+			"  %zu of %zu sent no applied ack within the time-out: a platform falls "
+			"back "
+			"for them; they rank as endless\n",
+			a->fell_back, a->steady->n);
+	if (a->ack_lost)
+		fprintf(out, "  %zu with a lost mailbox ack are left out\n", a->ack_lost);
+	if (a->cut)
+		fprintf(out, "  %zu cut by the recording's end are left out\n", a->cut);
+}
+
+static void table(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+{
+	int w = name_width(b);
+	char name[80];
+
+	fsv_heading(v, out, "avg / p50 / max in ms; the first fork of each arm apart");
+	if (w < (int)strlen("  its first fork"))
+		w = (int)strlen("  its first fork");
+	fprintf(out, "%-*s  %3s", w, "arm", "n");
+	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+		fprintf(out, "  %*s", CELL, fsx_column_title((enum fsx_column)c));
+	fputc('\n', out);
+	for (size_t i = 0; i < b->narms; i++) {
+		const struct fsx_bench_arm *a = &b->arms[i];
+
+		fprintf(out, "%-*s  %3zu", w, arm_name(a, name, sizeof(name)),
+			a->steady ? a->steady->n : 0);
+		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+			cell(&a->column[c], out);
+		fputc('\n', out);
+		first_row(a, w, out);
+		left_out(a, out);
+	}
+}
+
+/* --- ledgers --- */
+
+static double mean_gap(const struct fsx_bench_arm *a)
+{
+	double sum = 0;
+
+	for (int b = 0; b < FSA_NBUCKETS; b++)
+		sum += a->bucket[b];
+	return sum;
+}
+
+static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
+		       const double *(*value)(const struct fsx_bench_arm *a, int which), int which,
+		       FILE *out)
+{
+	char t[16];
+
+	fprintf(out, "  %*s%-*s", indent, "", 20 - indent, name);
+	for (size_t i = 0; i < b->narms; i++) {
+		const struct fsx_bench_arm *a = &b->arms[i];
+		double x = *value(a, which), all = mean_gap(a);
+
+		if (!a->complete)
+			fprintf(out, " %18s", "-");
+		else
+			fprintf(out, " %9s ms %4.0f %%", ms(x, 1, t, sizeof(t)),
+				all > 0 ? 100 * x / all : 0);
+	}
+	fputc('\n', out);
+}
+
+static const double *bucket_of(const struct fsx_bench_arm *a, int which)
+{
+	return &a->bucket[which];
+}
+
+static const double *cause_of(const struct fsx_bench_arm *a, int which)
+{
+	return &a->cause[which];
+}
+
+static bool is_main(const struct fsx_bench *b, int cause)
+{
+	for (size_t i = 0; i < b->narms; i++)
+		if (b->arms[i].complete &&
+		    b->arms[i].cause[cause] > MAIN_CAUSE * mean_gap(&b->arms[i]))
+			return true;
+	return false;
+}
+
+/* Stages decide to which bucket guest.idle belongs: told with what its time is mostly of. */
+static int main_bucket(const struct fsx_bench *b, int cause)
+{
+	uint64_t best = 0;
+	int of = (int)fsa_bucket_of(FSA_S_GUEST, (enum fsa_cause)cause);
+
+	for (size_t i = 0; i < b->narms; i++)
+		for (size_t k = 0; b->arms[i].steady && k < b->arms[i].steady->n; k++) {
+			const struct fsa_fork *f = b->arms[i].steady->forks[k];
+			uint64_t ns = fsv_cause_ns(f, (enum fsa_cause)cause);
+
+			if (ns <= best)
+				continue;
+			best = ns;
+			of = (int)fsa_bucket_of(fsv_main_stage(f, (enum fsa_cause)cause),
+						(enum fsa_cause)cause);
+		}
+	return of;
+}
+
+static void ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+{
+	char end[96], title[200], name[80];
+
+	snprintf(title, sizeof(title), "The ledger beside it: means of %s to %s",
+		 fsv_start_name(v->res->opts.start), fsa_end_text(&v->res->opts, end, sizeof(end)));
+	fsv_heading(v, out, title);
+	fprintf(out, "  %-20s", "");
+	for (size_t i = 0; i < b->narms; i++)
+		fprintf(out, " %18.18s", arm_name(&b->arms[i], name, sizeof(name)));
+	fprintf(out, "\n  %-20s", "gap");
+	for (size_t i = 0; i < b->narms; i++) {
+		const struct fsx_bench_arm *a = &b->arms[i];
+
+		if (a->complete)
+			fprintf(out, " %9s ms  100 %%", ms(mean_gap(a), 1, name, 16));
+		else
+			fprintf(out, " %18s", "-");
+	}
+	fputc('\n', out);
+	for (int k = 0; k < FSA_NBUCKETS; k++) {
+		const char *bucket = fsa_bucket_title((enum fsa_bucket)k);
+
+		fsv_bucket_tone(v, out, (enum fsa_bucket)k);
+		ledger_row(b, bucket, 0, bucket_of, k, out);
+		fsv_tone(v, out, FSV_T_PLAIN);
+		for (int c = 0; c < FSA_NCAUSES; c++)
+			if (is_main(b, c) && main_bucket(b, c) == k &&
+			    strcmp(fsa_cause_name((enum fsa_cause)c), bucket))
+				ledger_row(b, fsa_cause_name((enum fsa_cause)c), 2, cause_of, c,
+					   out);
+	}
+}
+
+/* --- comparisons --- */
+
+static char *ns(double x, char *buf)
+{
+	char t[FS_UNITS_LEN];
+
+	if (isinf(x) || isnan(x))
+		snprintf(buf, W, "%s", isnan(x) ? "-" : x < 0 ? "-no end" : "no end");
+	else
+		snprintf(buf, W, "%s%s", x <= -0.5 ? "-" : "",
+			 fs_fmt_ns((uint64_t)(fabs(x) + 0.5), t, sizeof(t)));
+	return buf;
+}
+
+static void pair(const struct fsx_pair *p, FILE *out)
+{
+	char d[W], lo[W], hi[W], delta[W], seen[W], na[80], nb[80], more[80] = "";
+	const struct fss_test *t = &p->test;
+
+	/* a gain is a - b; told here is b - a: how much longer the second is */
+	ns(-t->gain, d);
+	ns(-t->hi, lo);
+	ns(-t->lo, hi);
+	ns(t->delta, delta);
+	if (p->finding == FSX_F_UNDECIDED && t->need)
+		snprintf(more, sizeof(more), "; %zu forks in each arm would tell more", t->need);
+	fsv_para(out, 2, 4,
+		 "%s against %s: %s; difference %s (95 %% interval %s to %s), p = %.2g, n %zu and "
+		 "%zu; %s%s%s",
+		 arm_name(p->b, nb, sizeof(nb)), arm_name(p->a, na, sizeof(na)),
+		 p->finding == FSX_F_ALIKE       ? "alike (a difference beyond delta is excluded)"
+		 : p->finding == FSX_F_UNDECIDED ? "not decided"
+						 : fsx_finding_name(p->finding),
+		 d, lo, hi, p->p, t->na, t->nb,
+		 p->finding == FSX_F_ALIKE ? "delta " : "could have been seen: ",
+		 p->finding == FSX_F_ALIKE ? delta
+		 : isinf(t->smallest)      ? "no difference"
+					   : ns(t->smallest, seen),
+		 more);
+}
+
+static size_t pairs(const struct fsv_view *v, const struct fsx_bench *b, enum fsx_pair_kind kind,
+		    const char *title, FILE *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->npairs; i++) {
+		if (b->pairs[i].kind != kind)
+			continue;
+		if (!n++)
+			fsv_heading(v, out, title);
+		pair(&b->pairs[i], out);
+	}
+	return n;
+}
+
+/* What the ledger says of it, whatever the comparisons found. */
+static void signal_share(const struct fsx_bench *b, FILE *out)
+{
+	double most = 0, least = 1;
+	size_t split = 0;
+
+	for (size_t i = 0; i < b->narms; i++) {
+		const struct fsx_bench_arm *a = &b->arms[i];
+		double all = mean_gap(a), share = all > 0 ? a->bucket[FSA_B_SIGNAL] / all : 0;
+
+		if (!a->complete || a->split < a->complete)
+			continue;
+		split++;
+		most = share > most ? share : most;
+		least = share < least ? share : least;
+	}
+	if (!split)
+		fsv_para(out, 2, 2,
+			 "What signal delivery takes is not known: the guests' own half is "
+			 "missing, so "
+			 "that guest time is not split.");
+	else
+		fsv_para(out, 2, 2,
+			 "By the ledger signal delivery takes %.1f to %.1f %% of the mean gap (%zu "
+			 "of "
+			 "%zu arms, whose guest time is split): no choice of a signal can save "
+			 "more.",
+			 100 * least, 100 * most, split, b->narms);
+}
+
+void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+{
+	char path[512];
+
+	fprintf(out, "arms of %s\n", fsv_clean(v->path, path, sizeof(path)));
+	table(v, b, out);
+	ledgers(v, b, out);
+	if (pairs(v, b, FSX_SIGNALS, "Does the signal matter? Gaps, each signal against another",
+		  out))
+		signal_share(b, out);
+	pairs(v, b, FSX_PREFETCHES, "Does the prefetch help? Gaps, each prefetch against none",
+	      out);
+	if (b->npairs)
+		fsv_para(out, 2, 2,
+			 "Differences are Hodges-Lehmann shifts with bootstrap intervals (%u "
+			 "resamples, "
+			 "seed %" PRIu64
+			 "); p is of the rank test, for all comparisons of its kind "
+			 "(Holm).",
+			 b->pairs[0].test.resamples, b->pairs[0].test.seed);
+}

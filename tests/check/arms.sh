@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# forkscope report --arms from the outside. TAP.
+O=${O:-.output}
+F=$O/forkscope
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+n=0
+
+is() { # NAME, then a condition
+	n=$((n + 1))
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		[ ! -s "$tmp/out" ] || sed 's/^/# /' "$tmp/out" | head -60
+	fi
+}
+status() { # STATUS COMMAND...
+	want=$1
+	shift
+	"$@" >"$tmp/out" 2>"$tmp/err"
+	[ $? = "$want" ]
+}
+says() { # what it said, with lines joined
+	tr '\n' ' ' <"$tmp/out" | tr -s ' ' | grep -q -- "$1"
+}
+key_names() {
+	python3 -c 'import json, sys
+def walk(x):
+    for k, v in x.items() if isinstance(x, dict) else []:
+        print(k)
+        if k not in ("mean_buckets", "mean_causes"):
+            walk(v)
+    for v in x if isinstance(x, list) else []:
+        walk(v)
+walk(json.load(sys.stdin))' | sort -u
+}
+
+tests/experiment/forks.py vmclock:none/11/50/8 vmgenid:none/11/50/8 vmclock:all/11/0/8/100/30 \
+	vmgenid:all/11/0/8/100/30 slow:none/11/50/8/130 >"$tmp/r.txt" &&
+	tests/experiment/forks.py one/6/0/1 --no-end 2 >"$tmp/o.txt" || exit 1
+"$O/tools/mkrec" "$tmp/r.txt" "$tmp/r.fsr" && "$O/tools/mkrec" "$tmp/o.txt" "$tmp/o.fsr" || exit 1
+
+is 'arms' status 0 "$F" report --arms "$tmp/r.fsr"
+is 'the columns' says 'arm n fork total reconfigure mailbox ack apply after mailbox'
+is 'the first fork apart' grep -q '^  its first fork ' "$tmp/out"
+is 'ten steady forks' grep -q '^vmgenid:none  *10 ' "$tmp/out"
+is 'apply takes what was planted' grep -q '^vmgenid:none .* 3.0 / 3 / 3$' "$tmp/out"
+is 'the ledger knows the major faults' grep -q 'fault.major  *50.0 ms .* 0.0 ms ' "$tmp/out"
+is 'signals that are alike' says 'vmgenid:none against vmclock:none: alike'
+is 'a slow one' says 'vmclock:none against slow:none: shorter; difference -3'
+is 'host-only, what the signal takes is not known' says 'What signal delivery takes is not known'
+is 'prefetches that help' says 'vmclock:all against vmclock:none: shorter; difference -4'
+is 'a fork that falls back' status 3 "$F" report --arms "$tmp/o.fsr"
+is 'is counted' says '2 of 5 sent no applied ack within the time-out'
+is 'JSON' status 0 "$F" report --arms --json "$tmp/r.fsr"
+missing=$(key_names <"$tmp/out" | while read -r key; do grep -q "\`$key\`" docs/arms.md || echo "$key"; done)
+is "docs/arms.md describes every key: $missing" test -z "$missing"
+is 'CSV' status 0 "$F" report --csv "$tmp/r.fsr"
+is 'a line for each fork' test "$(wc -l <"$tmp/out")" = 56
+is 'as many fields as names' test "$(awk -F, '{ print NF }' "$tmp/out" | sort -u)" = 15
+is 'forks without arms are one' status 0 "$F" report --arms tests/format/v1.0.fsr
+is 'not of one fork' status 2 "$F" report --arms --fork 1 "$tmp/r.fsr"
+is 'not both on stdout' status 2 "$F" report --csv --json "$tmp/r.fsr"
+echo "1..$n"
