@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "base/units.h"
 #include "guest/armed.h"
+#include "guest/block.h"
 #include "guest/say.h"
 #include "guest/serve.h"
 #include "guest/signal.h"
@@ -238,19 +239,12 @@ static int parse(struct options *o, int argc, char **argv)
 /* --- arming --------------------------------------------------------------------------------- */
 
 /* Where the page is in the guest's memory: 0 where that may not be known. */
-static unsigned long long physical_address(const void *page)
+static unsigned long long physical_address(void *page)
 {
-	uint64_t entry = 0;
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	off_t at = (off_t)((uintptr_t)page / size * sizeof(entry));
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct fsg_block b = {.at = page, .pages = 1};
+	uint64_t gfn = 0;
 
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &entry, sizeof(entry), at) != (ssize_t)sizeof(entry))
-		entry = 0;
-	close(fd);
-	return (entry & ((1ull << 55) - 1)) * size;
+	return fsg_block_frames(&b, &gfn) ? 0 : gfn * FSG_PAGE;
 }
 
 /*

@@ -99,6 +99,7 @@ int fsg_block_frames(const struct fsg_block *b, uint64_t *gfn)
 		uintptr_t page = (uintptr_t)b->at / FSG_PAGE + i;
 		uint64_t e = 0;
 
+		errno = 0;
 		if (pread(fd, &e, sizeof(e), (off_t)(page * sizeof(e))) != (ssize_t)sizeof(e))
 			rc = errno ? -errno : -EIO;
 		else if (!(e & PM_PRESENT))

@@ -135,14 +135,21 @@ static struct bpf_program *find(struct fsg_programs *l, const char *name)
 	return p ?: bpf_object__find_program_by_name(l->plain->obj, name);
 }
 
+static void close_objects(struct fsg_programs *l)
+{
+	fsg_typed__destroy(l->typed);
+	fsg_plain__destroy(l->plain);
+	l->typed = NULL;
+	l->plain = NULL;
+}
+
 static void unload(struct fsg_programs *l)
 {
 	if (!l)
 		return;
 	for (size_t i = 0; i < l->nlinks; i++)
 		bpf_link__destroy(l->links[i]);
-	fsg_typed__destroy(l->typed);
-	fsg_plain__destroy(l->plain);
+	close_objects(l);
 	free(l->links);
 	free(l);
 }
@@ -326,11 +333,13 @@ static int try_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o, 
 		reset_rings(r, o->cpus);
 		rc = attach(r, l);
 	}
-	if (rc)
+	if (rc) {
 		unload(l);
-	else
-		r->loaded = l;
-	return rc;
+		return rc;
+	}
+	close_objects(l); /* the links hold the programs, we hold the maps: the rest is memory */
+	r->loaded = l;
+	return 0;
 }
 
 int fsg_recorder_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o, char *err,

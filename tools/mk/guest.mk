@@ -66,6 +66,7 @@ $(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/armed.o $(O)/guest/src/
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $^
 
 UNIT_EXTRA_test_guest_layout := src/guest/layout.c src/guest/block.c
+UNIT_EXTRA_test_guest_armed  := src/guest/armed.c src/guest/watchers.c
 
 .PHONY: guest check-agent check-mailbox bench-mailbox
 
