@@ -20,7 +20,7 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Wer
 
 # Pure code (no libbpf, no skeleton): what reads recordings. Collect and cli come on top.
 PURE_SRC    := $(wildcard src/base/*.c src/record/*.c src/align/*.c src/attribute/*.c src/render/*.c src/mailbox/*.c \
-	       src/stats/*.c src/experiment/*.c src/vmm/*.c)
+	       src/stats/*.c src/experiment/*.c src/vmm/*.c src/net/*.c src/bench/*.c)
 COLLECT_SRC := $(wildcard src/collect/*.c)
 CLI_SRC     := $(wildcard src/cli/*.c)
 PURE_OBJ    := $(PURE_SRC:%.c=$(O)/%.o)

@@ -31,21 +31,12 @@ static int set_field(const char *text, void *dst, char *why, size_t len, enum fs
 	return e ? -1 : 0;
 }
 
-/* X(parser, FIELD, option, argument, help) */
-#define FIELD_OPTIONS(X)                                                                    \
-	X(opt_interface, INTERFACE, "--interface", "NAME", "the guest's interface: eth0")   \
-	X(opt_mac, MAC, "--mac", "MAC", "its new MAC address")                              \
-	X(opt_ip, IPV4, "--ip", "ADDRESS", "its new IPv4 address")                          \
-	X(opt_prefix, PREFIX, "--prefix", "N", "the length of its prefix, 1 to 32")         \
-	X(opt_gateway, GATEWAY, "--gateway", "ADDRESS", "the default route; acks go there") \
-	X(opt_ack_port, ACK_PORT, "--ack-port", "PORT", "UDP port for the acks (default: no acks)")
-
-#define X(parser, field, option, argument, help)                              \
-	static int parser(const char *text, void *dst, char *why, size_t len) \
-	{                                                                     \
-		return set_field(text, dst, why, len, FS_PAYLOAD_##field);    \
+#define X(parser, field, option, argument, help)                           \
+	int parser(const char *text, void *dst, char *why, size_t len)     \
+	{                                                                  \
+		return set_field(text, dst, why, len, FS_PAYLOAD_##field); \
 	}
-FIELD_OPTIONS(X)
+MAILBOX_FIELD_OPTIONS(X)
 #undef X
 
 #define COMMON_OPTIONS(r)                                                               \
@@ -153,7 +144,7 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv)
 		       "the payload, byte for byte; - is stdin"),
 #define X(parser, field, option, argument, help) \
 	FS_OPT(option, NULL, argument, parser, &r->payload, help),
-		FIELD_OPTIONS(X)
+		MAILBOX_FIELD_OPTIONS(X)
 #undef X
 			FS_OPT("--private-copy", NULL, "OUT", fs_opt_string, &r->copy_out,
 			       "leave MEMFILE alone: make OUT, a copy (reflink if possible), and "

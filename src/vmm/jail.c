@@ -2,12 +2,12 @@
 #include "vmm/jail.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
+#include "base/tree.h"
 
 int fs_jail_root(const struct fs_jail *j, const struct fs_vmm *v, const char *exec,
 		 char root[PATH_MAX])
@@ -73,15 +73,6 @@ int fs_jail_make(const struct fs_jail *j, struct fs_vmm *v, const char *root)
 	return rc;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	remove(path);
-	return 0;
-}
-
 void fs_jail_remove(const char *root)
 {
 	char id[PATH_MAX];
@@ -92,6 +83,5 @@ void fs_jail_remove(const char *root)
 	if (!slash)
 		return;
 	*slash = '\0';
-	/* Never through a mount or a link: what lies behind is not ours. */
-	nftw(id, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	fs_remove_tree(id);
 }

@@ -172,9 +172,11 @@ static const char *value_of(const struct fs_vmm *v, const char *name, size_t n)
 {
 	const struct {
 		const char *name, *value;
-	} names[] = {{"memory", v->at->memory}, {"state", v->at->state},      {"tap", v->at->tap},
-		     {"folder", v->at->folder}, {"fork", v->at->id},          {"socket", v->socket},
-		     {"uffd", v->at->uffd},     {"override", v->at->override}};
+	} names[] = {{"memory", v->at->memory}, {"state", v->at->state},
+		     {"tap", v->at->tap},       {"folder", v->at->folder},
+		     {"fork", v->at->id},       {"socket", v->socket},
+		     {"uffd", v->at->uffd},     {"snapshot", v->at->snapshot},
+		     {"signal", v->at->signal}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strlen(names[i].name) == n && !strncmp(names[i].name, name, n))
@@ -214,7 +216,8 @@ char *fs_vmm_word(struct fs_vmm *v, const char *word)
 			free(out);
 			snprintf(v->err, sizeof(v->err),
 				 "in \"%.200s\": {%.*s} is nothing that is known here (there are "
-				 "memory, state, tap, folder, fork, socket, uffd)",
+				 "memory, state, snapshot, signal, tap, folder, fork, socket, "
+				 "uffd)",
 				 word, (int)n, at + 1);
 			return NULL;
 		}

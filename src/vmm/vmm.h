@@ -39,12 +39,14 @@ struct fs_vmm_plan {
 
 /* Where this VMM lives; borrowed. */
 struct fs_vmm_at {
-	const char *folder; /* of its own: socket, log */
-	const char *id;     /* letters, digits, "-" */
-	const char *tap;    /* of its network; may be NULL */
-	const char *state;  /* the snapshot's state: a file; Cloud Hypervisor: its folder */
-	const char *memory; /* the snapshot's memory file */
-	const char *uffd;   /* socket of a userfaultfd handler; NULL = the memory file is mapped */
+	const char *folder;   /* of its own: socket, log */
+	const char *id;       /* letters, digits, "-" */
+	const char *tap;      /* of its network; may be NULL */
+	const char *state;    /* the snapshot's state: a file; Cloud Hypervisor: its folder */
+	const char *memory;   /* the snapshot's memory file */
+	const char *snapshot; /* the folder that was given for it; may be NULL */
+	const char *signal;   /* that its guest waits for; may be NULL */
+	const char *uffd; /* socket of a userfaultfd handler; NULL = the memory file is mapped */
 	const char *override; /* the guest's interface whose TAP is to be `tap`; NULL = as saved */
 };
 
@@ -116,9 +118,9 @@ int fs_vmm_explain(struct fs_vmm *v, int rc);
 void fs_vmm_parse_version(struct fs_vmm *v);
 
 /*
- * One word of the user's command with {memory}, {state}, {tap}, {folder}, {fork}, {socket} and
- * {uffd} replaced. Returns the text (to free), or NULL with the reason in v->err: a name in braces
- * that is none of these, or one that has no value here.
+ * One word of the user's command with {memory}, {state}, {snapshot}, {signal}, {tap}, {folder},
+ * {fork}, {socket} and {uffd} replaced. Returns the text (to free), or NULL with the reason in
+ * v->err: a name in braces that is none of these, or one that has no value here.
  */
 char *fs_vmm_word(struct fs_vmm *v, const char *word);
 

@@ -65,6 +65,23 @@ class Monitor:
             time.sleep(0.01)
 
 
+def words(spec, console_file, memory, guid):
+    """The command of one QEMU but for its monitor: what a template and its forks share, and where they differ."""
+    mib = spec.memory >> 20
+    return [spec.program or PROGRAM, "-name", "fork", "-accel", "kvm", "-cpu", "host", "-smp", str(spec.vcpus), "-m", str(mib),
+            "-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
+            "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", spec.command_line,
+            "-object", f"memory-backend-file,id=m,size={mib}M,{memory}", "-machine", "pc,memory-backend=m",
+            "-serial", f"file:{console_file}", "-netdev", f"tap,id=n0,ifname={netns.TAP},script=no,downscript=no",
+            "-device", f"virtio-net-pci,netdev=n0,mac={netns.GUEST_MAC},romfile=", "-device", f"vmgenid,guid={guid}"]
+
+
+def bench_command(spec):
+    """A fork's command as forkscope bench takes it: the same for the templates of all signals."""
+    each = {str(spec.initrd): "{snapshot}/initrd", spec.command_line: spec.command_line.replace(f"SIGNAL={spec.signal}", "SIGNAL={signal}")}
+    return [each.get(word, word) for word in words(spec, "{folder}/console", "mem-path={memory},share=off", "auto")]
+
+
 class Machine:
     """One QEMU process."""
 
@@ -72,14 +89,7 @@ class Machine:
         self.folder = Path(folder)
         self.console = self.folder / "console"
         self.log = self.folder / "vmm.log"
-        mib = spec.memory >> 20
-        line = [spec.program or PROGRAM, "-name", "fork", "-accel", "kvm", "-cpu", "host", "-smp", str(spec.vcpus), "-m", str(mib),
-                "-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
-                "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", spec.command_line,
-                "-object", f"memory-backend-file,id=m,size={mib}M,{memory}", "-machine", "pc,memory-backend=m",
-                "-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off", "-serial", f"file:{self.console}",
-                "-netdev", f"tap,id=n0,ifname={netns.TAP},script=no,downscript=no",
-                "-device", f"virtio-net-pci,netdev=n0,mac={netns.GUEST_MAC},romfile=", "-device", f"vmgenid,guid={guid}"]
+        line = words(spec, self.console, memory, guid) + ["-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(network.prefix() + line + extra, stdin=subprocess.DEVNULL, stdout=log, stderr=log,  # pylint: disable=consider-using-with
                                             preexec_fn=die_with_parent)

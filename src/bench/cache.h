@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The page cache of a file: emptied, filled, counted. */
+#ifndef FORKSCOPE_BENCH_CACHE_H
+#define FORKSCOPE_BENCH_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of a file, from `off` on. */
+struct fs_range {
+	uint64_t off, len;
+};
+
+/*
+ * Writes back and drops what the page cache has of this file. Pages that a process maps stay.
+ * Returns 0 or a negative errno.
+ */
+int fs_cache_drop(int fd);
+
+/* Bytes of this range that are in the page cache. Returns 0 and @bytes, or a negative errno. */
+int fs_cache_resident(int fd, const struct fs_range *r, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "bench/prefetch.h"
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/units.h"
+
+#define PAGE       4096ull
+#define PIECE      (1ull << 20) /* between two looks at the clock */
+#define MAX_RANGES (1u << 20)
+
+const char *const fs_mechanism_names[FS_MECHANISM_COUNT] = {
+#define X(id, name, doc) name,
+	FS_MECHANISMS(X)
+#undef X
+};
+
+/* --- what ---------------------------------------------------------------------------------- */
+
+static int parse_range(const char *text, struct fs_prefetch_spec *s)
+{
+	char *end;
+
+	errno = 0;
+	s->off = strtoull(text, &end, 0);
+	if (!isdigit((unsigned char)*text) || errno || *end != ':')
+		return -EINVAL;
+	return fs_parse_bytes(end + 1, &s->bytes);
+}
+
+int fs_prefetch_parse(const char *text, struct fs_prefetch_spec *s, char *err, size_t len)
+{
+	int rc = -EINVAL;
+
+	memset(s, 0, sizeof(*s));
+	if (strlen(text) < sizeof(s->text)) {
+		strcpy(s->text, text);
+		rc = 0;
+	}
+	if (!strcmp(text, "none")) {
+		s->kind = FS_PREFETCH_NONE;
+	} else if (!strcmp(text, "all")) {
+		s->kind = FS_PREFETCH_ALL;
+	} else if (!strcmp(text, "workingset")) {
+		s->kind = FS_PREFETCH_WORKINGSET;
+	} else if (!strncmp(text, "mailbox:", 8)) {
+		s->kind = FS_PREFETCH_MAILBOX;
+		rc = rc ? rc : fs_parse_bytes(text + 8, &s->bytes);
+	} else if (!strncmp(text, "head:", 5)) {
+		s->kind = FS_PREFETCH_HEAD;
+		rc = rc ? rc : fs_parse_bytes(text + 5, &s->bytes);
+	} else if (!strncmp(text, "range:", 6)) {
+		s->kind = FS_PREFETCH_RANGE;
+		rc = rc ? rc : parse_range(text + 6, s);
+	} else {
+		rc = -EINVAL;
+	}
+	if (!rc && (s->kind == FS_PREFETCH_MAILBOX || s->kind == FS_PREFETCH_HEAD ||
+		    s->kind == FS_PREFETCH_RANGE))
+		rc = s->bytes ? 0 : -EINVAL;
+	/* it becomes part of a mark's name */
+	for (const char *c = text; !rc && *c; c++)
+		rc = isalnum((unsigned char)*c) || strchr("._:-", *c) ? 0 : -EINVAL;
+	return rc ? fs_errf(err, len, -EINVAL,
+			    "\"%.60s\" is none of none, mailbox:SIZE, head:SIZE, "
+			    "range:OFFSET:SIZE, workingset, all (as in mailbox:64MiB)",
+			    text)
+		  : 0;
+}
+
+/* Adds [@from, @to) in whole pages, cut at the end of the file. */
+static int add(struct fs_ranges *out, uint64_t from, uint64_t to, uint64_t size, bool *clamped)
+{
+	from &= ~(PAGE - 1);
+	if (to > size) {
+		*clamped = true;
+		to = size;
+	}
+	if (to < size && to % PAGE)
+		to += PAGE - to % PAGE;
+	if (to > size)
+		to = size;
+	if (from >= to)
+		return 0;
+	return fs_vec_push(out, (struct fs_range){from, to - from});
+}
+
+static int add_mailbox(const struct fs_prefetch_spec *s, uint64_t size, uint64_t mailbox,
+		       struct fs_ranges *out, bool *clamped)
+{
+	uint64_t half = s->bytes / 2, from = mailbox > half ? mailbox - half : 0;
+
+	if (s->bytes > size) {
+		*clamped = true;
+		return add(out, 0, size, size, clamped);
+	}
+	/* At an edge the window moves, so that it stays as large as was asked. */
+	if (from + s->bytes > size)
+		from = size - s->bytes;
+	return add(out, from, from + s->bytes, size, clamped);
+}
+
+int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t mailbox,
+		       const struct fs_ranges *workingset, struct fs_ranges *out, bool *clamped,
+		       char *err, size_t len)
+{
+	uint64_t end;
+	int rc = 0;
+
+	*clamped = false;
+	switch (s->kind) {
+	case FS_PREFETCH_NONE:
+		break;
+	case FS_PREFETCH_MAILBOX:
+		if (mailbox == UINT64_MAX)
+			return fs_errf(err, len, -ENOENT,
+				       "--prefetch %s: where the mailbox is is not known: give "
+				       "--token",
+				       s->text);
+		rc = add_mailbox(s, size, mailbox, out, clamped);
+		break;
+	case FS_PREFETCH_HEAD:
+		rc = add(out, 0, s->bytes, size, clamped);
+		break;
+	case FS_PREFETCH_RANGE:
+		end = s->off > UINT64_MAX - s->bytes ? UINT64_MAX : s->off + s->bytes;
+		rc = add(out, s->off, end, size, clamped);
+		break;
+	case FS_PREFETCH_ALL:
+		rc = add(out, 0, size, size, clamped);
+		break;
+	case FS_PREFETCH_WORKINGSET:
+		for (size_t i = 0; i < workingset->n && !rc; i++)
+			rc = add(out, workingset->v[i].off,
+				 workingset->v[i].off + workingset->v[i].len, size, clamped);
+		break;
+	}
+	if (!rc && s->kind != FS_PREFETCH_NONE && !out->n)
+		return fs_errf(err, len, -ERANGE,
+			       "--prefetch %s: no byte of it is in the memory file (%" PRIu64
+			       " bytes)",
+			       s->text, size);
+	return rc ? fs_errf(err, len, rc, "out of memory") : 0;
+}
+
+static int parse_line(const char *line, struct fs_range *r)
+{
+	char *end;
+
+	errno = 0;
+	r->off = strtoull(line, &end, 0);
+	if (errno || end == line || !isspace((unsigned char)*end))
+		return -EINVAL;
+	line = end;
+	r->len = strtoull(line, &end, 0);
+	end += strspn(end, " \t\r\n");
+	return errno || end == line || *end || !r->len || r->off > INT64_MAX || r->len > INT64_MAX
+		       ? -EINVAL
+		       : 0;
+}
+
+int fs_ranges_read(const char *path, struct fs_ranges *out, char *err, size_t len)
+{
+	FILE *f = fopen(path, "re");
+	unsigned int number = 0;
+	char line[256];
+	int rc = 0;
+
+	if (!f)
+		return fs_errf(err, len, -errno, "reading the ranges in %s: %m", path);
+	while (!rc && fgets(line, sizeof(line), f)) {
+		struct fs_range r;
+
+		number++;
+		line[strcspn(line, "#")] = '\0';
+		if (!line[strspn(line, " \t\r\n")])
+			continue;
+		rc = parse_line(line, &r);
+		if (rc || out->n == MAX_RANGES)
+			rc = fs_errf(err, len, -EINVAL,
+				     "%s: line %u is no \"OFFSET LENGTH\" in bytes", path, number);
+		else
+			rc = fs_vec_push(out, r);
+	}
+	fclose(f);
+	return rc;
+}
+
+uint64_t fs_ranges_bytes(const struct fs_ranges *r)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		sum += r->v[i].len;
+	return sum;
+}
+
+int fs_ranges_resident(int fd, const struct fs_ranges *r, uint64_t *bytes)
+{
+	uint64_t one;
+	int rc = 0;
+
+	*bytes = 0;
+	for (size_t i = 0; i < r->n && !rc; i++) {
+		rc = fs_cache_resident(fd, &r->v[i], &one);
+		*bytes += rc ? 0 : one;
+	}
+	return rc;
+}
+
+/* --- how ----------------------------------------------------------------------------------- */
+
+static int read_piece(int fd, uint64_t off, uint64_t len)
+{
+	static __thread char buf[PIECE];
+
+	while (len) {
+		ssize_t n = pread(fd, buf, len < sizeof(buf) ? len : sizeof(buf), (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -ESTALE; /* cut short meanwhile */
+		off += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static int do_piece(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len)
+{
+	int rc = 0;
+
+	switch (p->how) {
+	case FS_MECH_WILLNEED:
+		rc = -posix_fadvise(p->fd, (off_t)r->off, (off_t)r->len, POSIX_FADV_WILLNEED);
+		break;
+	case FS_MECH_READAHEAD:
+		rc = readahead(p->fd, (off64_t)r->off, r->len) ? -errno : 0;
+		break;
+	case FS_MECH_READ:
+		rc = read_piece(p->fd, r->off, r->len);
+		break;
+	case FS_MECH_POPULATE:
+		return fs_populate(p, r, err, len);
+	case FS_MECHANISM_COUNT:
+		rc = -EINVAL;
+	}
+	return rc ? fs_errf(err, len, rc, "prefetching by %s: %s", fs_mechanism_names[p->how],
+			    strerror(-rc))
+		  : 0;
+}
+
+/* Sleeps until @done bytes are no more than the rate allows since @begun. */
+static void keep_rate(const struct fs_prefetch_run *p, uint64_t begun)
+{
+	uint64_t due, now = fs_mono_ns();
+	struct timespec t;
+
+	if (!p->rate)
+		return;
+	due = begun + (uint64_t)((double)p->done * 1e9 / (double)p->rate);
+	if (due <= now)
+		return;
+	t.tv_sec = (time_t)((due - now) / 1000000000);
+	t.tv_nsec = (long)((due - now) % 1000000000);
+	nanosleep(&t, NULL);
+}
+
+int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, char *err, size_t len)
+{
+	uint64_t begun = fs_mono_ns();
+
+	p->done = p->missed = 0;
+	/* Exactly these bytes: no readahead beyond the end of a range. */
+	posix_fadvise(p->fd, 0, 0, POSIX_FADV_RANDOM);
+	for (size_t i = 0; i < ranges->n; i++) {
+		struct fs_range r = ranges->v[i];
+
+		while (r.len && !(p->stop && *p->stop)) {
+			struct fs_range piece = {r.off, r.len < PIECE ? r.len : PIECE};
+			int rc = do_piece(p, &piece, err, len);
+
+			if (rc)
+				return rc;
+			p->done += piece.len;
+			r.off += piece.len;
+			r.len -= piece.len;
+			keep_rate(p, begun);
+		}
+	}
+	if (p->how == FS_MECH_POPULATE && p->done && p->missed == p->done)
+		return fs_errf(err, len, -ENOENT,
+			       "populating: VMM %d maps no part of these ranges of the memory file "
+			       "(with userfaultfd its memory is another)",
+			       (int)p->vmm);
+	return 0;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "bench/recorder.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+
+#define PROGRAM  "/proc/self/exe"
+#define ARMED    "forkscope: recording to" /* collect/session.h promises it */
+#define SECOND   (1000ull * 1000 * 1000)
+#define ARM_NS   (120 * SECOND)
+#define END_NS   (120 * SECOND)
+#define NAP_NS   (SECOND / 100)
+#define MAX_ARGS 64
+
+static int is_armed(const struct fs_recorder *r)
+{
+	char said[16384];
+	int fd = open(r->log, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, said, sizeof(said));
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && memmem(said, (size_t)n, ARMED, strlen(ARMED));
+}
+
+int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more, char *err,
+		      size_t len)
+{
+	char program[PATH_MAX], said[600], how[64];
+	char *argv[MAX_ARGS] = {program, (char *)"record", (char *)"-o", (char *)path,
+				(char *)"--all"};
+	ssize_t n = readlink(PROGRAM, program, sizeof(program) - 1);
+	uint64_t until = fs_mono_ns() + ARM_NS;
+	size_t argc = 5;
+	int rc;
+
+	fs_process_init(&r->process);
+	if (n < 0)
+		return fs_errf(err, len, -errno, "starting the recorder: %s: %m", PROGRAM);
+	program[n] = '\0';
+	for (; more && *more && argc < MAX_ARGS - 1; more++)
+		argv[argc++] = *more;
+	snprintf(r->log, sizeof(r->log), "%s.log", path);
+	rc = fs_process_start(&r->process, argv, r->log, err, len);
+	while (!rc && !is_armed(r)) {
+		if (!fs_process_wait(&r->process, NAP_NS))
+			rc = fs_errf(err, len, -ECHILD,
+				     "the recorder %s before it recorded. It said: %s",
+				     fs_process_how(&r->process, how, sizeof(how)),
+				     fs_log_tail(r->log, said, sizeof(said)));
+		else if (fs_mono_ns() > until)
+			rc = fs_errf(err, len, -ETIMEDOUT,
+				     "the recorder was not armed in time. "
+				     "It said: %s",
+				     fs_log_tail(r->log, said, sizeof(said)));
+	}
+	if (rc)
+		fs_process_end(&r->process);
+	return rc;
+}
+
+int fs_recorder_stop(struct fs_recorder *r, char *err, size_t len)
+{
+	char said[600], how[64];
+	int st, rc = 0;
+
+	fs_process_signal(&r->process, SIGINT);
+	if (fs_process_wait(&r->process, END_NS))
+		rc = fs_errf(err, len, -ETIMEDOUT, "the recorder did not end in time. It said: %s",
+			     fs_log_tail(r->log, said, sizeof(said)));
+	fs_process_end(&r->process);
+	st = r->process.status;
+	r->status = !rc && WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+	if (!rc && r->status != 0 && r->status != 3)
+		rc = fs_errf(err, len, -ECHILD, "the recorder %s. It said: %s",
+			     fs_process_how(&r->process, how, sizeof(how)),
+			     fs_log_tail(r->log, said, sizeof(said)));
+	return rc;
+}

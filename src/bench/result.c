@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "bench/result.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const keys[FS_COLUMN_COUNT] = {
+#define X(id, key, heading) key,
+	FS_BENCH_COLUMNS(X)
+#undef X
+};
+
+/* The times of a fork; X(key, field) */
+#define FORK_TIMES(X)                       \
+	X("spawn_ns", spawn_ns)             \
+	X("spawned_ns", spawned_ns)         \
+	X("load_start_ns", load_ns)         \
+	X("load_end_ns", loaded_ns)         \
+	X("resume_ns", resume_ns)           \
+	X("resumed_ns", resumed_ns)         \
+	X("end_ns", end_ns)                 \
+	X("between_ns", between_ns)         \
+	X("prefetch_start_ns", prefetch_ns) \
+	X("prefetch_end_ns", prefetched_ns)
+
+uint64_t fs_bench_value(const struct fs_bench *b, const struct fs_fork_result *r,
+			enum fs_bench_column c)
+{
+	uint64_t mailbox = fs_fork_ack(r, "mailbox"), applied = fs_fork_ack(r, "applied");
+
+	if (r->end != FS_FORK_DONE)
+		return UINT64_MAX;
+	switch (c) {
+	case FS_COLUMN_TOTAL:
+		if (!b->o.wait_for_network)
+			return r->resumed_ns - r->spawn_ns - r->between_ns;
+		return applied ? applied - r->spawn_ns - r->between_ns : UINT64_MAX;
+	case FS_COLUMN_RECONFIGURE:
+		return applied ? applied - r->resume_ns : UINT64_MAX;
+	case FS_COLUMN_MAILBOX:
+		return mailbox ? mailbox - r->resume_ns : UINT64_MAX;
+	case FS_COLUMN_APPLY:
+		return mailbox && applied > mailbox ? applied - mailbox : UINT64_MAX;
+	case FS_COLUMN_COUNT:
+		break;
+	}
+	return UINT64_MAX;
+}
+
+/* --- JSON ----------------------------------------------------------------------------------- */
+
+static json_t *ranges_json(const struct fs_ranges *r)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < r->n; i++)
+		json_array_append_new(
+			a, json_pack("[I, I]", (json_int_t)r->v[i].off, (json_int_t)r->v[i].len));
+	return a;
+}
+
+static json_t *arm_json(const struct fs_bench *b, size_t i)
+{
+	const struct fs_arm *a = &b->arms[i];
+	const struct fs_template *t = &b->templates[a->template];
+	json_t *ends = json_object();
+
+	for (unsigned int e = 0; e < FS_FORK_END_COUNT; e++)
+		json_object_set_new(
+			ends, fs_fork_end_names[e],
+			json_integer((json_int_t)fs_bench_count(b, i, (enum fs_fork_end)e)));
+	return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:o, s:I, s:b, s:o}", "name", a->name,
+			 "signal", t->signal, "prefetch", a->spec->text, "snapshot", t->folder,
+			 "memory_bytes", (json_int_t)t->size, "ranges", ranges_json(&a->ranges),
+			 "range_bytes", (json_int_t)fs_ranges_bytes(&a->ranges), "clamped",
+			 a->clamped, "ends", ends);
+}
+
+static json_t *fork_json(const struct fs_bench *b, const struct fs_fork_result *r)
+{
+	json_t *acks = json_array(), *o;
+
+	for (unsigned int i = 0; i < r->nacks; i++)
+		json_array_append_new(acks,
+				      json_pack("{s:s, s:I, s:s, s:s}", "stage", r->acks[i].stage,
+						"at_ns", (json_int_t)r->acks[i].at_ns, "mac",
+						r->acks[i].mac, "ip", r->acks[i].ip));
+	o = json_pack("{s:I, s:s, s:b, s:i, s:s, s:o, s:i, s:I, s:I, s:I, s:I, s:O?}", "id",
+		      (json_int_t)r->number, "arm", b->arms[r->arm].name, "first", r->first, "pid",
+		      (int)r->pid, "end", fs_fork_end_names[r->end], "acks", acks, "refused_acks",
+		      (int)r->refused_acks, "prefetched_bytes", (json_int_t)r->prefetched,
+		      "prefetch_missed_bytes", (json_int_t)r->missed, "resident_bytes",
+		      (json_int_t)r->resident, "resident_range_bytes",
+		      (json_int_t)r->resident_ranges, "vmm_us", r->metrics);
+	if (*r->why)
+		json_object_set_new(o, "why", json_string(r->why) ?: json_string("?"));
+#define X(key, field) \
+	json_object_set_new(o, key, r->field ? json_integer((json_int_t)r->field) : json_null());
+	FORK_TIMES(X)
+#undef X
+	for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++) {
+		uint64_t v = fs_bench_value(b, r, (enum fs_bench_column)c);
+
+		json_object_set_new(o, keys[c],
+				    v == UINT64_MAX ? json_null() : json_integer((json_int_t)v));
+	}
+	return o;
+}
+
+json_t *fs_bench_json(const struct fs_bench *b)
+{
+	const struct fs_bench_opts *o = &b->o;
+	json_t *arms = json_array(), *forks = json_array();
+
+	for (size_t i = 0; i < b->narms; i++)
+		json_array_append_new(arms, arm_json(b, i));
+	for (size_t i = 0; i < b->forks.n; i++)
+		json_array_append_new(forks, fork_json(b, &b->forks.v[i]));
+	return json_pack(
+		"{s:i, s:s, s:s, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:b, s:b, s:I, s:o, s:o}",
+		"format", 1, "vmm", o->plan.ops->name, "vmm_version", b->version, "seed",
+		(json_int_t)o->seed, "iters", (int)o->iters, "concurrency", (int)o->concurrency,
+		"cache", fs_cache_names[o->cache], "wait_for_network", o->wait_for_network,
+		"network", fs_network_names[o->network], "mechanism", fs_mechanism_names[o->how],
+		"beside", o->beside, "resume_in_load", o->load.resume, "timeout_ns",
+		(json_int_t)o->timeout_ns, "arms", arms, "forks", forks);
+}
+
+/* --- CSV ------------------------------------------------------------------------------------ */
+
+static void csv_number(FILE *out, uint64_t v)
+{
+	if (v == UINT64_MAX)
+		fputc(',', out);
+	else
+		fprintf(out, ",%" PRIu64, v);
+}
+
+void fs_bench_csv(const struct fs_bench *b, FILE *out)
+{
+	fprintf(out, "fork,signal,prefetch,first,end,pid");
+	for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++)
+		fprintf(out, ",%s", keys[c]);
+	fprintf(out, ",load_ns,resident_bytes,resident_range_bytes,prefetched_bytes,prefetch_ns\n");
+	for (size_t i = 0; i < b->forks.n; i++) {
+		const struct fs_fork_result *r = &b->forks.v[i];
+		const struct fs_arm *a = &b->arms[r->arm];
+
+		fprintf(out, "%zu,%s,%s,%d,%s,%d", r->number, b->templates[a->template].signal,
+			a->spec->text, r->first, fs_fork_end_names[r->end], (int)r->pid);
+		for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++)
+			csv_number(out, fs_bench_value(b, r, (enum fs_bench_column)c));
+		csv_number(out, r->loaded_ns ? r->loaded_ns - r->load_ns : UINT64_MAX);
+		csv_number(out, r->resident);
+		csv_number(out, r->resident_ranges);
+		csv_number(out, r->prefetched);
+		csv_number(out, r->prefetched_ns ? r->prefetched_ns - r->prefetch_ns : UINT64_MAX);
+		fputc('\n', out);
+	}
+}

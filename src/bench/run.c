@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The order of the forks, and the waves in which they are made. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "bench/bench.h"
+#include "stats/rng.h"
+
+const char *const fs_cache_names[] = {"cold", "warm", "as-is", NULL};
+const char *const fs_network_names[] = {"own", "host", "none", NULL};
+const char *const fs_fork_end_names[FS_FORK_END_COUNT] = {
+#define X(id, name) name,
+	FS_FORK_ENDS(X)
+#undef X
+};
+
+/* --- the page cache ------------------------------------------------------------------------- */
+
+static int read_all(int fd, const struct fs_bench *b, char *err, size_t len)
+{
+	const struct fs_range all = {0, (uint64_t)lseek(fd, 0, SEEK_END)};
+	struct fs_ranges one = {(struct fs_range *)&all, 1, 1};
+	struct fs_prefetch_run run = {.how = FS_MECH_READ, .fd = fd, .stop = b->o.stop};
+
+	return fs_prefetch_do(&run, &one, err, len);
+}
+
+static int drop(int fd, char *err, size_t len)
+{
+	const struct fs_range all = {0, (uint64_t)lseek(fd, 0, SEEK_END)};
+	char left[FS_UNITS_LEN];
+	uint64_t bytes = 0;
+	int rc = fs_cache_drop(fd);
+
+	if (rc)
+		return fs_errf(err, len, rc, "dropping the memory file's page cache: %s",
+			       strerror(-rc));
+	/* What a process maps cannot be dropped; a few pages are nothing to speak of. */
+	if (!fs_cache_resident(fd, &all, &bytes) && bytes > all.len / 100)
+		fs_warn("--cache cold: %s of the memory file stay in the page cache, for a process "
+			"maps or writes it",
+			fs_fmt_bytes(bytes, left, sizeof(left)));
+	return 0;
+}
+
+int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *err, size_t len)
+{
+	int fd;
+
+	if (memory < 0 || b->o.cache == FS_CACHE_AS_IS)
+		return 0;
+	if (b->o.cache == FS_CACHE_WARM)
+		return read_all(memory, b, err, len);
+	fd = open(state, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		fs_cache_drop(fd);
+		close(fd);
+	}
+	return drop(memory, err, len);
+}
+
+/* --- waves ---------------------------------------------------------------------------------- */
+
+/* What the forks of a wave share: their page cache, and what is read into it before. */
+static int prepare_wave(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r,
+			size_t n)
+{
+	struct fs_template *t = &b->templates[arm->template];
+	struct fs_prefetch_run run = {
+		.how = b->o.how, .rate = b->o.rate, .fd = t->fd, .stop = b->o.stop};
+	uint64_t began;
+	int rc;
+
+	if (t->fd < 0 || b->o.network == FS_NETWORK_HOST)
+		return 0; /* each has a file of its own */
+	rc = fs_bench_condition(b, t->fd, t->state, b->err, sizeof(b->err));
+	if (rc || !arm->ranges.n || b->o.beside || b->o.how == FS_MECH_POPULATE)
+		return rc;
+	began = fs_mono_ns();
+	rc = fs_prefetch_do(&run, &arm->ranges, b->err, sizeof(b->err));
+	for (size_t i = 0; i < n; i++) {
+		r[i].prefetch_ns = began;
+		r[i].prefetched_ns = fs_mono_ns();
+		r[i].prefetched = run.done;
+	}
+	return rc;
+}
+
+uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage)
+{
+	for (unsigned int i = 0; i < r->nacks; i++)
+		if (!strcmp(r->acks[i].stage, stage))
+			return r->acks[i].at_ns;
+	return 0;
+}
+
+static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
+{
+	char acks[200] = "", one[FS_UNITS_LEN], load[FS_UNITS_LEN];
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < r->nacks && n < sizeof(acks); i++)
+		n += (size_t)snprintf(acks + n, sizeof(acks) - n, ", %s %s", r->acks[i].stage,
+				      fs_fmt_ns(r->acks[i].at_ns - r->resume_ns, one, sizeof(one)));
+	fs_info("fork %zu of %zu, %s: %s%s%s%s%s%s", r->number, b->narms * (size_t)b->o.iters,
+		b->arms[r->arm].name, fs_fork_end_names[r->end], r->loaded_ns ? ", load " : "",
+		r->loaded_ns ? fs_fmt_ns(r->loaded_ns - r->load_ns, load, sizeof(load)) : "", acks,
+		r->end == FS_FORK_FAILED ? ": " : "", r->end == FS_FORK_FAILED ? r->why : "");
+}
+
+static int wave(struct fs_bench *b, size_t arm, size_t n, bool first)
+{
+	size_t from = b->forks.n;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = fs_vec_push(&b->forks, (struct fs_fork_result){.number = from + i + 1,
+								    .arm = arm,
+								    .first = first && !i,
+								    .end = FS_FORK_STOPPED});
+	if (rc)
+		return fs_errf(b->err, sizeof(b->err), rc, "out of memory");
+	rc = prepare_wave(b, &b->arms[arm], &b->forks.v[from], n);
+	if (!rc && !*b->o.stop)
+		rc = fs_wave_run(b, &b->arms[arm], &b->forks.v[from], n);
+	for (size_t i = 0; i < n && !rc; i++)
+		tell(b, &b->forks.v[from + i]);
+	return rc;
+}
+
+/* --- order ---------------------------------------------------------------------------------- */
+
+static void swap(void *arg, size_t i, size_t j)
+{
+	size_t *order = arg, was = order[i];
+
+	order[i] = order[j];
+	order[j] = was;
+}
+
+/*
+ * Rounds: in each one wave of every arm, in an order drawn anew. So whatever drifts over the run
+ * (heat, other load, a fuller disk) meets all arms alike.
+ */
+int fs_bench_run(struct fs_bench *b)
+{
+	struct fss_rng rng = {b->o.seed};
+	size_t at_once = b->o.concurrency, *order = calloc(b->narms, sizeof(*order));
+	int rc = order ? 0 : fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
+
+	for (size_t i = 0; order && i < b->narms; i++)
+		order[i] = i;
+	for (size_t done = 0; !rc && done < b->o.iters && !*b->o.stop; done += at_once) {
+		size_t left = b->o.iters - done;
+
+		fss_rng_shuffle(&rng, b->narms, swap, order);
+		for (size_t i = 0; i < b->narms && !rc && !*b->o.stop; i++)
+			rc = wave(b, order[i], left < at_once ? left : at_once, !done);
+	}
+	free(order);
+	return rc;
+}
+
+size_t fs_bench_count(const struct fs_bench *b, size_t arm, enum fs_fork_end end)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->forks.n; i++)
+		n += (arm == SIZE_MAX || b->forks.v[i].arm == arm) && b->forks.v[i].end == end;
+	return n;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What stands before the forks: snapshots, what the VMM can, the arms, the mailboxes. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/err.h"
+#include "base/log.h"
+#include "base/tree.h"
+#include "base/units.h"
+#include "bench/bench.h"
+
+static bool has_snapshot(const struct fs_bench_opts *o)
+{
+	return o->folders[0];
+}
+
+static int open_templates(struct fs_bench *b)
+{
+	const struct fs_bench_opts *o = &b->o;
+	int rc = 0;
+
+	b->templates = calloc(o->nsignals, sizeof(*b->templates));
+	if (!b->templates)
+		return fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
+	for (size_t i = 0; i < o->nsignals; i++) {
+		b->templates[i].fd = -1;
+		b->templates[i].signal = o->signals[i];
+	}
+	for (size_t i = 0; i < o->nsignals && !rc && has_snapshot(o); i++)
+		rc = fs_template_open(&b->templates[i], o->signals[i], o->folders[i],
+				      o->plan.ops == &fs_vmm_cloud_hypervisor, b->err,
+				      sizeof(b->err));
+	return rc;
+}
+
+/* Starts one VMM without a VM in it, to see that it starts and what it is. */
+static int probe(struct fs_bench *b)
+{
+	struct fs_bench_opts *o = &b->o;
+	char folder[PATH_MAX];
+	struct fs_vmm_at at = {.folder = folder, .id = "fork-0"};
+	struct fs_vmm_plan plan = o->plan;
+	struct fs_vmm v;
+	int rc = 0;
+
+	snprintf(folder, sizeof(folder), "%s/0", o->work);
+	if (mkdir(folder, 0755))
+		return fs_errf(b->err, sizeof(b->err), -errno, "making %s: %m", folder);
+	plan.jail = NULL;
+	fs_vmm_init(&v, &plan, &at);
+	/* QEMU's command is for a fork, attach's makes one: neither is tried without. And who gave
+	 * sockets has one fresh VMM for each fork. */
+	if (v.ops->program && !plan.socket) {
+		rc = v.ops->start(&v);
+		snprintf(b->version, sizeof(b->version), "%s", v.version);
+	}
+	if (rc)
+		fs_errf(b->err, sizeof(b->err), rc, "%s", v.err);
+	for (size_t i = 0; i < o->nsignals && !rc; i++) {
+		const char *why = plan.socket ? NULL : v.ops->no_signal(&v, o->signals[i]);
+
+		if (why)
+			rc = fs_errf(b->err, sizeof(b->err), -ENOTSUP, "--signal %s: %s%s%s",
+				     o->signals[i], why, *v.version ? "; it says it is " : "",
+				     v.version);
+	}
+	fs_vmm_end(&v);
+	fs_remove_tree(folder);
+	return rc;
+}
+
+static void say_clamped(const struct fs_bench *b, const struct fs_arm *a)
+{
+	char asked[FS_UNITS_LEN], got[FS_UNITS_LEN];
+
+	fs_info("arm %s: %s are asked for, but the guest has only %s of memory there: it is cut to "
+		"that",
+		a->name, fs_fmt_bytes(a->spec->bytes, asked, sizeof(asked)),
+		fs_fmt_bytes(fs_ranges_bytes(&a->ranges), got, sizeof(got)));
+	(void)b;
+}
+
+static int make_arm(struct fs_bench *b, size_t template, const struct fs_prefetch_spec *spec)
+{
+	struct fs_template *t = &b->templates[template];
+	struct fs_arm *a = &b->arms[b->narms];
+	int n = snprintf(a->name, sizeof(a->name), "%s:%s", t->signal, spec->text), rc;
+
+	if (n < 0 || n >= (int)sizeof(a->name))
+		return fs_errf(b->err, sizeof(b->err), -ENAMETOOLONG,
+			       "the arm %s:%s has too long a name", t->signal, spec->text);
+	if (spec->kind != FS_PREFETCH_NONE && t->fd < 0)
+		return fs_errf(b->err, sizeof(b->err), -EINVAL,
+			       "--prefetch %s needs a --snapshot: whose memory file?", spec->text);
+	a->template = template;
+	a->spec = spec;
+	rc = fs_prefetch_ranges(spec, t->size, t->mailbox ? t->offset : UINT64_MAX, &b->workingset,
+				&a->ranges, &a->clamped, b->err, sizeof(b->err));
+	if (!rc && a->clamped)
+		say_clamped(b, a);
+	b->narms++;
+	return rc;
+}
+
+static int make_arms(struct fs_bench *b)
+{
+	const struct fs_bench_opts *o = &b->o;
+	int rc = 0;
+
+	b->arms = calloc(o->nsignals * o->nprefetch, sizeof(*b->arms));
+	if (!b->arms)
+		return fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
+	if (o->workingset)
+		rc = fs_ranges_read(o->workingset, &b->workingset, b->err, sizeof(b->err));
+	for (size_t t = 0; t < o->nsignals && !rc; t++)
+		for (size_t p = 0; p < o->nprefetch && !rc; p++)
+			rc = make_arm(b, t, &o->prefetch[p]);
+	return rc;
+}
+
+static int fill_mailboxes(struct fs_bench *b)
+{
+	const struct fs_bench_opts *o = &b->o;
+	int rc = 0;
+
+	for (size_t i = 0; i < o->nsignals && !rc; i++) {
+		struct fs_template *t = &b->templates[i];
+
+		t->payload = o->payload;
+		if (!o->token || t->fd < 0)
+			continue;
+		/* Two signals may share a snapshot: it is filled once. */
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(b->templates[j].memory, t->memory)) {
+				t->mailbox = b->templates[j].mailbox;
+				t->offset = b->templates[j].offset;
+				t->payload = b->templates[j].payload;
+			}
+		if (t->mailbox)
+			continue;
+		rc = o->network == FS_NETWORK_HOST
+			     ? fs_template_find(t, o->token, b->err, sizeof(b->err))
+			     : fs_template_fill(t, o->token, &o->payload, b->err, sizeof(b->err));
+	}
+	return rc;
+}
+
+int fs_bench_open(struct fs_bench *b, const struct fs_bench_opts *o)
+{
+	int rc;
+
+	memset(b, 0, sizeof(*b));
+	b->o = *o;
+	rc = open_templates(b);
+	if (!rc)
+		rc = probe(b);
+	if (!rc)
+		rc = fill_mailboxes(b);
+	if (!rc)
+		rc = make_arms(b);
+	if (!rc && o->network == FS_NETWORK_HOST)
+		rc = fs_pool_open(&b->pool, o->addresses, o->payload.gateway, b->err,
+				  sizeof(b->err));
+	return rc;
+}
+
+void fs_bench_close(struct fs_bench *b)
+{
+	for (size_t i = 0; b->templates && i < b->o.nsignals; i++)
+		fs_template_close(&b->templates[i]);
+	for (size_t i = 0; i < b->narms; i++)
+		fs_vec_free(&b->arms[i].ranges);
+	for (size_t i = 0; i < b->forks.n; i++)
+		json_decref(b->forks.v[i].metrics);
+	fs_vec_free(&b->workingset);
+	fs_vec_free(&b->forks);
+	fs_pool_close(&b->pool);
+	free(b->arms);
+	free(b->templates);
+	memset(b, 0, sizeof(*b));
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A snapshot that forks are made of: its files, and the mailbox in its memory. */
+#ifndef FORKSCOPE_BENCH_TEMPLATE_H
+#define FORKSCOPE_BENCH_TEMPLATE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "mailbox/locate.h"
+#include "mailbox/payload.h"
+
+struct fs_template {
+	const char *signal; /* that its agent waits for */
+	const char *folder; /* as given */
+	char state[PATH_MAX], memory[PATH_MAX];
+	int fd;          /* the memory file, for reading; -1 = none */
+	uint64_t size;   /* of the memory file */
+	bool mailbox;    /* found and proven */
+	uint64_t offset; /* of the mailbox in the file */
+	bool filled;     /* by us; emptied again at the end */
+	uint32_t before; /* bytes in `was` */
+	uint8_t was[FS_MBOX_SIZE];
+	struct fs_payload payload; /* what every fork of the file finds */
+};
+
+/*
+ * Finds the files in @folder: the state in state, snapshot, vmstate or (Cloud Hypervisor:
+ * @is_folder) the folder of state.json; the memory in mem, memory or memory-ranges. Returns 0 or a
+ * negative errno with a sentence in @err.
+ */
+int fs_template_open(struct fs_template *t, const char *signal, const char *folder, bool is_folder,
+		     char *err, size_t len);
+
+/*
+ * Finds the mailbox of @token, and fills it with @payload if it is empty. One that is full stays as
+ * it is: its payload is what the forks will find, so it is decoded into t->payload. Refused while
+ * any process has the file open or maps it. Returns 0 or a negative errno with a sentence in @err.
+ */
+int fs_template_fill(struct fs_template *t, const char *token, const struct fs_payload *payload,
+		     char *err, size_t len);
+
+/*
+ * Makes a copy of the memory file at @out for one fork alone, with @payload in its mailbox.
+ * fs_template_fill() must not have filled the file itself.
+ */
+int fs_template_copy(const struct fs_template *t, const char *token, const char *out,
+		     const struct fs_payload *payload, char *err, size_t len);
+
+/* Only finds the mailbox, for forks that get copies. */
+int fs_template_find(struct fs_template *t, const char *token, char *err, size_t len);
+
+/* Empties a mailbox that fs_template_fill() filled, and closes the file. */
+void fs_template_close(struct fs_template *t);
+
+#endif

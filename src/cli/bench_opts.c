@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cli/bench_opts.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "cli/cmds.h"
+#include "cli/mailbox_opts.h"
+#include "cli/opts.h"
+
+#define SECOND 1000000000ull
+
+static const struct fs_usage usage = {
+	.command = "bench",
+	.synopsis = "--vmm VMM --snapshot DIR -o FILE [OPTIONS...] [-- COMMAND...]",
+	.what = "Makes forks of snapshots, traced, in arms: each resume signal with each prefetch, "
+		"interleaved in random order. Every fork gets a network of its own, its acks are "
+		"waited for as a platform does, and what became of it is counted. Prints the table "
+		"of the experiment. Root is needed.",
+	.notes = "A snapshot is a folder with the state in state (or vmstate, snapshot; Cloud "
+		 "Hypervisor: state.json and config.json) and the memory in mem (or memory, "
+		 "memory-ranges).\nCOMMAND: with --vmm qemu the whole command of a fork (a monitor "
+		 "and -incoming defer -S are added), with attach whatever makes a fork, else "
+		 "further "
+		 "arguments of the VMM. In it {memory}, {state}, {snapshot} (the folder given), "
+		 "{signal}, "
+		 "{tap}, {folder} (the fork's own), {fork}, {socket} and {uffd} are "
+		 "replaced.\nExit status: 3 when forks fell back or failed, or the "
+		 "recording is incomplete.",
+	.max_pos = 0,
+	.takes_command = true,
+};
+
+static int parse_vmm(const char *text, void *dst, char *why, size_t len)
+{
+	const struct fs_vmm_ops **ops = dst;
+
+	*ops = fs_vmm_find(text);
+	if (*ops)
+		return 0;
+	snprintf(why, len, "is none of %s", fs_vmm_names());
+	return -1;
+}
+
+/* The place of @text in the NULL-terminated @names, as an int. */
+static int pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
+		size_t len)
+{
+	size_t at = 0;
+
+	why[0] = '\0';
+	for (size_t i = 0; i < n && names[i]; i++) {
+		if (!strcmp(names[i], text)) {
+			*(int *)dst = (int)i;
+			return 0;
+		}
+		at += (size_t)snprintf(why + at, at < len ? len - at : 0, "%s%s",
+				       i ? ", " : "is none of ", names[i]);
+	}
+	return -1;
+}
+
+static int parse_cache(const char *text, void *dst, char *why, size_t len)
+{
+	return pick(text, fs_cache_names, 3, dst, why, len);
+}
+
+static int parse_network(const char *text, void *dst, char *why, size_t len)
+{
+	return pick(text, fs_network_names, 3, dst, why, len);
+}
+
+static int parse_mechanism(const char *text, void *dst, char *why, size_t len)
+{
+	return pick(text, fs_mechanism_names, FS_MECHANISM_COUNT, dst, why, len);
+}
+
+static int parse_bool(const char *text, void *dst, char *why, size_t len)
+{
+	bool yes = !strcmp(text, "true");
+
+	if (!yes && strcmp(text, "false")) {
+		snprintf(why, len, "is neither true nor false");
+		return -1;
+	}
+	*(bool *)dst = yes;
+	return 0;
+}
+
+/* "before" and "beside" the resume */
+static int parse_moment(const char *text, void *dst, char *why, size_t len)
+{
+	if (strcmp(text, "before") && strcmp(text, "beside")) {
+		snprintf(why, len, "is neither before nor beside");
+		return -1;
+	}
+	*(bool *)dst = !strcmp(text, "beside");
+	return 0;
+}
+
+static int parse_restore(const char *text, void *dst, char *why, size_t len)
+{
+	if (strcmp(text, "copy") && strcmp(text, "ondemand")) {
+		snprintf(why, len, "is neither copy nor ondemand");
+		return -1;
+	}
+	*(bool *)dst = !strcmp(text, "ondemand");
+	return 0;
+}
+
+/* Number of words that "a,b,c" was cut into at its commas; more than BENCH_MAX is no list. */
+static size_t cut(char *text, const char **words)
+{
+	size_t n = 0;
+
+	for (char *next; text && n < BENCH_MAX; text = next) {
+		next = strchr(text, ',');
+		if (next)
+			*next++ = '\0';
+		words[n++] = text;
+		if (!next)
+			return n;
+	}
+	return BENCH_MAX + 1;
+}
+
+static int parse_signals(const char *text, void *dst, char *why, size_t len)
+{
+	static const char *const known[] = {"auto", "vmclock", "vmgenid", "vmclock-spin", "none"};
+	struct bench_asked *a = dst;
+	int at;
+
+	free(a->words);
+	a->words = strdup(text);
+	a->nsignals = cut(a->words, a->signals);
+	if (!a->words || a->nsignals > BENCH_MAX) {
+		snprintf(why, len, "names too many signals");
+		return -1;
+	}
+	for (size_t i = 0; i < a->nsignals; i++)
+		if (pick(a->signals[i], known, sizeof(known) / sizeof(known[0]), &at, why, len))
+			return -1;
+	return 0;
+}
+
+static int parse_prefetch(const char *text, void *dst, char *why, size_t len)
+{
+	struct bench_asked *a = dst;
+	const char *words[BENCH_MAX];
+	char *copy = strdup(text);
+	int rc = copy ? 0 : -1;
+
+	a->nprefetch = cut(copy, words);
+	if (a->nprefetch > BENCH_MAX) {
+		snprintf(why, len, "names too many");
+		rc = -1;
+	}
+	for (size_t i = 0; !rc && i < a->nprefetch; i++)
+		rc = fs_prefetch_parse(words[i], &a->prefetch[i], why, len) ? -1 : 0;
+	free(copy);
+	return rc;
+}
+
+static int parse_snapshot(const char *text, void *dst, char *why, size_t len)
+{
+	struct bench_asked *a = dst;
+
+	if (a->nsnapshots == BENCH_MAX || !*text) {
+		snprintf(why, len, "is one too many");
+		return -1;
+	}
+	a->snapshots[a->nsnapshots++] = text;
+	return 0;
+}
+
+static int parse_record_arg(const char *text, void *dst, char *why, size_t len)
+{
+	struct bench_asked *a = dst;
+
+	if (a->nrecord_args == BENCH_MAX) {
+		snprintf(why, len, "is one too many");
+		return -1;
+	}
+	a->record_args[a->nrecord_args++] = (char *)text;
+	return 0;
+}
+
+static int parse_tap(const char *text, void *dst, char *why, size_t len)
+{
+	if (!*text || strlen(text) >= IFNAMSIZ || strpbrk(text, "/ :%")) {
+		snprintf(why, len, "is no name of an interface");
+		return -1;
+	}
+	memset(dst, 0, IFNAMSIZ);
+	memcpy(dst, text, strlen(text));
+	return 0;
+}
+
+static int parse_mac(const char *text, void *dst, char *why, size_t len)
+{
+	struct fs_payload p = {.have = 0};
+
+	if (fs_payload_set(&p, FS_PAYLOAD_MAC, text, strlen(text))) {
+		snprintf(why, len, "is no unicast address such as 06:00:ac:10:00:01");
+		return -1;
+	}
+	memcpy(dst, p.mac, sizeof(p.mac));
+	return 0;
+}
+
+static int parse_seed(const char *text, void *dst, char *why, size_t len)
+{
+	char *end;
+	uint64_t v = strtoull(text, &end, 0);
+
+	if (text[0] < '0' || text[0] > '9' || *end || v > INT64_MAX) {
+		snprintf(why, len, "is no whole number");
+		return -1;
+	}
+	*(uint64_t *)dst = v;
+	return 0;
+}
+
+/* --- what only the options together tell ---------------------------------------------------- */
+
+/* The snapshot of signal @s: SIGNAL=DIR, or a DIR for all. */
+static const char *snapshot_of(const struct bench_asked *a, const char *s)
+{
+	const char *any = NULL;
+
+	for (size_t i = 0; i < a->nsnapshots; i++) {
+		const char *text = a->snapshots[i], *eq = strchr(text, '=');
+
+		if (eq && (size_t)(eq - text) == strlen(s) && !strncmp(text, s, strlen(s)))
+			return eq + 1;
+		if (!eq)
+			any = text;
+	}
+	return any;
+}
+
+static int check_snapshots(struct bench_asked *a)
+{
+	bool attach = a->o.plan.ops == &fs_vmm_attach;
+
+	for (size_t i = 0; i < a->nsignals; i++) {
+		a->folders[i] = snapshot_of(a, a->signals[i]);
+		if (!a->folders[i] && (!attach || a->nsnapshots))
+			return fs_opts_bad(&usage,
+					   "which snapshot? --snapshot DIR, or --snapshot %s=DIR",
+					   a->signals[i]);
+	}
+	if (a->nsignals > 1 && a->nsnapshots == 1 && !attach)
+		return fs_opts_bad(&usage, "a guest waits for one signal, so each needs a snapshot "
+					   "of its own: --snapshot SIGNAL=DIR");
+	return -1;
+}
+
+static int check_vmm(struct bench_asked *a)
+{
+	struct fs_vmm_plan *p = &a->o.plan;
+	bool fc = p->ops == &fs_vmm_firecracker;
+
+	if (!p->ops)
+		return fs_opts_bad(&usage, "which VMM? --vmm %s", fs_vmm_names());
+	if (!p->ops->program && !p->command && !p->socket)
+		return fs_opts_bad(&usage, "--vmm %s needs the command that makes a fork, after --",
+				   p->ops->name);
+	if (a->jail.program && (!fc || p->socket || strchr(a->program ? a->program : "", '/') == 0))
+		return fs_opts_bad(&usage, "--jailer is Firecracker's, and needs --vmm-bin PATH");
+	if (a->jail.program && !a->jail.base)
+		return fs_opts_bad(&usage, "--jailer needs --jail-base DIR, on the snapshot's file "
+					   "system");
+	if (a->o.uffd && !fc)
+		return fs_opts_bad(&usage, "--uffd is for Firecracker");
+	if (a->o.how == FS_MECH_POPULATE && a->o.load.resume && !a->o.beside)
+		return fs_opts_bad(&usage,
+				   "--mechanism populate needs the VM loaded and not yet "
+				   "resumed: leave out --resume-in-load, or --moment beside");
+	if (a->o.network == FS_NETWORK_HOST && fc && !a->o.override)
+		return fs_opts_bad(&usage, "--network host gives each fork's TAP another name: "
+					   "--override IFACE says which of the guest's interfaces "
+					   "it is for");
+	if (a->o.network == FS_NETWORK_HOST && !a->o.token)
+		return fs_opts_bad(&usage,
+				   "--network host gives each fork another address: --token "
+				   "says which mailbox tells it to the agent");
+	return -1;
+}
+
+static int check(struct bench_asked *a)
+{
+	struct fs_bench_opts *o = &a->o;
+	int rc = check_vmm(a);
+	enum fs_payload_error e;
+
+	if (rc < 0)
+		rc = check_snapshots(a);
+	if (rc >= 0)
+		return rc;
+	if (!a->output && !a->no_record)
+		return fs_opts_bad(&usage, "no recording is named: -o FILE (or --no-record)");
+	if (!o->iters || !o->concurrency || o->concurrency > 1024 || o->iters > 1000000)
+		return fs_opts_bad(&usage, "--iters is 1 to 1000000, --concurrency 1 to 1024");
+	if (a->json && a->csv)
+		return fs_opts_bad(&usage, "--json or --csv, not both");
+	for (size_t i = 0; i < a->nprefetch; i++)
+		if (a->prefetch[i].kind == FS_PREFETCH_WORKINGSET && !o->workingset)
+			return fs_opts_bad(&usage, "--prefetch workingset needs --workingset FILE");
+	e = fs_payload_check(&o->payload);
+	return e ? fs_opts_bad(&usage, "%s", fs_payload_error_text(e)) : -1;
+}
+
+/* The addresses that a guest of the lab expects; options change them one by one. */
+static void defaults(struct bench_asked *a)
+{
+	static const struct {
+		enum fs_payload_field f;
+		const char *text;
+	} payload[] = {{FS_PAYLOAD_INTERFACE, "eth0"},     {FS_PAYLOAD_MAC, "06:00:ac:10:00:22"},
+		       {FS_PAYLOAD_IPV4, "172.16.0.2"},    {FS_PAYLOAD_PREFIX, "29"},
+		       {FS_PAYLOAD_GATEWAY, "172.16.0.1"}, {FS_PAYLOAD_ACK_PORT, "9797"}};
+
+	memset(a, 0, sizeof(*a));
+	a->o = (struct fs_bench_opts){.iters = 10,
+				      .concurrency = 1,
+				      .wait_for_network = true,
+				      .timeout_ns = 30 * SECOND,
+				      .linger_ns = SECOND / 5,
+				      .last_ack = "applied",
+				      .addresses = "172.16.0.0/24",
+				      .tap = "tap0",
+				      .tap_mac = {0x06, 0x00, 0xac, 0x10, 0x00, 0x01},
+				      .how = FS_MECH_READ,
+				      .plan.call_ns = 30 * SECOND};
+	if (getrandom(&a->o.seed, sizeof(a->o.seed), 0) != sizeof(a->o.seed))
+		a->o.seed = 1;
+	a->o.seed &= 0xffffffff; /* short enough to be typed again */
+	for (size_t i = 0; i < sizeof(payload) / sizeof(payload[0]); i++)
+		fs_payload_set(&a->o.payload, payload[i].f, payload[i].text,
+			       strlen(payload[i].text));
+	a->signals[0] = "auto";
+	a->nsignals = 1;
+	strcpy(a->prefetch[0].text, "none");
+	a->nprefetch = 1;
+	a->network = -1;
+	a->end = "ack:mailbox";
+	a->jail.uid = a->jail.gid = 65534;
+}
+
+/* What is run, how often, and where it goes. */
+#define RUN_OPTIONS(a, o)                                                                        \
+	FS_OPT("--vmm", NULL, "VMM", parse_vmm, &(o)->plan.ops,                                  \
+	       "firecracker, cloud-hypervisor, qemu, or attach: your own command makes the "     \
+	       "forks"),                                                                         \
+		FS_OPT("--snapshot", NULL, "[SIGNAL=]DIR", parse_snapshot, a,                    \
+		       "the snapshot to fork; one for each signal"),                             \
+		FS_OPT("--signal", NULL, "LIST", parse_signals, a,                               \
+		       "the arms' resume signals: auto, vmclock, vmgenid, vmclock-spin, none "   \
+		       "(default auto): what the snapshots' agents wait for"),                   \
+		FS_OPT("--prefetch", NULL, "LIST", parse_prefetch, a,                            \
+		       "the arms' prefetches: none, mailbox:SIZE (around the mailbox), "         \
+		       "head:SIZE, "                                                             \
+		       "range:OFFSET:SIZE, workingset, all (default none)"),                     \
+		FS_OPT("--iters", "-n", "N", fs_opt_uint, &(o)->iters,                           \
+		       "forks of each arm (default 10)"),                                        \
+		FS_OPT("--concurrency", "-c", "C", fs_opt_uint, &(o)->concurrency,               \
+		       "forks at once, all of one arm (default 1)"),                             \
+		FS_OPT("--cache", NULL, "STATE", parse_cache, &(o)->cache,                       \
+		       "page cache of the snapshot before each: cold, warm, as-is (default "     \
+		       "cold)"),                                                                 \
+		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &(o)->wait_for_network,   \
+		       "a fork is there when its network is (true, the default), or when it is " \
+		       "resumed"),                                                               \
+		FS_OPT("--seed", NULL, "S", parse_seed, &(o)->seed,                              \
+		       "of the order of the arms; it is printed (default: a random one)"),       \
+		FS_OPT("--output", "-o", "FILE", fs_opt_string, &(a)->output,                    \
+		       "the recording; FILE.json gets what the bench saw, FILE.log what the "    \
+		       "recorder said"),                                                         \
+		FS_OPT("--end", "-e", "END", fs_opt_string, &(a)->end,                           \
+		       "where reports of the recording end their window (default ack:mailbox)"), \
+		FS_OPT("--no-record", NULL, NULL, fs_opt_flag, &(a)->no_record,                  \
+		       "no recording: only the bench's own times"),                              \
+		FS_OPT("--record-arg", NULL, "ARG", parse_record_arg, a,                         \
+		       "one more argument for forkscope record; may be given again"),            \
+		FS_OPT("--json", NULL, NULL, fs_opt_flag, &(a)->json, "print one JSON object"),  \
+		FS_OPT("--csv", NULL, NULL, fs_opt_flag, &(a)->csv, "print a line for each fork")
+
+/* Networks and acks. */
+#define NETWORK_OPTIONS(a, o)                                                                    \
+	FS_OPT("--token", "-t", "TOKEN", fs_opt_string, &(o)->token,                             \
+	       "the mailbox's token: it is found in the memory file, filled for the run, "       \
+	       "and emptied again"),                                                             \
+		FS_OPT("--network", NULL, "WHERE", parse_network, &(a)->network,                 \
+		       "own: each fork in a namespace of its own, all with one address "         \
+		       "(the "                                                                   \
+		       "default); host: in this one, each with an address and a copy of "        \
+		       "the "                                                                    \
+		       "memory file; none (attach's default)"),                                  \
+		FS_OPT("--addresses", NULL, "CIDR", fs_opt_string, &(o)->addresses,              \
+		       "of the forks of --network host (default 172.16.0.0/24)"),                \
+		FS_OPT("--tap", NULL, "NAME", parse_tap, (o)->tap,                               \
+		       "the TAP that the snapshot's VM had (default tap0)"),                     \
+		FS_OPT("--tap-mac", NULL, "MAC", parse_mac, (o)->tap_mac,                        \
+		       "its address, which the guest may remember (default 06:00:ac:10:00:01)"), \
+		FS_OPT("--override", NULL, "IFACE", fs_opt_string, &(o)->override,               \
+		       "load with this interface of the guest on the fork's TAP, whatever the "  \
+		       "snapshot says"),                                                         \
+		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &(o)->timeout_ns,                   \
+		       "no last ack within this after the resume: the fork falls back (default " \
+		       "30s)"),                                                                  \
+		FS_OPT("--last-ack", NULL, "STAGE", fs_opt_string, &(o)->last_ack,               \
+		       "the ack that is waited for (default applied)"),                          \
+		FS_OPT("--linger", NULL, "TIME", fs_opt_ns, &(o)->linger_ns,                     \
+		       "how long a fork goes on after it (default 200ms)"),                      \
+		FS_OPT("--call-timeout", NULL, "TIME", fs_opt_ns, &(o)->plan.call_ns,            \
+		       "how long the VMM has for one answer (default 30s)")
+
+/* Prefetching, and the VMM. */
+#define VMM_OPTIONS(a, o)                                                                          \
+	FS_OPT("--mechanism", NULL, "HOW", parse_mechanism, &(o)->how,                             \
+	       "of the prefetches: willneed, readahead, read (the default), or populate: "         \
+	       "through the VMM's own mapping"),                                                   \
+		FS_OPT("--moment", NULL, "WHEN", parse_moment, &(o)->beside,                       \
+		       "prefetch before the fork (the default), or beside it from the resume on"), \
+		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &(o)->rate,                  \
+		       "at most this much in a second"),                                           \
+		FS_OPT("--workingset", NULL, "FILE", fs_opt_string, &(o)->workingset,              \
+		       "the ranges of --prefetch workingset: OFFSET LENGTH on each line"),         \
+		FS_OPT("--vmm-bin", NULL, "PATH", fs_opt_string, &(a)->program,                    \
+		       "your VMM's binary"),                                                       \
+		FS_OPT("--socket", NULL, "PATH", fs_opt_string, &(o)->plan.socket,                 \
+		       "start no VMM: use the fresh one that listens there; {fork} is fork-1, "    \
+		       "fork-2, ..."),                                                             \
+		FS_OPT("--resume-in-load", NULL, NULL, fs_opt_flag, &(o)->load.resume,             \
+		       "resume inside of the load (Firecracker's resume_vm)"),                     \
+		FS_OPT("--uffd", NULL, "PROGRAM", fs_opt_string, &(o)->uffd,                       \
+		       "serve memory by PROGRAM SOCKET MEMFILE, started for each fork "            \
+		       "(Firecracker)"),                                                           \
+		FS_OPT("--restore-mode", NULL, "MODE", parse_restore, &(o)->load.on_demand,        \
+		       "Cloud Hypervisor: copy (its default), or ondemand"),                       \
+		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &(a)->jail.program,                \
+		       "start Firecracker by its jailer"),                                         \
+		FS_OPT("--jail-base", NULL, "DIR", fs_opt_string, &(a)->jail.base,                 \
+		       "its --chroot-base-dir; files are linked into it"),                         \
+		FS_OPT("--jail-uid", NULL, "UID", fs_opt_uint, &(a)->jail.uid,                     \
+		       "the user that it becomes (default 65534)"),                                \
+		FS_OPT("--jail-gid", NULL, "GID", fs_opt_uint, &(a)->jail.gid,                     \
+		       "the group that it becomes (default 65534)"),                               \
+		FS_OPT("--take-snapshot", NULL, "SOCKET", fs_opt_string, &(a)->take,               \
+		       "first pause the VM whose VMM listens there, and write its state and mem "  \
+		       "into "                                                                     \
+		       "the --snapshot folder")
+
+int bench_opts_parse(struct bench_asked *a, int argc, char **argv)
+{
+	struct fs_bench_opts *o = &a->o;
+	struct fs_opt opts[] = {
+		RUN_OPTIONS(a, o),
+		NETWORK_OPTIONS(a, o),
+#define X(parser, field, option, argument, help) \
+	FS_OPT(option, NULL, argument, parser, &o->payload, help),
+		MAILBOX_FIELD_OPTIONS(X)
+#undef X
+			VMM_OPTIONS(a, o),
+		FS_OPT_END,
+	};
+	struct fs_args args;
+	int rc;
+
+	defaults(a);
+	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
+	if (rc >= 0)
+		return rc;
+	o->plan.command = args.nafter ? args.after : NULL;
+	o->plan.program = a->program ? a->program : o->plan.ops ? o->plan.ops->program : NULL;
+	o->plan.jail = a->jail.program ? &a->jail : NULL;
+	o->network = a->network >= 0                 ? (enum fs_network)a->network
+		     : o->plan.ops == &fs_vmm_attach ? FS_NETWORK_NONE
+						     : FS_NETWORK_OWN;
+	o->signals = a->signals;
+	o->folders = a->folders;
+	o->nsignals = a->nsignals;
+	o->prefetch = a->prefetch;
+	o->nprefetch = a->nprefetch;
+	return check(a);
+}
+
+void bench_opts_free(struct bench_asked *a)
+{
+	free(a->words);
+	a->words = NULL;
+}

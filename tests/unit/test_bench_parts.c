@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The parts of the bench that need neither root nor a VMM: acks, addresses, prefetch ranges. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <cmocka.h>
+#include "tmp.h"
+#include "bench/prefetch.h"
+#include "net/acks.h"
+#include "net/tap.h"
+
+#define MIB (1ull << 20)
+
+/* --- acks --- */
+
+static void test_good_acks(void **st)
+{
+	static const char *const good[] = {
+		"stage=applied mac=06:00:ac:10:00:22 ip=172.16.0.2\n",
+		"stage=applied mac=06:00:ac:10:00:22 ip=172.16.0.2",
+		"stage=applied mac=06:00:ac:10:00:22 ip=172.16.0.2 guest_signal_to_x_us=12\n"};
+	struct fs_ack a;
+
+	(void)st;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(fs_ack_parse(good[i], strlen(good[i]), &a), 0);
+		assert_string_equal(a.stage, "applied");
+		assert_string_equal(a.mac, "06:00:ac:10:00:22");
+		assert_string_equal(a.ip, "172.16.0.2");
+	}
+}
+
+static void test_bad_acks(void **st)
+{
+	static const char *const bad[] = {
+		"",
+		"stage=",
+		"stage= mac=06:00:ac:10:00:22 ip=172.16.0.2\n",
+		"stage=a\x1b[2J mac=06:00:ac:10:00:22 ip=172.16.0.2\n",
+		"stage=a mac=06:00:ac:10:00 ip=172.16.0.2\n",
+		"stage=a mac=06:00:ac:10:00:22 ip=172.16.0.256\n",
+		"stage=a mac=06:00:ac:10:00:22 ip=172.16.0.2x\n",
+		"stage=a ip=172.16.0.2 mac=06:00:ac:10:00:22\n",
+		"stage=01234567890123456789012345678901 mac=06:00:ac:10:00:22 ip=1.2.3.4\n"};
+	char big[FS_ACK_BYTES + 2];
+	struct fs_ack a;
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!fs_ack_parse(bad[i], strlen(bad[i]), &a))
+			fail_msg("taken: %s", bad[i]);
+	memset(big, ' ', sizeof(big));
+	memcpy(big, "stage=a mac=06:00:ac:10:00:22 ip=1.2.3.4 ", 41);
+	assert_int_equal(fs_ack_parse(big, FS_ACK_BYTES, &a), 0);
+	assert_int_equal(fs_ack_parse(big, FS_ACK_BYTES + 1, &a), -EINVAL);
+	big[60] = '\0'; /* a NUL in the middle */
+	assert_int_equal(fs_ack_parse(big, FS_ACK_BYTES, &a), -EINVAL);
+}
+
+/* --- addresses --- */
+
+static void test_pool(void **st)
+{
+	struct fs_pool p;
+	char err[200];
+	uint32_t a, b, c;
+
+	(void)st;
+	/* 203.0.113.0/24 is for documentation: no host has it */
+	assert_int_equal(fs_pool_open(&p, "203.0.113.8/29", 0xcb007109, err, sizeof(err)), 0);
+	assert_int_equal(fs_pool_take(&p, &a, err, sizeof(err)), 0);
+	assert_int_equal(a, 0xcb00710a); /* .8 is the network, .9 the gateway */
+	assert_int_equal(fs_pool_take(&p, &b, err, sizeof(err)), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(fs_pool_take(&p, &c, err, sizeof(err)), 0);
+	assert_int_equal(c, 0xcb00710e);
+	assert_int_equal(fs_pool_take(&p, &c, err, sizeof(err)), -EADDRNOTAVAIL);
+	assert_non_null(strstr(err, "no free address"));
+	fs_pool_give(&p, b);
+	fs_pool_give(&p, 1); /* not of this pool */
+	assert_int_equal(fs_pool_take(&p, &c, err, sizeof(err)), 0);
+	assert_int_equal(c, b);
+	fs_pool_close(&p);
+}
+
+static void test_no_pools(void **st)
+{
+	static const char *const bad[] = {"",         "1.2.3.4",     "1.2.3.4/31",   "1.2.3.4/8",
+					  "1.2.3/24", "1.2.3.4/24x", "1.2.3.400/24", "::1/64"};
+	struct fs_pool p;
+	char err[200];
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(fs_pool_open(&p, bad[i], 0, err, sizeof(err)), -EINVAL);
+}
+
+/* --- prefetch --- */
+
+struct expected {
+	const char *text;
+	uint64_t mailbox, off, len;
+	bool clamped;
+};
+
+/* In a file of 64 MiB. */
+static const struct expected ranges[] = {
+	{"head:1MiB", 0, 0, MIB, false},
+	{"head:64MiB", 0, 0, 64 * MIB, false},
+	{"head:1GiB", 0, 0, 64 * MIB, true},
+	{"all", 0, 0, 64 * MIB, false},
+	{"mailbox:4MiB", 32 * MIB, 30 * MIB, 4 * MIB, false},
+	{"mailbox:4MiB", MIB, 0, 4 * MIB, false}, /* the window moves at an edge */
+	{"mailbox:4MiB", 64 * MIB - 4096, 60 * MIB, 4 * MIB, false},
+	{"mailbox:65MiB", 32 * MIB, 0, 64 * MIB, true},
+	{"range:0x1001:4KiB", 0, 0x1000, 0x2000, false}, /* whole pages */
+	{"range:67104768:1MiB", 0, 64 * MIB - 4096, 4096, true},
+};
+
+static void test_ranges(void **st)
+{
+	struct fs_ranges none = {0};
+	char err[200];
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		const struct expected *e = &ranges[i];
+		struct fs_prefetch_spec s;
+		struct fs_ranges out = {0};
+		bool clamped;
+
+		assert_int_equal(fs_prefetch_parse(e->text, &s, err, sizeof(err)), 0);
+		assert_int_equal(fs_prefetch_ranges(&s, 64 * MIB, e->mailbox, &none, &out, &clamped,
+						    err, sizeof(err)),
+				 0);
+		assert_int_equal(out.n, 1);
+		if (out.v[0].off != e->off || out.v[0].len != e->len || clamped != e->clamped)
+			fail_msg("%s: %lx+%lx", e->text, out.v[0].off, out.v[0].len);
+		fs_vec_free(&out);
+	}
+}
+
+static void test_no_ranges(void **st)
+{
+	static const char *const bad[] = {"",
+					  "mailbox",
+					  "mailbox:",
+					  "mailbox:64",
+					  "mailbox:0B",
+					  "head:-1MiB",
+					  "range:1MiB:1MiB",
+					  "range:5",
+					  "everything",
+					  "none ",
+					  "head:99999999999999999999GiB"};
+	struct fs_ranges none = {0}, out = {0};
+	struct fs_prefetch_spec s;
+	char err[200];
+	bool clamped;
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!fs_prefetch_parse(bad[i], &s, err, sizeof(err)))
+			fail_msg("taken: %s", bad[i]);
+	assert_int_equal(fs_prefetch_parse("mailbox:1MiB", &s, err, sizeof(err)), 0);
+	assert_int_equal(
+		fs_prefetch_ranges(&s, MIB, UINT64_MAX, &none, &out, &clamped, err, sizeof(err)),
+		-ENOENT);
+	assert_int_equal(fs_prefetch_parse("range:0xfffffffffffff000:1MiB", &s, err, sizeof(err)),
+			 0);
+	assert_int_equal(fs_prefetch_ranges(&s, MIB, 0, &none, &out, &clamped, err, sizeof(err)),
+			 -ERANGE);
+	fs_vec_free(&out);
+}
+
+static void test_range_files(void **st)
+{
+	static const char *const bad[] = {
+		"1\n", "1 2 3\n", "x 1\n", "1 0\n", "1 -1\n", "1 99999999999999999999\n", "-1 1\n"};
+	const char good[] = "# a\n\n 0x1000 8192 # b\n4096\t1\r\n";
+	struct fs_ranges out = {0};
+	char err[200];
+
+	(void)st;
+	tmp_write(tmp_path("r"), good, sizeof(good) - 1);
+	assert_int_equal(fs_ranges_read(tmp_path("r"), &out, err, sizeof(err)), 0);
+	assert_int_equal(out.n, 2);
+	assert_int_equal(out.v[0].off, 0x1000);
+	assert_int_equal(fs_ranges_bytes(&out), 8193);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		tmp_write(tmp_path("r"), bad[i], strlen(bad[i]));
+		if (fs_ranges_read(tmp_path("r"), &out, err, sizeof(err)) != -EINVAL)
+			fail_msg("taken: %s", bad[i]);
+	}
+	fs_vec_free(&out);
+}
+
+static void test_reads_exactly(void **st)
+{
+	struct fs_range one = {MIB, 2 * MIB}, all = {0, 8 * MIB};
+	struct fs_ranges r = {&one, 1, 1};
+	struct fs_prefetch_run run = {.how = FS_MECH_READ};
+	static unsigned char body[8 * MIB];
+	uint64_t bytes;
+	char path[64] = "/var/tmp/forkscope-test-XXXXXX",
+	     err[200]; /* no tmpfs: a page cache to drop */
+	int rc;
+
+	(void)st;
+	run.fd = mkstemp(path);
+	assert_true(run.fd >= 0);
+	unlink(path);
+	memset(body, 1, sizeof(body));
+	assert_int_equal(write(run.fd, body, sizeof(body)), sizeof(body));
+	rc = fs_cache_drop(run.fd);
+	assert_int_equal(fs_cache_resident(run.fd, &all, &bytes), 0);
+	if (rc || bytes > MIB) {
+		close(run.fd);
+		skip(); /* this file system keeps its pages */
+	}
+	assert_int_equal(fs_prefetch_do(&run, &r, err, sizeof(err)), 0);
+	assert_int_equal(run.done, 2 * MIB);
+	assert_int_equal(fs_ranges_resident(run.fd, &r, &bytes), 0);
+	assert_int_equal(bytes, 2 * MIB);
+	assert_int_equal(fs_cache_resident(run.fd, &all, &bytes), 0);
+	assert_true(bytes < 3 * MIB);
+	/* what lies behind the end of the file is not there */
+	one.off = 7 * MIB;
+	assert_int_equal(fs_prefetch_do(&run, &r, err, sizeof(err)), -ESTALE);
+	close(run.fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_acks),   cmocka_unit_test(test_bad_acks),
+		cmocka_unit_test(test_pool),        cmocka_unit_test(test_no_pools),
+		cmocka_unit_test(test_ranges),      cmocka_unit_test(test_no_ranges),
+		cmocka_unit_test(test_range_files), cmocka_unit_test(test_reads_exactly),
+	};
+
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
+}

@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""forkscope bench from end to end, on VMMs that the fixture plays: orders, counts, messages, and that nothing is left behind.
+
+Root. Runs in a network namespace of its own, with a temporary folder of its own.
+"""
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "agent"))
+# pylint: disable=wrong-import-position
+import peer_patcher
+from world import Tap
+
+TOP = HERE.parents[1]
+OUT = Path(os.environ.get("O", ".output"))
+OUT = OUT if OUT.is_absolute() else TOP / OUT
+FORKSCOPE, FIXTURE = str(OUT / "forkscope"), str(HERE / "fixture.py")
+MIB = 1 << 20
+SIZE, MAILBOX = 16 * MIB, 5 * MIB + 0x3000
+folder = None      # of this run; bench's own temporary folders are in folder/tmp
+
+
+def snapshot(name="snap", *, token=b"tok", full=False):
+    path = os.path.join(folder, name)
+    os.makedirs(path, exist_ok=True)
+    with open(path + "/mem", "wb") as out:
+        out.write(os.urandom(SIZE))     # no holes: residency is to be seen
+        out.seek(MAILBOX)
+        out.write(peer_patcher.arm(token))
+    Path(path + "/state").write_bytes(b"state")
+    os.chmod(path + "/mem", 0o640)
+    os.sync()
+    if full:
+        subprocess.run([FORKSCOPE, "mailbox", "patch", path + "/mem", "--token", "tok", "--interface", "eth0", "--mac", "06:00:ac:10:00:33",
+                        "--ip", "172.16.0.5", "--prefix", "29", "--gateway", "172.16.0.1", "--ack-port", "1234", "--no-remember"],
+                       check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def environment(**more):
+    env = {**os.environ, "TMPDIR": folder + "/tmp", "FIXTURE_GUEST": "mailbox,applied", "FIXTURE_LOG": folder + "/requests"}
+    for name in ("FIXTURE_FAULT", "FIXTURE_VERSION"):
+        env.pop(name, None)
+    env.update(more)
+    return env
+
+
+def command(words, vmm="firecracker"):
+    words = [str(word) for word in words]
+    own = [] if "--vmm-bin" in words or "--" in words or vmm in ("qemu", "attach") else ["--vmm-bin", FIXTURE]
+    return [FORKSCOPE, "bench", "--vmm", vmm, *own, "--seed", "7", *words]
+
+
+def left_behind():
+    """Whatever a run must not leave: its folders, its VMMs, TAPs in this namespace."""
+    found = os.listdir(folder + "/tmp")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+        except OSError:
+            continue
+        if folder in words and int(pid) != os.getpid():
+            found.append(words)
+    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    return found + re.findall(r"\b(?:fsb|tap)\w+", links)
+
+
+def bench(*words, status=0, says=(), vmm="firecracker", record=False, **env):
+    done = subprocess.run(command([*words, *([] if record else ["--no-record"])] if "--" not in words else
+                                  [*words[:words.index("--")], "--no-record", *words[words.index("--"):]], vmm),
+                          capture_output=True, text=True, check=False, env=environment(**env), timeout=250, cwd=TOP)
+    said = done.stderr
+    assert done.returncode == status, (words, done.returncode, said, done.stdout)
+    for each in [says] if isinstance(says, str) else says:
+        assert each in said + done.stdout, (each, said, done.stdout)
+    assert not left_behind(), left_behind()
+    return done
+
+
+def result(*words, **more):
+    done = bench("--json", *words, **more)
+    return json.loads(done.stdout)
+
+
+def ends(run):
+    return [fork["end"] for fork in run["forks"]]
+
+
+# --- the experiment -----------------------------------------------------------------------------
+
+
+def arms_and_residency():
+    path = snapshot()
+    before = digest(path + "/mem")
+    run = result("--snapshot", path, "--signal", "vmgenid", "--prefetch", "none,mailbox:4MiB,all", "--iters", "3", "--token", "tok")
+    assert ends(run) == ["done"] * 9, run
+    assert digest(path + "/mem") == before, "the mailbox was not emptied again"
+    for fork in run["forks"]:
+        assert [ack["stage"] for ack in fork["acks"]] == ["mailbox", "applied"]
+        assert fork["resume_ns"] < fork["acks"][0]["at_ns"] <= fork["acks"][1]["at_ns"]
+        assert fork["reconfigure_ns"] == fork["mailbox_ns"] + fork["apply_ns"]
+        # the arms really differ: none has at most what the load itself touched
+        low, high = {"vmgenid:none": (0, MIB // 4), "vmgenid:mailbox:4MiB": (4 * MIB, 5 * MIB), "vmgenid:all": (SIZE, SIZE)}[fork["arm"]]
+        assert low <= fork["resident_bytes"] <= high, fork
+        if fork["arm"] == "vmgenid:mailbox:4MiB":
+            assert fork["resident_range_bytes"] == 4 * MIB == fork["prefetched_bytes"]
+    ranges = next(arm for arm in run["arms"] if arm["prefetch"] == "mailbox:4MiB")["ranges"]
+    assert len(ranges) == 1 and ranges[0][0] <= MAILBOX - MIB and ranges[0][0] + ranges[0][1] >= MAILBOX + MIB
+    # the first fork of each arm is marked, and rounds hold every arm once
+    arms = [fork["arm"] for fork in run["forks"]]
+    assert [fork["first"] for fork in run["forks"]] == [True] * 3 + [False] * 6
+    assert all(len(set(arms[at:at + 3])) == 3 for at in (0, 3, 6))
+    again = result("--snapshot", path, "--signal", "vmgenid", "--prefetch", "none,mailbox:4MiB,all", "--iters", "3", "--token", "tok")
+    assert [fork["arm"] for fork in again["forks"]] == arms, "the same seed must give the same order"
+
+
+def warm():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--cache", "warm")
+    assert all(fork["resident_bytes"] == SIZE for fork in run["forks"]), run
+
+
+def clamped():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--prefetch", "head:1GiB,range:0xF00000:8MiB",
+                 says="1.0 GiB are asked for, but the guest has only 16.0 MiB")
+    assert [arm["clamped"] for arm in run["arms"]] == [True, True] and run["arms"][0]["range_bytes"] == SIZE
+    assert run["arms"][1]["range_bytes"] == MIB
+    bench("--snapshot", snapshot(), "--token", "tok", "--prefetch", "range:0x2000000:1MiB", status=1, says="no byte of it is in the memory file")
+
+
+def workingset():
+    ranges = Path(folder, "ranges")
+    ranges.write_text("# exported\n0x100000 8192\n2097152 4096\n")
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--prefetch", "workingset", "--workingset", ranges)
+    assert run["arms"][0]["ranges"] == [[0x100000, 8192], [2097152, 4096]] and run["forks"][0]["resident_range_bytes"] == 12288
+    ranges.write_text("0x100000 -3\n")
+    bench("--snapshot", snapshot(), "--token", "tok", "--prefetch", "workingset", "--workingset", ranges, status=1, says="line 1 is no")
+
+
+def populate():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--prefetch", "none,range:0:2MiB", "--mechanism", "populate")
+    for fork in run["forks"]:
+        if fork["arm"] != "auto:none":
+            assert fork["prefetched_bytes"] == 2 * MIB and fork["prefetch_missed_bytes"] == 0
+            assert fork["load_end_ns"] <= fork["prefetch_start_ns"] < fork["prefetch_end_ns"] <= fork["resume_ns"]
+            assert fork["resident_range_bytes"] == 2 * MIB
+            assert fork["total_ns"] < fork["acks"][-1]["at_ns"] - fork["spawn_ns"]      # its own work is no part of the total
+
+
+def beside_with_a_rate():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--prefetch", "all", "--moment", "beside", "--prefetch-rate", "64MiB",
+                 "--linger", "1500ms")
+    for fork in run["forks"]:
+        assert fork["prefetch_start_ns"] <= fork["resume_ns"] + 50_000_000 and fork["prefetched_bytes"] == SIZE
+        # 16 MiB at 64 MiB a second
+        assert fork["prefetch_end_ns"] - fork["prefetch_start_ns"] >= 0.24e9, fork
+
+
+def csv_and_table():
+    path = snapshot()
+    rows = list(csv.DictReader(io.StringIO(bench("--csv", "--snapshot", path, "--token", "tok", "--iters", "2", "--prefetch", "none,all").stdout)))
+    assert len(rows) == 4 and {row["prefetch"] for row in rows} == {"none", "all"} and all(int(row["total_ns"]) > 0 for row in rows)
+    table = bench("--snapshot", path, "--token", "tok", "--iters", "2", "--prefetch", "none,all").stdout.splitlines()
+    assert table[0].endswith("seed 7") and len(table) == 4 and re.match(r"auto:none +1 +[\d.]+ / \d+ / \d+", table[2]), table
+
+
+def full_mailbox():
+    path = snapshot(full=True)
+    before = digest(path + "/mem")
+    run = result("--snapshot", path, "--token", "tok", "--iters", "1", says="acks go to 172.16.0.1:1234")
+    assert ends(run) == ["done"] and run["forks"][0]["acks"][0]["ip"] == "172.16.0.5" and digest(path + "/mem") == before
+
+
+def does_not_wait():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--wait-for-network", "false", "--timeout", "500ms", FIXTURE_GUEST="mailbox")
+    assert ends(run) == ["done"] and run["forks"][0]["total_ns"] <= run["forks"][0]["resumed_ns"] - run["forks"][0]["spawn_ns"]
+
+
+def many_at_once():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "12", "-c", "6")
+    assert ends(run) == ["done"] * 12 and len({fork["pid"] for fork in run["forks"]}) == 12
+
+
+def one_namespace():
+    path = snapshot()
+    before = digest(path + "/mem")
+    run = result("--snapshot", path, "--token", "tok", "--iters", "6", "-c", "3", "--network", "host", "--override", "eth0", "--addresses",
+                 "172.16.0.0/28", "--prefetch", "none,all")
+    assert ends(run) == ["done"] * 12 and digest(path + "/mem") == before
+    together = [fork["acks"][0]["ip"] for fork in run["forks"][:3]]
+    assert len(set(together)) == 3, "forks of one namespace need addresses of their own"
+    assert os.listdir(path) == ["mem", "state"] or sorted(os.listdir(path)) == ["mem", "state"]
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+def never_acks():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--timeout", "700ms", status=1, FIXTURE_GUEST="")
+    assert ends(run) == ["fell-back"] * 2 and all(fork["total_ns"] is None for fork in run["forks"])
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--timeout", "700ms", status=1, FIXTURE_GUEST="garbage")
+    assert ends(run) == ["fell-back"] * 2 and all(fork["refused_acks"] == 1 and not fork["acks"] for fork in run["forks"])
+
+
+def load_is_refused():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", status=1, FIXTURE_FAULT="refuse PUT /snapshot/load",
+                 says="refused PUT /snapshot/load with 400: {\"fault_message\": \"refused by the fixture: no such luck\"}")
+    assert ends(run) == ["failed"] * 2 and "no such luck" in run["forks"][0]["why"]
+
+
+def vmm_dies():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", status=1, FIXTURE_GUEST="mailbox,die")
+    assert ends(run) == ["failed"] * 2, run
+    assert "ended with status 7" in run["forks"][0]["why"] and "the guest's last words" in run["forks"][0]["why"]
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", status=1, FIXTURE_FAULT="tear PUT /snapshot/load")
+    assert "was killed by signal 9" in run["forks"][0]["why"], run
+
+
+def vmm_hangs():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--call-timeout", "3s", status=1, FIXTURE_FAULT="hang PATCH /vm")
+    assert ends(run) == ["failed"] and "no answer within 3" in run["forks"][0]["why"], run
+
+
+def wrong_snapshots():
+    bench("--snapshot", folder, "--token", "tok", status=1, says="has no file state, vmstate or snapshot")
+    bench("--snapshot", snapshot(), "--token", "other", status=1, says="token not found")
+    path = snapshot("two")
+    with open(path + "/mem", "r+b") as memory:
+        memory.seek(MAILBOX + MIB)
+        memory.write(peer_patcher.arm(b"tok"))
+    bench("--snapshot", path, "--token", "tok", status=1, says="has 2 mailboxes of this token")
+
+
+def memory_is_in_use():
+    path = snapshot()
+    with subprocess.Popen([sys.executable, "-c", "import mmap,sys\nf=open(sys.argv[1],'r+b')\nm=mmap.mmap(f.fileno(),0)\nprint(1,flush=True)\nsys.stdin.read()",
+                           path + "/mem"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:
+        user.stdout.readline()
+        done = subprocess.run(command(["--snapshot", path, "--token", "tok", "--no-record"]), capture_output=True, text=True, check=False,
+                              env=environment(), timeout=60)
+        user.stdin.close()
+    assert done.returncode == 1 and "is mapped by process" in done.stderr, done
+
+
+def tap_exists():
+    subprocess.run(["ip", "tuntap", "add", f"fsb{(16 << 16) + 2}", "mode", "tap"], check=True)
+    try:
+        done = subprocess.run(command(["--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--network", "host", "--override", "eth0", "--no-record"]),
+                              capture_output=True, text=True, check=False, env=environment(), timeout=60)
+        assert done.returncode == 1 and "exists already" in done.stderr, done
+    finally:
+        subprocess.run(["ip", "link", "del", f"fsb{(16 << 16) + 2}"], check=True)     # not ours, so bench has left it
+    assert not left_behind()
+
+
+def no_address():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "3", "-c", "3", "--network", "host", "--override", "eth0", "--addresses",
+                 "172.16.0.0/30", status=3, says="no free address is left")
+    assert sorted(ends(run)) == ["done", "failed", "failed"], ends(run)
+
+
+def signals_that_are_not_there():
+    bench("--snapshot", snapshot(), "--signal", "vmclock", status=1, says="no VMClock: it came with 1.15")
+    path = snapshot()
+    done = bench("--snapshot", f"vmclock={path}", "--snapshot", f"vmgenid={snapshot('b')}", "--signal", "vmclock,vmgenid", "--token", "tok",
+                 "--iters", "1", FIXTURE_VERSION="1.15.1")
+    assert "vmclock:none" in done.stdout and "vmgenid:none" in done.stdout
+    bench("--snapshot", path, "--signal", "vmclock,vmgenid", status=2, says="each needs a snapshot of its own")
+
+
+def interrupted():
+    with subprocess.Popen(command(["--snapshot", snapshot(), "--token", "tok", "--iters", "50", "--json", "--no-record", "--timeout", "60s"]),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()) as run:
+        for line in run.stderr:
+            if line.startswith("forkscope: fork 2 "):
+                break
+        time.sleep(0.2)
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=60)
+    got = json.loads(out)
+    assert run.returncode == 3, run.returncode
+    assert 2 <= len(got["forks"]) < 50 and ends(got).count("done") >= 2 and not left_behind(), (ends(got), left_behind())
+
+
+def killed():
+    """Even then VMMs, TAPs and namespaces are gone; only the folder of sockets stays."""
+    with subprocess.Popen(command(["--snapshot", snapshot(), "--token", "tok", "--iters", "50", "-c", "3", "--no-record"]), stderr=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, text=True, env=environment(FIXTURE_GUEST="")) as run:
+        time.sleep(3)
+        run.kill()
+    time.sleep(0.5)
+    rest = left_behind()
+    assert all(re.fullmatch(r"forkscope-bench-\w+", each) for each in rest) and len(rest) <= 1, rest
+    subprocess.run(["rm", "-rf", *[f"{folder}/tmp/{each}" for each in rest]], check=True)
+
+
+# --- the other VMMs -----------------------------------------------------------------------------
+
+
+def qemu():
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--prefetch", "none,all", "--", FIXTURE, "-object",
+                 "memory-backend-file,id=m,mem-path={memory},share=off", vmm="qemu")
+    assert ends(run) == ["done"] * 4, run
+    bench("--snapshot", snapshot(), vmm="qemu", status=2, says="needs the command")
+
+
+def cloud_hypervisor():
+    path = snapshot("ch")
+    for name in ("config.json", "state.json"):
+        Path(path, name).write_text('{"serial": {"mode": "Off"}, "net": [{"tap": "tap0"}]}')
+    os.rename(path + "/mem", path + "/memory-ranges")
+    bench("--snapshot", path, "--signal", "vmgenid", vmm="cloud-hypervisor", status=1, says="neither VMGenID nor VMClock")
+    run = result("--snapshot", path, "--signal", "none", "--token", "tok", "--iters", "2", "--restore-mode", "ondemand", vmm="cloud-hypervisor")
+    assert ends(run) == ["done"] * 2 and run["vmm_version"] == "v53.0.0", run
+
+
+def attach():
+    run = result("--iters", "2", "--", "sh", "-c", "echo {fork}; sleep 0.1", vmm="attach")
+    assert ends(run) == ["done"] * 2 and run["network"] == "none", run
+    run = result("--iters", "1", "--", "sh", "-c", "echo broken {fork}; exit 9", vmm="attach", status=1)
+    assert ends(run) == ["failed"] and "ended with status 9" in run["forks"][0]["why"] and "broken fork-1" in run["forks"][0]["why"]
+    run = result("--iters", "1", "--timeout", "300ms", "--", "sleep", "100", vmm="attach", status=1)
+    assert ends(run) == ["failed"] and "did not end in time" in run["forks"][0]["why"]
+
+
+def jailer():
+    base = os.path.join(folder, "jail")
+    os.makedirs(base, exist_ok=True)
+    for each in (folder, base):
+        os.chmod(each, 0o755)
+    path = snapshot()
+    os.chmod(path + "/mem", 0o644)
+    run = result("--snapshot", path, "--token", "tok", "--iters", "2", "-c", "2", "--jailer", FIXTURE, "--vmm-bin", FIXTURE, "--jail-base", base,
+                 FIXTURE_LOG="")
+    assert ends(run) == ["done"] * 2, run
+    assert not list(Path(base, "fixture.py").iterdir()), "the jails were not removed"
+
+
+def recorded():
+    if subprocess.run([FORKSCOPE, "doctor"], capture_output=True, check=False).returncode:
+        return "SKIP this kernel records nothing"
+    out = os.path.join(folder, "run.fsr")
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--prefetch", "none,all", "-o", out, "--end", "after:50ms", record=True)
+    assert ends(run) == ["done"] * 4 and json.loads(Path(out + ".json").read_text()) == run
+    dump = subprocess.run([FORKSCOPE, "dump", out], capture_output=True, text=True, check=True).stdout
+    marks = re.findall(r'MARK .*tgid=(\d+) .*name="arm:([^"]+)"', dump)
+    assert marks == [(str(fork["pid"]), fork["arm"]) for fork in run["forks"]], (marks, run["forks"])
+    return None
+
+
+def main():
+    global folder
+    if os.environ.get("FORKSCOPE_TEST_NETNS") != "1":
+        if os.geteuid():
+            print("1..0 # SKIP only root may make network namespaces")
+            return
+        os.environ["FORKSCOPE_TEST_NETNS"] = "1"
+        os.execvp("unshare", ["unshare", "-n", sys.executable, "-B", *sys.argv])
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="forkscope-test-") as folder:
+        os.mkdir(folder + "/tmp")
+        os.chmod(folder + "/tmp", 0o755)
+        chosen = sys.argv[1:]
+        for case in (arms_and_residency, warm, clamped, workingset, populate, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
+                     many_at_once, one_namespace, never_acks, load_is_refused, vmm_dies, vmm_hangs, wrong_snapshots, memory_is_in_use, tap_exists,
+                     no_address, signals_that_are_not_there, interrupted, killed, qemu, cloud_hypervisor, attach, jailer, recorded):
+            if not chosen or case.__name__ in chosen:
+                tap.case(case.__name__.replace("_", " "), case)
+    tap.end()
+
+
+main()
