@@ -53,10 +53,10 @@ struct fs_bench_opts {
 	const char *override; /* the guest's interface, see struct fs_vmm_at */
 	struct fs_vmm_load load;
 	enum fs_mechanism how;
-	bool beside;   /* prefetch while the fork runs, not before it */
-	uint64_t rate; /* bytes a second; 0 = unlimited */
-	const char *workingset;
-	const char *uffd; /* program: SOCKET MEMFILE */
+	bool beside;                 /* prefetch while the fork runs, not before it */
+	uint64_t rate;               /* bytes a second; 0 = unlimited */
+	struct fs_ranges workingset; /* of --prefetch workingset; the caller's */
+	const char *uffd;            /* program: SOCKET MEMFILE */
 	const char *work; /* a folder for sockets and logs; made and removed by the caller */
 	/* Puts a mark into the recording that runs; NULL = there is none. */
 	void (*mark)(const char *name, pid_t pid);
@@ -112,7 +112,6 @@ struct fs_bench {
 	struct fs_template *templates; /* nsignals of them */
 	struct fs_arm *arms;
 	size_t narms;
-	struct fs_ranges workingset;
 	FS_VEC(struct fs_fork_result) forks;
 	char version[64]; /* of the VMM */
 	struct fs_pool pool;

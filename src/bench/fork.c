@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/tree.h"
+#include "base/units.h"
 #include "bench/bench.h"
 #include "vmm/jail.h"
 
@@ -261,16 +263,31 @@ static int vmm_failed(struct fork *f, int rc)
 	return rc;
 }
 
-static void mark(struct fork *f, const char *what)
+/* Tells the recorder, and keeps the time that it took out of the fork's. */
+static void mark(struct fork *f, pid_t pid, const char *what, const char *value)
 {
 	uint64_t began = fs_mono_ns();
-	char name[64];
+	char name[80];
 
 	if (!f->b->o.mark)
 		return;
-	snprintf(name, sizeof(name), "%s:%.*s", what, FS_ARM_NAME - 1, f->arm->name);
-	f->b->o.mark(name, f->r->pid);
+	snprintf(name, sizeof(name), "%s:%s", what, value);
+	f->b->o.mark(name, pid);
 	f->r->between_ns += fs_mono_ns() - began;
+}
+
+/* What the fork was given, told once nothing is timed any more (attribute/told.c reads it). */
+static void mark_what_was_given(struct fork *f)
+{
+	const struct fs_fork_result *r = f->r;
+	char text[FS_UNITS_LEN];
+
+	if (!r->pid || f->memory < 0)
+		return;
+	mark(f, r->pid, "prefetch",
+	     fs_fmt_ns_exact(r->prefetched_ns - r->prefetch_ns, text, sizeof(text)));
+	snprintf(text, sizeof(text), "%" PRIu64, r->resident / 4096);
+	mark(f, r->pid, "resident", text);
 }
 
 static int load_and_resume(struct fork *f)
@@ -314,13 +331,19 @@ static int run_vmm(struct fork *f)
 	int rc;
 
 	fs_vmm_init(&f->vmm, &f->b->o.plan, &f->at);
+	if (f->vmm.ops == &fs_vmm_attach) {
+		mark(f, 0, "arm", f->arm->name); /* of every VM that is made from now on */
+		r->between_ns = 0;
+	}
 	r->spawn_ns = fs_mono_ns();
 	rc = vmm_failed(f, f->vmm.ops->start(&f->vmm));
 	r->spawned_ns = fs_mono_ns();
 	r->pid = f->vmm.process.pid;
 	if (rc)
 		return rc;
-	mark(f, "arm");
+	/* An attached command's VMM may be another process than the command: told above. */
+	if (f->vmm.ops != &fs_vmm_attach)
+		mark(f, r->pid, "arm", f->arm->name);
 	return load_and_resume(f);
 }
 
@@ -452,8 +475,11 @@ static void *live(void *arg)
 	if (!rc)
 		rc = run_vmm(f);
 	r->end = rc ? FS_FORK_FAILED : await(f);
-	if (!rc)
+	if (!rc) {
 		linger(f);
+		end_helper(f);
+		mark_what_was_given(f);
+	}
 	clean_up(f);
 	return NULL;
 }

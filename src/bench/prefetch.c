@@ -13,9 +13,8 @@
 #include "base/err.h"
 #include "base/units.h"
 
-#define PAGE       4096ull
-#define PIECE      (1ull << 20) /* between two looks at the clock */
-#define MAX_RANGES (1u << 20)
+#define PAGE  4096ull
+#define PIECE (1ull << 20) /* between two looks at the clock */
 
 const char *const fs_mechanism_names[FS_MECHANISM_COUNT] = {
 #define X(id, name, doc) name,
@@ -149,49 +148,6 @@ int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t
 			       " bytes)",
 			       s->text, size);
 	return rc ? fs_errf(err, len, rc, "out of memory") : 0;
-}
-
-static int parse_line(const char *line, struct fs_range *r)
-{
-	char *end;
-
-	errno = 0;
-	r->off = strtoull(line, &end, 0);
-	if (errno || end == line || !isspace((unsigned char)*end))
-		return -EINVAL;
-	line = end;
-	r->len = strtoull(line, &end, 0);
-	end += strspn(end, " \t\r\n");
-	return errno || end == line || *end || !r->len || r->off > INT64_MAX || r->len > INT64_MAX
-		       ? -EINVAL
-		       : 0;
-}
-
-int fs_ranges_read(const char *path, struct fs_ranges *out, char *err, size_t len)
-{
-	FILE *f = fopen(path, "re");
-	unsigned int number = 0;
-	char line[256];
-	int rc = 0;
-
-	if (!f)
-		return fs_errf(err, len, -errno, "reading the ranges in %s: %m", path);
-	while (!rc && fgets(line, sizeof(line), f)) {
-		struct fs_range r;
-
-		number++;
-		line[strcspn(line, "#")] = '\0';
-		if (!line[strspn(line, " \t\r\n")])
-			continue;
-		rc = parse_line(line, &r);
-		if (rc || out->n == MAX_RANGES)
-			rc = fs_errf(err, len, -EINVAL,
-				     "%s: line %u is no \"OFFSET LENGTH\" in bytes", path, number);
-		else
-			rc = fs_vec_push(out, r);
-	}
-	fclose(f);
-	return rc;
 }
 
 uint64_t fs_ranges_bytes(const struct fs_ranges *r)

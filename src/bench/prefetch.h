@@ -51,19 +51,14 @@ struct fs_ranges {
 int fs_prefetch_parse(const char *text, struct fs_prefetch_spec *s, char *err, size_t len);
 
 /*
- * The ranges of @s in a file of @size bytes, rising and disjoint, whole pages. @mailbox is the
- * mailbox's offset, UINT64_MAX = unknown; @workingset the ranges of that file. What is larger than
- * the guest is cut, and *@clamped is set. Returns 0 or a negative errno with a sentence in @err.
+ * The ranges of @s in a file of @size bytes, in whole pages. @mailbox is the
+ * mailbox's offset, UINT64_MAX = unknown; @workingset the ranges of `workingset`. What is larger
+ * than the guest is cut, and *@clamped is set. Returns 0 or a negative errno with a sentence in
+ * @err.
  */
 int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t mailbox,
 		       const struct fs_ranges *workingset, struct fs_ranges *out, bool *clamped,
 		       char *err, size_t len);
-
-/*
- * Reads a file of ranges: "OFFSET LENGTH" on each line, in bytes, decimal or 0x...; what follows
- * a # is a comment. Returns 0 or a negative errno with a sentence in @err.
- */
-int fs_ranges_read(const char *path, struct fs_ranges *out, char *err, size_t len);
 
 uint64_t fs_ranges_bytes(const struct fs_ranges *r);
 

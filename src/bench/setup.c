@@ -97,8 +97,8 @@ static int make_arm(struct fs_bench *b, size_t template, const struct fs_prefetc
 			       "--prefetch %s needs a --snapshot: whose memory file?", spec->text);
 	a->template = template;
 	a->spec = spec;
-	rc = fs_prefetch_ranges(spec, t->size, t->mailbox ? t->offset : UINT64_MAX, &b->workingset,
-				&a->ranges, &a->clamped, b->err, sizeof(b->err));
+	rc = fs_prefetch_ranges(spec, t->size, t->mailbox ? t->offset : UINT64_MAX,
+				&b->o.workingset, &a->ranges, &a->clamped, b->err, sizeof(b->err));
 	if (!rc && a->clamped)
 		say_clamped(b, a);
 	b->narms++;
@@ -113,8 +113,6 @@ static int make_arms(struct fs_bench *b)
 	b->arms = calloc(o->nsignals * o->nprefetch, sizeof(*b->arms));
 	if (!b->arms)
 		return fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
-	if (o->workingset)
-		rc = fs_ranges_read(o->workingset, &b->workingset, b->err, sizeof(b->err));
 	for (size_t t = 0; t < o->nsignals && !rc; t++)
 		for (size_t p = 0; p < o->nprefetch && !rc; p++)
 			rc = make_arm(b, t, &o->prefetch[p]);
@@ -175,7 +173,6 @@ void fs_bench_close(struct fs_bench *b)
 		fs_vec_free(&b->arms[i].ranges);
 	for (size_t i = 0; i < b->forks.n; i++)
 		json_decref(b->forks.v[i].metrics);
-	fs_vec_free(&b->workingset);
 	fs_vec_free(&b->forks);
 	fs_pool_close(&b->pool);
 	free(b->arms);

@@ -7,6 +7,7 @@
 #include "cli/cmds.h"
 #include "cli/mailbox_opts.h"
 #include "cli/opts.h"
+#include "experiment/ranges.h"
 
 #define SECOND 1000000000ull
 
@@ -208,6 +209,19 @@ static int parse_mac(const char *text, void *dst, char *why, size_t len)
 	return 0;
 }
 
+static int parse_workingset(const char *text, void *dst, char *why, size_t len)
+{
+	struct fsx_ranges r = {0};
+	struct fs_ranges *out = dst;
+	int rc = fsx_ranges_load(text, &r, why, len);
+
+	/* in the order given: first-touch, if it was exported */
+	for (size_t i = 0; !rc && i < r.n; i++)
+		rc = fs_vec_push(out, (struct fs_range){r.v[i].offset, r.v[i].size});
+	fsx_ranges_free(&r);
+	return rc ? -1 : 0;
+}
+
 static int parse_seed(const char *text, void *dst, char *why, size_t len)
 {
 	char *end;
@@ -305,7 +319,7 @@ static int check(struct bench_asked *a)
 	if (a->json && a->csv)
 		return fs_opts_bad(&usage, "--json or --csv, not both");
 	for (size_t i = 0; i < a->nprefetch; i++)
-		if (a->prefetch[i].kind == FS_PREFETCH_WORKINGSET && !o->workingset)
+		if (a->prefetch[i].kind == FS_PREFETCH_WORKINGSET && !o->workingset.n)
 			return fs_opts_bad(&usage, "--prefetch workingset needs --workingset FILE");
 	e = fs_payload_check(&o->payload);
 	return e ? fs_opts_bad(&usage, "%s", fs_payload_error_text(e)) : -1;
@@ -425,8 +439,9 @@ static void defaults(struct bench_asked *a)
 		       "prefetch before the fork (the default), or beside it from the resume on"), \
 		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &(o)->rate,                  \
 		       "at most this much in a second"),                                           \
-		FS_OPT("--workingset", NULL, "FILE", fs_opt_string, &(o)->workingset,              \
-		       "the ranges of --prefetch workingset: OFFSET LENGTH on each line"),         \
+		FS_OPT("--workingset", NULL, "FILE", parse_workingset, &(o)->workingset,           \
+		       "the ranges of --prefetch workingset, as forkscope prefetch export writes " \
+		       "them"),                                                                    \
 		FS_OPT("--vmm-bin", NULL, "PATH", fs_opt_string, &(a)->program,                    \
 		       "your VMM's binary"),                                                       \
 		FS_OPT("--socket", NULL, "PATH", fs_opt_string, &(o)->plan.socket,                 \
@@ -490,4 +505,5 @@ void bench_opts_free(struct bench_asked *a)
 {
 	free(a->words);
 	a->words = NULL;
+	fs_vec_free(&a->o.workingset);
 }

@@ -176,28 +176,6 @@ static void test_no_ranges(void **st)
 	fs_vec_free(&out);
 }
 
-static void test_range_files(void **st)
-{
-	static const char *const bad[] = {
-		"1\n", "1 2 3\n", "x 1\n", "1 0\n", "1 -1\n", "1 99999999999999999999\n", "-1 1\n"};
-	const char good[] = "# a\n\n 0x1000 8192 # b\n4096\t1\r\n";
-	struct fs_ranges out = {0};
-	char err[200];
-
-	(void)st;
-	tmp_write(tmp_path("r"), good, sizeof(good) - 1);
-	assert_int_equal(fs_ranges_read(tmp_path("r"), &out, err, sizeof(err)), 0);
-	assert_int_equal(out.n, 2);
-	assert_int_equal(out.v[0].off, 0x1000);
-	assert_int_equal(fs_ranges_bytes(&out), 8193);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		tmp_write(tmp_path("r"), bad[i], strlen(bad[i]));
-		if (fs_ranges_read(tmp_path("r"), &out, err, sizeof(err)) != -EINVAL)
-			fail_msg("taken: %s", bad[i]);
-	}
-	fs_vec_free(&out);
-}
-
 static void test_reads_exactly(void **st)
 {
 	struct fs_range one = {MIB, 2 * MIB}, all = {0, 8 * MIB};
@@ -236,10 +214,10 @@ static void test_reads_exactly(void **st)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_acks),   cmocka_unit_test(test_bad_acks),
-		cmocka_unit_test(test_pool),        cmocka_unit_test(test_no_pools),
-		cmocka_unit_test(test_ranges),      cmocka_unit_test(test_no_ranges),
-		cmocka_unit_test(test_range_files), cmocka_unit_test(test_reads_exactly),
+		cmocka_unit_test(test_good_acks),     cmocka_unit_test(test_bad_acks),
+		cmocka_unit_test(test_pool),          cmocka_unit_test(test_no_pools),
+		cmocka_unit_test(test_ranges),        cmocka_unit_test(test_no_ranges),
+		cmocka_unit_test(test_reads_exactly),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

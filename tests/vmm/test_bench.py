@@ -149,7 +149,7 @@ def workingset():
     run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--prefetch", "workingset", "--workingset", ranges)
     assert run["arms"][0]["ranges"] == [[0x100000, 8192], [2097152, 4096]] and run["forks"][0]["resident_range_bytes"] == 12288
     ranges.write_text("0x100000 -3\n")
-    bench("--snapshot", snapshot(), "--token", "tok", "--prefetch", "workingset", "--workingset", ranges, status=1, says="line 1 is no")
+    bench("--snapshot", snapshot(), "--token", "tok", "--prefetch", "workingset", "--workingset", ranges, status=2, says="--workingset")
 
 
 def populate():
@@ -359,6 +359,8 @@ def recorded():
     assert ends(run) == ["done"] * 4 and json.loads(Path(out + ".json").read_text()) == run
     dump = subprocess.run([FORKSCOPE, "dump", out], capture_output=True, text=True, check=True).stdout
     marks = re.findall(r'MARK .*tgid=(\d+) .*name="arm:([^"]+)"', dump)
+    told = re.findall(r'MARK .*tgid=(\d+) .*name="(?:resident|prefetch):([^"]+)"', dump)
+    assert len(told) == 8 and (str(run["forks"][0]["pid"]), str(run["forks"][0]["resident_bytes"] // 4096)) in told, told
     assert marks == [(str(fork["pid"]), fork["arm"]) for fork in run["forks"]], (marks, run["forks"])
     return None
 
