@@ -51,9 +51,10 @@ struct at_gtask *at_gb_task_of(struct at_gb *b, uint32_t index)
 }
 
 /*
- * The name of a task, of which a record holds 8 bytes. The arming wrote down whole names; a tid may
- * be another task's by now, so those 8 bytes decide. A kernel worker's name as it was then ends
- * with what it worked on then.
+ * The name of a task, of which a record holds 8 bytes. Who waits for the signal has its whole name
+ * in the directory, and the arming wrote down those of all tasks; a tid may be another task's by
+ * now, so those 8 bytes decide. A kernel worker's name as it was then ends with what it worked on
+ * then.
  */
 static uint32_t whole_name(struct at_gb *b, uint32_t tid, uint64_t bytes)
 {
@@ -61,9 +62,15 @@ static uint32_t whole_name(struct at_gb *b, uint32_t tid, uint64_t bytes)
 	const char *known = at_str_get(b->a, cut), *whole;
 	char key[16];
 
+	if (strlen(known) < 8)
+		return cut;
+	for (size_t i = 0; i < FSG_WATCHERS; i++)
+		if (b->g->data->dir.watchers[i].tid == tid &&
+		    !strncmp(b->g->data->dir.watchers[i].comm, known, 8))
+			return at_str(b->a, b->g->data->dir.watchers[i].comm, 15);
 	snprintf(key, sizeof(key), "%u", tid);
 	whole = json_string_value(json_object_get(b->armed, key));
-	if (!whole || strlen(known) < 8 || strncmp(whole, known, 8) != 0)
+	if (!whole || strncmp(whole, known, 8) != 0)
 		return cut;
 	return at_str(b->a, whole, strncmp(whole, "kworker/", 8) ? 15 : strcspn(whole, "+-"));
 }

@@ -62,8 +62,10 @@ static int load(const char *path, const struct fs_rec_opts *o, struct fs_rec *re
 	}
 	if (rec->syms)
 		fsv_kaslr_find(rec->syms, rec->res, o->fork);
-	else if (fsv_own_load(rec->res, o->fork, symbols_of, rec->reader, &rec->own))
+	if (fsv_own_load(rec->res, o->fork, symbols_of, rec->reader, &rec->own))
 		fs_warn("no memory for the snapshots' symbols: guest addresses stay numbers");
+	for (size_t i = 0; rec->own && i < rec->own->n; i++)
+		rec->own->v[i].meta = fsr_guest_meta(rec->reader, rec->own->v[i].id);
 	v->res = rec->res;
 	v->guest = rec->syms;
 	v->own = rec->own;

@@ -62,6 +62,12 @@ static void add_host(const struct fsv_view *v, uint32_t stack, bool merge, struc
 	}
 }
 
+/* The guest's own code, told apart by what it ran. */
+static bool is_split(enum fsa_cause c)
+{
+	return c == FSA_C_GUEST_SIGNAL || c == FSA_C_GUEST_OTHER || c == FSA_C_GUEST_FAULT;
+}
+
 size_t fsv_frames(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_seg *s,
 		  bool merge, struct fsv_frame *frames)
 {
@@ -74,7 +80,8 @@ size_t fsv_frames(const struct fsv_view *v, const struct fsa_fork *f, const stru
 	add(frames, &n, FSV_F_BUCKET, (int)bucket, fsa_bucket_name(bucket));
 	add(frames, &n, FSV_F_STAGE, s->stage, fsa_stage_name(stage));
 	add(frames, &n, FSV_F_CAUSE, s->cause, fsa_cause_name(cause));
-	if (s->reason != FSV_NO_EXIT)
+	/* why the guest left at last explains nothing of what it ran until then */
+	if (s->reason != FSV_NO_EXIT && !(merge && is_split(cause)))
 		add(frames, &n, FSV_F_EXIT, -1,
 		    fsv_exit_name(s->isa, s->reason, name, sizeof(name)));
 	if (s->label && s->label < f->nlabels)

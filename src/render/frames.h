@@ -30,10 +30,11 @@ struct fsv_frame {
 };
 
 /*
- * Fills @frames (FSV_MAX_FRAMES) and returns how many there are. With @merge, guest kernel
- * addresses without a symbol all get one name instead of their number, and the frames by which
- * every system call and every exit begins are left out. The frames of the tracer's own probes are
- * always left out: their time is not theirs (a stack says where the probe was met).
+ * Fills @frames (FSV_MAX_FRAMES) and returns how many there are. With @merge, for pictures: guest
+ * kernel addresses without a symbol all get one name instead of their number; the frames by which
+ * every system call and every exit begins are left out, and so is the exit that closed a piece of
+ * the guest's own code. The frames of the tracer's own probes are always left out: their time is
+ * not theirs (a stack says where the probe was met).
  */
 size_t fsv_frames(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_seg *s,
 		  bool merge, struct fsv_frame *frames);

@@ -365,7 +365,7 @@ static json_t *build(const struct fsv_view *v)
 							      : json_null()));
 	json_object_set_new(o, "recording", recording(v, &t));
 	json_object_set_new(o, "guest_symbols", fsj_symbols(v->guest));
-	json_object_set_new(o, "snapshot_symbols", fsj_own_symbols(v));
+	json_object_set_new(o, "guests", fsj_own(v));
 	json_object_set_new(o, "vms_seen", fsj_u64(v->res->vms_seen));
 	json_object_set_new(o, "forks", forks);
 	json_object_set_new(o, "cohorts", cohorts);

@@ -170,19 +170,24 @@ json_t *fsj_symbols(const struct fsv_syms *s)
 			 fsj_text(fsv_syms_why(s)));
 }
 
-json_t *fsj_own_symbols(const struct fsv_view *v)
+json_t *fsj_own(const struct fsv_view *v)
 {
 	json_t *a = json_array();
 
 	for (size_t i = 0; v->own && i < v->own->n; i++) {
 		const struct fsv_own_table *t = &v->own->v[i];
-		json_t *o = t->syms ? fsj_symbols(t->syms)
-				    : json_pack("{s:n, s:i, s:n, s:o}", "kind", "count", 0, "slide",
-						"why", fsj_text(t->why));
+		const json_t *hooks = fsv_own_hooks(t);
+		json_t *syms = t->syms ? fsj_symbols(t->syms)
+				       : json_pack("{s:n, s:i, s:n, s:o}", "kind", "count", 0,
+						   "slide", "why", fsj_text(t->why));
 
-		json_object_set_new(o, "id", hex(t->id));
-		json_object_set_new(o, "forks", fsj_u64(t->forks));
-		json_array_append_new(a, o);
+		json_array_append_new(
+			a, json_pack("{s:o, s:o, s:o, s:o, s:o}", "id", hex(t->id), "forks",
+				     fsj_u64(t->forks), "kernel",
+				     fsj_text_or_null(
+					     json_string_value(json_object_get(t->meta, "kernel"))),
+				     "hooks", hooks ? json_deep_copy(hooks) : json_array(),
+				     "symbols", syms));
 	}
 	return a;
 }

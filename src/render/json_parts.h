@@ -17,7 +17,8 @@ json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f);
 void fsj_trust_guest(const struct fsv_view *v, json_t *trust);
 /* One table of symbols: kind, count, slide, why. */
 json_t *fsj_symbols(const struct fsv_syms *s);
-json_t *fsj_own_symbols(const struct fsv_view *v);
+/* Of each arming: id, forks, kernel, hooks, symbols. */
+json_t *fsj_own(const struct fsv_view *v);
 json_t *fsj_memory(const struct fsa_memory *m);
 
 #endif

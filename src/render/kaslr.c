@@ -366,8 +366,8 @@ static bool take(const struct search *q, const struct found *f, char *why, size_
 	if (q->n && (!try_slide(q, 0, &zero) || zero.against > zero.agree))
 		return false;
 	snprintf(why, len,
-		 "taken, not proven: the file has a running kernel's own addresses, and the %zu "
-		 "seen here do not speak against them",
+		 "taken, not proven: they are a running kernel's own addresses, and the %zu seen "
+		 "here do not speak against them",
 		 q->n);
 	return true;
 }

@@ -76,6 +76,13 @@ void fsv_own_free(struct fsv_own *own)
 	free(own);
 }
 
+const json_t *fsv_own_hooks(const struct fsv_own_table *t)
+{
+	const json_t *a = json_object_get(t->meta, "hooks");
+
+	return json_is_array(a) ? a : NULL;
+}
+
 const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f)
 {
 	for (size_t i = 0; own && f->guest.read && i < own->n; i++)

@@ -21,6 +21,7 @@ struct fsv_own_table {
 	size_t forks;          /* of the recording that have this id */
 	struct fsv_syms *syms; /* NULL: none, why says it */
 	char why[200];
+	const json_t *meta; /* what was armed, borrowed from the reader; NULL = not known */
 };
 
 struct fsv_own {
@@ -37,6 +38,10 @@ int fsv_own_load(const struct fsa_result *res, unsigned int only_fork,
 		 const char *(*text)(void *arg, const uint8_t id[16], size_t *len), void *arg,
 		 struct fsv_own **out);
 void fsv_own_free(struct fsv_own *own);
+
+/* The hooks of an arming, as those of a recording: array of {"want", "got", "rank", "why", "lost"}.
+ */
+const json_t *fsv_own_hooks(const struct fsv_own_table *t);
 
 /* The table of @f, or NULL (of a fork whose guest part was not read, for instance). */
 const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f);

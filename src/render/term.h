@@ -50,6 +50,9 @@ void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
 void fsv_text_cohorts(const struct fsv_view *v, FILE *out);
 void fsv_text_trust_guest(const struct fsv_view *v, FILE *out);
+/* "hooks: 28 of 28 by their best way", then the others; NULL = not recorded. */
+void fsv_text_hooks(const char *whose, const json_t *all, FILE *out);
+void fsv_text_guest_hooks(const struct fsv_view *v, FILE *out);
 void fsv_text_symbols(const struct fsv_view *v, FILE *out);
 void fsv_text_trust(const struct fsv_view *v, FILE *out);
 

@@ -123,39 +123,40 @@ static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 			fs_fmt_ns(t->wall_ns, b[1], sizeof(b[1])));
 }
 
-static void hooks(const struct fsv_trust *t, FILE *out)
+static void one_hook(const json_t *h, FILE *out)
+{
+	json_int_t rank = json_integer_value(json_object_get(h, "rank"));
+	const char *want = json_string_value(json_object_get(h, "want"));
+	const char *got = json_string_value(json_object_get(h, "got"));
+	const char *why = json_string_value(json_object_get(h, "why"));
+	const char *lost = json_string_value(json_object_get(h, "lost"));
+
+	if (rank > 1)
+		fsv_para(out, 4, 6, "%s: by way %d, %s%s%s", want ? want : "?", (int)rank,
+			 got ? got : "?", why && *why ? "; " : "", why ? why : "");
+	else
+		fsv_para(out, 4, 6, "%s: NOT SEEN%s%s%s%s", want ? want : "?",
+			 lost && *lost ? ": " : "", lost ? lost : "", why && *why ? "; " : "",
+			 why ? why : "");
+}
+
+void fsv_text_hooks(const char *whose, const json_t *all, FILE *out)
 {
 	size_t i, best = 0, n = 0;
 	json_t *h;
 
-	if (!t->hooks) {
-		fprintf(out, "  hooks: not recorded\n");
+	if (!all) {
+		fprintf(out, "  %s: not recorded\n", whose);
 		return;
 	}
-	json_array_foreach ((json_t *)t->hooks, i, h) {
-		json_int_t rank = json_integer_value(json_object_get(h, "rank"));
-
+	json_array_foreach ((json_t *)all, i, h) {
 		n++;
-		best += rank == 1;
+		best += json_integer_value(json_object_get(h, "rank")) == 1;
 	}
-	fprintf(out, "  hooks: %zu of %zu by their best way\n", best, n);
-	json_array_foreach ((json_t *)t->hooks, i, h) {
-		json_int_t rank = json_integer_value(json_object_get(h, "rank"));
-		const char *want = json_string_value(json_object_get(h, "want"));
-		const char *got = json_string_value(json_object_get(h, "got"));
-		const char *why = json_string_value(json_object_get(h, "why"));
-		const char *lost = json_string_value(json_object_get(h, "lost"));
-
-		if (rank == 1)
-			continue;
-		if (rank > 1)
-			fsv_para(out, 4, 6, "%s: by way %d, %s%s%s", want ? want : "?", (int)rank,
-				 got ? got : "?", why && *why ? "; " : "", why ? why : "");
-		else
-			fsv_para(out, 4, 6, "%s: NOT SEEN%s%s%s%s", want ? want : "?",
-				 lost && *lost ? ": " : "", lost ? lost : "",
-				 why && *why ? "; " : "", why ? why : "");
-	}
+	fprintf(out, "  %s: %zu of %zu by their best way\n", whose, best, n);
+	json_array_foreach ((json_t *)all, i, h)
+		if (json_integer_value(json_object_get(h, "rank")) != 1)
+			one_hook(h, out);
 }
 
 static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
@@ -196,7 +197,8 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	coverage(v, out);
 	fsv_text_trust_guest(v, out);
 	cost(v, &t, out);
-	hooks(&t, out);
+	fsv_text_hooks("hooks", t.hooks, out);
+	fsv_text_guest_hooks(v, out);
 	if (t.host_symbols_hidden)
 		fprintf(out,
 			"  host symbols: hidden from the recorder (kernel.kptr_restrict), so host "

@@ -45,10 +45,11 @@ static void cost(const struct fsv_trust_guest *g, FILE *out)
 	if (!g->n_cost)
 		fsv_para(out, 2, 4, "cost of the guest's recorder: not calibrated; %s", tracer);
 	else
-		fsv_para(out, 2, 4,
-			 "cost of the guest's recorder: about %s of the windows (n = %zu forks: "
-			 "records x what one took when it was armed); %s",
-			 fsv_pct(g->cost_ns, g->cost_of_ns, pct, sizeof(pct)), g->n_cost, tracer);
+		fsv_para(
+			out, 2, 4,
+			"cost of the guest's recorder: %s of the windows (n = %zu forks: records x "
+			"what one took when it was armed); %s",
+			fsv_pct(g->cost_ns, g->cost_of_ns, pct, sizeof(pct)), g->n_cost, tracer);
 }
 
 void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
@@ -77,47 +78,61 @@ void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
 		cost(&g, out);
 }
 
-static void table(const char *whose, const struct fsv_syms *s, FILE *out)
+void fsv_text_guest_hooks(const struct fsv_view *v, FILE *out)
 {
-	uint64_t slide;
+	for (size_t i = 0; v->own && i < v->own->n; i++) {
+		const struct fsv_own_table *t = &v->own->v[i];
+		char whose[80];
 
-	if (fsv_syms_slide(s, &slide))
-		fsv_para(out, 2, 4, "guest symbols: %zu from %s, KASLR slide 0x%" PRIx64 ": %s",
-			 fsv_syms_count(s), whose, slide, fsv_syms_why(s));
-	else
-		fsv_para(out, 2, 4,
-			 "guest symbols: %zu from %s, KASLR slide UNKNOWN, so no guest address is "
-			 "named: %s",
-			 fsv_syms_count(s), whose, fsv_syms_why(s));
+		snprintf(whose, sizeof(whose), "hooks in the guest (%zu fork%s)", t->forks,
+			 t->forks == 1 ? "" : "s");
+		fsv_text_hooks(whose, fsv_own_hooks(t), out);
+	}
 }
 
-/* Those that came with the snapshots, where no file stands in their place. */
+/* Those that came with the snapshots: they are at the addresses at which the kernel ran. */
 static void own_symbols(const struct fsv_view *v, FILE *out)
 {
 	for (size_t i = 0; i < v->own->n; i++) {
 		const struct fsv_own_table *t = &v->own->v[i];
 		char whose[80], why[sizeof(t->why)];
+		uint64_t slide;
 
 		snprintf(whose, sizeof(whose), "the snapshot itself (%zu fork%s)", t->forks,
 			 t->forks == 1 ? "" : "s");
-		if (t->syms)
-			table(whose, t->syms, out);
-		else
-			fsv_para(out, 2, 4, "guest symbols of %s: none: %s", whose,
+		if (!t->syms)
+			fsv_para(out, 2, 4, "guest symbols: none from %s: %s", whose,
 				 fsv_clean(t->why, why, sizeof(why)));
+		else
+			fsv_para(out, 2, 4, "guest symbols: %zu from %s%s: %s",
+				 fsv_syms_count(t->syms), whose,
+				 fsv_syms_slide(t->syms, &slide) ? ""
+								 : ", NOT USED, so no guest "
+								   "address is named",
+				 fsv_syms_why(t->syms));
 	}
+}
+
+static void file_symbols(const struct fsv_syms *s, FILE *out)
+{
+	uint64_t slide;
+
+	if (fsv_syms_slide(s, &slide))
+		fsv_para(out, 2, 4, "guest symbols: %zu from a %s, KASLR slide 0x%" PRIx64 ": %s",
+			 fsv_syms_count(s), fsv_syms_kind_text(s), slide, fsv_syms_why(s));
+	else
+		fsv_para(out, 2, 4,
+			 "guest symbols: %zu from a %s, KASLR slide UNKNOWN, so no guest address "
+			 "is named: %s",
+			 fsv_syms_count(s), fsv_syms_kind_text(s), fsv_syms_why(s));
 }
 
 void fsv_text_symbols(const struct fsv_view *v, FILE *out)
 {
-	char whose[32];
-
-	if (v->guest) {
-		snprintf(whose, sizeof(whose), "a %s", fsv_syms_kind_text(v->guest));
-		table(whose, v->guest, out);
-	} else if (v->own && v->own->n) {
+	if (v->guest)
+		file_symbols(v->guest, out);
+	else if (v->own && v->own->n)
 		own_symbols(v, out);
-	} else {
+	else
 		fprintf(out, "  guest symbols: none given (--guest-symbols FILE)\n");
-	}
 }

@@ -99,7 +99,7 @@ void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t)
 }
 
 struct seen {
-	bool unsplit, ambiguous, guessed, rips;
+	bool unsplit, ambiguous, guessed, rips, split;
 	size_t shown;
 };
 
@@ -115,6 +115,7 @@ static void look(const struct fsv_view *v, struct seen *s)
 		s->unsplit |= f->bucket_ns[FSA_B_GUEST] > 0;
 		s->ambiguous |= (f->notes >> FSA_N_PATH_AMBIGUOUS) & 1;
 		s->guessed |= (f->notes >> FSA_N_NO_FAULT_CLASS) & 1;
+		s->split |= f->guest.used;
 		s->rips |= f->ntop_exits > 0;
 	}
 }
@@ -130,6 +131,9 @@ void fsv_not_proven(const struct fsv_view *v, const struct fsv_trust *t,
 		    "\"guest (not split)\" is guest mode and the guest's own halts as the host "
 		    "sees them: the guest's signal path, its own page faults and its other "
 		    "work are in it together, and nothing here tells them apart");
+	if (s.split)
+		say(arg, "the guest's half was written by the guest: one that lies can spoil the "
+			 "stages and the guest.* causes of its own forks, nothing else");
 	if (s.rips)
 		say(arg, "guest addresses are where the guest left, not samples of where its time "
 			 "went");
