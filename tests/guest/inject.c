@@ -2,8 +2,8 @@
 /*
  * Runs in a guest beside the agent (tools/lab forks --beside) and delays a fork by something known.
  * Armed before the snapshot; when the VM goes on as a fork it does what fs_inject says, for a time
- * that the host writes into the control page of the memory file just before the resume. It writes
- * to an I/O port when the delay begins and when it is over: the host's own trace of port writes is
+ * that the host writes into the control page of the memory file just before the resume. It leaves a
+ * mark when the delay begins and when it is over (mark.h): the host kernel's own trace of these is
  * the truth, in the host's time, that forkscope is held against.
  *
  *   fs_inject=hold   a SCHED_FIFO task that was running when the snapshot was taken holds the CPU
@@ -22,15 +22,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include "mark.h"
 #include "rtnl_load.h"
 
-enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112, PORT = 0xf4, BEGIN = 1, OVER = 2 };
+enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112 };
 #define GPE "/sys/firmware/acpi/interrupts/gpe05" /* both devices' notification: vmclock.asl */
 
 struct control {
@@ -81,10 +81,10 @@ static void burn(uint32_t ms)
 {
 	uint64_t until = now_ns() + (uint64_t)ms * 1000000;
 
-	outb(BEGIN, PORT);
+	mark(MARK_BEGIN);
 	while (now_ns() < until)
 		;
-	outb(OVER, PORT);
+	mark(MARK_OVER);
 }
 
 /* Before all ordinary tasks, for as long as it likes. */
@@ -222,17 +222,17 @@ static void gpe(void)
 	volatile uint64_t *generation = map_generation();
 	uint64_t before = *generation;
 
-	if (write_text(GPE, "mask"))
+	if (write_text(GPE, "mask\n"))
 		fail(GPE);
 	ready();
 	while (*generation == before)
 		nap_ms(2);
 	if (shared.control.amount) {
-		outb(BEGIN, PORT);
+		mark(MARK_BEGIN);
 		nap_ms(shared.control.amount);
-		outb(OVER, PORT);
+		mark(MARK_OVER);
 	}
-	if (write_text(GPE, "unmask"))
+	if (write_text(GPE, "unmask\n"))
 		fail(GPE);
 }
 
@@ -243,10 +243,10 @@ static void rtnl(void)
 	become_real_time();
 	await_signal();
 	for (int i = 0; i < RTNL_GROUPS && shared.control.amount; i++) {
-		outb(BEGIN, PORT);
+		mark(MARK_BEGIN);
 		if (rtnl_load_delete((int)shared.control.amount - 1, i))
 			fail("deleting interfaces");
-		outb(OVER, PORT);
+		mark(MARK_OVER);
 	}
 }
 
@@ -262,8 +262,8 @@ int main(void)
 	strcpy(shared.control.magic, "FORKSCOPE_");
 	strcat(shared.control.magic, "INJECT_V1");
 	shared.control.amount = 0;
-	if (iopl(3) || mlockall(MCL_CURRENT))
-		fail("iopl or mlockall");
+	if (mlockall(MCL_CURRENT))
+		fail("mlockall");
 	for (size_t i = 0; kind && i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strcmp(kind, kinds[i].name))
 			kinds[i].run();

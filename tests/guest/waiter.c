@@ -13,7 +13,7 @@
 //   fs_arena=64MiB       memory filled before the snapshot (default: four times fs_touch)
 //   fs_touch_mode=read|write   fs_touch_order=stride|seq   fs_touch_when=before|after (the mailbox
 //   is decoded) fs_touched_ack=1     send `stage=touched` last fs_pio=0xf4          after decoding,
-//   write one byte to this I/O port fs_touch_pio=0xf4    write 1 to it before touching, 2 after it
+//   write one byte to this I/O port fs_touch_mark=1    mark.h: before touching and after it
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,6 +33,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "mark.h"
 
 enum {
 	PAGE = 4096,
@@ -65,8 +66,7 @@ struct signal_source {
 struct arena {
 	volatile uint8_t *base;
 	size_t pages, touched;
-	int pio;
-	bool write, sequential, after, ack;
+	bool write, sequential, after, ack, mark;
 };
 
 static uint64_t now_us(void)
@@ -300,7 +300,7 @@ static struct arena fill_arena(void)
 	a.sequential = !strcmp(setting("fs_touch_order", "stride"), "seq");
 	a.after = !strcmp(setting("fs_touch_when", "before"), "after");
 	a.ack = is_set("fs_touched_ack");
-	a.pio = (int)strtol(setting("fs_touch_pio", "-1"), NULL, 0);
+	a.mark = is_set("fs_touch_mark");
 	a.pages = size_setting("fs_arena", touch * 4) / PAGE;
 	if (a.pages % STRIDE == 0 && a.pages)
 		a.pages--;
@@ -324,8 +324,8 @@ static struct arena fill_arena(void)
 static void touch_arena(const struct arena *a)
 {
 	static volatile uint8_t sink;
-	if (a->pio >= 0)
-		outb(1, (unsigned short)a->pio);
+	if (a->mark)
+		mark(MARK_BEGIN);
 	for (size_t i = 0; i < a->touched; i++) {
 		volatile uint8_t *page =
 			a->base + (a->sequential ? i : i * STRIDE % a->pages) * PAGE;
@@ -334,8 +334,8 @@ static void touch_arena(const struct arena *a)
 		else
 			sink += *page;
 	}
-	if (a->pio >= 0)
-		outb(2, (unsigned short)a->pio);
+	if (a->mark)
+		mark(MARK_OVER);
 }
 
 // ---- acks and the address
@@ -453,7 +453,7 @@ int main(void)
 	int pio = (int)strtol(setting("fs_pio", "-1"), NULL, 0);
 	struct signal_source source = open_signal(setting("HYPEMAN_RESUME_NETWORK_SIGNAL", "auto"));
 	struct arena arena = fill_arena();
-	if ((pio >= 0 || arena.pio >= 0) && iopl(3))
+	if (pio >= 0 && iopl(3))
 		fail("iopl");
 	uint8_t *box = arm_mailbox(setting("HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN", "forkscope"));
 	printf("L2READY signal=%s mailbox=0x%llx\n", NAMES[source.kind], physical(box));

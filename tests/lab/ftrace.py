@@ -16,7 +16,7 @@ THROTTLED_AT = ("throttle_cfs_rq_work", "throttle_cfs_rq")
 EVENTS = {"run": ["sched/sched_switch", "sched/sched_waking"], "switch": ["sched/sched_switch", "kprobes/fs_throttled"], "throttle": ["kprobes/fs_unthrottled"],
           "block": ["block/block_bio_queue", "block/block_bio_complete"],
           "apf": ["kvm/kvm_async_pf_not_present", "kvm/kvm_async_pf_ready", "kvm/kvm_async_pf_repeated_fault"],
-          "pio": ["kvm/kvm_pio"]}
+          "cpuid": ["kvm/kvm_cpuid"]}
 
 Line = namedtuple("Line", "task tid cpu ns event text")
 _LINE = re.compile(r"^\s*(.+)-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d{6}): (\w+): (.*)$")
@@ -111,16 +111,16 @@ def throttle_intervals(switch_path, throttle_path, tids):
     return found
 
 
-def port_intervals(path, port, begin, over, tids):
-    """[(t0, t1)] from a write of `begin` to one of `over` to an I/O port, by those vCPUs."""
+def mark_intervals(path, begin, over, tids):
+    """[(t0, t1)] from a CPUID with the number `begin` to one with `over`, by those vCPUs."""
     since, found = None, []
     for line in read(path):
-        write = re.match(r"pio_write at (0x[0-9a-f]+) size \d+ count \d+ val (0x[0-9a-f]+)", line.text)
-        if line.event != "kvm_pio" or line.tid not in tids or not write or int(write[1], 16) != port:
+        asked = re.match(r"func ([0-9a-f]+) ", line.text)
+        if line.event != "kvm_cpuid" or line.tid not in tids or not asked:
             continue
-        if int(write[2], 16) == begin:
+        if int(asked[1], 16) == begin:
             since = line.ns
-        elif int(write[2], 16) == over and since is not None:
+        elif int(asked[1], 16) == over and since is not None:
             found.append((since, line.ns))
             since = None
     return found

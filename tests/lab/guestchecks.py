@@ -4,7 +4,7 @@ import ftrace
 import judge
 from checks import Missing
 
-PORT, BEGIN, OVER = 0xF4, 1, 2       # tests/guest/inject.c
+BEGIN, OVER = 0x46530001, 0x46530002 # tests/guest/mark.h
 CLOCK_ERROR_NS = 25_000              # at p95 over the forks of a boot
 ACK_PORT = 9797
 AGREE = 0.05                         # of the gap, with and without the guest's half
@@ -18,7 +18,7 @@ def _tids(fork):
 
 
 def _intervals(context, fork):
-    return ftrace.port_intervals(context.folder / "pio.trace", PORT, BEGIN, OVER, _tids(fork))
+    return ftrace.mark_intervals(context.folder / "cpuid.trace", BEGIN, OVER, _tids(fork))
 
 
 def _amount(context, fork):
@@ -174,7 +174,7 @@ def _base_ns(context, stage, causes, end):
 
 
 def guest_injected(context, stage, *causes):
-    """A delay that a program in the guest makes: its own port writes, as the kernel of the host traced them, are the truth."""
+    """A delay that a program in the guest makes: its own marks, as the kernel of the host traced them, are the truth."""
     findings, usual = {}, _base_ns(context, stage, causes, "ack:mailbox")
     ledgers = context.ledgers()
     for made in context.forks():

@@ -80,12 +80,12 @@ def own_agent(name, vmm, signal, words, *more):
 def in_guest(kind, signal, amounts, check):
     forks = len(amounts.split())
     return Scenario(f"guest-{kind}", [*OWN, "--signal", signal, *WARM, "--count", str(forks), *HOOK, "--beside", INJECTOR, "--append", f"fs_inject={kind}"],
-                    {"INJECT": "guest", "INJECT_AMOUNTS": amounts}, ("pio",), (("whole",), check))
+                    {"INJECT": "guest", "INJECT_AMOUNTS": amounts}, ("cpuid",), (("whole",), check))
 
 
 def working_set(vmm, name, signal, kilobytes):
-    workload = ["--workload", f"touch={kilobytes}K", "mode=write", "touch_pio=0xf4"]
-    return Scenario(f"touch-{name}-{kilobytes}K", [*vmm, "--signal", signal, "--count", "1", *WARM, *workload], {}, ("pio",),
+    workload = ["--workload", f"touch={kilobytes}K", "mode=write", "touch_mark=1"]
+    return Scenario(f"touch-{name}-{kilobytes}K", [*vmm, "--signal", signal, "--count", "1", *WARM, *workload], {}, ("cpuid",),
                     (("whole",), ("chain", signal, "foreign"), ("touched", kilobytes // 4)))
 
 

@@ -188,12 +188,13 @@ def refuses_the_cell_outside_a_delay_in_the_guest():
 
 
 @case
-def reads_port_intervals():
-    name = _file("  vm-5 [001] .....  1.000010: kvm_pio: pio_write at 0xf4 size 1 count 1 val 0x1 \n"
-                 "  vm-6 [000] .....  1.000020: kvm_pio: pio_write at 0xf4 size 1 count 1 val 0x1 \n"
-                 "  vm-5 [001] .....  1.010000: kvm_pio: pio_write at 0x3f8 size 1 count 1 val 0x2 \n"
-                 "  vm-5 [001] .....  1.050010: kvm_pio: pio_write at 0xf4 size 1 count 1 val 0x2 \n")
-    found = ftrace.port_intervals(name, 0xf4, 1, 2, {5})
+def reads_intervals_between_marks():
+    text = "rax 0 rbx 0 rcx 0 rdx 0, cpuid entry not found"
+    name = _file(f"  vm-5 [001] .....  1.000010: kvm_cpuid: func 46530001 idx 0 {text}\n"
+                 f"  vm-6 [000] .....  1.000020: kvm_cpuid: func 46530001 idx 0 {text}\n"
+                 f"  vm-5 [001] .....  1.010000: kvm_cpuid: func d idx 1 {text}\n"
+                 f"  vm-5 [001] .....  1.050010: kvm_cpuid: func 46530002 idx 0 {text}\n")
+    found = ftrace.mark_intervals(name, 0x46530001, 0x46530002, {5})
     os.unlink(name)
     return found == [(1_000_010_000, 1_050_010_000)]
 

@@ -17,7 +17,7 @@ def waiter():
     def make(folder):
         run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-static", "-o", str(folder / "waiter"), str(WAITER_SOURCE)],
             f"compiling {WAITER_SOURCE}")
-    return cache.get("waiter", {"source": cache.file_digest(WAITER_SOURCE)}, make) / "waiter"
+    return cache.get("waiter", {"source": cache.file_digest(WAITER_SOURCE, WAITER_SOURCE.with_name("mark.h"))}, make) / "waiter"
 
 
 def parts(kernel, refresh=False):

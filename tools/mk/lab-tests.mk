@@ -22,7 +22,7 @@ $(O)/tests/dump: $(wildcard tests/host/*.[ch]) $(PURE_OBJ)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/host $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(LIBS)
 
 # In a guest.
-$(O)/tests/inject: $(wildcard tests/guest/inject.c tests/guest/rtnl_load.*)
+$(O)/tests/inject: $(wildcard tests/guest/inject.c tests/guest/rtnl_load.* tests/guest/mark.h)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_CFLAGS) -static -o $@ $(filter %.c,$^)

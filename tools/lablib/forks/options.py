@@ -16,7 +16,7 @@ QEMU_MOST = 3 << 30
 VMCLOCK_FIRECRACKER = (1, 15)
 FORKSCOPE, WAITER = "forkscope", "waiter"       # the guest programs that need no path
 WORKLOAD = {"touch": "fs_touch", "arena": "fs_arena", "mode": "fs_touch_mode", "order": "fs_touch_order", "when": "fs_touch_when",
-            "ack": "fs_touched_ack", "pio": "fs_pio", "touch_pio": "fs_touch_pio"}
+            "ack": "fs_touched_ack", "pio": "fs_pio", "touch_mark": "fs_touch_mark"}
 
 
 def _count(text):

@@ -73,7 +73,7 @@ def words(spec, console_file, memory, guid):
             "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", spec.command_line,
             "-object", f"memory-backend-file,id=m,size={mib}M,{memory}", "-machine", "pc,memory-backend=m",
             "-serial", f"file:{console_file}", "-netdev", f"tap,id=n0,ifname={netns.TAP},script=no,downscript=no",
-            "-device", f"virtio-net-pci,netdev=n0,mac={netns.GUEST_MAC},romfile=", "-device", f"vmgenid,guid={guid}"]
+            "-device", f"virtio-net-pci,netdev=n0,mac={netns.GUEST_MAC},romfile=,guest_announce=off", "-device", f"vmgenid,guid={guid}"]
 
 
 def bench_command(spec):

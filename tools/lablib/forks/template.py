@@ -26,7 +26,7 @@ GUEST_INIT = Path(__file__).resolve().parents[1] / "guest-init"
 class Spec:
     """What a template is made from, and how."""
 
-    boot_seconds = 300
+    boot_seconds = 500
     settle_seconds = 1.5
 
     def __init__(self, arguments, place):
