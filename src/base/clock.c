@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/clock.h"
-#include <time.h>
 
-static uint64_t read_ns(clockid_t id)
+uint64_t fs_clock_ns(clockid_t id)
 {
 	struct timespec ts;
 
@@ -12,10 +11,10 @@ static uint64_t read_ns(clockid_t id)
 
 uint64_t fs_mono_ns(void)
 {
-	return read_ns(CLOCK_MONOTONIC);
+	return fs_clock_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t fs_real_ns(void)
 {
-	return read_ns(CLOCK_REALTIME);
+	return fs_clock_ns(CLOCK_REALTIME);
 }

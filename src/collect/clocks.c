@@ -2,6 +2,7 @@
 #include "collect/clocks.h"
 #include <stdint.h>
 #include <time.h>
+#include "base/clock.h"
 
 #define TRIES 64
 
@@ -20,22 +21,14 @@ static uint64_t tsc_now(uint32_t *cpu)
 	return tsc;
 }
 
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t = {0};
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 bool fs_clock_sample(struct fs_ev_clock *ev)
 {
 	bool found = false;
 
 	for (int i = 0; i < TRIES; i++) {
 		uint32_t from, to;
-		uint64_t before = tsc_now(&from), mono = clock_ns(CLOCK_MONOTONIC);
-		uint64_t raw = clock_ns(CLOCK_MONOTONIC_RAW), after = tsc_now(&to);
+		uint64_t before = tsc_now(&from), mono = fs_clock_ns(CLOCK_MONOTONIC);
+		uint64_t raw = fs_clock_ns(CLOCK_MONOTONIC_RAW), after = tsc_now(&to);
 
 		if (from != to || after < before || (found && after - before >= ev->tsc_width))
 			continue;

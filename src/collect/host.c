@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 
 #define CLOCK_TRIES 32
 
@@ -146,23 +147,15 @@ size_t fs_host_cpus(unsigned int *cpus, size_t max)
 	return n;
 }
 
-static uint64_t read_clock(clockid_t id)
-{
-	struct timespec t = {0};
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
 void fs_clocks_read(struct fs_clocks *c)
 {
 	c->bracket = UINT64_MAX;
 	for (int i = 0; i < CLOCK_TRIES; i++) {
-		uint64_t before = read_clock(CLOCK_MONOTONIC);
-		uint64_t raw = read_clock(CLOCK_MONOTONIC_RAW);
-		uint64_t real = read_clock(CLOCK_REALTIME);
-		uint64_t boot = read_clock(CLOCK_BOOTTIME);
-		uint64_t after = read_clock(CLOCK_MONOTONIC);
+		uint64_t before = fs_clock_ns(CLOCK_MONOTONIC);
+		uint64_t raw = fs_clock_ns(CLOCK_MONOTONIC_RAW);
+		uint64_t real = fs_clock_ns(CLOCK_REALTIME);
+		uint64_t boot = fs_clock_ns(CLOCK_BOOTTIME);
+		uint64_t after = fs_clock_ns(CLOCK_MONOTONIC);
 
 		if (after - before >= c->bracket)
 			continue;
