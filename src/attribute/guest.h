@@ -134,6 +134,7 @@ struct at_guest {
 	bool own;
 	uint64_t signal; /* AT_G_*, 0 = not known */
 	at_gspans chain; /* tasks on the signal's way, while they were */
+	uint64_t told;   /* from here on the agent has run: what else runs is in its way */
 	struct fsa_link links[FSA_NSTAGES];
 	size_t nlinks;
 	FS_VEC(struct at_gturn) turns; /* of several vCPUs: the latest first */
@@ -162,6 +163,8 @@ int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
 /* --- guest_names.c --- */
 const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, char *buf,
 				size_t len);
+/* Whole names, from what the guest's recorder told of its tasks when it was armed. */
+void at_guest_rename(struct at *a, struct at_guest *g);
 /* String: what the guest ran. */
 uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s);
 

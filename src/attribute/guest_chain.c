@@ -37,17 +37,30 @@ static bool may_tell(const struct at_guest *g, const struct at_gwake *w)
 	       (w->by.irq || !g->tasks.v[w->by.task].agent);
 }
 
+static bool in_notification(const struct at_guest *g, const struct at_gwake *w)
+{
+	const struct at_gspan *s = last_step(g, FSG_STEP_VMCLOCK_NOTIFY, w->t);
+
+	return s && s->task == w->by.task && w->t <= s->t1;
+}
+
+bool at_guest_is_notice(const struct at_guest *g, const struct at_gwake *w)
+{
+	if (!(g->data->dir.flags & FSG_D_SIGNAL))
+		return true;
+	if (g->signal == AT_G_VMGENID)
+		return last_step(g, FSG_STEP_VMFORK, w->t) ||
+		       last_step(g, FSG_STEP_VMGENID_NOTIFY, w->t);
+	return in_notification(g, w);
+}
+
 /* The wake-up of the agent out of the clock's notification. */
 static const struct at_gwake *clock_wake(const struct at_guest *g, uint64_t until)
 {
 	for (size_t i = g->wakes.n; i-- > 0;) {
 		const struct at_gwake *w = &g->wakes.v[i];
-		const struct at_gspan *s;
 
-		if (w->t > until || !may_tell(g, w))
-			continue;
-		s = last_step(g, FSG_STEP_VMCLOCK_NOTIFY, w->t);
-		if (s && s->task == w->by.task && w->t <= s->t1)
+		if (w->t <= until && may_tell(g, w) && in_notification(g, w))
 			return w;
 	}
 	return NULL;

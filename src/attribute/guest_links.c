@@ -10,13 +10,17 @@ struct way { /* what was found, host ns; 0 = not found */
 	bool host_inject; /* injection seen on the host: exact */
 	char raise_who[40], inject_who[40], notify_who[40];
 	const char *raise_why, *inject_why, *notify_why, *wakeup_why;
-	bool apply; /* the stage is part of the window */
+	bool apply;     /* the stage is part of the window */
+	bool by_chance; /* what woke the agent was not the signal */
 };
 
 static const char none_spin[] =
 	"vmclock-spin: the agent reads the clock's page itself, nothing is raised or sent to it";
 static const char none_turns[] =
 	"the kernel's vmclock cannot be polled: the agent reads it in turns, nothing wakes it";
+
+static const char other_wake[] =
+	"not by the signal's own handler: something else woke the agent, which then saw the signal";
 
 static void frame_words(const struct at *a, const struct at_guest *g, uint32_t frame, char *buf,
 			size_t len)
@@ -115,6 +119,8 @@ static int find_chain(const struct at *a, const struct at_vm *vm, struct at_gues
 	y->notify = w->t;
 	who_woke(a, g, w, y->notify_who, sizeof(y->notify_who));
 	y->wakeup = ran_at(g, w);
+	g->told = y->wakeup ? y->wakeup : vm->end;
+	y->by_chance = !at_guest_is_notice(g, w);
 	y->wakeup_why = "the agent did not run again";
 	ret = at_guest_walk_back(g, w, &irq);
 	if (!ret)
@@ -221,11 +227,14 @@ static void fill(const struct at *a, const struct at_vm *vm, struct at_guest *g,
 	bool acked = vm->end_reached && a->o.end == FSA_END_ACK;
 	uint64_t err = g->map.error_ns;
 	char agent[40];
+	struct fsa_link *l;
 
 	snprintf(agent, sizeof(agent), "%s (tid %u)", g->agent, g->agent_tid);
 	add(g, FSA_S_RAISE, y->raise, 0, y->raise_who, y->raise_why);
 	add(g, FSA_S_INJECT, y->inject, y->host_inject ? 0 : err, y->inject_who, y->inject_why);
-	add(g, FSA_S_NOTIFY, y->notify, err, y->notify_who, y->notify_why);
+	l = add(g, FSA_S_NOTIFY, y->notify, err, y->notify_who, y->notify_why);
+	if (y->notify && y->by_chance)
+		snprintf(l->why, sizeof(l->why), "%s", other_wake);
 	add(g, FSA_S_WAKEUP, y->wakeup, err, agent, y->wakeup_why);
 	add(g, FSA_S_MAILBOX, y->decoded, err, agent,
 	    "the agent's decoding of the mailbox is not in the guest's records");

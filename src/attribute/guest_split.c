@@ -61,12 +61,15 @@ static enum fsa_cause cause_of(const struct at_guest *g, const struct at_gseg *s
 	if (s->lost)
 		return FSA_C_GUEST_RUN;
 	if (s->frame)
-		return g->frames.v[s->frame - 1].signal ? FSA_C_GUEST_SIGNAL : FSA_C_GUEST_OTHER;
+		return g->frames.v[s->frame - 1].signal && t < g->told ? FSA_C_GUEST_SIGNAL
+								       : FSA_C_GUEST_OTHER;
 	if (s->fault)
 		return FSA_C_GUEST_FAULT;
 	if (!task->tid)
 		return FSA_C_GUEST_IDLE;
-	if (task->agent || (s->work && g->works.v[s->work - 1].signal) || on_chain(g, s->task, t))
+	if (task->agent)
+		return FSA_C_GUEST_SIGNAL;
+	if (t < g->told && ((s->work && g->works.v[s->work - 1].signal) || on_chain(g, s->task, t)))
 		return FSA_C_GUEST_SIGNAL;
 	return FSA_C_GUEST_OTHER;
 }

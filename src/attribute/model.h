@@ -210,7 +210,7 @@ struct fsa_link {
 	uint64_t at_ns, error_ns; /* host time; 0 error: seen on the host itself */
 	bool seen;
 	char who[40]; /* "gsi 9, vector 0x30", "kworker/0:1", "forkscope-guest (tid 71)" */
-	char why[96]; /* not seen: why; "" */
+	char why[96]; /* not seen: why; seen: what is to be known of it; "" */
 };
 
 #define FSA_PAGE    4096u

@@ -144,6 +144,8 @@ static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const s
 	if (*l->who)
 		fprintf(out, "  %.*s", room, fsv_clean(l->who, who, sizeof(who)));
 	fputc('\n', out);
+	if (*l->why)
+		fsv_para_on(out, fprintf(out, "    "), 4, "%s", l->why);
 }
 
 void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)

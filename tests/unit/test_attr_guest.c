@@ -235,6 +235,53 @@ static void without_steps(void **state)
 		"ack/exit.kernel=5000 ack/guest.signal=10000");
 }
 
+/* Not the signal's handler woke the agent, but it saw the signal then: that is said. */
+static void woken_by_something_else(void **state)
+{
+	struct fsa_result *res = attr_run(
+		HOST GUEST(GUEST_ALL) "GRING\n" IRQ_TO_WORKER
+				      "GREC ts=4500 WAKING tid=20 x=71 a=\"forkscop\"\n"
+				      "GREC ts=5000 WORK_END tid=20 x=0x111 a=0xf1\n" AGENT_RUNS
+					      AGENT_STAGES(1) "GMETA {\"tasks\": {\"20\": "
+							      "\"kworker/0:1-mm_percpu_wq\", "
+							      "\"30\": \"other\"}}\n",
+		"ack:mailbox");
+	const struct fsa_fork *f = &res->forks[0];
+
+	(void)state;
+	assert_true(f->links[2].seen);
+	assert_non_null(strstr(f->links[2].why, "something else woke the agent"));
+	/* whole names, where the recorder has read them, and only of the same task */
+	assert_string_equal(f->links[2].who, "kworker/0:1 (tid 20)");
+	assert_string_equal(guest_ran(f, 6000), "hog");
+	attr_done(res);
+}
+
+/* What was on the way is in the way once the agent runs: a worker that is not done yet. */
+static void the_worker_goes_on(void **state)
+{
+	struct fsa_result *res = attr_run(
+		HOST GUEST(
+			GUEST_ALL) "GRING\n" IRQ_TO_WORKER
+				   "GREC ts=4000 STEP tid=20 x=VMCLOCK_NOTIFY\n"
+				   "GREC ts=4500 WAKING tid=20 x=71 a=\"forkscop\"\n"
+				   "GREC ts=5200 SWITCH tid=20 x=71 a=\"forkscop\" flags=PREEMPT\n"
+				   "GREC ts=10000 SWITCH tid=71 x=20 a=\"kworker/\" flags=PREEMPT\n"
+				   "GREC ts=11000 STEP_END tid=20 x=VMCLOCK_NOTIFY\n"
+				   "GREC ts=12000 WORK_END tid=20 x=0x111 a=0xf1\n"
+				   "GREC ts=13000 SWITCH tid=20 x=71 a=\"forkscop\" flags=0x1\n"
+				   "GREC ts=32000 UDP_SEND tid=71 x=9000 a=40\n" AGENT_STAGES(1),
+		"ack:mailbox");
+	const struct fsa_fork *f = &res->forks[0];
+
+	(void)state;
+	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
+					    "mailbox=30000 ack=45000");
+	assert_int_equal(f->cells[FSA_S_WAKEUP][FSA_C_GUEST_SIGNAL].ns, 700);
+	assert_int_equal(f->cells[FSA_S_MAILBOX][FSA_C_GUEST_OTHER].ns, 3000);
+	attr_done(res);
+}
+
 /* No BPF in the guest: the agent's own stamps give stages, and nothing splits them. */
 static void stages_alone(void **state)
 {
@@ -255,11 +302,17 @@ static void stages_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vmclock),        cmocka_unit_test(vmgenid),
-		cmocka_unit_test(vmclock_spin),   cmocka_unit_test(vmclock_in_turns),
-		cmocka_unit_test(another_agent),  cmocka_unit_test(unknown_agent),
-		cmocka_unit_test(injected_again), cmocka_unit_test(without_steps),
+		cmocka_unit_test(vmclock),
+		cmocka_unit_test(vmgenid),
+		cmocka_unit_test(vmclock_spin),
+		cmocka_unit_test(vmclock_in_turns),
+		cmocka_unit_test(another_agent),
+		cmocka_unit_test(unknown_agent),
+		cmocka_unit_test(injected_again),
+		cmocka_unit_test(without_steps),
 		cmocka_unit_test(stages_alone),
+		cmocka_unit_test(woken_by_something_else),
+		cmocka_unit_test(the_worker_goes_on),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
