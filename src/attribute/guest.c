@@ -162,7 +162,6 @@ static int make(struct at *a, struct at_vm *vm)
 		refuse(vm, true, g->why);
 		return 0;
 	}
-	at_guest_rename(a, g);
 	end_by_decoding(a, vm, g);
 	count_outside(vm, g);
 	g->used = true;

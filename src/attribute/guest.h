@@ -163,8 +163,6 @@ int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
 /* --- guest_names.c --- */
 const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, char *buf,
 				size_t len);
-/* Whole names, from what the guest's recorder told of its tasks when it was armed. */
-void at_guest_rename(struct at *a, struct at_guest *g);
 /* String: what the guest ran. */
 uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s);
 

@@ -141,6 +141,21 @@ static void set_watcher(struct at *a, struct at_guest *g, const struct fsg_watch
 			g->own ? g->tasks.v[i].tid == w->tid : belongs(a, &g->tasks.v[i], w);
 }
 
+/* Records hold 8 bytes of a name; the watcher's is whole. */
+static void name_tasks(struct at *a, struct at_guest *g)
+{
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		struct at_gtask *t = &g->tasks.v[i];
+		const char *have = at_str_get(a, t->name);
+		uint32_t whole;
+
+		if (t->tid != g->agent_tid || strncmp(g->agent, have, strlen(have)))
+			continue;
+		whole = at_str(a, g->agent, sizeof(g->agent));
+		t->name = whole ? whole : t->name;
+	}
+}
+
 bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g)
 {
 	const struct at_gstage *own = own_stage(g);
@@ -149,11 +164,13 @@ bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g)
 
 	if (own) {
 		set_own(a, g, own);
+		name_tasks(a, g);
 		return true;
 	}
 	w = choose(a, g, send);
 	if (w) {
 		set_watcher(a, g, w);
+		name_tasks(a, g);
 		return true;
 	}
 	if (send && a->o.end == FSA_END_ACK && vm->end_reached) {

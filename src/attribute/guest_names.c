@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the guest ran, in words. */
 #include <stdio.h>
-#include <string.h>
 #include "attribute/guest.h"
-
-#define NAME_LEN 40
-#define KWORKER  "kworker/"
 
 /* x86's system vectors: arch/x86/include/asm/irq_vectors.h. */
 static const char *vector_name(uint32_t x)
@@ -61,46 +57,6 @@ const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, c
 		break;
 	}
 	return buf;
-}
-
-/*
- * A record holds the first 8 bytes of a name; one that begins so is that of the same tid. What
- * follows the number of a kernel worker is the work queue that it served when that was read.
- */
-static uint32_t whole_name(struct at *a, const char *have, const char *whole)
-{
-	char buf[NAME_LEN];
-
-	if (!whole || !*whole || strncmp(have, whole, strlen(have)))
-		return 0;
-	snprintf(buf, sizeof(buf), "%.*s", NAME_LEN - 1, whole);
-	if (!strncmp(buf, KWORKER, sizeof(KWORKER) - 1))
-		buf[strcspn(buf, "-")] = '\0';
-	for (char *p = buf; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-	return at_str(a, buf, sizeof(buf));
-}
-
-void at_guest_rename(struct at *a, struct at_guest *g)
-{
-	const json_t *meta = fsr_guest_meta(a->r, g->data->dir.id);
-	const json_t *names = meta ? json_object_get(meta, "tasks") : NULL;
-
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		struct at_gtask *t = &g->tasks.v[i];
-		const char *whole = g->agent;
-		char tid[16];
-		uint32_t name;
-
-		if (!t->tid)
-			continue;
-		snprintf(tid, sizeof(tid), "%u", t->tid);
-		if (t->tid != g->agent_tid)
-			whole = json_string_value(json_object_get(names, tid));
-		name = whole_name(a, at_str_get(a, t->name), whole);
-		t->name = name ? name : t->name;
-	}
 }
 
 uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s)
