@@ -175,6 +175,29 @@ static json_t *clocks_json(const struct fsg_dir *d)
 	return all;
 }
 
+static const char *part_name(unsigned int kind)
+{
+	static const char *const names[] = {"none", "ring", "agent", "symbols", "meta"};
+
+	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
+}
+
+static json_t *parts_json(const struct fsg_dir *d)
+{
+	json_t *all = json_array();
+
+	for (uint32_t i = 0; i < d->nparts && i < FSG_MAX_PARTS; i++) {
+		const struct fsg_part *p = &d->parts[i];
+
+		json_array_append_new(all,
+				      json_pack("{s:s, s:i, s:i, s:I, s:I}", "kind",
+						part_name(p->kind), "index", (int)p->index, "pages",
+						(int)p->pages, "bytes", (json_int_t)p->bytes,
+						"raw_bytes", (json_int_t)p->raw_bytes));
+	}
+	return all;
+}
+
 static void print_json(const struct view *v)
 {
 	const struct fsg_dir *d = v->dir;
@@ -197,6 +220,7 @@ static void print_json(const struct view *v)
 	json_object_set_new(o, "tsc_khz", json_integer((json_int_t)d->tsc_khz));
 	json_object_set_new(o, "clocksource", json_string(clock_name(d->clocksource)));
 	json_object_set_new(o, "clocks", clocks_json(d));
+	json_object_set_new(o, "parts", parts_json(d));
 	json_object_set_new(o, "rings", rings);
 	json_object_set_new(o, "watchers", watchers_json(d));
 	json_object_set(o, "meta", v->meta ? v->meta : json_null());
@@ -251,6 +275,11 @@ static void print_words(const struct view *v)
 		snprintf(of, sizeof(of), "CPU %llu", (unsigned long long)i);
 		print_ring(of, ring_head(v, i), records_of(v->armed.ring_pages));
 	}
+	for (uint32_t i = 0; i < d->nparts && i < FSG_MAX_PARTS; i++)
+		if (d->parts[i].kind == FSG_PART_SYMBOLS)
+			printf("symbols   %llu bytes, deflated to %llu\n",
+			       (unsigned long long)d->parts[i].raw_bytes,
+			       (unsigned long long)d->parts[i].bytes);
 	print_ring("agent", v->agent, records_of(v->armed.agent_pages));
 	for (int i = 0; i < FSG_WATCHERS; i++)
 		if (d->watchers[i].how)
