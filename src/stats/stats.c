@@ -155,7 +155,7 @@ double fss_shift(const double *x, size_t nx, const double *y, size_t ny)
 {
 	size_t all = nx * ny, k = (all - 1) / 2 + 1; /* rank of the lower middle one */
 	struct pairs p = {.x = x, .y = y, .nx = nx, .ny = ny, .upto = all};
-	double few[FEW], first, next;
+	double few[FEW] = {0}, first, next;
 
 	p.lo = diff(x[0], y[ny - 1]);
 	p.hi = diff(x[nx - 1], y[0]);
