@@ -13,11 +13,12 @@
 #include "render/svg.h"
 #include "render/words.h"
 
-#define HEAD      104
-#define MAX_DEPTH 26
-#define MIN_PX    0.05
-#define ROW_PX    2
-#define PAD       4
+#define HEAD           104
+#define MAX_DEPTH      26
+#define MIN_PX         0.05
+#define ROW_PX         2
+#define PAD            4
+#define MAX_PATH_SHOWN 50
 
 struct pen {
 	FILE *out;
@@ -121,6 +122,14 @@ static void frame(struct pen *p, const struct fsv_node *n, double at, int y0)
 	}
 }
 
+/* The end of a path tells two recordings apart, where there is no room for both in full. */
+static const char *tail(const char *path)
+{
+	size_t n = path ? strlen(path) : 0;
+
+	return n > MAX_PATH_SHOWN ? path + n - MAX_PATH_SHOWN : n ? path : "(no file)";
+}
+
 static void head(const struct fsv_diff *d, const struct pen *p, int height)
 {
 	const struct fsv_diff_row *gap = &d->v[0].rows[0];
@@ -131,10 +140,9 @@ static void head(const struct fsv_diff *d, const struct pen *p, int height)
 	svg_open(p->out, line, height);
 	svg_text(p->out, SVG_MARGIN, 30, "font-size=\"18\" font-weight=\"bold\"", "%s", line);
 	svg_text(p->out, SVG_MARGIN, 50, "fill=\"#444\"",
-		 "A: %s, n = %zu forks; B: %s, n = %zu forks; means per fork of those that reached "
-		 "the end",
-		 fsv_clean(d->a->path, path[0], sizeof(path[0])), p->na,
-		 fsv_clean(d->b->path, path[1], sizeof(path[1])), p->nb);
+		 "A: %s, n = %zu forks; B: %s, n = %zu forks; means per fork",
+		 fsv_clean(tail(d->a->path), path[0], sizeof(path[0])), p->na,
+		 fsv_clean(tail(d->b->path), path[1], sizeof(path[1])), p->nb);
 	if (!isfinite(gap->lo) || !isfinite(gap->hi)) {
 		snprintf(line, sizeof(line), "gap: too few forks for an interval");
 	} else {

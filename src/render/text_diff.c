@@ -105,6 +105,9 @@ static void cohort(const struct fsv_diff *d, const struct fsv_diff_cohort *c, FI
 		fprintf(out,
 			"  %zu smaller parts without a finding are not shown (--json has them)\n",
 			hidden);
+	if (c->rows[0].finding == FSV_D_FEW)
+		fprintf(out, "  too few forks for a finding: at least %d on each side are needed\n",
+			FSS_MIN_N);
 	if (c->a->timed_out || c->b->timed_out)
 		fsv_para(out, 2, 4,
 			 "without an end: %zu forks of A, %zu of B; they rank as endless in the "
