@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope prefetch test --json: docs/prefetch.md. */
-#include <errno.h>
 #include <math.h>
 #include "render/abtest.h"
 #include "render/json_parts.h"
@@ -94,7 +93,6 @@ int fsv_abtest_json(const struct fsv_abtest *v, FILE *out)
 	const struct fsx_abtest *t = v->test;
 	char why[400];
 	json_t *o;
-	int err;
 
 	o = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:{s:b, s:o, s:o}, s:o, s:{s:b, s:o, s:o, "
 		      "s:o}, s:o}",
@@ -107,10 +105,5 @@ int fsv_abtest_json(const struct fsv_abtest *v, FILE *out)
 		      "ledger", ledger(t), "moved", "moved", fsx_abtest_moved(t), "before_resume",
 		      beside(&t->before, true), "after_end", beside(&t->after, true), "prefetch",
 		      beside(&t->prefetch, true), "pages", pages(v));
-	if (!o)
-		return -ENOMEM;
-	err = json_dumpf(o, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) ? -EIO : 0;
-	json_decref(o);
-	fputc('\n', out);
-	return err;
+	return fsj_write(o, out);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The arms as JSON (docs/report.md) and as CSV. */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include "render/arms.h"
@@ -94,7 +93,6 @@ int fsv_arms_json(const struct fsv_view *v, const struct fsx_bench *b, FILE *out
 {
 	json_t *arms = json_array(), *comparisons = json_array(), *o;
 	char end[96];
-	int err;
 
 	for (size_t i = 0; i < b->narms; i++)
 		json_array_append_new(arms, arm(&b->arms[i]));
@@ -104,12 +102,7 @@ int fsv_arms_json(const struct fsv_view *v, const struct fsx_bench *b, FILE *out
 		      "start", fsv_start_name(v->res->opts.start), "end",
 		      fsa_end_text(&v->res->opts, end, sizeof(end)), "arms", arms, "comparisons",
 		      comparisons);
-	if (!o)
-		return -ENOMEM;
-	err = json_dumpf(o, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) ? -EIO : 0;
-	json_decref(o);
-	fputc('\n', out);
-	return err;
+	return fsj_write(o, out);
 }
 
 /* --- CSV --- */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope prefetch ceiling --json: docs/prefetch.md. */
-#include <errno.h>
 #include <string.h>
 #include "render/ceiling.h"
 #include "render/json_parts.h"
@@ -106,7 +105,6 @@ int fsv_ceiling_json(const struct fsv_ceilings *c, FILE *out)
 {
 	json_t *groups = json_array(), *hyps = json_array(), *o;
 	char end[96];
-	int err;
 
 	for (size_t i = 0; i < c->nhyps; i++)
 		json_array_append_new(hyps, hypothesis_json(&c->hyps[i]));
@@ -121,10 +119,5 @@ int fsv_ceiling_json(const struct fsv_ceilings *c, FILE *out)
 		sample(c->left.cached.n, c->left.cached.p50_ns), "mapped",
 		sample(c->left.mapped.n, c->left.mapped.p50_ns), "cow",
 		sample(c->left.cow.n, c->left.cow.p50_ns), "hypotheses", hyps, "groups", groups);
-	if (!o)
-		return -ENOMEM;
-	err = json_dumpf(o, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) ? -EIO : 0;
-	json_decref(o);
-	fputc('\n', out);
-	return err;
+	return fsj_write(o, out);
 }

@@ -372,9 +372,8 @@ static json_t *build(const struct fsv_view *v)
 	return o;
 }
 
-int fsv_json(const struct fsv_view *v, FILE *out)
+int fsj_write(json_t *o, FILE *out)
 {
-	json_t *o = build(v);
 	int err;
 
 	if (!o)
@@ -383,4 +382,9 @@ int fsv_json(const struct fsv_view *v, FILE *out)
 	json_decref(o);
 	fputc('\n', out);
 	return err;
+}
+
+int fsv_json(const struct fsv_view *v, FILE *out)
+{
+	return fsj_write(build(v), out);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope diff --json: docs/json.md describes it key by key (a test holds the two together). */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include "render/diff.h"
@@ -94,16 +93,10 @@ static void add_sentence(void *arg, const char *sentence)
 int fsv_diff_json(const struct fsv_diff *d, FILE *out)
 {
 	json_t *doubts = json_array(), *o;
-	int err;
 
 	fsv_diff_doubts(d, add_sentence, doubts);
 	o = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "format", 1, "a", side(d->a), "b",
 		      side(d->b), "doubts", doubts, "cohorts", cohorts(d), "limits", limits(d),
 		      "resamples", fsj_u64(d->resamples), "seed", fsj_u64(d->seed));
-	if (!o)
-		return -ENOMEM;
-	err = json_dumpf(o, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) ? -EIO : 0;
-	json_decref(o);
-	fputc('\n', out);
-	return err;
+	return fsj_write(o, out);
 }

@@ -5,6 +5,9 @@
 
 #include "render/trust.h"
 
+/* Writes a whole report and gives @o back. 0, -ENOMEM (@o is NULL) or -EIO. */
+int fsj_write(json_t *o, FILE *out);
+
 /* A count or a time; what lies beyond a signed 64-bit integer, and "not recorded", is null. */
 json_t *fsj_u64(uint64_t x);
 /* Any bytes as valid JSON text: what is not printable ASCII is replaced. */
