@@ -242,10 +242,10 @@ static int evaluate(struct at *a, struct at_vm *vm, bool last)
 
 static int try_evaluate(struct at *a, struct at_vm *vm)
 {
-	uint64_t past = a->now > vm->end ? a->now - vm->end : 0;
-	int ret = 0;
+	uint64_t past = a->now > vm->end ? a->now - vm->end : 0, read;
+	int ret = at_guest_read(a, vm, &read);
 
-	if (covered(vm) || past >= TRY_UNCOVERED)
+	if (!ret && (covered(vm) || past >= TRY_UNCOVERED) && (read < a->now || past >= TRY_LAST))
 		ret = evaluate(a, vm, past >= TRY_LAST || covered(vm));
 	if (vm->state == AT_VM_ENDED) {
 		vm->try_gap *= 2;

@@ -169,9 +169,18 @@ static int make(struct at *a, struct at_vm *vm)
 	return !ret && g->split && vm->vcpus.n > 1 ? at_guest_turns(g, vm->start, vm->end) : ret;
 }
 
-int at_guest_prepare(struct at *a, struct at_vm *vm)
+int at_guest_read(struct at *a, struct at_vm *vm, uint64_t *at)
 {
 	int ret = vm->guest_state ? 0 : load(a, vm);
+
+	*at = !ret && vm->guest_state > 0 ? vm->guest_data->read_ns : 0;
+	return ret;
+}
+
+int at_guest_prepare(struct at *a, struct at_vm *vm)
+{
+	uint64_t at;
+	int ret = at_guest_read(a, vm, &at);
 
 	at_guest_free(vm);
 	if (!ret && vm->guest_state > 0) {

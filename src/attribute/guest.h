@@ -183,6 +183,11 @@ int at_guest_turns(struct at_guest *g, uint64_t start, uint64_t end);
 int at_guest_split(struct at *a, struct at_vm *vm, struct at_path *path);
 
 /* --- guest.c --- */
+/*
+ * When the rings of @vm were read, 0 = not at all. The host's clocks were read then, too: before
+ * that moment of the recording the mapping would lack them. Returns 0 or -ENOMEM.
+ */
+int at_guest_read(struct at *a, struct at_vm *vm, uint64_t *at);
 /* Reads and maps the guest's half of @vm; vm->guest is NULL if there is none of use. */
 int at_guest_prepare(struct at *a, struct at_vm *vm);
 /* What the fork's ledger says of it. */

@@ -22,7 +22,8 @@
 struct job {
 	const struct at_vm *vm;
 	const struct fsr_guest_data *g;
-	uint64_t until; /* host ns by which every record had been written */
+	uint64_t until;              /* host ns by which every record had been written */
+	const struct fsl_map *rough; /* records that by it lie after the window are left out */
 	FS_VEC(struct fsl_vcpu) vcpus;
 	FS_VEC(struct fsl_pair) pairs;
 	uint64_t first, last; /* guest ns */
@@ -66,19 +67,27 @@ static int thread_spans(const struct job *j, const struct at_thr *t, spans_vec *
 	return ret;
 }
 
+static bool wanted(const struct job *j, uint64_t ts)
+{
+	return !j->rough || fsl_to_host(j->rough, ts) <= j->vm->end + j->rough->error_ns;
+}
+
 static int copy_times(struct job *j, const struct fsr_guest_ring *r, struct fsl_vcpu *v)
 {
 	uint64_t *ts = calloc(r->n, sizeof(*ts));
 
 	if (!ts)
 		return -ENOMEM;
-	for (size_t i = 0; i < r->n; i++) {
-		ts[i] = r->recs[i].ts;
-		j->first = ts[i] < j->first ? ts[i] : j->first;
-		j->last = ts[i] > j->last ? ts[i] : j->last;
-	}
 	v->events = ts;
-	v->nevents = r->n;
+	for (size_t i = 0; i < r->n; i++) {
+		uint64_t t = r->recs[i].ts;
+
+		if (!wanted(j, t))
+			continue;
+		ts[v->nevents++] = t;
+		j->first = t < j->first ? t : j->first;
+		j->last = t > j->last ? t : j->last;
+	}
 	return 0;
 }
 
@@ -207,28 +216,50 @@ static int align(const struct at *a, struct job *j, struct fsl_map *map, char *w
 	return fsl_align(&in, map, why, len);
 }
 
+static int align_once(const struct at *a, struct job *j, struct fsl_map *map, char *why, size_t len)
+{
+	const struct fsr_guest_data *g = j->g;
+	int ret = 0;
+
+	j->first = UINT64_MAX;
+	for (size_t i = 0; i < g->nrings && !ret; i++)
+		ret = add_ring(j, &g->rings[i], why, len);
+	if (!ret)
+		ret = align(a, j, map, why, len);
+	for (size_t i = 0; i < j->vcpus.n; i++) {
+		free((void *)j->vcpus.v[i].spans);
+		free((void *)j->vcpus.v[i].events);
+	}
+	fs_vec_free(&j->vcpus);
+	fs_vec_free(&j->pairs);
+	return ret;
+}
+
+/*
+ * Twice: the rings were read some time after the window's end, and what lies after it is not asked
+ * for, while the rate's part of the error would grow with it.
+ */
 int at_guest_align(struct at *a, struct at_vm *vm, const struct fsr_guest_data *g,
 		   struct fsl_map *map, char *why, size_t len)
 {
-	struct job j = {.vm = vm, .g = g, .until = g->read_ns + READING_NS, .first = UINT64_MAX};
-	int ret = 0;
+	struct job j = {.vm = vm, .g = g, .until = g->read_ns + READING_NS};
+	struct fsl_map rough;
+	char no[8];
+	int ret;
 
 	*map = (struct fsl_map){0};
 	if (len)
 		why[0] = '\0';
-	for (size_t i = 0; i < g->nrings && !ret; i++)
-		ret = add_ring(&j, &g->rings[i], why, len);
-	if (!ret)
-		ret = align(a, &j, map, why, len);
-	for (size_t i = 0; i < j.vcpus.n; i++) {
-		free((void *)j.vcpus.v[i].spans);
-		free((void *)j.vcpus.v[i].events);
-	}
-	fs_vec_free(&j.vcpus);
-	fs_vec_free(&j.pairs);
+	ret = align_once(a, &j, map, why, len);
 	if (ret && len && !why[0])
 		fs_errf(why, len, ret, "aligning the guest's clock: %s", strerror(-ret));
-	return ret;
+	if (ret)
+		return ret;
+	rough = *map;
+	j.rough = &rough;
+	if (align_once(a, &j, map, no, sizeof(no)) || map->error_ns > rough.error_ns)
+		*map = rough;
+	return 0;
 }
 
 const char *at_guest_limits(const struct fsl_map *map, char *buf, size_t len)

@@ -8,8 +8,9 @@
 #include "record/guest.h"
 
 /*
- * To be called when the window of @vm is evaluated, while its threads' exits are kept. Every record
- * of every ring of @g takes part, so that @map holds with map->error_ns for all of them.
+ * To be called when the window of @vm is evaluated, while its threads' exits are kept. All records
+ * of all rings of @g take part, and @map holds with map->error_ns from the first of them to the
+ * window's end.
  *
  * Returns 0; -ENOMEM; or, with a sentence in @why that says what the fork's guest part fails on,
  * what fsl_align() returns: -ENODATA, -ERANGE, -EADDRNOTAVAIL (@map then has `events` and, for

@@ -75,6 +75,7 @@ static void make(struct world *w, const struct truth_opts *o, uint64_t known)
 	memset(w, 0, sizeof(*w));
 	truth_make(&w->t, o);
 	w->vm.resume = o->host0 - 100 * US;
+	w->vm.end = UINT64_MAX / 2;
 	for (size_t i = 0; i < o->vcpus; i++) {
 		const struct truth_vcpu *v = &w->t.v[i];
 
@@ -155,11 +156,21 @@ static void records_after_the_last_exit(void **state)
 	struct world w;
 
 	(void)state;
-	make(&w, &usual, usual.host0 + 900 * MS);
+	make(&w, &usual, usual.host0 + 600 * MS);
 	well(&w, &m);
-	assert_in_range(m.error_ns, 5 * US, 40 * US);
-	assert_true(fsl_to_host(&m, w.t.v[0].events.v[w.t.v[0].events.n - 1]) >
-		    usual.host0 + 1100 * MS);
+	assert_int_equal(m.events, w.rings[0].n + w.rings[1].n);
+	assert_true(m.error_ns > 20 * US);
+	drop(&w);
+	/* what lies after the window is not asked for */
+	make(&w, &usual, usual.host0 + 610 * MS);
+	w.vm.end = usual.host0 + 600 * MS;
+	assert_int_equal(at_guest_align(&w.a, &w.vm, &w.g, &m, why, sizeof(why)), 0);
+	assert_in_range(m.error_ns, 5 * US, 20 * US);
+	assert_true(m.events < w.rings[0].n + w.rings[1].n);
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < w.t.v[i].at.n && w.t.v[i].at.v[k] < w.vm.end; k++)
+			assert_true(llabs((int64_t)(fsl_to_host(&m, w.t.v[i].events.v[k]) -
+						    w.t.v[i].at.v[k])) <= (int64_t)m.error_ns);
 	drop(&w);
 }
 
