@@ -127,7 +127,7 @@ static int choose_arms(const struct asked *a, const struct prefetch_rec *one,
 		       const struct prefetch_rec *two, struct fsx_arm arms[2])
 {
 	const char *first = NULL, *second = NULL;
-	char names[2][64];
+	char names[2][64] = {"", ""};
 	int ret = FS_EXIT_OK;
 
 	if (a->arms) {
