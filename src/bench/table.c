@@ -55,8 +55,7 @@ static void first_fork(const struct fs_bench *b, size_t arm, double *v, FILE *ou
 		fprintf(out, "  %7s\n", "-");
 }
 
-/* Every fork that is in no cell is counted here. */
-static void others(const struct fs_bench *b, FILE *out)
+void fs_bench_others(const struct fs_bench *b, FILE *out)
 {
 	static const struct {
 		enum fs_fork_end end;
@@ -115,6 +114,6 @@ void fs_bench_table(const struct fs_bench *b, FILE *out)
 			cell(b, a, (enum fs_bench_column)c, v, out);
 		first_fork(b, a, v, out);
 	}
-	others(b, out);
+	fs_bench_others(b, out);
 	free(v);
 }

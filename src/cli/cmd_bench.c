@@ -13,10 +13,15 @@
 #include "base/tree.h"
 #include "bench/recorder.h"
 #include "bench/result.h"
+#include "cli/arms.h"
 #include "cli/bench_opts.h"
 #include "cli/cmds.h"
+#include "cli/recording.h"
 #include "collect/marks.h"
+#include "render/arms.h"
 #include "vmm/http.h"
+
+#define RESAMPLING_SEED 1 /* as report's: the same recording, the same words */
 
 static volatile bool stopping;
 static int stop_fd = -1;
@@ -102,24 +107,66 @@ static int write_json(const struct fs_bench *b, const char *recording)
 	return rc;
 }
 
+/* What the recording says of the arms, as JSON; NULL when it says nothing. */
+static json_t *ledgers_json(const struct fsv_view *v)
+{
+	struct fsx_groups g;
+	struct fsx_bench arms;
+	char *text = NULL;
+	size_t size = 0;
+	json_t *o = NULL;
+	FILE *f;
+
+	if (fsx_groups_make(v->res, &g))
+		return NULL;
+	f = open_memstream(&text, &size);
+	if (f && !fsx_bench_make(&g, RESAMPLING_SEED, &arms)) {
+		if (!fsv_arms_json(v, &arms, f) && !fflush(f))
+			o = json_loadb(text, size, 0, NULL);
+		fsx_bench_free(&arms);
+	}
+	if (f)
+		fclose(f);
+	free(text);
+	fsx_groups_free(&g);
+	return o;
+}
+
+static void print_json(const struct fs_bench *b, const struct fs_rec *rec)
+{
+	json_t *o = fs_bench_json(b), *ledgers = rec ? ledgers_json(&rec->view) : NULL;
+
+	json_object_set_new(o, "recorded", ledgers ? ledgers : json_null());
+	json_dumpf(o, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(o);
+}
+
+/* The table: of the recording, with its ledgers, where there is one; else of our own clock. */
 static int print(const struct fs_bench *b, const struct bench_asked *a)
 {
-	if (a->json) {
-		json_t *o = fs_bench_json(b);
+	struct fs_rec_opts ro = {.drop_segs = true};
+	struct fs_rec rec;
+	bool recorded = !a->no_record && !a->csv && fs_rec_open(a->output, &ro, &rec) == FS_EXIT_OK;
+	int rc = 0;
 
-		json_dumpf(o, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(o);
+	if (a->json) {
+		print_json(b, recorded ? &rec : NULL);
 	} else if (a->csv) {
 		fs_bench_csv(b, stdout);
+	} else if (recorded) {
+		rc = arms_to_stdout(&rec.view, ARMS_TEXT, RESAMPLING_SEED) == FS_EXIT_FAILED;
+		fs_bench_others(b, stdout);
 	} else {
 		fs_bench_table(b, stdout);
 	}
+	if (recorded)
+		fs_rec_close(&rec);
 	if (fflush(stdout) || ferror(stdout)) {
 		fs_error("writing to stdout: %s", strerror(errno));
 		return -1;
 	}
-	return 0;
+	return rc;
 }
 
 /* What of the run is to be said by the exit status. */

@@ -15,6 +15,11 @@ $(DRIVE): tests/vmm/drive.c $(filter $(O)/src/base/% $(O)/src/vmm/%,$(PURE_OBJ))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $^ $(LIBS)
 
+## demo-bench      the whole experiment in the lab: signals x prefetches (root); .output/demo-bench
+.PHONY: demo-bench
+demo-bench:
+	@tools/demo-bench
+
 VMM_SEEDS := $(O)/fuzz/seeds/fuzz_vmm
 fuzz-programs: $(VMM_SEEDS)/ack
 
