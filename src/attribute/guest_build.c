@@ -6,7 +6,9 @@
  * its number, or because the task at hand is not the one that it should be. From the last record
  * before that until the next one nothing is claimed, and what was under way then is forgotten.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "attribute/guest_build.h"
 
 #define STATE     0xfff /* of a SWITCH's flags: the state in which the task left */
@@ -33,6 +35,22 @@ static int on_switch(struct at_gb *b)
 	return at_gb_enter(b, (uint32_t)next, b->t);
 }
 
+/*
+ * An interrupt with a thread of its own ("irq/9-acpi") wakes it when its handler has ended already,
+ * still in the interrupt: its frame + 1, or 0.
+ */
+static uint32_t handler_of_thread(const struct at_gb *b, uint64_t name)
+{
+	const struct at_gframe *f = b->c->ended ? &b->g->frames.v[b->c->ended - 1] : NULL;
+	char text[sizeof(name) + 1] = "";
+	unsigned int irq;
+
+	memcpy(text, &name, sizeof(name));
+	if (b->c->depth || !f || f->kind != AT_GF_IRQ || sscanf(text, "irq/%3u-", &irq) != 1)
+		return 0;
+	return f->x == irq ? b->c->ended : 0;
+}
+
 static int on_waking(struct at_gb *b, uint64_t name)
 {
 	int64_t i = at_gb_task(b, b->rec->x, name);
@@ -42,6 +60,10 @@ static int on_waking(struct at_gb *b, uint64_t name)
 	if (i < 0)
 		return -ENOMEM;
 	k = at_gb_task_of(b, (uint32_t)i);
+	if (!w.by.irq) {
+		w.by.frame = handler_of_thread(b, name);
+		w.by.irq = w.by.frame;
+	}
 	w.running = k->running;
 	w.fault = k->fault;
 	w.lock = k->lock;

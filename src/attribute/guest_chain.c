@@ -66,6 +66,39 @@ static const struct at_gwake *clock_wake(const struct at_guest *g, uint64_t unti
 	return NULL;
 }
 
+/* The kernel's line of the fork, as it was written into the log at or before @t, or NULL. */
+static const struct at_gspan *fork_line(const struct at_guest *g, uint64_t t)
+{
+	const struct at_gspan *fork = last_step(g, FSG_STEP_VMFORK, t);
+
+	for (size_t i = 0; fork && i < g->steps.n; i++) {
+		const struct at_gspan *s = &g->steps.v[i];
+
+		if (s->x == FSG_STEP_PRINTK && s->t0 >= fork->t0 && s->t0 <= t)
+			return s;
+	}
+	return last_step(g, FSG_STEP_PRINTK, t);
+}
+
+/*
+ * The wake-up of a reader of the kernel's log: the first after the line, from an interrupt that
+ * printk sends to the CPU itself or, as it is in no hurry, from the next tick of the timer.
+ */
+static const struct at_gwake *log_wake(const struct at_guest *g, uint64_t until)
+{
+	const struct at_gspan *line = fork_line(g, until);
+
+	for (size_t i = 0; line && i < g->wakes.n; i++) {
+		const struct at_gwake *w = &g->wakes.v[i];
+		const struct at_gframe *f = w->by.frame ? &g->frames.v[w->by.frame - 1] : NULL;
+
+		if (w->t >= line->t0 && w->t <= until && g->tasks.v[w->task].agent && !w->fault &&
+		    !w->lock && f && f->kind == AT_GF_VECTOR)
+			return w;
+	}
+	return NULL;
+}
+
 /*
  * The wake-up that told the agent, before @until. Where the kernel's own steps are recorded it is
  * the one inside them, or (for a reader of the kernel's log) the last one after them.
@@ -73,10 +106,9 @@ static const struct at_gwake *clock_wake(const struct at_guest *g, uint64_t unti
 const struct at_gwake *at_guest_notice(const struct at_guest *g, uint64_t until)
 {
 	const struct at_gspan *gen = last_step(g, FSG_STEP_VMFORK, until);
-	const struct at_gwake *w = NULL;
+	const struct at_gwake *w;
 
-	if (g->signal != AT_G_VMGENID)
-		w = clock_wake(g, until);
+	w = g->signal == AT_G_VMGENID ? log_wake(g, until) : clock_wake(g, until);
 	if (w)
 		return w;
 	if (!gen)
@@ -88,6 +120,21 @@ const struct at_gwake *at_guest_notice(const struct at_guest *g, uint64_t until)
 			return w;
 	}
 	return NULL;
+}
+
+bool at_guest_read_awake(const struct at_guest *g, uint64_t until, struct at_gwake *out)
+{
+	const struct at_gspan *line = g->signal == AT_G_VMGENID ? fork_line(g, until) : NULL;
+
+	for (size_t i = 0; line && i < g->steps.n; i++) {
+		const struct at_gspan *s = &g->steps.v[i];
+
+		if (s->x == FSG_STEP_KMSG_READ && s->t0 >= line->t0 && g->tasks.v[s->task].agent) {
+			*out = (struct at_gwake){.t = line->t0, .by = line->by, .task = s->task};
+			return true;
+		}
+	}
+	return false;
 }
 
 /* --- back from there --- */
@@ -124,8 +171,8 @@ bool at_guest_from_frame(const struct at_guest *g, struct at_gctx *c, uint64_t *
 	}
 	if (f->kind != AT_GF_VECTOR)
 		return false;
-	/* the kernel's log wakes its readers from an interrupt that it sends to itself */
-	s = g->signal == AT_G_VMGENID ? last_step(g, FSG_STEP_PRINTK, f->t0) : NULL;
+	/* the kernel's log wakes its readers from an interrupt: whoever wrote the line caused it */
+	s = g->signal == AT_G_VMGENID ? fork_line(g, f->t0) : NULL;
 	if (!s)
 		return false;
 	*c = s->by;

@@ -8,6 +8,11 @@
 /* The wake-up by which the signal reached the agent, at @until or before; NULL = none seen. */
 const struct at_gwake *at_guest_notice(const struct at_guest *g, uint64_t until);
 /* Whether that wake-up was sent by the signal's own handler, as far as those are recorded. */
+/*
+ * A reader of the kernel's log that was awake when the line of the fork was written needed no
+ * wake-up: the line itself is what told it. True, with that in *out.
+ */
+bool at_guest_read_awake(const struct at_guest *g, uint64_t until, struct at_gwake *out);
 bool at_guest_is_notice(const struct at_guest *g, const struct at_gwake *w);
 /*
  * Marks what is on the way to @w. *irq: + 1 of the interrupt frame that it began with, 0 = not

@@ -102,6 +102,8 @@ static uint64_t seen_by(const struct at_guest *g, uint64_t decoded, uint64_t end
 static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct way *y)
 {
 	const struct at_gwake *w;
+	struct at_gwake read;
+	uint64_t until;
 	uint32_t irq;
 	int ret;
 
@@ -113,7 +115,10 @@ static int find_chain(const struct at *a, const struct at_vm *vm, struct at_gues
 	y->raise_why = y->inject_why = y->notify_why = y->wakeup_why =
 		g->split ? "the wake-up that told the agent is not in the guest's records"
 			 : "the guest's recorder could not see wake-ups";
-	w = at_guest_notice(g, seen_by(g, y->decoded, vm->end));
+	until = seen_by(g, y->decoded, vm->end);
+	w = at_guest_notice(g, until);
+	if (!w && at_guest_read_awake(g, until, &read))
+		w = &read;
 	if (!w)
 		return 0;
 	y->notify = w->t;

@@ -8,7 +8,7 @@
 
 #define MAX_SOURCES 64
 #define MAX_LOG     65536
-#define ACCEPT_NS   1000000 /* kvm_set_irq to the APIC that takes it, on one CPU */
+#define ACCEPT_NS   20000000 /* kvm_set_irq to the APIC that takes it, by one thread on one CPU */
 
 static struct at_vm *irq_vm(struct at *a, const struct fs_ev *h)
 {
@@ -46,6 +46,7 @@ int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t 
 		a->cpus[h->cpu].irq_vm = vm;
 		a->cpus[h->cpu].irq_index = i;
 		a->cpus[h->cpu].irq_ts = h->ts;
+		a->cpus[h->cpu].irq_tid = h->tid;
 	}
 	return 0;
 }
@@ -56,7 +57,7 @@ int at_on_irq_accept(struct at *a, const struct fs_ev_irq_accept *e)
 	struct at_cpu *c = e->h.cpu < AT_CPUS ? &a->cpus[e->h.cpu] : NULL;
 	struct at_irq *irq;
 
-	if (!c || !c->irq_vm || c->irq_index >= c->irq_vm->irqs.n ||
+	if (!c || !c->irq_vm || c->irq_index >= c->irq_vm->irqs.n || e->h.tid != c->irq_tid ||
 	    e->h.ts - c->irq_ts > ACCEPT_NS)
 		return 0;
 	irq = &c->irq_vm->irqs.v[c->irq_index];

@@ -289,6 +289,7 @@ struct at_cpu {
 	struct at_vm *irq_vm;
 	size_t irq_index;
 	uint64_t irq_ts;
+	uint32_t irq_tid;
 };
 #define AT_CPUS 4096
 

@@ -43,31 +43,77 @@ static void vmclock(void **state)
 	attr_done(res);
 }
 
-/* The kernel's log wakes its reader from an interrupt that printk sends to itself. */
+/* What comes of the notification in any way of it that takes the same time. */
+#define TOLD "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000"
+#define CELLS(notify, mailbox)                                            \
+	"inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 " \
+	"notify/exit.kernel=10 " notify " notify/guest.idle=500 "         \
+	"wakeup/guest.signal=500 wakeup/guest.other=5000 "                \
+	"mailbox/fault.mapped=2000 " mailbox " ack/exit.kernel=5000 "     \
+	"ack/guest.signal=10000"
+#define WORKED  "notify/guest.signal=2950"
+#define DECODED "mailbox/guest.fault=12000 mailbox/guest.signal=6000"
+
+/* The kernel's log wakes its reader from an interrupt of that vector. */
+#define LOG_READER(vector)                                                                     \
+	HOST GUEST(GUEST_ALL) "GRING\n" IRQ_TO_WORKER                                          \
+			      "GREC ts=3600 STEP tid=20 x=VMGENID_NOTIFY\n"                    \
+			      "GREC ts=3700 STEP tid=20 x=VMFORK\n"                            \
+			      "GREC ts=3800 STEP tid=20 x=PRINTK\n"                            \
+			      "GREC ts=3900 STEP_END tid=20 x=PRINTK\n"                        \
+			      "GREC ts=4000 VECTOR tid=20 x=" vector " flags=HARDIRQ\n"        \
+			      "GREC ts=4500 WAKING tid=20 x=71 a=\"forkscop\" flags=HARDIRQ\n" \
+			      "GREC ts=4700 VECTOR_END tid=20 x=" vector " flags=HARDIRQ\n"    \
+			      "GREC ts=4800 STEP_END tid=20 x=VMFORK\n"                        \
+			      "GREC ts=5000 WORK_END tid=20 x=0x111 a=0xf1\n" AGENT_RUNS       \
+				      AGENT_STAGES(2)
+
+/* printk sends the interrupt to itself, or leaves it to the next tick of the timer. */
 static void vmgenid(void **state)
 {
 	(void)state;
+	guest_expect(LOG_READER("0xf6"), "ack:mailbox", TOLD, CELLS(WORKED, DECODED));
+	guest_expect(LOG_READER("0xec"), "ack:mailbox", TOLD, CELLS(WORKED, DECODED));
+}
+
+/* The interrupt's handler is a thread, woken when the record of the handler's first half has ended.
+ */
+static void threaded_handler(void **state)
+{
+	(void)state;
 	guest_expect(
-		HOST GUEST(
-			GUEST_ALL) "GRING\n" IRQ_TO_WORKER
-				   "GREC ts=3600 STEP tid=20 x=VMGENID_NOTIFY\n"
-				   "GREC ts=3700 STEP tid=20 x=VMFORK\n"
-				   "GREC ts=3800 STEP tid=20 x=PRINTK\n"
-				   "GREC ts=3900 STEP_END tid=20 x=PRINTK\n"
-				   "GREC ts=4000 VECTOR tid=20 x=0xf6 flags=HARDIRQ\n"
-				   "GREC ts=4500 WAKING tid=20 x=71 a=\"forkscop\" flags=HARDIRQ\n"
-				   "GREC ts=4700 VECTOR_END tid=20 x=0xf6 flags=HARDIRQ\n"
-				   "GREC ts=4800 STEP_END tid=20 x=VMFORK\n"
-				   "GREC ts=5000 WORK_END tid=20 x=0x111 a=0xf1\n" AGENT_RUNS
-					   AGENT_STAGES(2),
-		"ack:mailbox",
-		"raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000",
-		"inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 "
-		"notify/exit.kernel=10 notify/guest.signal=2950 notify/guest.idle=500 "
-		"wakeup/guest.signal=500 wakeup/guest.other=5000 "
-		"mailbox/fault.mapped=2000 mailbox/guest.fault=12000 "
-		"mailbox/guest.signal=6000 "
-		"ack/exit.kernel=5000 ack/guest.signal=10000");
+		HOST GUEST(GUEST_ALL) "GRING\n"
+				      "GREC ts=1050 IRQ tid=0 x=9 a=\"acpi\" flags=HARDIRQ\n"
+				      "GREC ts=1500 IRQ_END tid=0 x=9 a=1 flags=HARDIRQ\n"
+				      "GREC ts=1600 WAKING tid=0 x=40 a=\"irq/9-ac\"\n"
+				      "GREC ts=2000 SWITCH tid=0 x=40 a=\"irq/9-ac\"\n"
+				      "GREC ts=2200 WORK_QUEUE tid=40 x=0x111 a=0xf1\n"
+				      "GREC ts=2300 WAKING tid=40 x=20 a=\"kworker/\"\n"
+				      "GREC ts=3000 SWITCH tid=40 x=20 a=\"kworker/\" flags=0x1\n"
+				      "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n" CLOCK_NOTIFY
+					      AGENT_RUNS AGENT_STAGES(1),
+		"ack:mailbox", TOLD,
+		CELLS("notify/guest.signal=2150 notify/guest.other=800", DECODED));
+}
+
+/* It reads other lines when the one of the fork is written: nobody has to wake it. */
+static void log_reader_awake(void **state)
+{
+	(void)state;
+	guest_expect(HOST GUEST(GUEST_ALL) OWN_WATCHER(
+			     "KMSG_READ") "GRING\n" IRQ_TO_WORKER
+					  "GREC ts=3600 STEP tid=20 x=VMGENID_NOTIFY\n"
+					  "GREC ts=3700 STEP tid=20 x=VMFORK\n"
+					  "GREC ts=4500 STEP tid=20 x=PRINTK\n"
+					  "GREC ts=4800 STEP_END tid=20 x=VMFORK\n"
+					  "GREC ts=5000 WORK_END tid=20 x=0x111 a=0xf1\n"
+					  "GREC ts=5200 SWITCH tid=20 x=30 a=\"hog\" flags=0x1\n"
+					  "GREC ts=10000 SWITCH tid=30 x=71 a=\"forkscop\"\n"
+					  "GREC ts=11000 STEP tid=71 x=KMSG_READ\n"
+					  "GREC ts=12000 STEP_END tid=71 x=KMSG_READ\n"
+					  "GREC ts=32000 UDP_SEND tid=71 x=9000 a=40\n"
+					  "GREC ts=40000 UDP_SENT tid=71 a=40\n" AGENT_STAGES(2),
+		     "ack:mailbox", TOLD, CELLS(WORKED, "mailbox/guest.signal=18000"));
 }
 
 /* Nobody tells an agent that reads the clock's page itself: it runs from the resume on. */
@@ -304,6 +350,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vmclock),
 		cmocka_unit_test(vmgenid),
+		cmocka_unit_test(threaded_handler),
+		cmocka_unit_test(log_reader_awake),
 		cmocka_unit_test(vmclock_spin),
 		cmocka_unit_test(vmclock_in_turns),
 		cmocka_unit_test(another_agent),
