@@ -58,7 +58,9 @@ static void clock_line(const struct fsa_fork *f, FILE *out)
 	char e[2][FS_UNITS_LEN], limit[sizeof(g->limited_by)], more[120] = "";
 
 	fs_fmt_ns(f->clock_error_ns, e[0], sizeof(e[0]));
-	if (g->clock_used)
+	if (g->clock_used && g->containment_error_ns == UINT64_MAX)
+		snprintf(more, sizeof(more), "; by the VM's own clock data alone");
+	else if (g->clock_used)
 		snprintf(more, sizeof(more),
 			 "; the VM's own clock data took part (without it: +-%s)",
 			 fs_fmt_ns(g->containment_error_ns, e[1], sizeof(e[1])));
