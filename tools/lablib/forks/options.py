@@ -53,8 +53,8 @@ TABLE = [
     ("--workload", "list", {"metavar": "KEY=VALUE", "help": f"what the guest program does in each fork; keys: {', '.join(WORKLOAD)}"}),
     ("--agent", "value", {"type": _agent, "metavar": "WHICH", "help": "the guest's program: forkscope (forkscope-guest agent), waiter (the tests' own), or the path "
                           "of a static program (default: forkscope; with --workload and under Cloud Hypervisor: waiter)"}),
-    ("--arm", "flag", {"help": "forkscope-guest arm runs in the guest before the snapshot"}),
-    ("--no-arm", "flag", {"help": "it does not (default)"}),
+    ("--arm", "flag", {"help": "forkscope-guest arm runs in the guest before the snapshot (default: when the agent is forkscope)"}),
+    ("--no-arm", "flag", {"help": "it does not"}),
     ("--arm-arg", "list", {"metavar": "ARG", "help": "one more argument for forkscope-guest arm"}),
     ("--beside", "file", {"metavar": "PATH", "help": "a static program that runs in the guest beside the agent; it must print L2BESIDE when the snapshot may be taken"}),
     ("--restore-mode", "value", {"choices": ["copy", "ondemand"], "help": "Cloud Hypervisor: copy all memory at the load, or fault it in later"}),
@@ -179,7 +179,7 @@ def settle(arguments):
     """Fills in what was left open and depends on something else."""
     foreign = arguments.workload or arguments.vmm == "cloud-hypervisor"
     arguments.agent = arguments.agent or (WAITER if foreign else FORKSCOPE)
-    arguments.arm = not arguments.no_arm and (arguments.arm or bool(arguments.arm_arg))
+    arguments.arm = not arguments.no_arm and (arguments.arm or bool(arguments.arm_arg) or arguments.agent == FORKSCOPE)
 
 
 def _check_agent(arguments):
@@ -189,7 +189,7 @@ def _check_agent(arguments):
         raise LabError("--agent forkscope waits for a resume signal, and Cloud Hypervisor has none: use --agent waiter, which looks at the mailbox", USAGE)
     if arguments.no_arm and arguments.arm_arg:
         raise LabError("--no-arm and --arm-arg contradict each other: leave one out", USAGE)
-    if any(not re.fullmatch(r"[!-+--~]+", each) or '"' in each for each in arguments.arm_arg):
+    if any(not re.fullmatch(r"[!-+.-~-]+", each) or '"' in each for each in arguments.arm_arg):
         raise LabError("--arm-arg goes over the guest's kernel command line: no spaces, commas or quotes", USAGE)
 
 
