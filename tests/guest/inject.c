@@ -6,13 +6,14 @@
  * mark when the delay begins and when it is over (mark.h): the host kernel's own trace of these is
  * the truth, in the host's time, that forkscope is held against.
  *
- *   fs_inject=hold   a SCHED_FIFO task that was running when the snapshot was taken holds the CPU
+ *   fs_inject=hold   a SCHED_FIFO task that was running when the snapshot was taken; burn: it holds
+ *                    the CPU on
  *   fs_inject=wake   a SCHED_FIFO task that waits for the same signal as the agent, and so runs
- * first fs_inject=gpe    the notification is held back: its GPE was masked before the snapshot
- *   fs_inject=rtnl   the rtnl lock is held while groups of interfaces are deleted
+ * first; burn: it holds the CPU; rtnl: it holds the rtnl lock, deleting interfaces fs_inject=gpe
+ * the GPE of the notification was masked before the snapshot; wait: it sleeps before it unmasks it
  *
- * Control page: the magic, NUL-padded to 32 bytes, then u32: milliseconds (rtnl: which half of the
- * groups, 1 = the small ones, 2 = the large ones); 0 = a fork without a delay, to compare with.
+ * Control page: the magic, NUL-padded to 32 bytes, then two u32: what (enum what), and how much
+ * (milliseconds; of rtnl: 1 = the small groups of interfaces, 2 = the large ones).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,8 +36,10 @@ enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112 };
 
 struct control {
 	char magic[32];
-	volatile uint32_t amount;
+	volatile uint32_t what, amount;
 };
+
+enum what { NOTHING, BURN, WAIT, RTNL }; /* tests/lab/amount */
 
 static union {
 	struct control control;
@@ -77,9 +80,9 @@ static int write_text(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-static void burn(uint32_t ms)
+static void burn(void)
 {
-	uint64_t until = now_ns() + (uint64_t)ms * 1000000;
+	uint64_t until = now_ns() + (uint64_t)shared.control.amount * 1000000;
 
 	mark(MARK_BEGIN);
 	while (now_ns() < until)
@@ -177,8 +180,8 @@ static void hold(void)
 	become_real_time();
 	while (*generation == before)
 		__builtin_ia32_pause();
-	if (shared.control.amount)
-		burn(shared.control.amount);
+	if (shared.control.what == BURN)
+		burn();
 }
 
 static uint64_t read_generation(int fd)
@@ -209,12 +212,26 @@ static void await_signal(void)
 	} while (read_generation(fd) == before);
 }
 
+static void delete_interfaces(void)
+{
+	for (int i = 0; i < RTNL_GROUPS; i++) {
+		mark(MARK_BEGIN);
+		if (rtnl_load_delete((int)shared.control.amount - 1, i))
+			fail("deleting interfaces");
+		mark(MARK_OVER);
+	}
+}
+
 static void wake(void)
 {
+	if (rtnl_load_prepare())
+		fail("making interfaces");
 	become_real_time();
 	await_signal();
-	if (shared.control.amount)
-		burn(shared.control.amount);
+	if (shared.control.what == BURN)
+		burn();
+	else if (shared.control.what == RTNL)
+		delete_interfaces();
 }
 
 static void gpe(void)
@@ -227,7 +244,7 @@ static void gpe(void)
 	ready();
 	while (*generation == before)
 		nap_ms(2);
-	if (shared.control.amount) {
+	if (shared.control.what == WAIT) {
 		mark(MARK_BEGIN);
 		nap_ms(shared.control.amount);
 		mark(MARK_OVER);
@@ -236,32 +253,18 @@ static void gpe(void)
 		fail(GPE);
 }
 
-static void rtnl(void)
-{
-	if (rtnl_load_prepare())
-		fail("making interfaces");
-	become_real_time();
-	await_signal();
-	for (int i = 0; i < RTNL_GROUPS && shared.control.amount; i++) {
-		mark(MARK_BEGIN);
-		if (rtnl_load_delete((int)shared.control.amount - 1, i))
-			fail("deleting interfaces");
-		mark(MARK_OVER);
-	}
-}
-
 int main(void)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} kinds[] = {{"hold", hold}, {"wake", wake}, {"gpe", gpe}, {"rtnl", rtnl}};
+	} kinds[] = {{"hold", hold}, {"wake", wake}, {"gpe", gpe}};
 	const char *kind = getenv("fs_inject");
 
 	/* Put together here, so that only this page has it, not the program's image as well. */
 	strcpy(shared.control.magic, "FORKSCOPE_");
 	strcat(shared.control.magic, "INJECT_V1");
-	shared.control.amount = 0;
+	shared.control.what = NOTHING;
 	if (mlockall(MCL_CURRENT))
 		fail("mlockall");
 	for (size_t i = 0; kind && i < sizeof(kinds) / sizeof(*kinds); i++)

@@ -64,7 +64,7 @@ struct signal_source {
 };
 
 struct arena {
-	volatile uint8_t *base;
+	uint8_t *base;
 	size_t pages, touched;
 	bool write, sequential, after, ack, mark;
 };
@@ -292,6 +292,13 @@ static void wait_signal(struct signal_source *s, uint8_t *box)
 
 // ---- the working set
 
+static const char TOUCHED_MARK[] = "FORKSCOPE_TOUCHED_PAGE";
+
+static size_t touched_page(const struct arena *a, size_t i)
+{
+	return a->sequential ? i : i * STRIDE % a->pages;
+}
+
 static struct arena fill_arena(void)
 {
 	size_t touch = size_setting("fs_touch", 0);
@@ -315,9 +322,12 @@ static struct arena fill_arena(void)
 	madvise(base, a.pages * PAGE, MADV_NOHUGEPAGE);
 	if (mlock(base, a.pages * PAGE))
 		fail("locking the working set");
+	a.base = base;
 	for (size_t i = 0; i < a.pages; i++)
 		memset(base + i * PAGE, (int)(i * 31 + 1), PAGE);
-	a.base = base;
+	// Told to whoever looks into the memory file: which pages will be touched.
+	for (size_t i = 0; i < a.touched; i++)
+		memcpy(base + touched_page(&a, i) * PAGE, TOUCHED_MARK, sizeof TOUCHED_MARK);
 	return a;
 }
 
@@ -327,8 +337,7 @@ static void touch_arena(const struct arena *a)
 	if (a->mark)
 		mark(MARK_BEGIN);
 	for (size_t i = 0; i < a->touched; i++) {
-		volatile uint8_t *page =
-			a->base + (a->sequential ? i : i * STRIDE % a->pages) * PAGE;
+		volatile uint8_t *page = a->base + touched_page(a, i) * PAGE;
 		if (a->write)
 			*page += 1;
 		else

@@ -179,6 +179,20 @@ static void print_segs(const struct fsa_fork *f)
 	printf("]");
 }
 
+/* Each memory fault of the path: [guest-physical address of its page, moment, its time, cause]. */
+static void print_faults(const struct fsa_fork *f)
+{
+	printf("\"faults\": [");
+	for (size_t i = 0; i < f->npath_faults; i++) {
+		const struct fsa_fault *x = &f->path_faults[i];
+
+		printf("%s[%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", \"%s\"]", i ? ",\n  " : "",
+		       x->gpa & ~(uint64_t)0xfff, f->start_ns + x->at_ns, x->ns,
+		       fsa_cause_name(x->cause));
+	}
+	printf("],\n ");
+}
+
 static void print_links(const struct fsa_fork *f)
 {
 	printf("\"links\": [");
@@ -226,6 +240,7 @@ static void print_fork(struct fsr_reader *r, const struct fsa_fork *f, const cha
 	       f->end_ns, f->gap_ns, f->clock_error_ns, f->signal_kind);
 	print_guest(f);
 	guest_events_print(r, f);
+	print_faults(f);
 	print_links(f);
 	print_segs(f);
 	printf("}");
@@ -234,7 +249,7 @@ static void print_fork(struct fsr_reader *r, const struct fsa_fork *f, const cha
 int main(int argc, char **argv)
 {
 	static struct counts c;
-	struct fsa_opts o = {0};
+	struct fsa_opts o = {.keep_faults = true};
 	struct fsa_result *res;
 	struct fsr_reader *r;
 	char err[256];

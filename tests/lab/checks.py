@@ -66,6 +66,9 @@ class Context:
             self._kept[words] = _load(self._run(PROGRAM, "report", "--json", "--timeout", f"{TIMEOUT_S}s", *words, self.folder / "run.fsr"), "report --json")
         return self._kept[words]
 
+    def text(self):
+        return self._run(PROGRAM, "report", "--color", "never", "--timeout", f"{TIMEOUT_S}s", self.folder / "run.fsr")
+
     def ledgers(self, end="ack:mailbox"):
         """{pid: fork of the dump} of the forks that were made."""
         made = {fork["pid"] for fork in self.forks()}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The checks of scenarios with a recorder armed in the guest: each takes a scenario's context and gives (good, name, why)."""
+import json
+
 import ftrace
 import judge
 from checks import Missing
@@ -7,9 +9,11 @@ from checks import Missing
 BEGIN, OVER = 0x46530001, 0x46530002 # tests/guest/mark.h
 CLOCK_ERROR_NS = 25_000              # at p95 over the forks of a boot
 ACK_PORT = 9797
+HAS_BPF = 1                  # FSG_D_BPF
 AGREE = 0.05                         # of the gap, with and without the guest's half
-TOUCH_MORE, TOUCH_MORE_PAGES = 0.02, 48     # faults beside the working set's own: page tables, code
-SPIN_HAS_NOT = ("inject", "notify", "wakeup")
+TOUCH_MORE = 0.02            # of the working set: faults that came again
+ALL_GUEST = ("guest.signal", "guest.other", "guest.idle", "guest.fault")
+SPIN_HAS_NOT = ("raise", "inject", "notify", "wakeup")
 SIGNAL_STAGES = ("raise", "inject", "notify", "wakeup", "mailbox", "ack")
 
 
@@ -21,8 +25,10 @@ def _intervals(context, fork):
     return ftrace.mark_intervals(context.folder / "cpuid.trace", BEGIN, OVER, _tids(fork))
 
 
-def _amount(context, fork):
-    return int(context.scenario.env["INJECT_AMOUNTS"].split()[fork["id"] - 1])
+def _delayed(context, kind):
+    """[(fork of the lab, how much in words)] of those that are delayed that way."""
+    wanted = context.scenario.env["INJECT_AMOUNTS"].split()
+    return [(fork, wanted[fork["id"] - 1]) for fork in context.forks() if wanted[fork["id"] - 1].startswith(kind)]
 
 
 def _chain_of(fork, spin):
@@ -131,6 +137,8 @@ def agree(context):
     alone = {fork["vmm"]["pid"]: fork for fork in context.report("--no-guest")["forks"]}
     for fork in context.report()["forks"]:
         pid, gap = fork["vmm"]["pid"], fork["gap_ns"]
+        if not fork["complete"]:
+            continue   # `whole` tells that
         other = alone.get(pid)
         if not other or other["gap_ns"] != gap:
             wrong.append(f"pid {pid}: the gap is {gap}, without the guest's half {other and other['gap_ns']}")
@@ -156,34 +164,37 @@ def bare(context):
         split = [seg for seg in fork["segs"] if seg[3] in ("guest.signal", "guest.other", "guest.fault")]
         if split:
             wrong.append(f"pid {pid}: {len(split)} pieces of the path are told apart in a guest that cannot be")
-        if not fork["guest"]["why"]:
-            wrong.append(f"pid {pid}: it does not say what the guest lacks")
+        if fork["guest"]["flags"] & HAS_BPF:
+            wrong.append(f"pid {pid}: its recorder is said to have BPF programs")
     for fork in context.report()["forks"]:
         if not fork["buckets"]["guest_unsplit_ns"]:
             wrong.append(f"pid {fork['vmm']['pid']}: guest (not split) is 0")
-    why = next((fork["guest"]["why"] for fork in context.ledgers().values()), "")
+    lacking = [line.strip() for line in context.text().splitlines() if line.strip().startswith("lacking:")]
+    if len(lacking) != len(context.ledgers()):
+        wrong.append("the report does not say what the guest lacks")
+    why = lacking[0] if lacking else "nothing"
     context.findings["bare"] = why
     return not wrong, f"a guest that cannot be split: host-only, and says: {why}", "\n".join(wrong)
 
 
-def _base_ns(context, stage, causes, end):
-    """What the fork without a delay, of the same template, has in that cell."""
-    made = {fork["pid"]: fork for fork in context.forks()}
-    return max((sum(b - a for a, b, where, cause, *_ in fork["segs"] if where == stage and cause in causes)
-                for pid, fork in context.ledgers(end).items() if not _amount(context, made[pid])), default=0)
-
-
-def guest_injected(context, stage, *causes):
-    """A delay that a program in the guest makes: its own marks, as the kernel of the host traced them, are the truth."""
-    findings, usual = {}, _base_ns(context, stage, causes, "ack:mailbox")
+def _usual_ns(context, stage, causes):
+    """What the forks without a delay, of the same template, have in that cell."""
     ledgers = context.ledgers()
-    for made in context.forks():
-        if not _amount(context, made):
-            continue
-        fork = ledgers.get(made["pid"])
-        if fork is None:
-            raise Missing(f"pid {made['pid']} has no ledger")
-        findings[f"{made['pid']}, {_amount(context, made)} ms"] = judge.judge_guest(fork, _intervals(context, made), stage, causes, usual)
+    return max((sum(b - a for a, b, where, cause, *_ in ledgers[fork["pid"]]["segs"] if where == stage and cause in causes)
+                for fork, _ in _delayed(context, "nothing") if fork["pid"] in ledgers), default=0)
+
+
+def _ledger(ledgers, fork):
+    if fork["pid"] not in ledgers:
+        raise Missing(f"pid {fork['pid']} has no ledger")
+    return ledgers[fork["pid"]]
+
+
+def guest_injected(context, kind, stage, *causes):
+    """A delay that a program in the guest makes: its own marks, as the kernel of the host traced them, are the truth."""
+    usual, ledgers = _usual_ns(context, stage, causes), context.ledgers()
+    findings = {f"{fork['pid']}, {words}": judge.judge_guest(_ledger(ledgers, fork), _intervals(context, fork), stage, causes, usual)
+                for fork, words in _delayed(context, kind)}
     return _told(context, stage, causes, findings)
 
 
@@ -197,48 +208,52 @@ def _told(context, stage, causes, findings):
 
 def rtnl(context):
     """The lock is held for a known time: while the agent applies, that time is the stage's."""
-    findings, stage = {}, "apply"
-    causes = ("guest.signal", "guest.other", "guest.idle", "guest.fault")
-    ledgers = context.ledgers("ack:applied")
-    for made in context.forks():
-        if not _amount(context, made):
-            continue
-        fork = ledgers[made["pid"]]
+    findings, ledgers = {}, context.ledgers("ack:applied")
+    for made, words in _delayed(context, "rtnl"):
+        fork = _ledger(ledgers, made)
         mailbox = next((ack["at_ns"] for ack in made["acks"] if ack["stage"] == "mailbox"), None)
         if mailbox is None:
             raise Missing(f"pid {made['pid']} sent no mailbox ack")
         held = judge.clip(_intervals(context, made), mailbox, fork["end_ns"])
-        findings[f"{made['pid']}, {'small' if _amount(context, made) == 1 else 'large'} groups"] = judge.judge_guest(fork, held, stage, causes)
-    return _told(context, stage, causes, findings)
+        findings[f"{made['pid']}, {words}"] = judge.judge_guest(fork, held, "apply", ALL_GUEST)
+    return _told(context, "apply", ("guest.*",), findings)
+
+
+def held_back(context, stage, cause):
+    """The guest sleeps: where the host's kernel saw its vCPU's thread asleep, between the marks."""
+    findings, ledgers, usual = {}, context.ledgers(), _usual_ns(context, stage, (cause,))
+    for made, words in _delayed(context, "wait"):
+        asleep = judge.union(ftrace.blocked_intervals(context.folder / "run.trace", _tids(made)))
+        marked = judge.union(_intervals(context, made))
+        inner = [pair for begin, end in marked for pair in judge.clip(asleep, begin, end)]
+        findings[f"{made['pid']}, {words}"] = judge.judge_guest(_ledger(ledgers, made), inner, stage, (cause,), usual, outer=marked)
+    return _told(context, stage, (cause,), findings)
 
 
 def touched(context, pages):
     """The agent reads a working set of known size before it decodes: as many faults, in the stage `mailbox`."""
-    wrong, found = [], {}
-    ledgers = context.ledgers()
-    cells = {fork["vmm"]["pid"]: sum(cell["count"] for cell in fork["cells"] if cell["stage"] == "mailbox" and cell["cause"].startswith("fault."))
-             for fork in context.report()["forks"]}
+    wrong, found, ledgers = [], {}, context.ledgers()
     for made in context.forks():
-        fork, pid = ledgers[made["pid"]], made["pid"]
-        spans = judge.union(_intervals(context, made))
-        if len(spans) != 1:
-            raise Missing(f"pid {pid}: the waiter touched its pages {len(spans)} times")
-        groups = [run for run in judge.groups(fork["segs"]) if judge.overlap(run[0][0], run[-1][1], spans)]
-        faults = [run for run in groups if any(seg[3].startswith("fault.") for seg in run)]
-        inside = judge.cells_inside(fork["segs"], spans)
-        stage = sum(ns for cell, ns in inside.items() if cell[0] == "mailbox") / max(sum(inside.values()), 1)
-        found[str(pid)] = {"pages": pages, "faults_inside": len(faults), "report_count": cells.get(pid), "stage_share": stage,
-                           "fault_ms": sum(ns for cell, ns in inside.items() if cell[1].startswith("fault.")) / 1e6}
-        if not pages <= len(faults) <= pages * (1 + TOUCH_MORE) + TOUCH_MORE_PAGES:
-            wrong.append(f"pid {pid}: {len(faults)} faults while {pages} pages were touched")
-        if cells.get(pid, 0) < len(faults):
-            wrong.append(f"pid {pid}: the report counts {cells.get(pid)} faults in `mailbox`")
-        if stage < judge.INSIDE_AT_LEAST:
-            wrong.append(f"pid {pid}: {stage:.2%} of the touching is in the stage mailbox")
+        fork, pid = _ledger(ledgers, made), made["pid"]
+        wanted = set(json.loads((context.folder / f"touched.{made['id']}.json").read_text(encoding="ascii")))
+        begin, end = next(iter(_intervals(context, made)), (0, 0))
+        inside = [(gpa, cause) for gpa, at, _, cause in fork["faults"] if begin <= at < end and gpa in wanted]
+        cells = judge.cells_inside(fork["segs"], [(begin, end)])
+        stage = sum(ns for cell, ns in cells.items() if cell[0] == "mailbox") / max(sum(cells.values()), 1)
+        count = sum(cell["count"] for each in context.report()["forks"] if each["vmm"]["pid"] == pid
+                    for cell in each["cells"] if cell["stage"] == "mailbox" and cell["cause"].startswith("fault."))
+        found[str(pid)] = {"pages": pages, "faults_at_them": len(inside), "all_faults_of_the_stage": count, "stage_share": stage,
+                           "fault_ms": sum(ns for cell, ns in cells.items() if cell[1].startswith("fault.")) / 1e6}
+        if len(wanted) != pages:
+            wrong.append(f"pid {pid}: the memory file has {len(wanted)} pages that are to be touched, not {pages}")
+        if {gpa for gpa, _ in inside} != wanted or len(inside) > pages * (1 + TOUCH_MORE):
+            wrong.append(f"pid {pid}: {len(inside)} faults at {len({gpa for gpa, _ in inside})} of the {pages} pages that were touched")
+        if stage < judge.INSIDE_AT_LEAST or count < pages:
+            wrong.append(f"pid {pid}: {stage:.2%} of the touching is in the stage mailbox, which has {count} faults")
     context.findings[f"touched_{pages}"] = found
-    counts = ", ".join(str(each["faults_inside"]) for each in found.values())
-    return bool(found) and not wrong, f"{pages} pages touched before decoding: {counts} faults, in `mailbox`", "\n".join(wrong)
+    counts = ", ".join(str(each["faults_at_them"]) for each in found.values())
+    return bool(found) and not wrong, f"{pages} pages read before decoding: {counts} faults at them, in `mailbox`", "\n".join(wrong)
 
 
 CHECKS = {"chain": chain, "clock": clock, "followed": followed, "agree": agree, "bare": bare, "guest_injected": guest_injected, "rtnl": rtnl,
-          "touched": touched}
+          "held_back": held_back, "touched": touched}

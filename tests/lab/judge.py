@@ -136,9 +136,9 @@ def cells_inside(segs, intervals):
     return total
 
 
-def judge_guest(fork, intervals, stage, causes, usual_ns=None):
+def judge_guest(fork, intervals, stage, causes, usual_ns=None, outer=None):
     """
-    A delay made in the guest: of all of the path's time inside the intervals at least 98 % is in the stage, and of what the host did not take,
+    A delay made in the guest, in `intervals`, all of it in `outer` (None = the same): of all of the path's time inside the intervals at least 98 % is in the stage, and of what the host did not take,
     at least 98 % is in one of the causes. usual_ns: what a fork without the delay has of that outside; None = the cell may hold other time too.
     """
     begin, end = fork["start_ns"], fork["end_ns"]
@@ -148,8 +148,8 @@ def judge_guest(fork, intervals, stage, causes, usual_ns=None):
     guest = {cell: ns for cell, ns in found.items() if of_guest(cell[1])}
     path, right = sum(guest.values()), sum(ns for cell, ns in guest.items() if cell[0] == stage and cell[1] in causes)
     in_stage = sum(ns for cell, ns in found.items() if cell[0] == stage)
-    total = sum(b - a for a, b, where, cause, *_ in fork["segs"] if where == stage and cause in causes)
-    beyond = total - right
+    outer = intervals if outer is None else union(clip(outer, begin, end))
+    beyond = sum(b - a - overlap(a, b, outer) for a, b, where, cause, *_ in fork["segs"] if where == stage and cause in causes)
     share = right / path if path else 0.0
     result = {"cause": f"{stage}/{'+'.join(causes)}", "gap_ns": end - begin, "intervals": len(intervals), "injected_ns": all_ns, "path_ns": path, "right_ns": right,
               "share": share, "stage_share": in_stage / all_ns if all_ns else 0.0, "outside_ns": beyond, "usual_ns": usual_ns or 0, "ok": True, "why": "",

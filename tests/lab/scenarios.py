@@ -71,41 +71,39 @@ SMOKE = [Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--work
 OWN = ["--vmm", "qemu", "--arm", *PATIENCE]
 OWN_FC = ["--vmm", "firecracker", "--arm", *PATIENCE]
 INJECTOR = ".output/tests/inject"
+NO_SYMBOLS = ["--arm-arg=--no-symbols"]   # packing them takes emulated processors long
 
 
-def own_agent(name, vmm, signal, words, *more):
-    return Scenario(name, [*vmm, "--signal", signal, *words], {}, (), (("whole",), ("chain", signal), *more))
+def own_agent(name, vmm, signal, told, words, *more):
+    return Scenario(name, [*vmm, "--signal", signal, *words], {}, (), (("whole",), ("chain", told), *more))
 
 
-def in_guest(kind, signal, amounts, check):
+def in_guest(kind, signal, amounts, *found, traces=("cpuid",)):
     forks = len(amounts.split())
-    return Scenario(f"guest-{kind}", [*OWN, "--signal", signal, *WARM, "--count", str(forks), *HOOK, "--beside", INJECTOR, "--append", f"fs_inject={kind}"],
-                    {"INJECT": "guest", "INJECT_AMOUNTS": amounts}, ("cpuid",), (("whole",), check))
+    return Scenario(f"guest-{kind}", [*OWN, *NO_SYMBOLS, "--signal", signal, *WARM, "--count", str(forks), *HOOK, "--beside", INJECTOR, "--append", f"fs_inject={kind}"],
+                    {"INJECT": "guest", "INJECT_AMOUNTS": amounts}, traces, (("whole",), *found))
 
 
 def working_set(vmm, name, signal, kilobytes):
-    workload = ["--workload", f"touch={kilobytes}K", "mode=write", "touch_mark=1"]
-    return Scenario(f"touch-{name}-{kilobytes}K", [*vmm, "--signal", signal, "--count", "1", *WARM, *workload], {}, ("cpuid",),
+    workload = ["--workload", f"touch={kilobytes}K", "touch_mark=1"]
+    return Scenario(f"touch-{name}-{kilobytes}K", [*vmm, *NO_SYMBOLS, "--signal", signal, "--count", "1", *WARM, *workload, *HOOK], {"INJECT": "touched", "INJECT_MS": "0"}, ("cpuid",),
                     (("whole",), ("chain", signal, "foreign"), ("touched", kilobytes // 4)))
 
 
 CHAIN = [
-    own_agent("vmclock", OWN, "vmclock", ["--count", "3", *COLD], ("agree",)),
-    own_agent("vmgenid", OWN, "vmgenid", ["--count", "2", *COLD], ("agree",)),
-    own_agent("spin", OWN, "vmclock-spin", ["--count", "2", *COLD]),
-    Scenario("auto", [*OWN, "--signal", "auto", "--count", "1", *COLD], {}, (), (("whole",), ("chain", "vmclock"))),
-    own_agent("two-vcpus", OWN, "vmclock", ["--vcpus", "2", "--count", "2", *COLD], ("followed",)),
-    own_agent("burst-armed", OWN, "vmclock", ["--count", "8", "--at-once", *COLD], ("apart", 8)),
-    own_agent("fc-vmgenid", OWN_FC, "vmgenid", ["--count", "3", *COLD], ("agree",)),
-    Scenario("fc-auto", [*OWN_FC, "--signal", "auto", "--count", "1", *COLD], {}, (), (("whole",), ("chain", "vmgenid"))),
-    Scenario("bare", [*OWN_FC, "--signal", "vmgenid", "--count", "2", *COLD, "--arm-arg=--no-bpf"], {}, (), (("whole",), ("bare",), ("clock",))),
+    own_agent("vmclock", OWN, "vmclock", "vmclock", ["--count", "3", *COLD], ("agree",)),
+    own_agent("burst-armed", OWN, "vmclock", "vmclock", ["--count", "8", "--at-once", *COLD], ("apart", 8)),
+    own_agent("vmgenid", OWN, "vmgenid", "vmgenid", [*NO_SYMBOLS, "--count", "2", *COLD], ("agree",)),
+    own_agent("spin", OWN, "vmclock-spin", "vmclock-spin", [*NO_SYMBOLS, "--count", "2", *COLD]),
+    own_agent("two-vcpus", OWN, "auto", "vmclock", [*NO_SYMBOLS, "--vcpus", "2", "--count", "2", *COLD], ("followed",)),
+    own_agent("fc-auto", OWN_FC, "auto", "vmgenid", ["--count", "3", *COLD], ("agree",)),
+    Scenario("bare", [*OWN_FC, "--signal", "vmgenid", "--count", "2", *COLD, "--arm-arg=--no-bpf", *NO_SYMBOLS], {}, (), (("whole",), ("bare",), ("clock",))),
 ]
 
 INJECTED_GUEST = [
-    in_guest("hold", "vmclock", "0 60 240", ("guest_injected", "notify", "guest.other")),
-    in_guest("wake", "vmclock", "0 60 240", ("guest_injected", "wakeup", "guest.other")),
-    in_guest("gpe", "vmgenid", "0 100 400", ("guest_injected", "raise", "guest.idle")),
-    in_guest("rtnl", "vmclock", "0 1 2", ("rtnl",)),
+    in_guest("hold", "vmclock", "nothing burn:60 burn:240", ("guest_injected", "burn", "notify", "guest.other")),
+    in_guest("wake", "vmclock", "nothing burn:60 burn:240 rtnl:1 rtnl:2", ("guest_injected", "burn", "wakeup", "guest.other"), ("rtnl",)),
+    in_guest("gpe", "vmgenid", "nothing wait:100 wait:400", ("held_back", "raise", "guest.idle"), traces=("cpuid", "run")),
     working_set(OWN, "qemu", "vmclock", 1024),
     working_set(OWN_FC, "fc", "vmgenid", 4096),
 ]
