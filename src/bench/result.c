@@ -4,12 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const keys[FS_COLUMN_COUNT] = {
-#define X(id, key, heading) key,
-	FS_BENCH_COLUMNS(X)
-#undef X
-};
-
 /* The times of a fork; X(key, field) */
 #define FORK_TIMES(X)                       \
 	X("spawn_ns", spawn_ns)             \
@@ -23,25 +17,24 @@ static const char *const keys[FS_COLUMN_COUNT] = {
 	X("prefetch_start_ns", prefetch_ns) \
 	X("prefetch_end_ns", prefetched_ns)
 
-uint64_t fs_bench_value(const struct fs_bench *b, const struct fs_fork_result *r,
-			enum fs_bench_column c)
+uint64_t fs_bench_value(const struct fs_bench *b, const struct fs_fork_result *r, enum fsx_column c)
 {
 	uint64_t mailbox = fs_fork_ack(r, "mailbox"), applied = fs_fork_ack(r, "applied");
 
 	if (r->end != FS_FORK_DONE)
 		return UINT64_MAX;
 	switch (c) {
-	case FS_COLUMN_TOTAL:
+	case FSX_COL_TOTAL:
 		if (!b->o.wait_for_network)
 			return r->resumed_ns - r->spawn_ns - r->between_ns;
 		return applied ? applied - r->spawn_ns - r->between_ns : UINT64_MAX;
-	case FS_COLUMN_RECONFIGURE:
+	case FSX_COL_RECONFIGURE:
 		return applied ? applied - r->resume_ns : UINT64_MAX;
-	case FS_COLUMN_MAILBOX:
+	case FSX_COL_MAILBOX:
 		return mailbox ? mailbox - r->resume_ns : UINT64_MAX;
-	case FS_COLUMN_APPLY:
+	case FSX_COL_APPLY:
 		return mailbox && applied > mailbox ? applied - mailbox : UINT64_MAX;
-	case FS_COLUMN_COUNT:
+	case FSX_NCOLUMNS:
 		break;
 	}
 	return UINT64_MAX;
@@ -98,10 +91,10 @@ static json_t *fork_json(const struct fs_bench *b, const struct fs_fork_result *
 	json_object_set_new(o, key, r->field ? json_integer((json_int_t)r->field) : json_null());
 	FORK_TIMES(X)
 #undef X
-	for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++) {
-		uint64_t v = fs_bench_value(b, r, (enum fs_bench_column)c);
+	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++) {
+		uint64_t v = fs_bench_value(b, r, (enum fsx_column)c);
 
-		json_object_set_new(o, keys[c],
+		json_object_set_new(o, fsx_column_key((enum fsx_column)c),
 				    v == UINT64_MAX ? json_null() : json_integer((json_int_t)v));
 	}
 	return o;
@@ -139,8 +132,8 @@ static void csv_number(FILE *out, uint64_t v)
 void fs_bench_csv(const struct fs_bench *b, FILE *out)
 {
 	fprintf(out, "fork,signal,prefetch,first,end,pid");
-	for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++)
-		fprintf(out, ",%s", keys[c]);
+	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+		fprintf(out, ",%s", fsx_column_key((enum fsx_column)c));
 	fprintf(out, ",load_ns,resident_bytes,resident_range_bytes,prefetched_bytes,prefetch_ns\n");
 	for (size_t i = 0; i < b->forks.n; i++) {
 		const struct fs_fork_result *r = &b->forks.v[i];
@@ -148,8 +141,8 @@ void fs_bench_csv(const struct fs_bench *b, FILE *out)
 
 		fprintf(out, "%zu,%s,%s,%d,%s,%d", r->number, b->templates[a->template].signal,
 			a->spec->text, r->first, fs_fork_end_names[r->end], (int)r->pid);
-		for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++)
-			csv_number(out, fs_bench_value(b, r, (enum fs_bench_column)c));
+		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+			csv_number(out, fs_bench_value(b, r, (enum fsx_column)c));
 		csv_number(out, r->loaded_ns ? r->loaded_ns - r->load_ns : UINT64_MAX);
 		csv_number(out, r->resident);
 		csv_number(out, r->resident_ranges);

@@ -6,20 +6,7 @@
 #include <stdio.h>
 #include <jansson.h>
 #include "bench/bench.h"
-
-/* The columns of the experiment; X(ID, key in JSON and CSV, heading) */
-#define FS_BENCH_COLUMNS(X)                             \
-	X(TOTAL, "total_ns", "fork total")              \
-	X(RECONFIGURE, "reconfigure_ns", "reconfigure") \
-	X(MAILBOX, "mailbox_ns", "mailbox ack")         \
-	X(APPLY, "apply_ns", "apply after mailbox")
-
-enum fs_bench_column {
-#define X(id, key, heading) FS_COLUMN_##id,
-	FS_BENCH_COLUMNS(X)
-#undef X
-		FS_COLUMN_COUNT
-};
+#include "experiment/bench.h"
 
 /*
  * One value of a fork, in ns, or UINT64_MAX where it has none.
@@ -30,7 +17,7 @@ enum fs_bench_column {
  *	                     less what the bench itself did between load and resume
  */
 uint64_t fs_bench_value(const struct fs_bench *b, const struct fs_fork_result *r,
-			enum fs_bench_column c);
+			enum fsx_column c);
 
 /* The whole run; the caller owns it. */
 json_t *fs_bench_json(const struct fs_bench *b);

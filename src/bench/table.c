@@ -8,14 +8,8 @@
 
 #define CELL 21 /* "1234.5 / 1234 / 12345" */
 
-static const char *const headings[FS_COLUMN_COUNT] = {
-#define X(id, key, heading) heading,
-	FS_BENCH_COLUMNS(X)
-#undef X
-};
-
 /* The values of one cell, in ms; returns how many. @v has room for all forks. */
-static size_t collect(const struct fs_bench *b, size_t arm, bool first, enum fs_bench_column c,
+static size_t collect(const struct fs_bench *b, size_t arm, bool first, enum fsx_column c,
 		      double *v)
 {
 	size_t n = 0;
@@ -31,7 +25,7 @@ static size_t collect(const struct fs_bench *b, size_t arm, bool first, enum fs_
 	return n;
 }
 
-static void cell(const struct fs_bench *b, size_t arm, enum fs_bench_column c, double *v, FILE *out)
+static void cell(const struct fs_bench *b, size_t arm, enum fsx_column c, double *v, FILE *out)
 {
 	size_t n = collect(b, arm, false, c, v);
 	char text[64] = "-";
@@ -47,7 +41,7 @@ static void cell(const struct fs_bench *b, size_t arm, enum fs_bench_column c, d
 
 static void first_fork(const struct fs_bench *b, size_t arm, double *v, FILE *out)
 {
-	size_t n = collect(b, arm, true, FS_COLUMN_TOTAL, v);
+	size_t n = collect(b, arm, true, FSX_COL_TOTAL, v);
 
 	if (n)
 		fprintf(out, "  %7.0f\n", v[0]);
@@ -100,8 +94,8 @@ void fs_bench_table(const struct fs_bench *b, FILE *out)
 		"seed %" PRIu64 "\n",
 		b->o.seed);
 	fprintf(out, "%-*s  %3s", w, "arm", "n");
-	for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++)
-		fprintf(out, "  %*s", CELL, headings[c]);
+	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+		fprintf(out, "  %*s", CELL, fsx_column_title((enum fsx_column)c));
 	fprintf(out, "  %7s\n", "first");
 	for (size_t a = 0; a < b->narms; a++) {
 		size_t n = 0;
@@ -110,8 +104,8 @@ void fs_bench_table(const struct fs_bench *b, FILE *out)
 			n += b->forks.v[i].arm == a && !b->forks.v[i].first &&
 			     b->forks.v[i].end == FS_FORK_DONE;
 		fprintf(out, "%-*s  %3zu", w, b->arms[a].name, n);
-		for (unsigned int c = 0; c < FS_COLUMN_COUNT; c++)
-			cell(b, a, (enum fs_bench_column)c, v, out);
+		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+			cell(b, a, (enum fsx_column)c, v, out);
 		first_fork(b, a, v, out);
 	}
 	fs_bench_others(b, out);

@@ -33,12 +33,7 @@ static int ask(struct fs_vmm *v, const char *method, const char *name, json_t *b
 	int rc;
 
 	snprintf(path, sizeof(path), API "%s", name);
-	rc = fs_http_ask(c->http, method, path, body, v->plan->call_ns, &a, v->err, sizeof(v->err));
-	json_decref(body);
-	if (!rc && a.status != 204 && a.status != 200)
-		rc = fs_errf(v->err, sizeof(v->err), -EREMOTEIO,
-			     "cloud-hypervisor refused %s %s with %ld: %s", method, path, a.status,
-			     fs_answer_show(a.body, a.len, shown, sizeof(shown)));
+	rc = fs_vmm_http(v, c->http, method, path, body, &a);
 	if (!rc && !strcmp(name, "vmm.ping")) {
 		json_t *o = fs_answer_parse(a.body, a.len, shown, sizeof(shown));
 		const char *text = fs_answer_string(o, "version");
@@ -51,7 +46,7 @@ static int ask(struct fs_vmm *v, const char *method, const char *name, json_t *b
 			snprintf(v->version, sizeof(v->version), "%s", text);
 		json_decref(o);
 	}
-	return fs_vmm_explain(v, rc);
+	return rc;
 }
 
 static int start(struct fs_vmm *v)

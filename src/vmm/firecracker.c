@@ -25,21 +25,19 @@ struct firecracker {
 	bool measured;               /* PUT /metrics was taken */
 };
 
-/* Asks, and wants @want; the body of a refusal is shown. Returns 0 or a negative errno, v->err. */
-static int ask(struct fs_vmm *v, const char *method, const char *path, json_t *body, long want)
+/* Asks for something that has no answer but yes or no. Returns 0 or a negative errno, v->err. */
+static int ask(struct fs_vmm *v, const char *method, const char *path, json_t *body)
 {
 	struct firecracker *f = v->driver;
 	struct fs_http_answer a;
 	char shown[1000];
-	int rc = fs_http_ask(f->http, method, path, body, v->plan->call_ns, &a, v->err,
-			     sizeof(v->err));
+	int rc = fs_vmm_http(v, f->http, method, path, body, &a);
 
-	json_decref(body);
-	if (!rc && a.status != want)
+	if (!rc && a.status != 204)
 		rc = fs_errf(v->err, sizeof(v->err), -EREMOTEIO,
-			     "firecracker refused %s %s with %ld: %s", method, path, a.status,
+			     "firecracker answered %s %s with %ld: %s", method, path, a.status,
 			     fs_answer_show(a.body, a.len, shown, sizeof(shown)));
-	return fs_vmm_explain(v, rc);
+	return rc;
 }
 
 static int read_version(struct fs_vmm *v)
@@ -49,11 +47,10 @@ static int read_version(struct fs_vmm *v)
 	char why[160];
 	const char *text;
 	json_t *o;
-	int rc = fs_http_ask(f->http, "GET", "/version", NULL, v->plan->call_ns, &a, v->err,
-			     sizeof(v->err));
+	int rc = fs_vmm_http(v, f->http, "GET", "/version", NULL, &a);
 
 	if (rc)
-		return fs_vmm_explain(v, rc);
+		return rc;
 	o = fs_answer_parse(a.body, a.len, why, sizeof(why));
 	text = fs_answer_string(o, "firecracker_version");
 	if (a.status != 200 || !text) {
@@ -90,7 +87,7 @@ static void ask_metrics(struct fs_vmm *v)
 		return;
 	if (!j || !fchown(fd, j->uid, j->gid))
 		f->measured =
-			!ask(v, "PUT", "/metrics", json_pack("{s:s}", "metrics_path", inside), 204);
+			!ask(v, "PUT", "/metrics", json_pack("{s:s}", "metrics_path", inside));
 	close(fd);
 	v->err[0] = '\0';
 }
@@ -200,7 +197,7 @@ static const char *no_signal(const struct fs_vmm *v, const char *signal)
 
 static int set_state(struct fs_vmm *v, const char *state)
 {
-	return ask(v, "PATCH", "/vm", json_pack("{s:s}", "state", state), 204);
+	return ask(v, "PATCH", "/vm", json_pack("{s:s}", "state", state));
 }
 
 static int fc_pause(struct fs_vmm *v)
@@ -221,8 +218,7 @@ static int create(struct fs_vmm *v)
 		return rc;
 	return ask(v, "PUT", "/snapshot/create",
 		   json_pack("{s:s, s:s, s:s}", "snapshot_type", "Full", "snapshot_path",
-			     v->at->state, "mem_file_path", v->at->memory),
-		   204);
+			     v->at->state, "mem_file_path", v->at->memory));
 }
 
 static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
@@ -242,7 +238,7 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 		json_object_set_new(body, "network_overrides",
 				    json_pack("[{s:s, s:s}]", "iface_id", v->at->override,
 					      "host_dev_name", v->at->tap));
-	return ask(v, "PUT", "/snapshot/load", body, 204);
+	return ask(v, "PUT", "/snapshot/load", body);
 }
 
 /* The last whole line of the metrics file that is one. */
@@ -279,7 +275,7 @@ static int metrics(struct fs_vmm *v, json_t **out)
 	if (!f->measured)
 		return fs_errf(v->err, sizeof(v->err), -ENOTSUP,
 			       "no metrics were asked of this Firecracker");
-	rc = ask(v, "PUT", "/actions", json_pack("{s:s}", "action_type", "FlushMetrics"), 204);
+	rc = ask(v, "PUT", "/actions", json_pack("{s:s}", "action_type", "FlushMetrics"));
 	if (rc)
 		return rc;
 	all = last_metrics(f->metrics);

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/units.h"
+#include "vmm/answer.h"
+#include "vmm/http.h"
 
 #define NAP_NS   (1000l * 1000) /* between two tries to connect */
 #define GRACE_NS (300ull * 1000 * 1000)
@@ -82,6 +84,20 @@ int fs_vmm_explain(struct fs_vmm *v, int rc)
 	say_death(v, death, sizeof(death));
 	snprintf(v->err + n, sizeof(v->err) - n, "; %s", death);
 	return -ECHILD;
+}
+
+int fs_vmm_http(struct fs_vmm *v, struct fs_http *h, const char *method, const char *path,
+		json_t *body, struct fs_http_answer *a)
+{
+	char shown[1000];
+	int rc = fs_http_ask(h, method, path, body, v->plan->call_ns, a, v->err, sizeof(v->err));
+
+	json_decref(body);
+	if (!rc && a->status != 204 && a->status != 200)
+		rc = fs_errf(v->err, sizeof(v->err), -EREMOTEIO, "%s refused %s %s with %ld: %s",
+			     v->ops->name, method, path, a->status,
+			     fs_answer_show(a->body, a->len, shown, sizeof(shown)));
+	return fs_vmm_explain(v, rc);
 }
 
 /* Takes a connection to the socket, and asks who is there. 0 or a negative errno. */

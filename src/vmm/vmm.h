@@ -111,6 +111,16 @@ bool fs_vmm_died(struct fs_vmm *v);
  */
 int fs_vmm_launch(struct fs_vmm *v, char *const argv[]);
 
+struct fs_http;
+struct fs_http_answer;
+
+/*
+ * One HTTP request to the VMM; @body is taken over. Returns 0 when it answered 204, or 200 with the
+ * answer in @a; -EREMOTEIO with the body shown when it refused; or what fs_http_ask() says.
+ */
+int fs_vmm_http(struct fs_vmm *v, struct fs_http *h, const char *method, const char *path,
+		json_t *body, struct fs_http_answer *a);
+
 /* After a call failed with @rc: if the VMM has ended meanwhile, says that too. Returns the code. */
 int fs_vmm_explain(struct fs_vmm *v, int rc);
 
