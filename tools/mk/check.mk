@@ -80,11 +80,12 @@ $(FUZZ_BIN): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/pure.a
 fuzz-short: fuzz-programs
 	@O=$(O) tools/tap-sum -v -n fuzz-short "tests/fuzz/run 20 $(FUZZ_BIN)"
 
-## fuzz            each fuzz target in turn, 10 minutes in all (nightly; FUZZ_SECONDS=)
+## fuzz            each fuzz target in turn, 10 minutes each (nightly; FUZZ_SECONDS= of each)
 FUZZ_SECONDS ?= 600
+FUZZ_TOTAL   = $$(($(FUZZ_SECONDS) * $(words $(FUZZ_BIN))))
 fuzz: fuzz-programs
-	@O=$(O) tools/tap-sum -v -n fuzz -t $$(($(FUZZ_SECONDS) + 120)) \
-		"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)"
+	@O=$(O) tools/tap-sum -v -n fuzz -t $$(($(FUZZ_TOTAL) + 600)) \
+		"tests/fuzz/run $(FUZZ_TOTAL) $(FUZZ_BIN)"
 
 ## format          clang-format on all C files
 format:
