@@ -113,6 +113,8 @@ BOOTS = [
     ("injected-qemu", "backports", INJECTED_QEMU, 14),
     ("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
     ("forks", "backports", FORKS, 14),
+    ("guest-chain", "backports", CHAIN, 25),
+    ("guest-injected", "backports", INJECTED_GUEST, 25),
     ("smoke-trixie", "trixie", SMOKE, 8),
     ("smoke-bookworm", "bookworm", SMOKE, 8),
 ]
