@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Prints what the lab's last runs found as the tables of docs/truth.md, from .output/lab/BOOT/SCENARIO/findings.json."""
 import json
+import statistics
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def injected():
     print("| scenario | cell | forks | intervals | path inside, guest mode left out | in the right cell | outside it (usual) |")
     print("|---|---|---|---|---|---|---|")
     for _, scenario, found in findings():
-        for cause in CAUSES:
+        for cause in (*CAUSES, *(key for key in found if "/" in key)):
             rows = list(found.get(cause, {}).values())
             if not rows:
                 continue
@@ -28,6 +29,33 @@ def injected():
             usual = max(row["usual_ns"] for row in rows) / 1e6
             print(f"| {scenario} | `{cause}` | {len(rows)} | {sum(row['intervals'] for row in rows)} | {total / 1e6:.0f} ms | "
                   f"{worst:.2%}{' (worst)' if len(rows) > 1 else ''} | {beyond} ms ({usual:.1f}) |")
+
+
+def guest():
+    print("\n| scenario | forks | stages of the signal's way, ms: median | clock error, largest (by containment alone) | guest records |")
+    print("|---|---|---|---|---|")
+    for boot, scenario, found in findings():
+        rows = list(found.get("chain", {}).values())
+        if not rows:
+            continue
+        stages = []
+        for stage in rows[0]["stages_ms"]:
+            values = [row["stages_ms"][stage] for row in rows if row["stages_ms"].get(stage) is not None]
+            stages.append(f"{stage} {statistics.median(values):.1f}" if values else f"{stage} -")
+        alone = max(row["containment_error_us"] for row in rows)
+        print(f"| {boot}: {scenario} | {len(rows)} | {', '.join(stages)} | {max(row['clock_error_us'] for row in rows):.1f} us ({alone:.0f}) | "
+              f"{min(row['events'] for row in rows)} to {max(row['events'] for row in rows)} |")
+    print("\n| scenario | |")
+    print("|---|---|")
+    for boot, scenario, found in findings():
+        for key, row in found.items():
+            if key == "clock":
+                print(f"| {boot}: all its forks | clock error, us: p50 {row['p50_us']:.1f}, p95 {row['p95_us']:.1f}, max {row['max_us']:.1f} (n {row['n']}) |")
+            elif key == "agree":
+                print(f"| {boot}: {scenario} | {row['forks']} ledgers with and without the guest's half: largest difference {row['worst_share']:.2%} of the gap |")
+            elif key.startswith("touched_"):
+                for each in row.values():
+                    print(f"| {boot}: {scenario} | {each['pages']} pages read before decoding: {each['faults_at_them']} faults at them, {each['stage_share']:.2%} of it in `mailbox` |")
 
 
 def others():
@@ -47,5 +75,6 @@ def others():
 
 if __name__ == "__main__":
     injected()
+    guest()
     others()
     sys.exit(0)
