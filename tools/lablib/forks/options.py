@@ -70,7 +70,8 @@ TABLE = [
     ("--record-arg", "list", {"metavar": "ARG", "help": "one more argument for forkscope record"}),
     ("--with-guest-symbols", "flag", {"help": "also bring the guest's kallsyms, as run.kallsyms"}),
     ("--fork-timeout", "value", {"type": units.seconds, "default": 120.0, "metavar": "D", "help": "how long to wait for a fork's last ack (default: 120s)"}),
-    ("--linger", "value", {"type": units.seconds, "default": 0.2, "metavar": "D", "help": "how long a fork goes on after its last ack (default: 200ms)"}),
+    ("--linger", "value", {"type": units.seconds, "metavar": "D",
+                           "help": "how long a fork goes on after its last ack (default: 200ms; 1s with a recorder, whose rings are read then)"}),
     ("--timeout", "value", {"type": units.seconds, "metavar": "D", "help": "time for everything (default: by the count)"}),
 ]
 
@@ -180,6 +181,8 @@ def settle(arguments):
     foreign = arguments.workload or arguments.vmm == "cloud-hypervisor"
     arguments.agent = arguments.agent or (WAITER if foreign else FORKSCOPE)
     arguments.arm = not arguments.no_arm and (arguments.arm or bool(arguments.arm_arg) or arguments.agent == FORKSCOPE)
+    if arguments.linger is None:
+        arguments.linger = 1.0 if arguments.arm else 0.2
 
 
 def _check_agent(arguments):
