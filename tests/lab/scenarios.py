@@ -113,8 +113,13 @@ BOOTS = [
     ("injected-qemu", "backports", INJECTED_QEMU, 14),
     ("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
     ("forks", "backports", FORKS, 14),
-    ("guest-chain", "backports", CHAIN, 25),
-    ("guest-injected", "backports", INJECTED_GUEST, 25),
     ("smoke-trixie", "trixie", SMOKE, 8),
     ("smoke-bookworm", "bookworm", SMOKE, 8),
+]
+
+# `make check-lab-guest`: a quarter of an hour more. Not yet a part of `make test`: how long a delay in a guest lasts beside the agent's own
+# way depends on how fast the emulation is, and guest-wake's small rtnl load may be over before the agent applies anything.
+GUEST_BOOTS = [
+    ("guest-chain", "backports", CHAIN, 25),
+    ("guest-injected", "backports", INJECTED_GUEST, 25),
 ]

@@ -31,3 +31,9 @@ BOOTS ?= $(LAB_BOOTS)
 check-lab: all test-programs
 	@O=$(O) FORKSCOPE_PROGRESS=$${FORKSCOPE_PROGRESS-/proc/$$$$/fd/2} tools/tap-sum -n check-lab \
 		-t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")
+
+## check-lab-guest the guest's half in the lab: chains of all signals, delays injected in the guest (15 minutes)
+GUEST_BOOTS := guest-chain guest-injected
+.PHONY: check-lab-guest
+check-lab-guest:
+	@$(MAKE) --no-print-directory check-lab BOOTS="$(GUEST_BOOTS)"
