@@ -1,23 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # forkscope report --arms from the outside. TAP.
-O=${O:-.output}
-F=$O/forkscope
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
+. tests/check/tap
 
-is() { # NAME, then a condition
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		[ ! -s "$tmp/out" ] || sed 's/^/# /' "$tmp/out" | head -60
-	fi
-}
 status() { # STATUS COMMAND...
 	want=$1
 	shift
@@ -65,4 +50,4 @@ is 'as many fields as names' test "$(awk -F, '{ print NF }' "$tmp/out" | sort -u
 is 'forks without arms are one' status 0 "$F" report --arms tests/format/v1.0.fsr
 is 'not of one fork' status 2 "$F" report --arms --fork 1 "$tmp/r.fsr"
 is 'not both on stdout' status 2 "$F" report --csv --json "$tmp/r.fsr"
-echo "1..$n"
+done_testing

@@ -1,33 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # forkscope diff from the outside: a difference that is there, one that is not, limits, files. TAP.
-O=${O:-.output}
-F=$O/forkscope
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
-
-# expect STATUS 'PATTERN' NAME COMMAND...: of stdout and stderr together
-expect() {
-	n=$((n + 1))
-	want=$1 pattern=$2 name=$3
-	shift 3
-	"$@" >"$tmp/out" 2>&1
-	got=$?
-	if [ "$got" = "$want" ] && { [ -z "$pattern" ] || grep -q -- "$pattern" "$tmp/out"; }; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		echo "# status $got, wanted $want; the output should hold: $pattern"
-		sed 's/^/# /' "$tmp/out" | head -40
-	fi
-}
-is() { # NAME, then a condition
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; fi
-}
+. tests/check/tap
 
 # recording NAME FORKS FACTOR SEED [END]: eight page faults each, FACTOR times as long
 recording() {
@@ -108,4 +82,4 @@ is 'is JSON' python3 -c 'import json; json.load(open("out"))'
 "$F" diff a.fsr slow.fsr >one 2>&1
 "$F" diff a.fsr slow.fsr >two 2>&1
 is 'twice the same' cmp -s one two
-echo "1..$n"
+done_testing

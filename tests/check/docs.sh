@@ -1,19 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # What the pages point to must be there: files that they link, make targets that they name.
-n=0
-fail=0
-
-report() { # NAME FINDINGS
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n - $1"
-	else
-		echo "$2" | sed 's/^/# /'
-		echo "not ok $n - $1"
-		fail=1
-	fi
-}
+. tests/check/tap
 
 pages="$(ls ./*.md) $(find docs tests tools -name '*.md')"
 
@@ -39,5 +27,4 @@ report "make help names the targets that people use" "$(
 	for target in check check-unit analyse fuzz fuzz-short format; do
 		echo "$help" | grep -q "^$target " || echo "$target"
 	done)"
-echo "1..$n"
-exit $fail
+done_testing

@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests/golden/NAME.txt is a recording as text; NAME.FORM is what report must say of it. TAP.
 # tools/bless writes the expected files anew (look at the difference before committing it).
-O=${O:-.output}
+. tests/check/tap
 G=tests/golden
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
 
 # The time at which the recording was made is the test's, not the recording's.
 undated() {
@@ -15,32 +12,18 @@ undated() {
 }
 
 same() { # expected, what it is
-	n=$((n + 1))
 	if [ -n "$BLESS" ]; then
 		cp "$tmp/got" "$1"
 	fi
-	if diff -u "$1" "$tmp/got" >"$tmp/diff" 2>&1; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' "$tmp/diff" | head -60
-	fi
-}
-
-expect() { # what, the test's result
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-	fi
+	diff -u "$1" "$tmp/got" >"$tmp/diff" 2>&1
+	verdict $? "$2" || sed 's/^/# /' "$tmp/diff" | head -60
 }
 
 for text in "$G"/*.txt; do
 	name=$(basename "$text" .txt)
 	rec=$tmp/$name.fsr
 	if ! "$O/tools/mkrec" "$text" "$rec"; then
-		expect "$name: mkrec" 1
+		verdict 1 "$name: mkrec"
 		continue
 	fi
 	symbols=
@@ -66,10 +49,10 @@ assert len(sys.argv) > 1
 for path in sys.argv[1:]:
     xml.dom.minidom.parse(path)
 EOF
-	expect "$name: every SVG is XML" $?
+	verdict $? "$name: every SVG is XML"
 	[ "$(stat -c %a "$tmp"/svg/*.svg | sort -u)" = 600 ]
-	expect "$name: SVG files are for their owner only" $?
+	verdict $? "$name: SVG files are for their owner only"
 	rm -rf "$tmp/svg"
 done
-[ "$n" -gt 0 ] || expect "there are golden files" 1
-echo "1..$n"
+[ "$n" -gt 0 ] || verdict 1 "there are golden files"
+done_testing

@@ -3,19 +3,7 @@
 # Which part of src may include which: cli -> render -> attribute -> align -> record -> base and
 # cli -> collect -> record(writer), base; bpf/event.h for all. And: only src/collect touches libbpf
 # and the skeleton, only src/cli exits, only src/base/log.c writes to stderr outside the cli.
-n=0
-fail=0
-
-report() { # NAME FINDINGS
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n - $1"
-	else
-		echo "$2" | sed 's/^/# /'
-		echo "not ok $n - $1"
-		fail=1
-	fi
-}
+. tests/check/tap
 
 # Files of part $1 that include something outside of the pattern $2.
 outside() {
@@ -59,5 +47,4 @@ report "diagnostics go through base/log.h" "$(
 report "recordings are read and written in src/record alone" "$(
 	grep -HnE 'FSR_(CHUNK_)?MAGIC|fsr_(file|chunk)_header' \
 		$(find src -name '*.c' ! -path 'src/record/*'))"
-echo "1..$n"
-exit $fail
+done_testing

@@ -1,33 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # forkscope prefetch from the outside: verdicts by exit status, formats, messages. TAP.
-O=${O:-.output}
-F=$O/forkscope
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
+. tests/check/tap
 
-# expect STATUS 'PATTERN' NAME COMMAND...: the pattern is in what it writes
-expect() {
-	n=$((n + 1))
-	want=$1 pattern=$2 name=$3
-	shift 3
-	"$@" >"$tmp/out" 2>"$tmp/err"
-	got=$?
-	if [ "$got" = "$want" ] && { [ -z "$pattern" ] || cat "$tmp/out" "$tmp/err" | grep -q -- "$pattern"; }; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		echo "# status $got, wanted $want; should hold: $pattern"
-		cat "$tmp/out" "$tmp/err" | head -40 | sed 's/^/# /'
-	fi
-}
-is() { # NAME, then a condition
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; fi
-}
 rec() { # NAME ARM...: a recording
 	name=$1
 	shift
@@ -129,4 +104,4 @@ undescribed() {
 }
 missing=$(undescribed)
 is "docs/prefetch.md describes every key: $missing" test -z "$missing"
-echo "1..$n"
+done_testing

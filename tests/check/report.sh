@@ -1,33 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # forkscope report from the outside: exit status, messages, files, failing outputs. TAP.
-O=${O:-.output}
-F=$O/forkscope
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
+. tests/check/tap
+where=$tmp/err
 
-# expect STATUS 'PATTERN OF STDERR' NAME COMMAND...
-expect() {
-	n=$((n + 1))
-	want=$1 pattern=$2 name=$3
-	shift 3
-	"$@" >"$tmp/out" 2>"$tmp/err"
-	got=$?
-	if [ "$got" = "$want" ] && { [ -z "$pattern" ] || grep -q -- "$pattern" "$tmp/err"; }; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		echo "# status $got, wanted $want; stderr should hold: $pattern"
-		sed 's/^/# /' "$tmp/err"
-	fi
-}
-is() { # NAME, then a condition
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then echo "ok $n - $name"; else echo "not ok $n - $name"; fi
-}
 to() { # FILE COMMAND...: stdout goes there
 	file=$1
 	shift
@@ -97,4 +73,4 @@ gap() {
 for fork in 1 2 3; do
 	is "fork $fork: folded weights sum to the window" test "$(sum $fork)" = "$(gap $fork)"
 done
-echo "1..$n"
+done_testing

@@ -1,19 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # What style.md of the project asks and a program can see: formatting, sizes, licences.
-n=0
-fail=0
-
-report() { # NAME FINDINGS
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n - $1"
-	else
-		echo "$2" | sed 's/^/# /'
-		echo "not ok $n - $1"
-		fail=1
-	fi
-}
+. tests/check/tap
 
 # Not git's list: root testing another user's checkout is refused by git, and an archive has none.
 c_files=$(find src bpf tests tools -name '*.[ch]' | sort)
@@ -51,5 +39,4 @@ report "functions of at most 80 lines" "$(
 
 report "no trailing space" "$(
 	grep -InE '[ 	]+$' $all_code)"
-echo "1..$n"
-exit $fail
+done_testing

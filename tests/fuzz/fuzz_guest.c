@@ -19,19 +19,12 @@
 #include "record/ringparse.h"
 #include "record/writer.h"
 #include "tests/guest/craft_ring.h"
+#include "tests/fuzz/check.h"
 
 #define FRAMES 64
 #define BASE   8
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define check(ok)                                                                        \
-	do {                                                                             \
-		if (!(ok)) {                                                             \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #ok); \
-			abort();                                                         \
-		}                                                                        \
-	} while (0)
 
 struct world {
 	uint8_t mem[FRAMES][FSG_PAGE];

@@ -15,6 +15,7 @@
 #include "record/kinds.h"
 #include "record/reader_impl.h"
 #include "record/text.h"
+#include "tests/fuzz/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,14 +53,6 @@ static void mend(uint8_t *data, size_t size)
 	for (uint32_t seq = 0; at + sizeof(struct fsr_chunk_header) <= size; at = next)
 		mend_chunk(data, at, size, seq++, &next);
 }
-
-#define check(ok)                                                                        \
-	do {                                                                             \
-		if (!(ok)) {                                                             \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #ok); \
-			abort();                                                         \
-		}                                                                        \
-	} while (0)
 
 /* What is promised of every recording, whatever is in it. */
 static void read_all(struct fsr_reader *r)

@@ -16,6 +16,7 @@
 #include "record/text.h"
 #include "record/writer.h"
 #include "render/view.h"
+#include "tests/fuzz/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,14 +28,6 @@ static uint8_t byte(struct input *in)
 {
 	return in->p < in->end ? *in->p++ : 0;
 }
-
-#define check(ok)                                                                        \
-	do {                                                                             \
-		if (!(ok)) {                                                             \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #ok); \
-			abort();                                                         \
-		}                                                                        \
-	} while (0)
 
 /* Two forks up to their resume, so that the input begins where it matters. */
 static const char *const prologue[] = {
