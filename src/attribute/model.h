@@ -371,9 +371,11 @@ struct fsa_dist {
 struct fsa_cohort {
 	/*
 	 * "steady", "first", "mailbox ack lost"; with ", guest not split" behind it: those of them
-	 * that lack the guest part which others of the same population have.
+	 * that lack the guest part which others of the same population have. Before it the arm of
+	 * an experiment, if the forks are of one: "vmgenid:none, steady".
 	 */
-	char name[48];
+	char name[128];
+	const char *arm; /* its forks' own; "" = none */
 	size_t n, timed_out;
 	struct fsa_dist gap;
 	struct fsa_dist bucket[FSA_NBUCKETS];

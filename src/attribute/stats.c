@@ -129,32 +129,47 @@ static int kind_of(const struct fsa_fork *f)
 	return f->notes & 1u << FSA_N_FIRST ? FIRST : STEADY;
 }
 
+/* The fork with which the arm of fork @i begins. */
+static size_t arm_of(const struct fsa_result *res, size_t i)
+{
+	size_t k = 0;
+
+	while (strcmp(res->forks[k].arm, res->forks[i].arm))
+		k++;
+	return k;
+}
+
 /*
- * Forks of @kind, those whose ledger is split by their guest part or those where it is not: "guest
- * (not split)" in the one is spread over four causes in the other, so their means say nothing
- * together.
+ * Forks of @arm and @kind, those whose ledger is split by their guest part or those where it is
+ * not: "guest (not split)" in the one is spread over four causes in the other, so their means say
+ * nothing together.
  */
-static int add_cohort(struct fsa_result *res, int kind, bool split, const char *name)
+static int add_cohort(struct fsa_result *res, const char *arm, int kind, bool split,
+		      const char *name)
 {
 	struct fsa_cohort *c = &res->cohorts[res->ncohorts];
 
 	c->forks = calloc(res->nforks + 1, sizeof(*c->forks));
 	if (!c->forks)
 		return -ENOMEM;
-	for (size_t i = 0; i < res->nforks; i++)
-		if (kind_of(&res->forks[i]) == kind && res->forks[i].guest.used == split)
-			c->forks[c->n++] = &res->forks[i];
+	for (size_t i = 0; i < res->nforks; i++) {
+		const struct fsa_fork *f = &res->forks[i];
+
+		if (kind_of(f) == kind && f->guest.used == split && !strcmp(f->arm, arm))
+			c->forks[c->n++] = f;
+	}
 	if (!c->n) {
 		free(c->forks);
 		c->forks = NULL;
 		return 0;
 	}
-	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->arm = arm;
+	snprintf(c->name, sizeof(c->name), "%s%s%s", arm, *arm ? ", " : "", name);
 	res->ncohorts++;
 	return fill(c);
 }
 
-int at_cohorts(struct fsa_result *res)
+static int cohorts_of_arm(struct fsa_result *res, const char *arm)
 {
 	static const char *const names[] = {
 		[STEADY] = "steady",
@@ -162,20 +177,33 @@ int at_cohorts(struct fsa_result *res)
 		[LOST] = "mailbox ack lost",
 		[DECODED] = "mailbox ack lost, decoded",
 	};
-	char unsplit[sizeof(res->cohorts->name)];
+	char unsplit[48];
 
-	res->cohorts = calloc(2 * NKINDS, sizeof(*res->cohorts));
-	if (!res->cohorts)
-		return -ENOMEM;
 	for (int k = 0; k < NKINDS; k++) {
 		size_t before = res->ncohorts;
-		int ret = add_cohort(res, k, true, names[k]);
+		int ret = add_cohort(res, arm, k, true, names[k]);
 
 		snprintf(unsplit, sizeof(unsplit), "%s%s", names[k],
 			 res->ncohorts > before ? ", guest not split" : "");
-		ret = ret ? ret : add_cohort(res, k, false, unsplit);
+		ret = ret ? ret : add_cohort(res, arm, k, false, unsplit);
 		if (ret)
 			return ret;
 	}
 	return 0;
+}
+
+int at_cohorts(struct fsa_result *res)
+{
+	size_t arms = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < res->nforks; i++)
+		arms += arm_of(res, i) == i;
+	res->cohorts = calloc(arms * 2 * NKINDS + 1, sizeof(*res->cohorts));
+	if (!res->cohorts)
+		return -ENOMEM;
+	for (size_t i = 0; i < res->nforks && !ret; i++)
+		if (arm_of(res, i) == i)
+			ret = cohorts_of_arm(res, res->forks[i].arm);
+	return ret;
 }

@@ -217,6 +217,11 @@ void fsv_text_cohorts(const struct fsv_view *v, FILE *out)
 			cohort(v, &r->cohorts[i], out);
 	if (v->cohort)
 		return;
-	for (size_t i = 1; i < r->ncohorts; i++)
-		difference(v, &r->cohorts[0], &r->cohorts[i], out);
+	/* Arms are compared, with tests, by --arms. */
+	for (size_t i = 1, base = 0; i < r->ncohorts; i++) {
+		if (strcmp(r->cohorts[i].arm, r->cohorts[base].arm))
+			base = i;
+		else
+			difference(v, &r->cohorts[base], &r->cohorts[i], out);
+	}
 }

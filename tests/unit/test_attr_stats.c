@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 #include "attribute/state.h"
 #include "../attr/attr.h"
 
@@ -155,6 +157,34 @@ static void cohorts(void **state)
 	}
 }
 
+/* Two arms are two populations, whatever else they have in common. */
+static void cohorts_of_arms(void **state)
+{
+	static const char *const names[] = {"a:none, steady", "a:all, steady", "steady"};
+	static const size_t sizes[] = {2, 1, 3};
+	struct fsa_fork forks[6] = {0};
+	struct fsa_result res = {.forks = forks, .nforks = 6};
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++)
+		forks[i] = (struct fsa_fork){.gap_ns = 10 * (i + 1), .complete = true};
+	strcpy(forks[0].arm, "a:none");
+	strcpy(forks[1].arm, "a:all");
+	strcpy(forks[3].arm, "a:none");
+	assert_int_equal(at_cohorts(&res), 0);
+	assert_int_equal(res.ncohorts, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(res.cohorts[i].name, names[i]);
+		assert_int_equal(res.cohorts[i].n, sizes[i]);
+	}
+	assert_int_equal(res.cohorts[0].gap.max, 40);
+	assert_int_equal(res.cohorts[1].gap.max, 20);
+	assert_int_equal(res.cohorts[2].gap.max, 60);
+	for (size_t i = 0; i < res.ncohorts; i++)
+		free(res.cohorts[i].forks);
+	free(res.cohorts);
+}
+
 static void idmap(void **state)
 {
 	struct at_idmap m = {0};
@@ -185,9 +215,9 @@ static void idmap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(buckets),       cmocka_unit_test(verdicts),
-		cmocka_unit_test(distributions), cmocka_unit_test(cohorts),
-		cmocka_unit_test(idmap),
+		cmocka_unit_test(buckets),         cmocka_unit_test(verdicts),
+		cmocka_unit_test(distributions),   cmocka_unit_test(cohorts),
+		cmocka_unit_test(cohorts_of_arms), cmocka_unit_test(idmap),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
