@@ -75,7 +75,7 @@ struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
 	vm->id = id;
 	vm->proc = p;
 	vm->next_try = UINT64_MAX;
-	vm->arm = a->arm;
+	vm->told = a->told;
 	if (at_idmap_put(&a->vms, id, vm)) {
 		free(vm);
 		return NULL;

@@ -173,6 +173,12 @@ struct at_phrec { /* a record that marks a phase before resume */
 	uint32_t tid;
 };
 
+/* What an experiment tells by marks (told.c); 0 = it was not told. */
+struct at_told {
+	uint32_t arm;                   /* string */
+	uint64_t prefetch_ns, resident; /* + 1 */
+};
+
 struct at_proc {
 	uint32_t tgid;
 	uint32_t comm;
@@ -180,10 +186,9 @@ struct at_proc {
 	uint64_t start_ns, exec_ns;
 	uint64_t died;
 	bool late;
-	uint32_t arm;                   /* string: of its mark arm:NAME; 0 = none */
-	uint64_t prefetch_ns, resident; /* of such marks, + 1; 0 = none */
-	size_t spans;                   /* kept by its threads */
-	unsigned int open;              /* VMs with an open window */
+	struct at_told told; /* of marks for it alone */
+	size_t spans;        /* kept by its threads */
+	unsigned int open;   /* VMs with an open window */
 	uint64_t keep_until; /* spans that begin later are dropped; UINT64_MAX = none known yet */
 	FS_VEC(struct at_thr *) thr;
 	FS_VEC(struct at_vm *) vms;
@@ -268,7 +273,7 @@ struct at_vm {
 	struct at_guest *guest; /* while its window is evaluated: NULL = nothing of use */
 	char guest_why[160];    /* why there is nothing of use */
 	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
-	uint32_t arm;           /* string: of the mark for every VM that was valid */
+	struct at_told told;    /* of the marks for every VM that were valid when it was made */
 	FS_VEC(struct at_touch) touches;
 	size_t touch_limit; /* then pages that came twice are dropped */
 	FS_VEC(struct at_region) regions;
@@ -369,9 +374,9 @@ struct at {
 	forks;
 	struct at_cpu *cpus;
 	struct at_strings str;
-	uint32_t arm;   /* string: of the last mark arm:NAME for every VM */
-	bool no_memory; /* met where it could not be returned */
-	bool has_hmm;   /* handle_mm_fault was seen: classes are not guesses */
+	struct at_told told; /* of the last marks for every VM */
+	bool no_memory;      /* met where it could not be returned */
+	bool has_hmm;        /* handle_mm_fault was seen: classes are not guesses */
 	uint64_t hmm_faults, faults;
 	char *err;
 	size_t err_len;

@@ -2,9 +2,12 @@
 /*
  * What an experiment tells of its forks, by marks for their VMM (forkscope mark NAME --pid VMM):
  *
- *	arm:NAME           the arm that they belong to; for every VM: of those made from then on
+ *	arm:NAME           the arm that they belong to
  *	prefetch:DURATION  how long prefetching for them took, whenever that was
  *	resident:PAGES     pages of the memory file that were in the page cache when it resumed
+ *
+ * Without --pid they are of every VM that is made from then on, where none is for it alone; an arm
+ * begins anew: what was told of the one before is no longer valid.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -42,35 +45,39 @@ int at_on_told(struct at *a, const struct fs_ev_mark *e)
 {
 	const char *arm = after(e->name, "arm:"), *took = after(e->name, "prefetch:");
 	const char *resident = after(e->name, "resident:");
+	struct at_told *t = &a->told;
 	struct at_proc *p;
 	uint64_t n;
 
 	if (memchr(e->name, '\0', sizeof(e->name)) == NULL || (!arm && !took && !resident))
 		return 0;
-	if (!e->h.tgid) {
-		if (arm)
-			a->arm = at_str(a, arm, sizeof(e->name));
-		return 0;
+	if (e->h.tgid) {
+		/* it may be told before the VMM made its VM */
+		p = at_proc_get(a, e->h.tgid, true);
+		if (!p)
+			return -ENOMEM;
+		t = &p->told;
+	} else if (arm) {
+		*t = (struct at_told){0};
 	}
-	p = at_proc_get(a, e->h.tgid, true); /* it may be told before the VMM made its VM */
-	if (!p)
-		return -ENOMEM;
 	if (arm)
-		p->arm = at_str(a, arm, sizeof(e->name));
+		t->arm = at_str(a, arm, sizeof(e->name));
 	if (took && !fs_parse_ns(took, &n) && n < UINT64_MAX)
-		p->prefetch_ns = n + 1;
+		t->prefetch_ns = n + 1;
 	if (resident && parse_pages(resident, &n))
-		p->resident = n + 1;
+		t->resident = n + 1;
 	return 0;
 }
 
 void at_told_done(struct at *a, struct at_vm *vm)
 {
-	uint32_t arm = vm->proc->arm ? vm->proc->arm : vm->arm;
+	const struct at_told *own = &vm->proc->told, *all = &vm->told;
 
 	if (!vm->fork)
 		return;
-	snprintf(vm->fork->arm, sizeof(vm->fork->arm), "%s", at_str_get(a, arm));
-	vm->fork->prefetch_ns = vm->proc->prefetch_ns - 1; /* none: 0 - 1 */
-	vm->fork->resident = vm->proc->resident - 1;
+	snprintf(vm->fork->arm, sizeof(vm->fork->arm), "%s",
+		 at_str_get(a, own->arm ? own->arm : all->arm));
+	/* none: 0 - 1 */
+	vm->fork->prefetch_ns = (own->prefetch_ns ? own->prefetch_ns : all->prefetch_ns) - 1;
+	vm->fork->resident = (own->resident ? own->resident : all->resident) - 1;
 }

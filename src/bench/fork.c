@@ -276,18 +276,36 @@ static void mark(struct fork *f, pid_t pid, const char *what, const char *value)
 	f->r->between_ns += fs_mono_ns() - began;
 }
 
-/* What the fork was given, told once nothing is timed any more (attribute/told.c reads it). */
-static void mark_what_was_given(struct fork *f)
+/* What the fork of @pid was given (attribute/told.c reads it). */
+static void mark_what_was_given(struct fork *f, pid_t pid)
 {
 	const struct fs_fork_result *r = f->r;
 	char text[FS_UNITS_LEN];
 
-	if (!r->pid || f->memory < 0)
+	if (f->memory < 0)
 		return;
-	mark(f, r->pid, "prefetch",
-	     fs_fmt_ns_exact(r->prefetched_ns - r->prefetch_ns, text, sizeof(text)));
+	/* Beside an attached fork it is still to come. */
+	if (r->prefetched_ns || !f->b->o.beside)
+		mark(f, pid, "prefetch",
+		     fs_fmt_ns_exact(r->prefetched_ns - r->prefetch_ns, text, sizeof(text)));
 	snprintf(text, sizeof(text), "%" PRIu64, r->resident / 4096);
-	mark(f, r->pid, "resident", text);
+	mark(f, pid, "resident", text);
+}
+
+/*
+ * An attached command's VMM may be another process than the command, and resumes when it likes: so
+ * all is told and looked at before, of every VM that is made from now on.
+ */
+static int mark_attached(struct fork *f)
+{
+	int rc = look_and_populate(f);
+
+	if (rc)
+		return rc;
+	mark(f, 0, "arm", f->arm->name);
+	mark_what_was_given(f, 0);
+	f->r->between_ns = 0;
+	return 0;
 }
 
 static int load_and_resume(struct fork *f)
@@ -315,7 +333,7 @@ static int load_and_resume(struct fork *f)
 			prefetch_beside(f);
 		return 0;
 	}
-	rc = look_and_populate(f);
+	rc = v->ops == &fs_vmm_attach ? 0 : look_and_populate(f);
 	if (rc)
 		return rc;
 	prefetch_beside(f);
@@ -331,17 +349,15 @@ static int run_vmm(struct fork *f)
 	int rc;
 
 	fs_vmm_init(&f->vmm, &f->b->o.plan, &f->at);
-	if (f->vmm.ops == &fs_vmm_attach) {
-		mark(f, 0, "arm", f->arm->name); /* of every VM that is made from now on */
-		r->between_ns = 0;
-	}
+	rc = f->vmm.ops == &fs_vmm_attach ? mark_attached(f) : 0;
+	if (rc)
+		return rc;
 	r->spawn_ns = fs_mono_ns();
 	rc = vmm_failed(f, f->vmm.ops->start(&f->vmm));
 	r->spawned_ns = fs_mono_ns();
 	r->pid = f->vmm.process.pid;
 	if (rc)
 		return rc;
-	/* An attached command's VMM may be another process than the command: told above. */
 	if (f->vmm.ops != &fs_vmm_attach)
 		mark(f, r->pid, "arm", f->arm->name);
 	return load_and_resume(f);
@@ -478,7 +494,8 @@ static void *live(void *arg)
 	if (!rc) {
 		linger(f);
 		end_helper(f);
-		mark_what_was_given(f);
+		if (f->vmm.ops != &fs_vmm_attach)
+			mark_what_was_given(f, r->pid); /* nothing is timed any more */
 	}
 	clean_up(f);
 	return NULL;

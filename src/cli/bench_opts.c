@@ -11,27 +11,6 @@
 
 #define SECOND 1000000000ull
 
-static const struct fs_usage usage = {
-	.command = "bench",
-	.synopsis = "--vmm VMM --snapshot DIR -o FILE [OPTIONS...] [-- COMMAND...]",
-	.what = "Makes forks of snapshots, traced, in arms: each resume signal with each prefetch, "
-		"interleaved in random order. Every fork gets a network of its own, its acks are "
-		"waited for as a platform does, and what became of it is counted. Prints the table "
-		"of the experiment. Root is needed.",
-	.notes = "A snapshot is a folder with the state in state (or vmstate, snapshot; Cloud "
-		 "Hypervisor: state.json and config.json) and the memory in mem (or memory, "
-		 "memory-ranges).\nCOMMAND: with --vmm qemu the whole command of a fork (a monitor "
-		 "and -incoming defer -S are added), with attach whatever makes a fork, else "
-		 "further "
-		 "arguments of the VMM. In it {memory}, {state}, {snapshot} (the folder given), "
-		 "{signal}, "
-		 "{tap}, {folder} (the fork's own), {fork}, {socket} and {uffd} are "
-		 "replaced.\nExit status: 3 when forks fell back or failed, or the "
-		 "recording is incomplete.",
-	.max_pos = 0,
-	.takes_command = true,
-};
-
 static int parse_vmm(const char *text, void *dst, char *why, size_t len)
 {
 	const struct fs_vmm_ops **ops = dst;
@@ -71,7 +50,7 @@ static int parse_network(const char *text, void *dst, char *why, size_t len)
 	return pick(text, fs_network_names, 3, dst, why, len);
 }
 
-static int parse_mechanism(const char *text, void *dst, char *why, size_t len)
+int bench_opt_mechanism(const char *text, void *dst, char *why, size_t len)
 {
 	return pick(text, fs_mechanism_names, FS_MECHANISM_COUNT, dst, why, len);
 }
@@ -125,7 +104,7 @@ static size_t cut(char *text, const char **words)
 	return BENCH_MAX + 1;
 }
 
-static int parse_signals(const char *text, void *dst, char *why, size_t len)
+int bench_opt_signals(const char *text, void *dst, char *why, size_t len)
 {
 	static const char *const known[] = {"auto", "vmclock", "vmgenid", "vmclock-spin", "none"};
 	struct bench_asked *a = dst;
@@ -144,7 +123,7 @@ static int parse_signals(const char *text, void *dst, char *why, size_t len)
 	return 0;
 }
 
-static int parse_prefetch(const char *text, void *dst, char *why, size_t len)
+int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
 {
 	struct bench_asked *a = dst;
 	const char *words[BENCH_MAX];
@@ -209,7 +188,7 @@ static int parse_mac(const char *text, void *dst, char *why, size_t len)
 	return 0;
 }
 
-static int parse_workingset(const char *text, void *dst, char *why, size_t len)
+int bench_opt_workingset(const char *text, void *dst, char *why, size_t len)
 {
 	struct fsx_ranges r = {0};
 	struct fs_ranges *out = dst;
@@ -222,7 +201,7 @@ static int parse_workingset(const char *text, void *dst, char *why, size_t len)
 	return rc ? -1 : 0;
 }
 
-static int parse_seed(const char *text, void *dst, char *why, size_t len)
+int bench_opt_seed(const char *text, void *dst, char *why, size_t len)
 {
 	char *end;
 	uint64_t v = strtoull(text, &end, 0);
@@ -253,80 +232,55 @@ static const char *snapshot_of(const struct bench_asked *a, const char *s)
 	return any;
 }
 
-static int check_snapshots(struct bench_asked *a)
+static int check_snapshots(const struct fs_usage *u, struct bench_asked *a)
 {
 	bool attach = a->o.plan.ops == &fs_vmm_attach;
 
 	for (size_t i = 0; i < a->nsignals; i++) {
 		a->folders[i] = snapshot_of(a, a->signals[i]);
 		if (!a->folders[i] && (!attach || a->nsnapshots))
-			return fs_opts_bad(&usage,
+			return fs_opts_bad(u,
 					   "which snapshot? --snapshot DIR, or --snapshot %s=DIR",
 					   a->signals[i]);
 	}
 	if (a->nsignals > 1 && a->nsnapshots == 1 && !attach)
-		return fs_opts_bad(&usage, "a guest waits for one signal, so each needs a snapshot "
-					   "of its own: --snapshot SIGNAL=DIR");
+		return fs_opts_bad(u, "a guest waits for one signal, so each needs a snapshot "
+				      "of its own: --snapshot SIGNAL=DIR");
 	return -1;
 }
 
-static int check_vmm(struct bench_asked *a)
+static int check_vmm(const struct fs_usage *u, struct bench_asked *a)
 {
 	struct fs_vmm_plan *p = &a->o.plan;
 	bool fc = p->ops == &fs_vmm_firecracker;
 
 	if (!p->ops)
-		return fs_opts_bad(&usage, "which VMM? --vmm %s", fs_vmm_names());
+		return fs_opts_bad(u, "which VMM? --vmm %s", fs_vmm_names());
 	if (!p->ops->program && !p->command && !p->socket)
-		return fs_opts_bad(&usage, "--vmm %s needs the command that makes a fork, after --",
+		return fs_opts_bad(u, "--vmm %s needs the command that makes a fork, after --",
 				   p->ops->name);
 	if (a->jail.program && (!fc || p->socket || strchr(a->program ? a->program : "", '/') == 0))
-		return fs_opts_bad(&usage, "--jailer is Firecracker's, and needs --vmm-bin PATH");
+		return fs_opts_bad(u, "--jailer is Firecracker's, and needs --vmm-bin PATH");
 	if (a->jail.program && !a->jail.base)
-		return fs_opts_bad(&usage, "--jailer needs --jail-base DIR, on the snapshot's file "
-					   "system");
+		return fs_opts_bad(u, "--jailer needs --jail-base DIR, on the snapshot's file "
+				      "system");
 	if (a->o.uffd && !fc)
-		return fs_opts_bad(&usage, "--uffd is for Firecracker");
+		return fs_opts_bad(u, "--uffd is for Firecracker");
 	if (a->o.how == FS_MECH_POPULATE && a->o.load.resume && !a->o.beside)
-		return fs_opts_bad(&usage,
-				   "--mechanism populate needs the VM loaded and not yet "
-				   "resumed: leave out --resume-in-load, or --moment beside");
+		return fs_opts_bad(u, "--mechanism populate needs the VM loaded and not yet "
+				      "resumed: leave out --resume-in-load, or --moment beside");
 	if (a->o.network == FS_NETWORK_HOST && fc && !a->o.override)
-		return fs_opts_bad(&usage, "--network host gives each fork's TAP another name: "
-					   "--override IFACE says which of the guest's interfaces "
-					   "it is for");
+		return fs_opts_bad(u, "--network host gives each fork's TAP another name: "
+				      "--override IFACE says which of the guest's interfaces "
+				      "it is for");
 	if (a->o.network == FS_NETWORK_HOST && !a->o.token)
-		return fs_opts_bad(&usage,
-				   "--network host gives each fork another address: --token "
-				   "says which mailbox tells it to the agent");
+		return fs_opts_bad(u, "--network host gives each fork another address: --token "
+				      "says which mailbox tells it to the agent");
 	return -1;
 }
 
-static int check(struct bench_asked *a)
-{
-	struct fs_bench_opts *o = &a->o;
-	int rc = check_vmm(a);
-	enum fs_payload_error e;
-
-	if (rc < 0)
-		rc = check_snapshots(a);
-	if (rc >= 0)
-		return rc;
-	if (!a->output && !a->no_record)
-		return fs_opts_bad(&usage, "no recording is named: -o FILE (or --no-record)");
-	if (!o->iters || !o->concurrency || o->concurrency > 1024 || o->iters > 1000000)
-		return fs_opts_bad(&usage, "--iters is 1 to 1000000, --concurrency 1 to 1024");
-	if (a->json && a->csv)
-		return fs_opts_bad(&usage, "--json or --csv, not both");
-	for (size_t i = 0; i < a->nprefetch; i++)
-		if (a->prefetch[i].kind == FS_PREFETCH_WORKINGSET && !o->workingset.n)
-			return fs_opts_bad(&usage, "--prefetch workingset needs --workingset FILE");
-	e = fs_payload_check(&o->payload);
-	return e ? fs_opts_bad(&usage, "%s", fs_payload_error_text(e)) : -1;
-}
-
 /* The addresses that a guest of the lab expects; options change them one by one. */
-static void defaults(struct bench_asked *a)
+void bench_opts_defaults(struct bench_asked *a)
 {
 	static const struct {
 		enum fs_payload_field f;
@@ -369,13 +323,6 @@ static void defaults(struct bench_asked *a)
 	       "forks"),                                                                         \
 		FS_OPT("--snapshot", NULL, "[SIGNAL=]DIR", parse_snapshot, a,                    \
 		       "the snapshot to fork; one for each signal"),                             \
-		FS_OPT("--signal", NULL, "LIST", parse_signals, a,                               \
-		       "the arms' resume signals: auto, vmclock, vmgenid, vmclock-spin, none "   \
-		       "(default auto): what the snapshots' agents wait for"),                   \
-		FS_OPT("--prefetch", NULL, "LIST", parse_prefetch, a,                            \
-		       "the arms' prefetches: none, mailbox:SIZE (around the mailbox), "         \
-		       "head:SIZE, "                                                             \
-		       "range:OFFSET:SIZE, workingset, all (default none)"),                     \
 		FS_OPT("--iters", "-n", "N", fs_opt_uint, &(o)->iters,                           \
 		       "forks of each arm (default 10)"),                                        \
 		FS_OPT("--concurrency", "-c", "C", fs_opt_uint, &(o)->concurrency,               \
@@ -386,19 +333,11 @@ static void defaults(struct bench_asked *a)
 		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &(o)->wait_for_network,   \
 		       "a fork is there when its network is (true, the default), or when it is " \
 		       "resumed"),                                                               \
-		FS_OPT("--seed", NULL, "S", parse_seed, &(o)->seed,                              \
-		       "of the order of the arms; it is printed (default: a random one)"),       \
 		FS_OPT("--output", "-o", "FILE", fs_opt_string, &(a)->output,                    \
 		       "the recording; FILE.json gets what the bench saw, FILE.log what the "    \
 		       "recorder said"),                                                         \
-		FS_OPT("--end", "-e", "END", fs_opt_string, &(a)->end,                           \
-		       "where reports of the recording end their window (default ack:mailbox)"), \
-		FS_OPT("--no-record", NULL, NULL, fs_opt_flag, &(a)->no_record,                  \
-		       "no recording: only the bench's own times"),                              \
 		FS_OPT("--record-arg", NULL, "ARG", parse_record_arg, a,                         \
-		       "one more argument for forkscope record; may be given again"),            \
-		FS_OPT("--json", NULL, NULL, fs_opt_flag, &(a)->json, "print one JSON object"),  \
-		FS_OPT("--csv", NULL, NULL, fs_opt_flag, &(a)->csv, "print a line for each fork")
+		       "one more argument for forkscope record; may be given again")
 
 /* Networks and acks. */
 #define NETWORK_OPTIONS(a, o)                                                                    \
@@ -420,9 +359,6 @@ static void defaults(struct bench_asked *a)
 		FS_OPT("--override", NULL, "IFACE", fs_opt_string, &(o)->override,               \
 		       "load with this interface of the guest on the fork's TAP, whatever the "  \
 		       "snapshot says"),                                                         \
-		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &(o)->timeout_ns,                   \
-		       "no last ack within this after the resume: the fork falls back (default " \
-		       "30s)"),                                                                  \
 		FS_OPT("--last-ack", NULL, "STAGE", fs_opt_string, &(o)->last_ack,               \
 		       "the ack that is waited for (default applied)"),                          \
 		FS_OPT("--linger", NULL, "TIME", fs_opt_ns, &(o)->linger_ns,                     \
@@ -431,46 +367,40 @@ static void defaults(struct bench_asked *a)
 		       "how long the VMM has for one answer (default 30s)")
 
 /* Prefetching, and the VMM. */
-#define VMM_OPTIONS(a, o)                                                                          \
-	FS_OPT("--mechanism", NULL, "HOW", parse_mechanism, &(o)->how,                             \
-	       "of the prefetches: willneed, readahead, read (the default), or populate: "         \
-	       "through the VMM's own mapping"),                                                   \
-		FS_OPT("--moment", NULL, "WHEN", parse_moment, &(o)->beside,                       \
-		       "prefetch before the fork (the default), or beside it from the resume on"), \
-		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &(o)->rate,                  \
-		       "at most this much in a second"),                                           \
-		FS_OPT("--workingset", NULL, "FILE", parse_workingset, &(o)->workingset,           \
-		       "the ranges of --prefetch workingset, as forkscope prefetch export writes " \
-		       "them"),                                                                    \
-		FS_OPT("--vmm-bin", NULL, "PATH", fs_opt_string, &(a)->program,                    \
-		       "your VMM's binary"),                                                       \
-		FS_OPT("--socket", NULL, "PATH", fs_opt_string, &(o)->plan.socket,                 \
-		       "start no VMM: use the fresh one that listens there; {fork} is fork-1, "    \
-		       "fork-2, ..."),                                                             \
-		FS_OPT("--resume-in-load", NULL, NULL, fs_opt_flag, &(o)->load.resume,             \
-		       "resume inside of the load (Firecracker's resume_vm)"),                     \
-		FS_OPT("--uffd", NULL, "PROGRAM", fs_opt_string, &(o)->uffd,                       \
-		       "serve memory by PROGRAM SOCKET MEMFILE, started for each fork "            \
-		       "(Firecracker)"),                                                           \
-		FS_OPT("--restore-mode", NULL, "MODE", parse_restore, &(o)->load.on_demand,        \
-		       "Cloud Hypervisor: copy (its default), or ondemand"),                       \
-		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &(a)->jail.program,                \
-		       "start Firecracker by its jailer"),                                         \
-		FS_OPT("--jail-base", NULL, "DIR", fs_opt_string, &(a)->jail.base,                 \
-		       "its --chroot-base-dir; files are linked into it"),                         \
-		FS_OPT("--jail-uid", NULL, "UID", fs_opt_uint, &(a)->jail.uid,                     \
-		       "the user that it becomes (default 65534)"),                                \
-		FS_OPT("--jail-gid", NULL, "GID", fs_opt_uint, &(a)->jail.gid,                     \
-		       "the group that it becomes (default 65534)"),                               \
-		FS_OPT("--take-snapshot", NULL, "SOCKET", fs_opt_string, &(a)->take,               \
-		       "first pause the VM whose VMM listens there, and write its state and mem "  \
-		       "into "                                                                     \
+#define VMM_OPTIONS(a, o)                                                                         \
+	FS_OPT("--moment", NULL, "WHEN", parse_moment, &(o)->beside,                              \
+	       "prefetch before the fork (the default), or beside it from the resume on"),        \
+		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &(o)->rate,                 \
+		       "at most this much in a second"),                                          \
+		FS_OPT("--vmm-bin", NULL, "PATH", fs_opt_string, &(a)->program,                   \
+		       "your VMM's binary"),                                                      \
+		FS_OPT("--socket", NULL, "PATH", fs_opt_string, &(o)->plan.socket,                \
+		       "start no VMM: use the fresh one that listens there; {fork} is fork-1, "   \
+		       "fork-2, ..."),                                                            \
+		FS_OPT("--resume-in-load", NULL, NULL, fs_opt_flag, &(o)->load.resume,            \
+		       "resume inside of the load (Firecracker's resume_vm)"),                    \
+		FS_OPT("--uffd", NULL, "PROGRAM", fs_opt_string, &(o)->uffd,                      \
+		       "serve memory by PROGRAM SOCKET MEMFILE, started for each fork "           \
+		       "(Firecracker)"),                                                          \
+		FS_OPT("--restore-mode", NULL, "MODE", parse_restore, &(o)->load.on_demand,       \
+		       "Cloud Hypervisor: copy (its default), or ondemand"),                      \
+		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &(a)->jail.program,               \
+		       "start Firecracker by its jailer"),                                        \
+		FS_OPT("--jail-base", NULL, "DIR", fs_opt_string, &(a)->jail.base,                \
+		       "its --chroot-base-dir; files are linked into it"),                        \
+		FS_OPT("--jail-uid", NULL, "UID", fs_opt_uint, &(a)->jail.uid,                    \
+		       "the user that it becomes (default 65534)"),                               \
+		FS_OPT("--jail-gid", NULL, "GID", fs_opt_uint, &(a)->jail.gid,                    \
+		       "the group that it becomes (default 65534)"),                              \
+		FS_OPT("--take-snapshot", NULL, "SOCKET", fs_opt_string, &(a)->take,              \
+		       "first pause the VM whose VMM listens there, and write its state and mem " \
+		       "into "                                                                    \
 		       "the --snapshot folder")
 
-int bench_opts_parse(struct bench_asked *a, int argc, char **argv)
+size_t bench_opts_rows(struct bench_asked *a, struct fs_opt rows[BENCH_ROWS])
 {
 	struct fs_bench_opts *o = &a->o;
-	struct fs_opt opts[] = {
+	const struct fs_opt all[] = {
 		RUN_OPTIONS(a, o),
 		NETWORK_OPTIONS(a, o),
 #define X(parser, field, option, argument, help) \
@@ -480,14 +410,19 @@ int bench_opts_parse(struct bench_asked *a, int argc, char **argv)
 			VMM_OPTIONS(a, o),
 		FS_OPT_END,
 	};
-	struct fs_args args;
+
+	_Static_assert(sizeof(all) / sizeof(*all) <= BENCH_ROWS, "BENCH_ROWS");
+	memcpy(rows, all, sizeof(all));
+	return sizeof(all) / sizeof(*all) - 1;
+}
+
+int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const struct fs_args *args)
+{
+	struct fs_bench_opts *o = &a->o;
+	enum fs_payload_error e;
 	int rc;
 
-	defaults(a);
-	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
-	if (rc >= 0)
-		return rc;
-	o->plan.command = args.nafter ? args.after : NULL;
+	o->plan.command = args->nafter ? args->after : NULL;
 	o->plan.program = a->program ? a->program : o->plan.ops ? o->plan.ops->program : NULL;
 	o->plan.jail = a->jail.program ? &a->jail : NULL;
 	o->network = a->network >= 0                 ? (enum fs_network)a->network
@@ -498,7 +433,15 @@ int bench_opts_parse(struct bench_asked *a, int argc, char **argv)
 	o->nsignals = a->nsignals;
 	o->prefetch = a->prefetch;
 	o->nprefetch = a->nprefetch;
-	return check(a);
+	rc = check_vmm(u, a);
+	if (rc < 0)
+		rc = check_snapshots(u, a);
+	if (rc >= 0)
+		return rc;
+	if (!o->iters || !o->concurrency || o->concurrency > 1024 || o->iters > 1000000)
+		return fs_opts_bad(u, "--iters is 1 to 1000000, --concurrency 1 to 1024");
+	e = fs_payload_check(&o->payload);
+	return e ? fs_opts_bad(u, "%s", fs_payload_error_text(e)) : -1;
 }
 
 void bench_opts_free(struct bench_asked *a)

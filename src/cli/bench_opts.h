@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The options of forkscope bench. */
+/* The options of the commands that make forks: forkscope bench, and prefetch test. */
 #ifndef FORKSCOPE_BENCH_OPTS_H
 #define FORKSCOPE_BENCH_OPTS_H
 
 #include <stdbool.h>
 #include "bench/bench.h"
+#include "cli/opts.h"
 #include "vmm/jail.h"
 
-#define BENCH_MAX 16 /* signals, prefetches, snapshots, recorder's arguments */
+#define BENCH_MAX  16 /* signals, prefetches, snapshots, recorder's arguments */
+#define BENCH_ROWS 48 /* room for bench_opts_rows() and the row that ends a table */
 
 struct bench_asked {
 	struct fs_bench_opts o;
@@ -15,7 +17,7 @@ struct bench_asked {
 	const char *output, *program, *end;
 	const char *take; /* socket of a running VMM whose snapshot is to be taken first */
 	int network;      /* enum fs_network, or -1: not said */
-	bool no_record, json, csv;
+	bool no_record;
 	char *record_args[BENCH_MAX + 3];
 	size_t nrecord_args;
 	/* lists, as the options of struct fs_bench_opts point to them */
@@ -25,8 +27,32 @@ struct bench_asked {
 	struct fs_prefetch_spec prefetch[BENCH_MAX];
 };
 
-/* Parses argv[1..]. Returns -1 to go on, or the exit code to return at once. */
-int bench_opts_parse(struct bench_asked *a, int argc, char **argv);
+/* Before the options change them one by one: one arm, signal auto, prefetch none. */
+void bench_opts_defaults(struct bench_asked *a);
+
+/*
+ * The rows of the options that every such command has, and FS_OPT_END. Returns how many there are
+ * before that. What the arms are is each command's own: its rows use the parsers below.
+ */
+size_t bench_opts_rows(struct bench_asked *a, struct fs_opt rows[BENCH_ROWS]);
+
+/*
+ * What follows from the options that were parsed, and whether they go together. Returns -1 to go
+ * on, or the exit code to return at once, after saying of @u what is wrong.
+ */
+int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const struct fs_args *args);
+
 void bench_opts_free(struct bench_asked *a);
+
+/* The help of the row that fills o.timeout_ns. */
+#define BENCH_TIMEOUT_HELP \
+	"no last ack within this after the resume: the fork falls back (default 30s)"
+
+/* Parsers (opts.h); dst is the struct bench_asked, or what the comment says. */
+int bench_opt_signals(const char *text, void *dst, char *why, size_t len);
+int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len);
+int bench_opt_mechanism(const char *text, void *dst, char *why, size_t len); /* enum fs_mechanism */
+int bench_opt_workingset(const char *text, void *dst, char *why, size_t len); /* struct fs_ranges */
+int bench_opt_seed(const char *text, void *dst, char *why, size_t len);       /* uint64_t */
 
 #endif

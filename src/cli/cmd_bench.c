@@ -1,111 +1,46 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope bench: the experiment, on the user's own VMM and snapshots. */
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/tree.h"
-#include "bench/recorder.h"
 #include "bench/result.h"
 #include "cli/arms.h"
-#include "cli/bench_opts.h"
+#include "cli/bench_run.h"
 #include "cli/cmds.h"
 #include "cli/recording.h"
-#include "collect/marks.h"
 #include "render/arms.h"
-#include "vmm/http.h"
 
 #define RESAMPLING_SEED 1 /* as report's: the same recording, the same words */
+#define OWN_ROWS        16
 
-static volatile bool stopping;
-static int stop_fd = -1;
+/* What bench alone is asked. */
+struct asked {
+	struct bench_asked a;
+	bool json, csv;
+};
 
-/* The first signal ends the run in order; the next one ends it at once. */
-static void on_signal(int sig)
-{
-	uint64_t one = 1;
-	int e = errno;
-
-	stopping = true;
-	if (write(stop_fd, &one, sizeof(one)) < 0)
-		stop_fd = -1;
-	signal(sig, SIG_DFL);
-	errno = e;
-}
-
-static int catch_signals(void)
-{
-	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction sa = {.sa_handler = on_signal};
-
-	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		sigaction(ends[i], &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return stop_fd < 0 ? -errno : 0;
-}
-
-static void send_mark(const char *name, pid_t pid)
-{
-	struct fs_mark m = {.ts = fs_mono_ns(), .pid = (uint32_t)pid};
-	int sent;
-
-	snprintf(m.name, sizeof(m.name), "%s", name);
-	sent = fs_marks_send(&m);
-	if (sent <= 0)
-		fs_warn("the recording was not told that process %d is of %s: %s", (int)pid, name,
-			sent ? strerror(-sent) : "no recorder runs");
-}
-
-/* --take-snapshot: of the VM that runs there, once, into the only folder. */
-static int take_snapshot(struct bench_asked *a)
-{
-	struct fs_vmm_plan plan = a->o.plan;
-	char state[PATH_MAX], memory[PATH_MAX];
-	const char *folder = a->folders[0];
-	struct fs_vmm_at at = {.folder = folder, .id = "template"};
-	struct fs_vmm v;
-	int rc;
-
-	if (!a->take)
-		return 0;
-	plan.socket = a->take;
-	plan.jail = NULL;
-	snprintf(state, sizeof(state), "%s/state", folder);
-	snprintf(memory, sizeof(memory), "%s/mem", folder);
-	at.state = plan.ops == &fs_vmm_cloud_hypervisor ? folder : state;
-	at.memory = memory;
-	fs_vmm_init(&v, &plan, &at);
-	rc = v.ops->start(&v);
-	if (!rc)
-		rc = v.ops->create(&v);
-	if (rc)
-		fs_error("taking a snapshot of the VM at %s: %s", a->take, v.err);
-	else
-		fs_info("the VM at %s is paused, its snapshot is in %s", a->take, folder);
-	fs_vmm_end(&v);
-	return rc;
-}
-
-static int write_json(const struct fs_bench *b, const char *recording)
-{
-	json_t *o = fs_bench_json(b);
-	char path[PATH_MAX];
-	int rc;
-
-	snprintf(path, sizeof(path), "%s.json", recording);
-	rc = o ? json_dump_file(o, path, JSON_INDENT(1)) : -1;
-	json_decref(o);
-	if (rc)
-		fs_error("writing %s failed: %s", path, strerror(errno));
-	return rc;
-}
+static const struct fs_usage usage = {
+	.command = "bench",
+	.synopsis = "--vmm VMM --snapshot DIR -o FILE [OPTIONS...] [-- COMMAND...]",
+	.what = "Makes forks of snapshots, traced, in arms: each resume signal with each prefetch, "
+		"interleaved in random order. Every fork gets a network of its own, its acks are "
+		"waited for as a platform does, and what became of it is counted. Prints the table "
+		"of the experiment. Root is needed.",
+	.notes = "A snapshot is a folder with the state in state (or vmstate, snapshot; Cloud "
+		 "Hypervisor: state.json and config.json) and the memory in mem (or memory, "
+		 "memory-ranges).\nCOMMAND: with --vmm qemu the whole command of a fork (a monitor "
+		 "and -incoming defer -S are added), with attach whatever makes a fork, else "
+		 "further "
+		 "arguments of the VMM. In it {memory}, {state}, {snapshot} (the folder given), "
+		 "{signal}, "
+		 "{tap}, {folder} (the fork's own), {fork}, {socket} and {uffd} are "
+		 "replaced.\nExit status: 3 when forks fell back or failed, or the "
+		 "recording is incomplete.",
+	.max_pos = 0,
+	.takes_command = true,
+};
 
 /* What the recording says of the arms, as JSON; NULL when it says nothing. */
 static json_t *ledgers_json(const struct fsv_view *v)
@@ -143,16 +78,17 @@ static void print_json(const struct fs_bench *b, const struct fs_rec *rec)
 }
 
 /* The table: of the recording, with its ledgers, where there is one; else of our own clock. */
-static int print(const struct fs_bench *b, const struct bench_asked *a)
+static int print(const struct fs_bench *b, const struct asked *x)
 {
 	struct fs_rec_opts ro = {.drop_segs = true};
 	struct fs_rec rec;
-	bool recorded = !a->no_record && !a->csv && fs_rec_open(a->output, &ro, &rec) == FS_EXIT_OK;
+	const struct bench_asked *a = &x->a;
+	bool recorded = !a->no_record && !x->csv && fs_rec_open(a->output, &ro, &rec) == FS_EXIT_OK;
 	int rc = 0;
 
-	if (a->json) {
+	if (x->json) {
 		print_json(b, recorded ? &rec : NULL);
-	} else if (a->csv) {
+	} else if (x->csv) {
 		fs_bench_csv(b, stdout);
 	} else if (recorded) {
 		rc = arms_to_stdout(&rec.view, ARMS_TEXT, RESAMPLING_SEED) == FS_EXIT_FAILED;
@@ -170,80 +106,78 @@ static int print(const struct fs_bench *b, const struct bench_asked *a)
 }
 
 /* What of the run is to be said by the exit status. */
-static int judge(const struct fs_bench *b)
+static int judge(const struct bench_done *d)
 {
-	size_t bad = b->forks.n - fs_bench_count(b, SIZE_MAX, FS_FORK_DONE);
+	const struct fs_bench *b = d->b;
+	size_t done = fs_bench_count(b, SIZE_MAX, FS_FORK_DONE);
 
-	if (!fs_bench_count(b, SIZE_MAX, FS_FORK_DONE) && !stopping)
+	if (!done && !d->stopped)
 		return FS_EXIT_FAILED;
-	return bad || stopping ? FS_EXIT_INCOMPLETE : FS_EXIT_OK;
+	return done < b->forks.n || d->stopped || d->incomplete ? FS_EXIT_INCOMPLETE : FS_EXIT_OK;
 }
 
-static int record_and_run(struct fs_bench *b, struct bench_asked *a)
+static int tell(const struct bench_done *d, void *arg)
 {
-	struct fs_recorder rec = {.status = 0};
-	char err[1024];
-	int rc, failed = 0;
+	return print(d->b, arg) ? FS_EXIT_FAILED : judge(d);
+}
 
-	if (!a->no_record) {
-		a->record_args[a->nrecord_args] = (char *)"--end";
-		a->record_args[a->nrecord_args + 1] = (char *)a->end;
-		if (fs_recorder_start(&rec, a->output, a->record_args, err, sizeof(err))) {
-			fs_error("%s", err);
-			return FS_EXIT_FAILED;
-		}
-	}
-	fs_info("%zu arms, %u forks each, %u at once; seed %" PRIu64, b->narms, b->o.iters,
-		b->o.concurrency, b->o.seed);
-	rc = fs_bench_run(b);
-	if (rc)
-		fs_error("%s", b->err);
-	if (!a->no_record && fs_recorder_stop(&rec, err, sizeof(err))) {
-		fs_error("%s", err);
-		failed = 1;
-	}
-	if (a->output)
-		failed |= write_json(b, a->output);
-	failed |= print(b, a);
-	if (rc || failed)
-		return FS_EXIT_FAILED;
-	rc = judge(b);
-	return rc == FS_EXIT_OK && rec.status == FS_EXIT_INCOMPLETE ? FS_EXIT_INCOMPLETE : rc;
+static int parse(struct asked *x, int argc, char **argv)
+{
+	struct bench_asked *a = &x->a;
+	struct fs_bench_opts *o = &a->o;
+	struct fs_opt opts[OWN_ROWS + BENCH_ROWS] = {
+		FS_OPT("--signal", NULL, "LIST", bench_opt_signals, a,
+		       "the arms' resume signals: auto, vmclock, vmgenid, vmclock-spin, none "
+		       "(default auto): what the snapshots' agents wait for"),
+		FS_OPT("--prefetch", NULL, "LIST", bench_opt_prefetch, a,
+		       "the arms' prefetches: none, mailbox:SIZE (around the mailbox), head:SIZE, "
+		       "range:OFFSET:SIZE, workingset, all (default none)"),
+		FS_OPT("--workingset", NULL, "FILE", bench_opt_workingset, &o->workingset,
+		       "the ranges of --prefetch workingset, as forkscope prefetch export writes "
+		       "them"),
+		FS_OPT("--mechanism", NULL, "HOW", bench_opt_mechanism, &o->how,
+		       "of the prefetches: willneed, readahead, read (the default), or populate: "
+		       "through the VMM's own mapping"),
+		FS_OPT("--seed", NULL, "S", bench_opt_seed, &o->seed,
+		       "of the order of the arms; it is printed (default: a random one)"),
+		FS_OPT("--end", "-e", "END", fs_opt_string, &a->end,
+		       "where reports of the recording end their window (default ack:mailbox)"),
+		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &o->timeout_ns, BENCH_TIMEOUT_HELP),
+		FS_OPT("--no-record", NULL, NULL, fs_opt_flag, &a->no_record,
+		       "no recording: only the bench's own times"),
+		FS_OPT("--json", NULL, NULL, fs_opt_flag, &x->json, "print one JSON object"),
+		FS_OPT("--csv", NULL, NULL, fs_opt_flag, &x->csv, "print a line for each fork"),
+	};
+	size_t own = 0;
+	struct fs_args args;
+	int rc;
+
+	bench_opts_defaults(a);
+	while (opts[own].name)
+		own++;
+	bench_opts_rows(a, opts + own);
+	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
+	if (rc < 0)
+		rc = bench_opts_settle(a, &usage, &args);
+	if (rc >= 0)
+		return rc;
+	if (!a->output && !a->no_record)
+		return fs_opts_bad(&usage, "no recording is named: -o FILE (or --no-record)");
+	if (x->json && x->csv)
+		return fs_opts_bad(&usage, "--json or --csv, not both");
+	for (size_t i = 0; i < a->nprefetch; i++)
+		if (a->prefetch[i].kind == FS_PREFETCH_WORKINGSET && !o->workingset.n)
+			return fs_opts_bad(&usage, "--prefetch workingset needs --workingset FILE");
+	return -1;
 }
 
 int cmd_bench(int argc, char **argv)
 {
-	const char *tmp = getenv("TMPDIR") ?: "/tmp";
-	char work[PATH_MAX];
-	struct bench_asked a;
-	struct fs_bench b;
-	int rc = bench_opts_parse(&a, argc, argv);
+	struct asked x = {.json = false};
+	int rc = parse(&x, argc, argv);
 
-	if (rc >= 0) {
-		bench_opts_free(&a);
-		return rc;
-	}
-	fs_http_setup();
-	snprintf(work, sizeof(work), "%s/forkscope-bench-XXXXXX", tmp);
-	if (catch_signals() || !mkdtemp(work)) {
-		fs_error("making a folder in %s: %s", tmp, strerror(errno));
-		bench_opts_free(&a);
-		return FS_EXIT_FAILED;
-	}
-	a.o.work = work;
-	a.o.stop = &stopping;
-	a.o.stop_fd = stop_fd;
-	a.o.mark = a.no_record ? NULL : send_mark;
-	rc = FS_EXIT_FAILED;
-	memset(&b, 0, sizeof(b));
-	if (!take_snapshot(&a)) {
-		if (fs_bench_open(&b, &a.o))
-			fs_error("%s", b.err);
-		else
-			rc = record_and_run(&b, &a);
-	}
-	fs_bench_close(&b);
-	fs_remove_tree(work);
-	bench_opts_free(&a);
+	if (rc < 0)
+		rc = bench_run(&x.a, tell, &x);
+	bench_opts_free(&x.a);
 	return rc;
 }

@@ -32,6 +32,15 @@ static bool fetched(const struct fsa_fork *f, double *x)
 	return f->complete;
 }
 
+/* Faults of the path that a page of the page cache served: populating takes them away, too. */
+static bool served(const struct fsa_fork *f, double *x)
+{
+	*x = 0;
+	for (size_t i = 0; i < f->npath_faults; i++)
+		*x += f->path_faults[i].cause == FSA_C_FAULT_CACHED;
+	return f->complete;
+}
+
 static bool before(const struct fsa_fork *f, double *x)
 {
 	*x = (double)(f->resume_ns - f->vmm_start_ns);
@@ -154,6 +163,7 @@ static int compare(struct fsx_abtest *t, double delta, uint64_t seed, struct roo
 
 	ret = ret ? ret : beside(t, resident, r, &t->resident);
 	ret = ret ? ret : beside(t, fetched, r, &t->fetched);
+	ret = ret ? ret : beside(t, served, r, &t->served);
 	ret = ret ? ret : beside(t, before, r, &t->before);
 	ret = ret ? ret : beside(t, after, r, &t->after);
 	return ret ? ret : beside(t, prefetch, r, &t->prefetch);
@@ -187,9 +197,10 @@ int fsx_abtest_make(const struct fsx_arm *a, const struct fsx_arm *b,
 
 bool fsx_abtest_differ(const struct fsx_abtest *t)
 {
-	if (t->resident.na && t->resident.nb)
-		return t->resident.p < FSS_ALPHA;
-	return t->fetched.p < FSS_ALPHA;
+	bool tables = t->has_set && t->mechanism != FSX_PAGE_CACHE;
+
+	return t->resident.p < FSS_ALPHA || t->fetched.p < FSS_ALPHA ||
+	       (tables && t->served.p < FSS_ALPHA);
 }
 
 bool fsx_abtest_moved(const struct fsx_abtest *t)
@@ -222,26 +233,16 @@ static char *signed_ns(double ns, char *buf, size_t len)
 	return buf;
 }
 
-static void too_few(const struct fsx_abtest *t, char *buf, size_t len)
-{
-	snprintf(buf, len, "%zu and %zu forks are too few for any verdict: at least %d in each arm",
-		 t->test.na, t->test.nb, FSS_MIN_N);
-}
-
-char *fsx_abtest_reason(const struct fsx_abtest *t, char *buf, size_t len)
+/* The verdict's own reason: what the numbers exclude. */
+static void of_numbers(const struct fss_test *x, char *buf, size_t len)
 {
 	char gain[FS_UNITS_LEN + 8], lo[FS_UNITS_LEN + 8], hi[FS_UNITS_LEN + 8];
 	char delta[FS_UNITS_LEN + 8];
-	const struct fss_test *x = &t->test;
 
 	signed_ns(x->gain, gain, sizeof(gain));
 	signed_ns(x->lo, lo, sizeof(lo));
 	signed_ns(x->hi, hi, sizeof(hi));
 	signed_ns(x->delta, delta, sizeof(delta));
-	if (x->na < FSS_MIN_N || x->nb < FSS_MIN_N) {
-		too_few(t, buf, len);
-		return buf;
-	}
 	switch (x->verdict) {
 	case FSS_SUPPORTED:
 		snprintf(buf, len,
@@ -264,5 +265,31 @@ char *fsx_abtest_reason(const struct fsx_abtest *t, char *buf, size_t len)
 				 lo, hi, delta);
 		break;
 	}
+}
+
+char *fsx_abtest_reason(const struct fsx_abtest *t, char *buf, size_t len)
+{
+	const struct fss_test *x = &t->test;
+	char numbers[256];
+
+	if (x->na < FSS_MIN_N || x->nb < FSS_MIN_N) {
+		snprintf(buf, len,
+			 "%zu and %zu forks are too few for any verdict: at least %d in each arm",
+			 x->na, x->nb, FSS_MIN_N);
+		return buf;
+	}
+	of_numbers(x, numbers, sizeof(numbers));
+	if (fsx_abtest_differ(t))
+		snprintf(buf, len, "%s", numbers);
+	else if (x->verdict == FSS_SUPPORTED)
+		snprintf(buf, len,
+			 "%s; but nothing shows that the arms differed: it need not be "
+			 "the prefetch",
+			 numbers);
+	else
+		snprintf(buf, len,
+			 "the arms did not differ in what was resident or had to be "
+			 "fetched, so there was nothing to gain: %s",
+			 numbers);
 	return buf;
 }

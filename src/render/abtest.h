@@ -3,6 +3,7 @@
 #ifndef FORKSCOPE_RENDER_ABTEST_H
 #define FORKSCOPE_RENDER_ABTEST_H
 
+#include <jansson.h>
 #include "experiment/abtest.h"
 #include "render/view.h"
 
@@ -10,6 +11,7 @@ struct fsv_abtest {
 	const struct fsx_abtest *test;
 	const struct fsv_view *a, *b; /* the recordings; the same one twice for arms of one */
 	const char *ranges;           /* as asked; NULL = none */
+	const json_t *run;            /* how the forks were made; NULL = not known */
 };
 
 void fsv_abtest_text(const struct fsv_abtest *t, FILE *out);

@@ -88,22 +88,32 @@ static json_t *pages(const struct fsv_abtest *v)
 		fsx_abtest_above_ceiling(t));
 }
 
+static json_t *proof(const struct fsx_abtest *t)
+{
+	return json_pack("{s:b, s:o, s:o, s:o}", "differ", fsx_abtest_differ(t), "resident_pages",
+			 beside(&t->resident, false), "fetching_faults", beside(&t->fetched, false),
+			 "served_faults", beside(&t->served, false));
+}
+
+static json_t *moved(const struct fsx_abtest *t)
+{
+	return json_pack("{s:b, s:o, s:o, s:o}", "moved", fsx_abtest_moved(t), "before_resume",
+			 beside(&t->before, true), "after_end", beside(&t->after, true), "prefetch",
+			 beside(&t->prefetch, true));
+}
+
 int fsv_abtest_json(const struct fsv_abtest *v, FILE *out)
 {
 	const struct fsx_abtest *t = v->test;
 	char why[400];
 	json_t *o;
 
-	o = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:{s:b, s:o, s:o}, s:o, s:{s:b, s:o, s:o, "
-		      "s:o}, s:o}",
-		      "format", 1, "verdict", fss_verdict_name(t->test.verdict), "reason",
+	o = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "format", 1,
+		      "verdict", fss_verdict_name(t->test.verdict), "reason",
 		      fsx_abtest_reason(t, why, sizeof(why)), "a",
 		      arm(&t->a, v->a, t->test.endless_a, t->test.median_a), "b",
 		      arm(&t->b, v->b, t->test.endless_b, t->test.median_b), "effect",
-		      effect(&t->test), "proof", "differ", fsx_abtest_differ(t), "resident_pages",
-		      beside(&t->resident, false), "fetching_faults", beside(&t->fetched, false),
-		      "ledger", ledger(t), "moved", "moved", fsx_abtest_moved(t), "before_resume",
-		      beside(&t->before, true), "after_end", beside(&t->after, true), "prefetch",
-		      beside(&t->prefetch, true), "pages", pages(v));
+		      effect(&t->test), "proof", proof(t), "ledger", ledger(t), "moved", moved(t),
+		      "pages", pages(v), "run", v->run ? json_deep_copy(v->run) : json_null());
 	return fsj_write(o, out);
 }

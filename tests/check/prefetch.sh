@@ -43,8 +43,33 @@ expect 2 'which is without' 'which of two is the baseline?' $P test --from "$tmp
 expect 4 'refuted' 'two of three arms' $P test --from --arms a,b "$tmp/three.fsr"
 expect 1 'no steady fork' 'no such arm' $P test --from --arms a,x "$tmp/three.fsr"
 expect 2 'no two arms' 'one arm alone' $P test --from "$tmp/one.fsr"
-expect 2 'give --from' 'no recordings are made here' $P test "$tmp/one.fsr"
+expect 2 'tested with --from' 'a recording without --from' $P test --prefetch all "$tmp/one.fsr"
 expect 1 'at least 10 forks' 'a null test of few' $P test --from --null 10 "$tmp/few.fsr"
+
+# --- forks that are to be made: what is wrong is said before anything is done
+M="$P test --vmm firecracker --snapshot $tmp -o $tmp/x.fsr"
+expect 2 'which prefetch' 'no hypothesis' $M
+expect 2 'which prefetch' 'none is no hypothesis' $M --prefetch none
+expect 2 'which prefetch' 'two hypotheses' $M --prefetch head:1MiB,all
+expect 2 'leave one out' 'a prefetch and ranges' $M --prefetch all --ranges 0x1000+4KiB
+expect 1 'no range' 'ranges that are none' $M --ranges 1+x
+expect 2 '--ranges FILE' 'a working set without its ranges' $M --prefetch workingset
+expect 2 'one --signal' 'two signals' $M --prefetch all --signal vmclock,vmgenid
+expect 2 'not "pre-fault"' 'a mechanism that cannot be had' $M --prefetch all --mechanism pre-fault
+expect 2 'not "hope"' 'no mechanism' $M --prefetch all --mechanism hope
+expect 2 '--null is for recordings' 'a null test of forks to be made' $M --prefetch all --null 10
+expect 2 '--arms is for recordings' 'arms of forks to be made' $M --prefetch all --arms a,b
+expect 2 'no recording is named' 'no recording' $P test --vmm firecracker --snapshot "$tmp" --prefetch all
+expect 2 'which VMM' 'no VMM' $P test --snapshot "$tmp" -o "$tmp/x.fsr" --prefetch all
+expect 2 'which snapshot' 'no snapshot' $P test --vmm firecracker -o "$tmp/x.fsr" --prefetch all
+expect 2 'none of cold, warm' 'no state of the cache' $M --prefetch all --cache hot
+expect 2 '--iters is about making them' 'from recordings, and made' $P test --from --iters 3 "$tmp/ab.fsr"
+expect 2 '--prefetch is about making them' 'a prefetch of recordings' $P test --from --prefetch all "$tmp/ab.fsr"
+expect 2 'no command after' 'a command with recordings' $P test --from "$tmp/ab.fsr" -- true
+expect 2 'which recording' 'no recording to test' $P test --from
+expect 0 '(page-cache' "the bench's name of a mechanism" $P test --from "$tmp/ab.fsr" --mechanism read --ranges 0x100000+32KiB
+expect 1 '' 'no snapshot there' $M --prefetch all --vmm-bin true
+is 'and no recording was begun' test ! -e "$tmp/x.fsr"
 
 # --- ceilings
 expect 0 'head:1GiB  *256.0 MiB' 'ceilings; what is larger than the guest is cut' $P ceiling "$tmp/ab.fsr"

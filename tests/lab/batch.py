@@ -27,7 +27,7 @@ def say(text):
 
 def words_here(words):
     """Paths of the project, as L1 has them."""
-    return [str(TOP / word) if word.startswith(("tests/", ".output/")) else word for word in words]
+    return [str(TOP / word) if word.startswith(("tests/", "tools/", ".output/")) else word for word in words]
 
 
 def died(folder):
@@ -50,7 +50,7 @@ def _run_once(scenario, folder):
     env = dict(os.environ, OUT=str(folder), UFFD_LOG=str(folder / "injected.jsonl"), **scenario.env)
     with ftrace.instances(scenario.traces, folder):
         with open(folder / "forks.log", "w", encoding="utf-8") as log:
-            status = subprocess.run([str(TOP / "tools/lab"), "forks", *words_here(scenario.words), "-o", str(folder / "run.fsr")],
+            status = subprocess.run([*words_here(scenario.tool.split()), *words_here(scenario.words), "-o", str(folder / "run.fsr")],
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env, check=False).returncode
     (folder / "status").write_text(f"{status}\n", encoding="ascii")
     say(f"{scenario.name}: status {status}")

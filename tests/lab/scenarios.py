@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The scenarios of `make check-lab`: what runs in L1, in which boot of it, and which checks judge the outcome.
 
-A scenario is (name, words for `lab forks`, environment of the hook, instances of ftrace, checks).
+A scenario is (name, words for `lab forks`, environment of the hook, instances of ftrace, checks, what makes the forks).
 Times are chosen so that a boot's scenarios take a few minutes emulated.
 """
 from collections import namedtuple
 
-Scenario = namedtuple("Scenario", "name words env traces checks", defaults=((), ()))
+Scenario = namedtuple("Scenario", "name words env traces checks tool", defaults=((), (), "tools/lab forks"))
 
 PATIENCE = ["--fork-timeout", "180s"]   # a busy machine is no finding
 QEMU = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=4M", *PATIENCE]
@@ -108,11 +108,30 @@ INJECTED_GUEST = [
     working_set(OWN_FC, "fc", "vmgenid", 4096),
 ]
 
+# Hypotheses about a prefetch whose truth is planted. The memory file is on a slow device and the guest touches pages all over an arena, so that what is cold costs
+# several times the noise of emulated forks.
+TOUCHING = ["qemu", "vmclock-spin", "--guest-mem", "128MiB", "--workload", "touch=2M", "arena=48M", "--dm-delay", "20", "--"]
+
+
+def hypothesis(name, forks, words, wanted, *found):
+    """`prefetch test` with so many forks an arm, the first of which is left out; `wanted` are the verdicts that are right."""
+    return Scenario(name, [*TOUCHING, "--iters", str(forks + 1), "--timeout", "180s", *words], {"WANT": wanted}, (), (("verdict", wanted), *found), "tests/lab/abtest")
+
+
+PREFETCH = [
+    hypothesis("all", 3, ["--cache", "cold", "--prefetch", "all"], "supported", ("recovers", "warm"), ("moves",)),
+    hypothesis("workingset", 6, ["--cache", "cold", "--ranges", "workingset:all"], "supported", ("reaches_ceiling",)),
+    hypothesis("untouched", 6, ["--cache", "cold", "--prefetch", "untouched:all"], "refuted,inconclusive", ("no_ceiling",)),
+    hypothesis("warm", 6, ["--cache", "warm", "--prefetch", "all", "--delta", "50%"], "refuted", ("alike",)),
+    hypothesis("too-few", 5, ["--cache", "warm", "--prefetch", "all", "--delta", "1%"], "inconclusive", ("needs_more",)),
+]
+
 # (name of the boot, L1's kernel, scenarios, minutes)
 BOOTS = [
     ("injected-qemu", "backports", INJECTED_QEMU, 14),
     ("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
     ("forks", "backports", FORKS, 14),
+    ("prefetch", "backports", PREFETCH, 14),
     ("smoke-trixie", "trixie", SMOKE, 8),
     ("smoke-bookworm", "bookworm", SMOKE, 8),
 ]

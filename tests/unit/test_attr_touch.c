@@ -187,6 +187,17 @@ static void told(void **state)
 		"ts=50 MARK name=\"arm:all\"\nts=60 MARK tgid=10 name=\"arm:own\"\n" STANDARD END);
 	assert_string_equal(res->forks[0].arm, "own");
 	attr_done(res);
+	/* the rest, too; but of the arm before nothing is left */
+	res = run("ts=50 MARK name=\"arm:all\"\nts=51 MARK name=\"prefetch:3ms\"\n"
+		  "ts=52 MARK name=\"resident:7\"\n" STANDARD END
+		  "ts=2100 MARK tgid=10 name=\"resident:8\"\nts=2101 MARK name=\"resident:9\"\n");
+	assert_int_equal(res->forks[0].prefetch_ns, 3000000);
+	assert_int_equal(res->forks[0].resident, 8);
+	attr_done(res);
+	res = run("ts=50 MARK name=\"resident:7\"\nts=51 MARK name=\"arm:next\"\n" STANDARD END);
+	assert_string_equal(res->forks[0].arm, "next");
+	assert_int_equal(res->forks[0].resident, UINT64_MAX);
+	attr_done(res);
 }
 
 int main(void)

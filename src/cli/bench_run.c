@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cli/bench_run.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/tree.h"
+#include "bench/recorder.h"
+#include "bench/result.h"
+#include "cli/cmds.h"
+#include "collect/marks.h"
+#include "vmm/http.h"
+
+static volatile bool stopping;
+static int stop_fd = -1;
+
+/* The first signal ends the run in order; the next one ends it at once. */
+static void on_signal(int sig)
+{
+	uint64_t one = 1;
+	int e = errno;
+
+	stopping = true;
+	if (write(stop_fd, &one, sizeof(one)) < 0)
+		stop_fd = -1;
+	signal(sig, SIG_DFL);
+	errno = e;
+}
+
+static int catch_signals(void)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		sigaction(ends[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return stop_fd < 0 ? -errno : 0;
+}
+
+static void send_mark(const char *name, pid_t pid)
+{
+	struct fs_mark m = {.ts = fs_mono_ns(), .pid = (uint32_t)pid};
+	int sent;
+
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	sent = fs_marks_send(&m);
+	if (sent <= 0)
+		fs_warn("the recording was not told that process %d is of %s: %s", (int)pid, name,
+			sent ? strerror(-sent) : "no recorder runs");
+}
+
+/* --take-snapshot: of the VM that runs there, once, into the only folder. */
+static int take_snapshot(struct bench_asked *a)
+{
+	struct fs_vmm_plan plan = a->o.plan;
+	char state[PATH_MAX], memory[PATH_MAX];
+	const char *folder = a->folders[0];
+	struct fs_vmm_at at = {.folder = folder, .id = "template"};
+	struct fs_vmm v;
+	int rc;
+
+	if (!a->take)
+		return 0;
+	plan.socket = a->take;
+	plan.jail = NULL;
+	snprintf(state, sizeof(state), "%s/state", folder);
+	snprintf(memory, sizeof(memory), "%s/mem", folder);
+	at.state = plan.ops == &fs_vmm_cloud_hypervisor ? folder : state;
+	at.memory = memory;
+	fs_vmm_init(&v, &plan, &at);
+	rc = v.ops->start(&v);
+	if (!rc)
+		rc = v.ops->create(&v);
+	if (rc)
+		fs_error("taking a snapshot of the VM at %s: %s", a->take, v.err);
+	else
+		fs_info("the VM at %s is paused, its snapshot is in %s", a->take, folder);
+	fs_vmm_end(&v);
+	return rc;
+}
+
+static int write_json(const struct fs_bench *b, const char *recording)
+{
+	json_t *o = fs_bench_json(b);
+	char path[PATH_MAX];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s.json", recording);
+	rc = o ? json_dump_file(o, path, JSON_INDENT(1)) : -1;
+	json_decref(o);
+	if (rc)
+		fs_error("writing %s failed: %s", path, strerror(errno));
+	return rc;
+}
+
+static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then then, void *arg)
+{
+	struct bench_done d = {.b = b, .a = a};
+	struct fs_recorder rec = {.status = 0};
+	char err[1024];
+	int rc, ret, failed = 0;
+
+	if (!a->no_record) {
+		a->record_args[a->nrecord_args] = (char *)"--end";
+		a->record_args[a->nrecord_args + 1] = (char *)a->end;
+		if (fs_recorder_start(&rec, a->output, a->record_args, err, sizeof(err))) {
+			fs_error("%s", err);
+			return FS_EXIT_FAILED;
+		}
+	}
+	fs_info("%zu arms, %u forks each, %u at once; seed %" PRIu64, b->narms, b->o.iters,
+		b->o.concurrency, b->o.seed);
+	rc = fs_bench_run(b);
+	if (rc)
+		fs_error("%s", b->err);
+	if (!a->no_record && fs_recorder_stop(&rec, err, sizeof(err))) {
+		fs_error("%s", err);
+		failed = 1;
+	}
+	if (a->output)
+		failed |= write_json(b, a->output);
+	d.stopped = stopping;
+	d.incomplete = rec.status == FS_EXIT_INCOMPLETE;
+	ret = then(&d, arg);
+	return rc || failed ? FS_EXIT_FAILED : ret;
+}
+
+int bench_run(struct bench_asked *a, bench_then then, void *arg)
+{
+	const char *tmp = getenv("TMPDIR") ?: "/tmp";
+	char work[PATH_MAX];
+	struct fs_bench b;
+	int rc = FS_EXIT_FAILED;
+
+	fs_http_setup();
+	snprintf(work, sizeof(work), "%s/forkscope-bench-XXXXXX", tmp);
+	if (catch_signals() || !mkdtemp(work)) {
+		fs_error("making a folder in %s: %s", tmp, strerror(errno));
+		return FS_EXIT_FAILED;
+	}
+	a->o.work = work;
+	a->o.stop = &stopping;
+	a->o.stop_fd = stop_fd;
+	a->o.mark = a->no_record ? NULL : send_mark;
+	memset(&b, 0, sizeof(b));
+	if (!take_snapshot(a)) {
+		if (fs_bench_open(&b, &a->o))
+			fs_error("%s", b.err);
+		else
+			rc = record_and_run(&b, a, then, arg);
+	}
+	fs_bench_close(&b);
+	fs_remove_tree(work);
+	return rc;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What forkscope prefetch test is asked, and its verdict on recordings. */
+#ifndef FORKSCOPE_CLI_PREFETCH_VERDICT_H
+#define FORKSCOPE_CLI_PREFETCH_VERDICT_H
+
+#include <jansson.h>
+#include "cli/prefetch.h"
+#include "experiment/ceiling.h"
+
+struct test_asked {
+	const struct fs_usage *usage; /* of the command, for what is wrong */
+	struct prefetch_window window;
+	const char *arms, *delta, *colour;
+	unsigned int seed; /* of the resampling */
+	bool json;
+};
+
+/* What was prefetched in the arm with the prefetch. */
+struct test_prefetch {
+	const char *text; /* as asked; NULL: not known, and no h */
+	struct fsx_hypothesis h;
+	enum fsx_mechanism m;
+};
+
+/*
+ * Tests two arms, of one recording (@one == @two) or of two, and prints what came of it. @run:
+ * how their forks were made, for JSON; NULL = not known. Returns the exit status of the verdict, or
+ * FS_EXIT_FAILED or FS_EXIT_USAGE after saying why.
+ */
+int test_verdict(const struct test_asked *a, struct prefetch_rec *one, struct prefetch_rec *two,
+		 const struct test_prefetch *p, const json_t *run);
+
+#endif

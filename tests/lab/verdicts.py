@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The checks of hypotheses about a prefetch whose truth is planted, on what `forkscope prefetch test --json` says. Ratios only.
+
+Each check takes a scenario's context and gives (good, name, why); the functions without one are the rules, on verdicts alone.
+"""
+import json
+
+from checks import Missing
+
+RECOVERS = (0.6, 1.6)         # of what cold costs over warm
+NEAR_CEILING = (0.6, 1.4)     # gain over the ceiling
+RESIDENT_MORE = 0.7           # of the prefetched pages, than without: the VMM's load reads some, too
+
+
+def _of(context):
+    path = context.folder / "verdict.json"
+    if not path.exists():
+        raise Missing(f"there is no verdict: see {context.folder / 'forks.log'}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _ms(ns):
+    return "none" if ns is None else f"{ns / 1e6:.0f} ms"
+
+
+def share_recovered(test, warm):
+    """Of what a cold fork costs over a warm one: 1 = the prefetch makes it as fast as a warm one."""
+    cold, with_it, warm = (test["a"]["gap_p50_ns"], test["b"]["gap_p50_ns"], warm["a"]["gap_p50_ns"])
+    return (cold - with_it) / (cold - warm) if cold > warm else 0.0
+
+
+def of_ceiling(test):
+    """The gain over the ceiling; None: there is none."""
+    ceiling = test["pages"]["ceiling_p50_ns"]
+    return test["effect"]["gain_ns"] / ceiling if ceiling else None
+
+
+def wrong_proof(test):
+    """Sentences about what does not show that the prefetched pages were resident in the one arm and not in the other."""
+    resident, pages = test["proof"]["resident_pages"], test["pages"]["pages"]
+    wrong = [] if test["proof"]["differ"] else ["the arms did not differ"]
+    if not resident["n_a"] or not resident["n_b"]:
+        return wrong + ["what was resident was not told"]
+    if resident["b"] - resident["a"] < RESIDENT_MORE * pages:
+        wrong.append(f"for {pages} prefetched pages {resident['a']} were resident without, {resident['b']} with")
+    return wrong
+
+
+def wrong_counts(test):
+    """Pages used, too late, later and never are all pages of the ranges."""
+    pages = test["pages"]
+    parts = [pages[key] for key in ("used", "too_late", "later", "never")]
+    return [] if min(parts) >= 0 and abs(sum(parts) - pages["pages"]) < 1e-6 * max(pages["pages"], 1) else [f"{parts} are not {pages['pages']} pages"]
+
+
+def verdict(context, wanted):
+    test = _of(context)
+    effect, attempts = test["effect"], int((context.folder / "attempts").read_text(encoding="ascii"))
+    wrong = [] if test["verdict"] in wanted.split(",") else [f"it is {test['verdict']}: {test['reason']}"]
+    wrong += wrong_counts(test)
+    if test["verdict"] == "supported" and not test["proof"]["differ"]:
+        wrong.append("nothing shows that the arms differed")
+    if test["pages"]["above_ceiling"]:
+        wrong.append(f"its interval from {_ms(effect['lo_ns'])} on lies above the ceiling of {_ms(test['pages']['ceiling_max_ns'])}")
+    if test["a"]["endless"] or test["b"]["endless"]:
+        wrong.append("forks never reached their end")
+    context.findings["prefetch"] = {"verdict": test["verdict"], "n": [test["a"]["n"], test["b"]["n"]], "gap_p50_ns": [test["a"]["gap_p50_ns"], test["b"]["gap_p50_ns"]],
+                                    "gain_ns": effect["gain_ns"], "lo_ns": effect["lo_ns"], "hi_ns": effect["hi_ns"], "p": effect["p"],
+                                    "ceiling_ns": test["pages"]["ceiling_p50_ns"], "attempts": attempts}
+    name = (f"{test['verdict']}, as planted: gain {_ms(effect['gain_ns'])} ({_ms(effect['lo_ns'])} to {_ms(effect['hi_ns'])}) of {_ms(test['a']['gap_p50_ns'])}, "
+            f"not above the ceiling" + ("" if attempts == 1 else f" (at attempt {attempts})"))
+    return not wrong, name, "\n".join(wrong)
+
+
+def recovers(context, warm):
+    share = share_recovered(_of(context), _of(context.other(warm)))
+    wrong = wrong_proof(_of(context))
+    if not RECOVERS[0] <= share <= RECOVERS[1]:
+        wrong.append(f"the gap of the forks with it is not near that of warm ones: {RECOVERS[0]:.0%} to {RECOVERS[1]:.0%} was expected")
+    context.findings["recovered"] = share
+    return not wrong, f"the gap is that of a warm fork: {share:.0%} of the difference is gone", "\n".join(wrong)
+
+
+def moves(context):
+    moved = _of(context)["moved"]
+    took = moved["prefetch"]["b_ns"] or 0
+    gain = _of(context)["effect"]["gain_ns"]
+    good = moved["moved"] and took > 0 and moved["prefetch"]["a_ns"] == 0
+    return good, f"the reading is moved work: {_ms(took)} before the resume for {_ms(gain)} of gain", "" if good else json.dumps(moved)
+
+
+def reaches_ceiling(context):
+    test = _of(context)
+    ratio = of_ceiling(test)
+    good = ratio is not None and NEAR_CEILING[0] <= ratio <= NEAR_CEILING[1]
+    context.findings["of_ceiling"] = ratio
+    return good, f"the gain is near the ceiling: {ratio if ratio is None else round(ratio, 2)} of {_ms(test['pages']['ceiling_p50_ns'])}", "" if good else json.dumps(test["pages"])
+
+
+def no_ceiling(context):
+    test = _of(context)
+    pages = test["pages"]
+    wrong = [] if pages["ceiling_p50_ns"] == 0 and pages["ceiling_max_ns"] == 0 else [f"the ceiling is {_ms(pages['ceiling_p50_ns'])}, at most {_ms(pages['ceiling_max_ns'])}"]
+    wrong += wrong_proof(test)
+    if pages["used"] or pages["too_late"]:
+        wrong.append(f"{pages['used']} pages were used, {pages['too_late']} too late")
+    return not wrong, f"the ceiling is 0, {pages['never']:.0f} of {pages['pages']} prefetched pages were never used", "\n".join(wrong)
+
+
+def alike(context):
+    test = _of(context)
+    good = not test["proof"]["differ"] and "did not differ" in test["reason"]
+    return good, "that the arms did not differ is the reason", "" if good else f"{test['reason']}; {json.dumps(test['proof'])}"
+
+
+def needs_more(context):
+    test = _of(context)
+    need, n = test["effect"]["forks_needed"], min(test["a"]["n"], test["b"]["n"])
+    good = need is not None and need > n
+    return good, f"{n} forks an arm are too few, {need} would decide", "" if good else test["reason"]
+
+
+CHECKS = {"verdict": verdict, "recovers": recovers, "moves": moves, "reaches_ceiling": reaches_ceiling, "no_ceiling": no_ceiling, "alike": alike, "needs_more": needs_more}
