@@ -158,6 +158,7 @@ static inline void fx_cohort(struct fx *x, unsigned int k, const char *name, uns
 	struct fsa_cohort *c = &x->cohorts[k];
 
 	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->arm = "";
 	c->forks = x->members[k];
 	for (unsigned int id = first; id <= last; id++) {
 		x->members[k][c->n++] = &x->forks[id - 1];
