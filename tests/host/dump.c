@@ -18,7 +18,7 @@
 
 struct vm_counts {
 	uint32_t tgid;
-	uint64_t vmexits, n_pf, mmio_pf, apf, uffd, runs, pios, halts, wrong;
+	uint64_t vmexits, n_pf, mmio_pf, apf, uffd, runs, pios, halts, mmfaults, wrong;
 	uint64_t first_ns, last_ns;
 };
 
@@ -95,6 +95,9 @@ static void count_vm(struct counts *c, const struct fs_ev *ev)
 	case FS_EV_HALT:
 		vm->halts++;
 		break;
+	case FS_EV_MMFAULT:
+		vm->mmfaults++;
+		break;
 	}
 }
 
@@ -137,10 +140,10 @@ static void print_counts(const struct counts *c)
 		printf("%s{\"vm\": %u, \"pid\": %u, \"vmexits\": %" PRIu64 ", \"n_pf\": %" PRIu64
 		       ", \"mmio_pf\": %" PRIu64 ", \"apf\": %" PRIu64 ", \"uffd\": %" PRIu64
 		       ", \"runs\": %" PRIu64 ", \"pios\": %" PRIu64 ", \"halts\": %" PRIu64
-		       ", \"wrong\": %" PRIu64 ", \"first_ns\": %" PRIu64 ", \"last_ns\": %" PRIu64
-		       "}",
+		       ", \"mmfaults\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"first_ns\": %" PRIu64
+		       ", \"last_ns\": %" PRIu64 "}",
 		       comma, i, v->tgid, v->vmexits, v->n_pf, v->mmio_pf, v->apf, v->uffd, v->runs,
-		       v->pios, v->halts, v->wrong, v->first_ns, v->last_ns);
+		       v->pios, v->halts, v->mmfaults, v->wrong, v->first_ns, v->last_ns);
 		comma = ",\n ";
 	}
 	printf("],\n");

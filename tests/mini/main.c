@@ -22,13 +22,15 @@ static const char usage[] = "usage: mini [--vms N] [--vcpus N] [--pages N] [--wr
 			    "TURNS] [--ports N] [--halts N]\n"
 			    "            [--file PATH [--cold] | --uffd DELAY_US] [--one-by-one] "
 			    "[--hold MS] [--die] [--log FILE]\n"
-			    "            [--recorder N]\n"
+			    "            [--recorder N] [--vary]\n"
 			    "Each VM is a process with paused vCPU threads, resumed by its main "
 			    "thread. Each vCPU touches its\n"
 			    "pages, writes to port 0x80, halts until interrupted, and ends with a "
 			    "write to port 0xf4.\n"
 			    "With --recorder the memory file holds one, which gets N records once "
-			    "the VM was resumed.\n";
+			    "the VM was resumed.\n"
+			    "With --vary the n-th VM (from 0) has n more pages and n more port "
+			    "writes, so that none is like another.\n";
 
 static void say(const struct mini_vm *vm)
 {
@@ -38,11 +40,11 @@ static void say(const struct mini_vm *vm)
 		mini_die(vm->o->log);
 	flock(fd, LOCK_EX);
 	dprintf(fd,
-		"{\"pid\": %d, \"bytes\": %zu, \"hva\": %" PRIu64 ", \"create_ns\": %" PRIu64
-		", \"created_ns\": %" PRIu64 ", \"resume_ns\": %" PRIu64
+		"{\"pid\": %d, \"pages\": %u, \"bytes\": %zu, \"hva\": %" PRIu64
+		", \"create_ns\": %" PRIu64 ", \"created_ns\": %" PRIu64 ", \"resume_ns\": %" PRIu64
 		", \"resumed_ns\": %" PRIu64 ", \"uffd_served\": %" PRIu64 ", \"vcpus\": [",
-		getpid(), vm->bytes, (uint64_t)(uintptr_t)vm->mem, vm->t_create, vm->t_created,
-		vm->t_resume, vm->t_resumed, vm->uffd_served);
+		getpid(), vm->o->pages, vm->bytes, (uint64_t)(uintptr_t)vm->mem, vm->t_create,
+		vm->t_created, vm->t_resume, vm->t_resumed, vm->uffd_served);
 	for (unsigned int i = 0; i < vm->o->vcpus; i++) {
 		const struct mini_vcpu *c = &vm->vcpu[i];
 
@@ -55,11 +57,16 @@ static void say(const struct mini_vm *vm)
 	flock(fd, LOCK_UN);
 }
 
-static int run_one(const struct mini_opts *o, int *ready, int *go)
+static int run_one(const struct mini_opts *all, unsigned int number, int *ready, int *go)
 {
 	static struct mini_vm vm;
+	struct mini_opts own = *all, *o = &own;
 	int failed = 0;
 
+	if (o->vary) {
+		o->pages += number;
+		o->ports += number;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	mini_vm_make(&vm, o);
 	__atomic_add_fetch(ready, 1, __ATOMIC_ACQ_REL);
@@ -115,7 +122,7 @@ static int run_all(const struct mini_opts *o)
 		if (pid < 0)
 			mini_die("fork");
 		if (!pid)
-			_exit(run_one(o, &shared[0], &shared[1]));
+			_exit(run_one(o, i, &shared[0], &shared[1]));
 		if (o->one_by_one)
 			failed |= reap(1, o->die);
 	}
@@ -152,7 +159,8 @@ static const struct option longs[] = {
 	{"vms", 1, 0, 'n'},  {"vcpus", 1, 0, 'v'}, {"pages", 1, 0, 'p'},      {"write", 0, 0, 'w'},
 	{"spin", 1, 0, 's'}, {"ports", 1, 0, 'o'}, {"halts", 1, 0, 'h'},      {"file", 1, 0, 'f'},
 	{"cold", 0, 0, 'c'}, {"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
-	{"die", 0, 0, 'd'},  {"log", 1, 0, 'l'},   {"recorder", 1, 0, 'r'},   {0, 0, 0, 0},
+	{"die", 0, 0, 'd'},  {"log", 1, 0, 'l'},   {"recorder", 1, 0, 'r'},   {"vary", 0, 0, 'y'},
+	{0, 0, 0, 0},
 };
 
 static void parse(int argc, char **argv, struct mini_opts *o)
@@ -208,13 +216,17 @@ static void parse(int argc, char **argv, struct mini_opts *o)
 		case 'r':
 			o->recorder = number(optarg);
 			break;
+		case 'y':
+			o->vary = 1;
+			break;
 		default:
 			fputs(usage, stderr);
 			exit(2);
 		}
 	}
-	if (optind != argc || (o->recorder && o->backing != MINI_FILE) || !o->vms || !o->vcpus ||
-	    o->vcpus > MINI_MAX_VCPUS || (uint64_t)o->pages * o->vcpus > 200000) {
+	if (optind != argc || (o->vary && o->backing == MINI_FILE) ||
+	    (o->recorder && o->backing != MINI_FILE) || !o->vms || !o->vcpus ||
+	    o->vcpus > MINI_MAX_VCPUS || ((uint64_t)o->pages + o->vms) * o->vcpus > 200000) {
 		fputs(usage, stderr);
 		exit(2);
 	}

@@ -28,6 +28,7 @@ struct mini_opts {
 	uint64_t uffd_delay_ns;
 	int cold;              /* MINI_FILE: drop the file from the page cache first */
 	unsigned int recorder; /* MINI_FILE: a recorder is in it, which gets so many records */
+	int vary;              /* VM n (from 0) touches n more pages, writes to n more ports */
 	int one_by_one;        /* VMs run one after the other instead of at once */
 	int die;               /* the VMM kills itself before its end */
 	const char *log;       /* JSON lines, one per VM; 0 = standard output */
