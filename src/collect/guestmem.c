@@ -538,9 +538,17 @@ const struct fsg_mem *fs_guestmem_snapshot(const struct fs_guestmem *g)
 	return &g->snapshot;
 }
 
+/* The page map answers nothing at all once the memory is gone, which is before the process is. */
+static bool memory_gone(const struct fs_guestmem *g)
+{
+	uint64_t word;
+
+	return g->pagemap >= 0 && g->nslots && !pagemap_at(g, g->slots[0].hva, &word, 1);
+}
+
 bool fs_guestmem_ended(const struct fs_guestmem *g)
 {
 	struct pollfd p = {.fd = g->pidfd, .events = POLLIN};
 
-	return poll(&p, 1, 0) > 0;
+	return poll(&p, 1, 0) > 0 || memory_gone(g);
 }

@@ -73,7 +73,10 @@ uint64_t fs_guestmem_frame_at(struct fs_guestmem *g, int fd, uint64_t offset,
 int64_t fs_guestmem_scan(struct fs_guestmem *g, bool anon, size_t bytes, uint64_t until_ns,
 			 bool (*fn)(uint64_t gfn, const void *data, void *arg), void *arg);
 
-/* Has the VMM ended meanwhile? Then what was read may be another process's. */
+/*
+ * Has the VMM ended meanwhile, or its memory gone? Then what was read may be another process's, and
+ * that nothing was found says nothing.
+ */
 bool fs_guestmem_ended(const struct fs_guestmem *g);
 
 #endif

@@ -251,7 +251,7 @@ static int find(struct reading *g)
 		}
 		if (!g->found)
 			say(g, FSR_GS_BAD, "its recorder is gone, or another");
-		return 0;
+		return !g->found && fs_guestmem_ended(g->mem) ? -ESRCH : 0;
 	}
 	if (at_known_place(g) || at_place_in_file(g))
 		return 0;
@@ -260,6 +260,9 @@ static int find(struct reading *g)
 		return 0;
 	}
 	err = search(g);
+	/* of one that ended meanwhile nothing is known, of its snapshot neither */
+	if (!err && !g->found && fs_guestmem_ended(g->mem))
+		return -ESRCH;
 	if (!err && !g->found && has_file && g->head.state == FSR_GS_ABSENT)
 		fs_vec_push(&g->r->without, b); /* without memory it is searched again */
 	return err;
