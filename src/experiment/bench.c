@@ -84,7 +84,7 @@ static uint64_t gap_of(const struct fsa_fork *f)
 /* @column FSX_NCOLUMNS: the gap. @v is room for the group's forks. */
 static struct fsx_dist dist(const struct fsx_group *g, enum fsx_column column, double *v)
 {
-	struct fsx_dist d = {.avg = NAN, .p50 = NAN, .max = NAN};
+	struct fsx_dist d = {.avg = NAN, .p50 = NAN, .max = NAN, .p95 = NAN};
 	double sum = 0;
 
 	for (size_t i = 0; g && i < g->n; i++) {
@@ -102,6 +102,8 @@ static struct fsx_dist dist(const struct fsx_group *g, enum fsx_column column, d
 	if (d.n > d.endless)
 		d.avg = sum / (double)(d.n - d.endless);
 	d.p50 = fss_quantile(v, d.n, 0.5);
+	if (d.n >= FSX_P95_NEEDS)
+		d.p95 = fss_quantile(v, d.n, 0.95);
 	d.max = v[d.n - 1];
 	return d;
 }

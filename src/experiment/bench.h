@@ -6,6 +6,7 @@
 #ifndef FORKSCOPE_EXPERIMENT_BENCH_H
 #define FORKSCOPE_EXPERIMENT_BENCH_H
 
+#include "experiment/contention.h"
 #include "experiment/groups.h"
 #include "stats/stats.h"
 
@@ -37,6 +38,7 @@ struct fsx_dist {
 	size_t n, endless; /* forks with a value, or without an end; they rank as endless */
 	double avg;        /* ns, of those with an end; NaN: none */
 	double p50, max;   /* ns; +infinity: endless; NaN: n is 0 */
+	double p95;        /* the same; NaN below FSX_P95_NEEDS forks */
 };
 
 struct fsx_bench_arm {

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/contention.h"
 #include "render/term.h"
 #include "render/words.h"
 
@@ -64,6 +65,19 @@ static void first_row(const struct fsx_bench_arm *a, int w, FILE *out)
 	}
 }
 
+/* From as many forks on as a 95th percentile needs. */
+static void p95_row(const struct fsx_bench_arm *a, int w, FILE *out)
+{
+	char t[16];
+
+	if (!a->steady || a->steady->n < FSX_P95_NEEDS)
+		return;
+	fprintf(out, "%-*s  %3s", w, "  p95", "");
+	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+		fprintf(out, "  %*s", CELL, ms(a->column[c].p95, 1, t, sizeof(t)));
+	fputc('\n', out);
+}
+
 static void left_out(const struct fsx_bench_arm *a, FILE *out)
 {
 	if (a->fell_back)
@@ -98,6 +112,7 @@ static void table(const struct fsv_view *v, const struct fsx_bench *b, FILE *out
 		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 			cell(&a->column[c], out);
 		fputc('\n', out);
+		p95_row(a, w, out);
 		first_row(a, w, out);
 		left_out(a, out);
 	}
@@ -300,6 +315,7 @@ void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *ou
 	fprintf(out, "arms of %s\n", fsv_clean(v->path, path, sizeof(path)));
 	table(v, b, out);
 	ledgers(v, b, out);
+	fsv_contention_text(v, out);
 	if (pairs(v, b, FSX_SIGNALS, "Does the signal matter? Gaps, each signal against another",
 		  out))
 		signal_share(b, out);

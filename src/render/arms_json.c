@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include "render/arms.h"
+#include "render/contention.h"
 #include "render/json_parts.h"
 #include "render/words.h"
 
@@ -13,9 +14,9 @@ static json_t *whole(double x)
 
 static json_t *dist(const struct fsx_dist *d)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "n", fsj_u64(d->n), "endless",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "n", fsj_u64(d->n), "endless",
 			 fsj_u64(d->endless), "avg_ns", whole(d->avg), "p50_ns", whole(d->p50),
-			 "max_ns", whole(d->max));
+			 "p95_ns", whole(d->p95), "max_ns", whole(d->max));
 }
 
 static json_t *fork_ids(const struct fsx_group *g)
@@ -98,10 +99,10 @@ int fsv_arms_json(const struct fsv_view *v, const struct fsx_bench *b, FILE *out
 		json_array_append_new(arms, arm(&b->arms[i]));
 	for (size_t i = 0; i < b->npairs; i++)
 		json_array_append_new(comparisons, pair(&b->pairs[i]));
-	o = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o}", "format", 1, "recording", fsj_text(v->path),
-		      "start", fsv_start_name(v->res->opts.start), "end",
+	o = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:o}", "format", 1, "recording",
+		      fsj_text(v->path), "start", fsv_start_name(v->res->opts.start), "end",
 		      fsa_end_text(&v->res->opts, end, sizeof(end)), "arms", arms, "comparisons",
-		      comparisons);
+		      comparisons, "contention", fsj_contention(v));
 	return fsj_write(o, out);
 }
 

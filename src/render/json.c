@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include "render/contention.h"
 #include "render/exits.h"
 #include "render/json_parts.h"
 #include "render/ownsyms.h"
@@ -115,6 +116,7 @@ static json_t *trust(const struct fsv_view *v, const struct fsv_trust *t)
 	json_object_set_new(o, "probe_runs", fsj_u64(t->probe_runs));
 	json_object_set_new(o, "probe_run_ns", fsj_u64(t->probe_run_ns));
 	json_object_set_new(o, "tracer_cpu_ns", fsj_u64(t->cpu_ns));
+	json_object_set_new(o, "contention", fsj_contention(v));
 	json_object_set_new(o, "not_proven", limits);
 	return o;
 }

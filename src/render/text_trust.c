@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/contention.h"
 #include "render/term.h"
 #include "render/trust.h"
 #include "render/words.h"
@@ -195,6 +196,7 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	fsv_rule(v, out, "how far to trust this");
 	losses(v, &t, out);
 	coverage(v, out);
+	fsv_contention_text(v, out);
 	fsv_text_trust_guest(v, out);
 	cost(v, &t, out);
 	fsv_text_hooks("hooks", t.hooks, out);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "experiment/abtest.h"
+#include "experiment/contention.h"
 #include "experiment/groups.h"
 #include "experiment/workset.h"
 
@@ -421,14 +422,70 @@ static void told_residency(void **state)
 	assert_int_equal(fsx_abtest_make(&a, &b, NULL, FSX_PAGE_CACHE, &left, -1, 1, &t), -EINVAL);
 }
 
+/* --- competing for CPUs --- */
+
+static void delayed(struct fsa_fork *f, uint64_t at, uint64_t delay)
+{
+	f->start_ns = at;
+	f->vcpus = 2;
+	f->cells[FSA_S_NOTIFY][FSA_C_SCHED_DELAY].ns = delay / 2;
+	f->cells[FSA_S_GUEST][FSA_C_SCHED_DELAY].ns = delay - delay / 2;
+	f->cells[FSA_S_GUEST][FSA_C_SCHED_BLOCKED].ns = f->gap_ns - delay;
+}
+
+static void contention(void **state)
+{
+	struct fsx_contention c;
+
+	(void)state;
+	assert_int_equal(fsx_contention_make(&w.res, UINT64_MAX, &c), 0);
+	assert_true(!c.n && !c.contended && isnan(c.p50) && isnan(c.p95));
+	/* [0, 100), [50, 150), [100, 200): two at once, for one is gone when the third begins */
+	for (unsigned int i = 0; i < 3; i++)
+		delayed(add("a", 100 * MS, 0), i * 50 * MS, i * 7 * MS);
+	add("a", 1000 * MS, 0)->complete = false; /* from 20 ms on: at once, and no share */
+	assert_int_equal(fsx_contention_make(&w.res, 2, &c), 0);
+	assert_int_equal(c.forks_at_once, 3);
+	assert_int_equal(c.vcpus_at_once, 4);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(c.delay_ns, 21 * MS);
+	assert_int_equal(c.window_ns, 300 * MS);
+	assert_true(fabs(c.share - 0.07) < 1e-9 && fabs(c.p50 - 0.07) < 1e-9 && isnan(c.p95));
+	assert_true(c.contended);
+	w.forks[2].cells[FSA_S_GUEST][FSA_C_SCHED_DELAY].ns = 0;
+	assert_int_equal(fsx_contention_make(&w.res, 2, &c), 0);
+	assert_false(c.contended); /* 14 of 300 ms */
+}
+
+static void contention_of_many(void **state)
+{
+	struct fsx_contention c;
+
+	(void)state;
+	for (unsigned int i = 0; i < 20; i++)
+		delayed(add("a", 100 * MS, 0), i * 100 * MS, i * MS);
+	assert_int_equal(fsx_contention_make(&w.res, 2, &c), 0);
+	assert_int_equal(c.forks_at_once, 1);
+	assert_true(fabs(c.p50 - 0.09) < 1e-9 && fabs(c.p95 - 0.18) < 1e-9);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, start)
 	const struct CMUnitTest tests[] = {
-		TEST(groups),         TEST(private_copies), TEST(ceilings),
-		TEST(no_ceiling),     TEST(group_ceiling),  TEST(working_set),
-		TEST(no_working_set), TEST(two_arms),       TEST(above_the_ceiling),
-		TEST(other_verdicts), TEST(told_residency),
+		TEST(groups),
+		TEST(private_copies),
+		TEST(ceilings),
+		TEST(no_ceiling),
+		TEST(group_ceiling),
+		TEST(working_set),
+		TEST(no_working_set),
+		TEST(two_arms),
+		TEST(above_the_ceiling),
+		TEST(other_verdicts),
+		TEST(told_residency),
+		cmocka_unit_test_setup(contention, start),
+		cmocka_unit_test_setup(contention_of_many, start),
 	};
 
 	return cmocka_run_group_tests_name("experiment", tests, NULL, NULL);
