@@ -9,9 +9,10 @@
 
 #include "attribute/model.h"
 
-#define FSX_CONTENDED 0.05 /* share of all windows that is sched.delay, from which it is flagged \
-			    */
-#define FSX_P95_NEEDS 20   /* forks */
+#define FSX_CONTENDED                                                                          \
+	0.05             /* share of all windows that is sched.delay, from which it is flagged \
+			  */
+#define FSX_P95_NEEDS 20 /* forks */
 
 struct fsx_contention {
 	uint64_t cpus;        /* of the host; UINT64_MAX: not recorded */

@@ -46,10 +46,25 @@ static int link_in(struct fs_vmm *v, const char *root, const char *file, const c
 	if (errno == EXDEV)
 		return fs_errf(v->err, sizeof(v->err), -EXDEV,
 			       "linking %s into the jail %s: it lies on another file system: give "
-			       "a --jail-base on the file system of the snapshot",
+			       "a --jail-base on the file system of the snapshot (and, with "
+			       "--uffd, of TMPDIR)",
 			       file, root);
 	return fs_errf(v->err, sizeof(v->err), -errno, "linking %s into the jail %s: %m", file,
 		       root);
+}
+
+/* The handler's socket, which its user must be able to connect to. It is ours: made for this fork.
+ */
+static int link_handler(const struct fs_jail *j, struct fs_vmm *v, const char *root)
+{
+	char to[PATH_MAX + 16];
+	int rc = link_in(v, root, v->at->uffd, FS_JAIL_UFFD);
+
+	snprintf(to, sizeof(to), "%s%s", root, FS_JAIL_UFFD);
+	if (!rc && lchown(to, j->uid, j->gid))
+		rc = fs_errf(v->err, sizeof(v->err), -errno, "giving %s to user %u: %m", to,
+			     j->uid);
+	return rc;
 }
 
 int fs_jail_make(const struct fs_jail *j, struct fs_vmm *v, const char *root)
@@ -63,7 +78,7 @@ int fs_jail_make(const struct fs_jail *j, struct fs_vmm *v, const char *root)
 	if (!rc && v->at->memory && !v->at->uffd)
 		rc = link_in(v, root, v->at->memory, FS_JAIL_MEMORY);
 	if (!rc && v->at->uffd)
-		rc = link_in(v, root, v->at->uffd, FS_JAIL_UFFD);
+		rc = link_handler(j, v, root);
 	/* The VMM makes its socket and its metrics there. */
 	if (!rc && chown(root, j->uid, j->gid))
 		rc = fs_errf(v->err, sizeof(v->err), -errno, "giving the jail %s to user %u: %m",

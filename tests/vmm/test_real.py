@@ -175,6 +175,31 @@ def fc_jailer(program):
     return None
 
 
+def fc_bench(program):
+    """`forkscope bench` with the jailer, a userfaultfd handler, and both, resumed inside of the load and after it; nothing is left."""
+    handler, jailer = OUT / "tests/uffd_handler", os.path.join(os.path.dirname(program), "jailer")
+    if os.geteuid() or not os.access(jailer, os.X_OK):
+        return "SKIP no jailer beside it, or not root"
+    with tempfile.TemporaryDirectory(prefix="forkscope-jail-", dir="/var/tmp") as base:
+        os.chmod(base, 0o755)
+        os.mkdir(base + "/tmp")
+        for name in ("state", "mem"):
+            subprocess.run(["cp", f"{folder}/{name}", f"{base}/{name}"], check=True)
+            os.chmod(f"{base}/{name}", 0o644)
+        jailed, served = ["--jailer", jailer, "--jail-base", base + "/jails"], ["--uffd", handler]
+        for how in ([], jailed, served, jailed + served):
+            for when in ([], ["--resume-in-load"]):
+                words = [OUT / "forkscope", "bench", "--vmm", "firecracker", "--vmm-bin", program, "--snapshot", base, "--network", "none", "--iters", "3", "-c", "3",
+                         "--no-record", "--json", *how, *when]
+                done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, timeout=120,
+                                      env={**os.environ, "TMPDIR": base + "/tmp", "UFFD_LOG": "/dev/null"})
+                assert done.returncode == 0, (how, when, done)
+                run = json.loads(done.stdout)
+                assert [fork["end"] for fork in run["forks"]] == ["done"] * 3 and all(fork["vmm_us"]["load_snapshot"] > 0 for fork in run["forks"]), run
+                assert not os.listdir(base + "/tmp") and not list(Path(base, "jails").glob("*/*")), (how, when)
+    return None
+
+
 # --- Cloud Hypervisor ---------------------------------------------------------------------------
 
 
@@ -215,7 +240,7 @@ def main():
         os.chmod(folder, 0o755)
         for name, path, variable, cases in (
                 ("Firecracker", program, "FIRECRACKER",
-                 (fc_template, fc_load, fc_load_and_resume, fc_wrong_snapshot, fc_short_memory, fc_order, fc_override, fc_signals, fc_jailer)),
+                 (fc_template, fc_load, fc_load_and_resume, fc_wrong_snapshot, fc_short_memory, fc_order, fc_override, fc_signals, fc_jailer, fc_bench)),
                 ("Cloud Hypervisor", hypervisor, "CLOUD_HYPERVISOR", (ch_template, ch_restore, ch_refuses))):
             if not path or not kvm:
                 why = f"none is given: make check-vmm {variable}=PATH" if not path else "there is no /dev/kvm that may be opened"

@@ -6,7 +6,7 @@ CLOUD_HYPERVISOR ?=
 DRIVE            := $(O)/tests/drive
 
 ## check-vmm       the bench on VMMs of a fixture (root), and real ones: FIRECRACKER= CLOUD_HYPERVISOR=
-check-vmm: all $(DRIVE)
+check-vmm: all test-programs $(DRIVE)
 	@O=$(O) FIRECRACKER=$(FIRECRACKER) CLOUD_HYPERVISOR=$(CLOUD_HYPERVISOR) \
 		tools/tap-sum -n check-vmm -t 600 tests/vmm/test_bench.py tests/vmm/test_real.py
 
