@@ -6,13 +6,15 @@ Which of them is told by the arguments, as the real ones take them: `--api-sock 
 `--api-socket path=PATH` (Cloud Hypervisor), `-qmp unix:PATH,server=on,wait=off ... -incoming defer -S` (QEMU).
 `--uid U --exec-file F ... -- ARGS` is Firecracker's jailer: it becomes F inside of its chroot's folder (without chroot).
 
-    FIXTURE_FAULT="KIND METHOD PATH" (QMP: "KIND COMMAND"), several divided by ";". KIND: refuse; hang; die (before it answers);
+    FIXTURE_FAULT="KIND METHOD PATH" (QMP: "KIND COMMAND"), several divided by ";"; with "@fork-2" behind it of that fork alone
+                     (Firecracker, by its --id). KIND: refuse; hang; die (before it answers);
                      tear (dies in the middle of the answer); garbage; big (an endless body); deep (JSON of 100,000 levels);
                      drip (a byte each 50 ms); mute (QMP: no greeting)
     FIXTURE_LOG=FILE     each request on a line: METHOD PATH BODY
     FIXTURE_VERSION=V    what it says it is (1.12.1)
     FIXTURE_GUEST=STAGES acts as a guest once it is resumed: reads the mailbox out of the memory file, sends these acks
-                         ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack
+                         ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack. "fork-2=STAGES;STAGES" is for
+                         that fork, and for the others
 """
 import ctypes
 import fcntl
@@ -33,7 +35,13 @@ version = os.environ.get("FIXTURE_VERSION", "1.12.1")
 
 
 def fault_of(request):
-    return next((kind for kind, what in faults if what == request), None)
+    return next((kind for kind, what in faults if what in (request, f"{request}@{Firecracker.id}")), None)
+
+
+def stages_of_guest():
+    """Those of this fork, or of all."""
+    choices = [each.split("=", 1) if "=" in each else [None, each] for each in os.environ.get("FIXTURE_GUEST", "").split(";")]
+    return next((stages for fork, stages in choices if fork in (None, Firecracker.id)), "")
 
 
 def note(line):
@@ -54,7 +62,7 @@ def last_words(words, status=1):
 
 def guest(memory):
     """What the agent would do, through the TAP."""
-    stages = os.environ.get("FIXTURE_GUEST", "")
+    stages = stages_of_guest()
     if not stages:
         return
     with open(memory, "rb") as handle:
@@ -130,10 +138,11 @@ def must_be_file(path, what):
 class Firecracker:
     success = b"204 "
     tap = None      # of the network override
+    id = None
 
     def __init__(self):
         self.vm = {"state": "Not started"}
-        self.metrics, self.boot, self.id = None, set(), None
+        self.metrics, self.boot = None, set()
         self.after = None   # what happens once the answer is sent
 
     def do(self, method, path, body):
@@ -518,8 +527,8 @@ def main(arguments):
         arguments = jailer(arguments)
     if "--api-sock" in arguments:
         vmm = Firecracker()
-        vmm.id = value(arguments, "--id")
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", vmm.id):
+        Firecracker.id = value(arguments, "--id")
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", Firecracker.id):
             last_words("Invalid instance ID")
         serve_http(inside(value(arguments, "--api-sock")), vmm)
     elif "--api-socket" in arguments:

@@ -237,6 +237,31 @@ def vmm_hangs():
     assert ends(run) == ["failed"] and "no answer within 3" in run["forks"][0]["why"], run
 
 
+def each_counted_for_what_it_is():
+    """Of eight forks one is refused, one hangs, one dies, two never finish: each is told with its reason, and the others stand."""
+    words = ["--snapshot", snapshot(), "--token", "tok", "--iters", "8", "-c", "4", "--timeout", "6s", "--call-timeout", "15s"]
+    refused, guests = "refuse PUT /snapshot/load@fork-2", "fork-4=mailbox,die;fork-5=mailbox;fork-6=;mailbox,applied"
+    run = result(*words, status=3, FIXTURE_FAULT=refused + ";hang PATCH /vm@fork-3", FIXTURE_GUEST=guests)
+    assert ends(run) == ["done", "failed", "failed", "failed", "fell-back", "fell-back", "done", "done"], [(fork["end"], fork.get("why")) for fork in run["forks"]]
+    assert run["arms"][0]["ends"] == {"done": 3, "fell-back": 2, "failed": 3, "stopped": 0}
+    for fork, why in ((2, "refused PUT /snapshot/load with 400"), (3, "no answer within 15"), (4, "ended with status 7")):
+        assert why in run["forks"][fork - 1]["why"], run["forks"][fork - 1]
+    for fork in run["forks"]:
+        assert all((fork[column] is not None) == (fork["end"] == "done") for column in ("total_ns", "reconfigure_ns", "mailbox_ns", "apply_ns")), fork
+        assert ("why" in fork) == (fork["end"] == "failed"), fork
+    done = bench(*words, status=3, FIXTURE_FAULT=refused, FIXTURE_GUEST=guests, says=(
+        "fork 2 of 8, auto:none: failed, load ", "fork 5 of 8, auto:none: fell-back, load ", "firecracker ended with status 7. It said last: the guest's last words"))
+    assert done.stdout.splitlines()[-2:] == ["2 of 8 forks fell back (no ack within the time-out): 2 in auto:none", "2 of 8 forks failed: 2 in auto:none"], done.stdout
+
+
+def vmm_never_starts():
+    words = ["--snapshot", snapshot(), "--token", "tok", "--iters", "1"]
+    bench(*words, "--vmm-bin", folder + "/nowhere", status=1, says=("starting " + folder + "/nowhere", "No such file"))
+    bench(*words, "--vmm-bin", HERE / "deaf.sh", "--call-timeout", "1s", status=1, says="runs but does not listen")
+    bench(*words, status=1, FIXTURE_FAULT="die GET /version", says=("ended with status 3", "a fault of the fixture"))
+    bench(*words, status=1, FIXTURE_FAULT="garbage GET /version", says="GET /version")
+
+
 def wrong_snapshots():
     bench("--snapshot", folder, "--token", "tok", status=1, says="has no file state, vmstate or snapshot")
     bench("--snapshot", snapshot(), "--token", "other", status=1, says="token not found")
@@ -261,9 +286,11 @@ def memory_is_in_use():
 def tap_exists():
     subprocess.run(["ip", "tuntap", "add", f"fsb{(16 << 16) + 2}", "mode", "tap"], check=True)
     try:
-        done = subprocess.run(command(["--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--network", "host", "--override", "eth0", "--no-record"]),
-                              capture_output=True, text=True, check=False, env=environment(), timeout=60)
+        done = subprocess.run(command(["--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--network", "host", "--override", "eth0", "--no-record",
+                                       "--json"]), capture_output=True, text=True, check=False, env=environment(), timeout=60)
         assert done.returncode == 1 and "exists already" in done.stderr, done
+        fork, = json.loads(done.stdout)["forks"]
+        assert fork["end"] == "failed" and "exists already" in fork["why"] and fork["pid"] == 0, fork
     finally:
         subprocess.run(["ip", "link", "del", f"fsb{(16 << 16) + 2}"], check=True)     # not ours, so bench has left it
     assert not left_behind()
@@ -273,6 +300,7 @@ def no_address():
     run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "3", "-c", "3", "--network", "host", "--override", "eth0", "--addresses",
                  "172.16.0.0/30", status=3, says="no free address is left")
     assert sorted(ends(run)) == ["done", "failed", "failed"], ends(run)
+    assert all("no free address" in fork["why"] and fork["pid"] == 0 for fork in run["forks"] if fork["end"] == "failed"), run["forks"]
 
 
 def signals_that_are_not_there():
@@ -282,6 +310,39 @@ def signals_that_are_not_there():
                  "--iters", "1", FIXTURE_VERSION="1.15.1")
     assert "vmclock:none" in done.stdout and "vmgenid:none" in done.stdout
     bench("--snapshot", path, "--signal", "vmclock,vmgenid", status=2, says="each needs a snapshot of its own")
+
+
+def interrupt(*words, until, again=False, **env):
+    """(status, forks, what was said) of a bench that is told to end once it has said `until`."""
+    with subprocess.Popen(command(["--snapshot", snapshot(), "--token", "tok", "--json", "--no-record", "--timeout", "60s", *words]), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, env=environment(**env)) as run:
+        said = ""
+        for line in run.stderr:
+            said += line
+            if until in line:
+                break
+        time.sleep(0.5)
+        run.send_signal(signal.SIGINT)
+        if again:
+            time.sleep(0.2)
+            run.send_signal(signal.SIGINT)
+        out, rest = run.communicate(timeout=60)
+    return run.returncode, json.loads(out)["forks"] if out else None, said + rest
+
+
+def interrupted_while_a_guest_is_awaited():
+    """None is done: what ran is counted as stopped, and is no failure."""
+    status, forks, _ = interrupt("--iters", "4", "-c", "2", until="4 forks each", FIXTURE_GUEST="mailbox")
+    assert status == 3 and [fork["end"] for fork in forks] == ["stopped"] * 2 and not left_behind(), (status, forks, left_behind())
+
+
+def interrupted_twice():
+    """At once, whatever hangs: only the folder of sockets stays, as after SIGKILL."""
+    began = time.monotonic()
+    status, forks, _ = interrupt("--iters", "4", until="4 forks each", again=True, FIXTURE_FAULT="hang PUT /snapshot/load")
+    assert status == -signal.SIGINT and forks is None and time.monotonic() - began < 20, (status, forks)
+    time.sleep(0.5)
+    only_a_folder_is_left()
 
 
 def interrupted():
@@ -298,6 +359,12 @@ def interrupted():
     assert 2 <= len(got["forks"]) < 50 and ends(got).count("done") >= 2 and not left_behind(), (ends(got), left_behind())
 
 
+def only_a_folder_is_left():
+    rest = left_behind()
+    assert all(re.fullmatch(r"forkscope-bench-\w+", each) for each in rest) and len(rest) <= 1, rest
+    subprocess.run(["rm", "-rf", *[f"{folder}/tmp/{each}" for each in rest]], check=True)
+
+
 def killed():
     """Even then VMMs, TAPs and namespaces are gone; only the folder of sockets stays."""
     with subprocess.Popen(command(["--snapshot", snapshot(), "--token", "tok", "--iters", "50", "-c", "3", "--no-record"]), stderr=subprocess.PIPE,
@@ -305,9 +372,7 @@ def killed():
         time.sleep(3)
         run.kill()
     time.sleep(0.5)
-    rest = left_behind()
-    assert all(re.fullmatch(r"forkscope-bench-\w+", each) for each in rest) and len(rest) <= 1, rest
-    subprocess.run(["rm", "-rf", *[f"{folder}/tmp/{each}" for each in rest]], check=True)
+    only_a_folder_is_left()
 
 
 # --- the other VMMs -----------------------------------------------------------------------------
@@ -381,8 +446,9 @@ def main():
         os.chmod(folder + "/tmp", 0o755)
         chosen = sys.argv[1:]
         for case in (arms_and_residency, warm, clamped, workingset, populate, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
-                     many_at_once, one_namespace, never_acks, load_is_refused, vmm_dies, vmm_hangs, wrong_snapshots, memory_is_in_use, tap_exists,
-                     no_address, signals_that_are_not_there, interrupted, killed, qemu, cloud_hypervisor, attach, jailer, recorded):
+                     many_at_once, one_namespace, never_acks, load_is_refused, vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, tap_exists,
+                     no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,
+                     killed, qemu, cloud_hypervisor, attach, jailer, recorded):
             if not chosen or case.__name__ in chosen:
                 tap.case(case.__name__.replace("_", " "), case)
     tap.end()
