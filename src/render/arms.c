@@ -82,9 +82,8 @@ static void left_out(const struct fsx_bench_arm *a, FILE *out)
 {
 	if (a->fell_back)
 		fprintf(out,
-			"  %zu of %zu sent no applied ack within the time-out: a platform falls "
-			"back "
-			"for them; they rank as endless\n",
+			"  %zu of %zu sent no applied ack within the time-out, or before their "
+			"VMM ended: a platform falls back for them; they rank as endless\n",
 			a->fell_back, a->steady->n);
 	if (a->ack_lost)
 		fprintf(out, "  %zu with a lost mailbox ack are left out\n", a->ack_lost);
