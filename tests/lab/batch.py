@@ -82,7 +82,7 @@ def killed():
 
 
 def main():
-    boot = next(each for each in scenarios.BOOTS + scenarios.GUEST_BOOTS if each[0] == sys.argv[1])
+    boot = next(each for each in scenarios.BOOTS + scenarios.GUEST_BOOTS + scenarios.OTHER_BOOTS if each[0] == sys.argv[1])
     wanted = sys.argv[2:]
     if (TOP / ".output/forkscope").exists():
         doctor()

@@ -119,19 +119,21 @@ def hypothesis(name, forks, words, wanted, *found):
 
 
 PREFETCH = [
-    hypothesis("all", 3, ["--cache", "cold", "--prefetch", "all"], "supported", ("recovers", "warm"), ("moves",)),
+    hypothesis("all", 6, ["--cache", "cold", "--prefetch", "all"], "supported", ("recovers", "warm"), ("moves",)),
     hypothesis("workingset", 6, ["--cache", "cold", "--ranges", "workingset:all"], "supported", ("reaches_ceiling",)),
     hypothesis("untouched", 6, ["--cache", "cold", "--prefetch", "untouched:all"], "refuted,inconclusive", ("no_ceiling",)),
     hypothesis("warm", 6, ["--cache", "warm", "--prefetch", "all", "--delta", "50%"], "refuted", ("alike",)),
     hypothesis("too-few", 5, ["--cache", "warm", "--prefetch", "all", "--delta", "1%"], "inconclusive", ("needs_more",)),
 ]
 
+# One arm of 60 steady forks (a few may lose their ack), and what `prefetch test --null` says of it: the test must not find gains where there are none.
+NULL = [Scenario("one-arm", [*QEMU, "--count", "61", *COLD], {}, (), (("whole",), ("null", 55, 2000)))]
+
 # (name of the boot, L1's kernel, scenarios, minutes)
 BOOTS = [
     ("injected-qemu", "backports", INJECTED_QEMU, 14),
     ("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
     ("forks", "backports", FORKS, 14),
-    ("prefetch", "backports", PREFETCH, 14),
     ("smoke-trixie", "trixie", SMOKE, 8),
     ("smoke-bookworm", "bookworm", SMOKE, 8),
 ]
@@ -141,4 +143,10 @@ BOOTS = [
 GUEST_BOOTS = [
     ("guest-chain", "backports", CHAIN, 25),
     ("guest-injected", "backports", INJECTED_GUEST, 25),
+]
+
+# By name alone: `make check-lab BOOTS=null`.
+OTHER_BOOTS = [
+    ("prefetch", "backports", PREFETCH, 14),
+    ("null", "backports", NULL, 20),
 ]

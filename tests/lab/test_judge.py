@@ -8,6 +8,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import ftrace   # noqa: E402
 import judge    # noqa: E402
+import verdicts   # noqa: E402
 
 MS = 1_000_000
 CASES = []
@@ -197,6 +198,40 @@ def reads_intervals_between_marks():
     found = ftrace.mark_intervals(name, 0x46530001, 0x46530002, {5})
     os.unlink(name)
     return found == [(1_000_010_000, 1_050_010_000)]
+
+
+def tested(gap_a, gap_b, ceiling, resident=(100, 32000)):
+    """A verdict's JSON of two arms (ms)."""
+    return {"a": {"gap_p50_ns": gap_a * MS}, "b": {"gap_p50_ns": gap_b * MS}, "effect": {"gain_ns": (gap_a - gap_b) * MS},
+            "proof": {"differ": True, "resident_pages": {"n_a": 6, "n_b": 6, "a": resident[0], "b": resident[1]}},
+            "pages": {"ceiling_p50_ns": ceiling * MS, "pages": 32000, "used": 1000.5, "too_late": 0, "later": 10, "never": 30989.5}}
+
+
+@case
+def measures_a_prefetch_against_warm_forks():
+    warm = tested(1000, 1000, 0)
+    return (verdicts.share_recovered(tested(3000, 1000, 0), warm) == 1 and verdicts.share_recovered(tested(3000, 2500, 0), warm) == 0.25 and
+            verdicts.share_recovered(tested(900, 800, 0), warm) == 0)
+
+
+@case
+def measures_a_gain_against_its_ceiling():
+    return verdicts.of_ceiling(tested(3000, 1000, 2500)) == 0.8 and verdicts.of_ceiling(tested(3000, 1000, 0)) is None
+
+
+@case
+def refuses_arms_that_were_resident_alike():
+    unlike = tested(3, 1, 1)
+    unlike["proof"]["differ"] = False
+    return (not verdicts.wrong_proof(tested(3, 1, 1)) and verdicts.wrong_proof(tested(3, 1, 1, (16000, 32000))) and verdicts.wrong_proof(tested(3, 1, 1, (32000, 32000))) and
+            verdicts.wrong_proof(unlike))
+
+
+@case
+def refuses_pages_that_do_not_add_up():
+    lost = tested(3, 1, 1)
+    lost["pages"]["never"] -= 1
+    return not verdicts.wrong_counts(tested(3, 1, 1)) and verdicts.wrong_counts(lost)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@
 Each check takes a scenario's context and gives (good, name, why); the functions without one are the rules, on verdicts alone.
 """
 import json
+import re
+import subprocess
 
-from checks import Missing
+from checks import PROGRAM, TIMEOUT_S, Missing
 
 RECOVERS = (0.6, 1.6)         # of what cold costs over warm
 NEAR_CEILING = (0.6, 1.4)     # gain over the ceiling
@@ -120,4 +122,15 @@ def needs_more(context):
     return good, f"{n} forks an arm are too few, {need} would decide", "" if good else test["reason"]
 
 
-CHECKS = {"verdict": verdict, "recovers": recovers, "moves": moves, "reaches_ceiling": reaches_ceiling, "no_ceiling": no_ceiling, "alike": alike, "needs_more": needs_more}
+def null(context, forks, rounds):
+    """Random halves of forks of one arm against each other: almost none may differ."""
+    done = subprocess.run([str(PROGRAM), "prefetch", "test", "--from", "--null", str(rounds), "--timeout", f"{TIMEOUT_S}s", str(context.folder / "run.fsr")],
+                          capture_output=True, text=True, check=False, timeout=300)
+    said = done.stdout.strip()
+    context.findings["null"] = said
+    halved = re.search(r"of the (\d+) forks", said)
+    good = done.returncode == 0 and bool(halved) and int(halved[1]) >= forks
+    return good, said or "the null test", "" if good else f"status {done.returncode}: {done.stderr.strip()}"
+
+
+CHECKS = {"null": null, "verdict": verdict, "recovers": recovers, "moves": moves, "reaches_ceiling": reaches_ceiling, "no_ceiling": no_ceiling, "alike": alike, "needs_more": needs_more}

@@ -422,6 +422,50 @@ static void told_residency(void **state)
 	assert_int_equal(fsx_abtest_make(&a, &b, NULL, FSX_PAGE_CACHE, &left, -1, 1, &t), -EINVAL);
 }
 
+/* Six forks of each arm, as much resident in both; those of the first have a fault of @c. */
+static struct fsx_abtest like(enum fsa_cause c, enum fsx_mechanism m, uint64_t gain)
+{
+	struct fsx_arm a = {.n = 6, .forks = w.all}, b = {.n = 6, .forks = w.all + 6};
+	struct fsx_hypothesis h = {.which = FSX_RANGES};
+	struct fsx_left left;
+	struct fsx_abtest t;
+
+	memset(&w, 0, sizeof(w));
+	for (uint64_t i = 0; i < 12; i++) {
+		struct fsa_fork *f = add("", 100 * MS + i % 6 - (i < 6 ? 0 : gain), 0);
+
+		f->resident = 1000;
+		if (i < 6)
+			add_fault(f, c, 0x1000, 1000);
+	}
+	assert_int_equal(fsx_left_of(&w.res, &left), 0);
+	assert_int_equal(fsx_abtest_make(&a, &b, &h, m, &left, -1, 1, &t), 0);
+	return t;
+}
+
+static void other_proofs(void **state)
+{
+	struct fsx_abtest t = like(FSA_C_FAULT_MAJOR, FSX_PAGE_CACHE, 0);
+	char why[400];
+
+	(void)state;
+	/* beside the fork: nothing is resident at the resume, yet less was fetched */
+	assert_true(t.resident.p == 1 && t.fetched.p < 0.05);
+	assert_true(fsx_abtest_differ(&t));
+	assert_null(strstr(fsx_abtest_reason(&t, why, sizeof(why)), "did not differ"));
+	/* page tables were filled: that the page cache served less shows it, of populating alone */
+	t = like(FSA_C_FAULT_CACHED, FSX_POPULATE, 0);
+	assert_true(fsx_abtest_differ(&t));
+	t = like(FSA_C_FAULT_CACHED, FSX_PAGE_CACHE, 0);
+	assert_false(fsx_abtest_differ(&t));
+	assert_int_equal(t.test.verdict, FSS_REFUTED);
+	assert_non_null(strstr(fsx_abtest_reason(&t, why, sizeof(why)), "the arms did not differ"));
+	/* a gain that nothing explains is said to be one */
+	t = like(FSA_C_FAULT_MAPPED, FSX_PAGE_CACHE, 50 * MS);
+	assert_int_equal(t.test.verdict, FSS_SUPPORTED);
+	assert_non_null(strstr(fsx_abtest_reason(&t, why, sizeof(why)), "nothing shows"));
+}
+
 /* --- competing for CPUs --- */
 
 static void delayed(struct fsa_fork *f, uint64_t at, uint64_t delay)
@@ -484,6 +528,7 @@ int main(void)
 		TEST(above_the_ceiling),
 		TEST(other_verdicts),
 		TEST(told_residency),
+		TEST(other_proofs),
 		cmocka_unit_test_setup(contention, start),
 		cmocka_unit_test_setup(contention_of_many, start),
 	};
