@@ -269,6 +269,10 @@ static int check_vmm(const struct fs_usage *u, struct bench_asked *a)
 	if (a->o.how == FS_MECH_POPULATE && a->o.load.resume && !a->o.beside)
 		return fs_opts_bad(u, "--mechanism populate needs the VM loaded and not yet "
 				      "resumed: leave out --resume-in-load, or --moment beside");
+	if (a->o.how == FS_MECH_POPULATE && p->ops == &fs_vmm_attach && !a->o.beside)
+		return fs_opts_bad(u, "--mechanism populate needs the VMM's process before the "
+				      "resume, and an attached command resumes when it likes: "
+				      "--moment beside");
 	if (a->o.network == FS_NETWORK_HOST && fc && !a->o.override)
 		return fs_opts_bad(u, "--network host gives each fork's TAP another name: "
 				      "--override IFACE says which of the guest's interfaces "

@@ -126,6 +126,8 @@ static int judge_run(const struct bench_done *d, void *arg)
 
 	snprintf(arms, sizeof(arms), "%s,%s", b->arms[0].name, b->arms[1].name);
 	x->t.arms = arms;
+	if (d->stopped)
+		fs_warn("interrupted: the verdict is on the forks that were made until then");
 	json_object_del(run, "forks"); /* FILE.json holds them */
 	ret = set_prefetch(x, &b->arms[1]);
 	ret = ret ? ret : prefetch_open(d->a->output, &x->t.window, &r);

@@ -68,6 +68,8 @@ expect 2 '--prefetch is about making them' 'a prefetch of recordings' $P test --
 expect 2 'no command after' 'a command with recordings' $P test --from "$tmp/ab.fsr" -- true
 expect 2 'which recording' 'no recording to test' $P test --from
 expect 0 '(page-cache' "the bench's name of a mechanism" $P test --from "$tmp/ab.fsr" --mechanism read --ranges 0x100000+32KiB
+expect 2 'moment beside' 'populating before an attached command' $P test --vmm attach --snapshot "$tmp" \
+	-o "$tmp/x.fsr" --prefetch all --mechanism populate -- true
 expect 1 '' 'no snapshot there' $M --prefetch all --vmm-bin true
 is 'and no recording was begun' test ! -e "$tmp/x.fsr"
 
