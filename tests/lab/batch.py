@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import ftrace      # noqa: E402
+import prefault    # noqa: E402
 import scenarios   # noqa: E402
 
 TOP = Path(os.environ["FORKSCOPE_TOP"])
@@ -87,6 +88,8 @@ def main():
     if (TOP / ".output/forkscope").exists():
         doctor()
         killed()
+        if boot[0] in prefault.BOOTS:
+            prefault.run(TOP / ".output/forkscope", TOP / ".output/tests/mini", OUT)
     for scenario in boot[2]:
         if not wanted or scenario.name in wanted:
             run(scenario)

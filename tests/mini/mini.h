@@ -29,6 +29,7 @@ struct mini_opts {
 	int cold;              /* MINI_FILE: drop the file from the page cache first */
 	unsigned int recorder; /* MINI_FILE: a recorder is in it, which gets so many records */
 	int vary;              /* VM n (from 0) touches n more pages, writes to n more ports */
+	int pre_fault;         /* the memory is mapped into the VM before it is resumed */
 	int one_by_one;        /* VMs run one after the other instead of at once */
 	int die;               /* the VMM kills itself before its end */
 	const char *log;       /* JSON lines, one per VM; 0 = standard output */
@@ -75,6 +76,10 @@ void mini_vm_wait(struct mini_vm *vm);
 size_t mini_memory_bytes(const struct mini_opts *o);
 void mini_memory_file(const struct mini_opts *o); /* makes it, or makes it cold */
 void mini_memory_map(struct mini_vm *vm);
+
+/* prefault.c: KVM_PRE_FAULT_MEMORY over all of the memory; ends the process where there is none. */
+#define MINI_NO_PRE_FAULT 77 /* its exit status then */
+void mini_pre_fault(struct mini_vm *vm);
 
 /* recorder.c: into the memory file, with MINI_BEFORE records; then those of a resumed VM. */
 #define MINI_BEFORE 10
