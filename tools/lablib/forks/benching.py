@@ -19,7 +19,12 @@ def make(vmm, signal, words, place):
     arguments = cli.parser().parse_args(words)
     options.check(arguments, emulated=place.emulated)
     spec = template.Spec(arguments, place)
-    return arguments, spec, template.get(spec, engine.DRIVERS[vmm], place)
+    folder = template.get(spec, engine.DRIVERS[vmm], place)
+    for path in (folder / "snapshot").glob("*.json"):       # Cloud Hypervisor's state: the bench looks for it beside the memory
+        link = folder / path.name
+        if not link.exists():
+            link.symlink_to(path)
+    return arguments, spec, folder
 
 
 def vmm_words(vmm, spec, place):
