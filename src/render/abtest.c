@@ -201,6 +201,21 @@ static void pages(const struct fsv_abtest *v, FILE *out)
 			 "or the ranges are not what was prefetched.");
 }
 
+/* How the forks were made, in the words of bench's JSON. */
+static void made(const json_t *run, FILE *out)
+{
+	if (!run)
+		return;
+	fprintf(out,
+		"  made by %s, page cache %s before each, prefetched by %s %s the resume; order by "
+		"seed %" JSON_INTEGER_FORMAT "\n",
+		json_string_value(json_object_get(run, "vmm")),
+		json_string_value(json_object_get(run, "cache")),
+		json_string_value(json_object_get(run, "mechanism")),
+		json_is_true(json_object_get(run, "beside")) ? "from" : "before",
+		json_integer_value(json_object_get(run, "seed")));
+}
+
 void fsv_abtest_text(const struct fsv_abtest *v, FILE *out)
 {
 	const struct fsx_abtest *t = v->test;
@@ -212,6 +227,7 @@ void fsv_abtest_text(const struct fsv_abtest *v, FILE *out)
 	fputc('\n', out);
 	arm_line(&t->a, "without", t->test.endless_a, out);
 	arm_line(&t->b, "with", t->test.endless_b, out);
+	made(v->run, out);
 	fputc('\n', out);
 	fsv_tone(v->a, out, FSV_T_BOLD);
 	fprintf(out, "verdict: %s\n", fss_verdict_name(t->test.verdict));

@@ -73,8 +73,30 @@ def others():
             print(f"| {scenario}, {pid} | {row['kvm_exits']} / {row['our_exits']} | {row['kvm_pf_taken']} / {row['our_pf']}, {row['our_mmio_pf']} |")
 
 
+def prefetch():
+    print("\n| hypothesis | verdict | forks an arm | gap, without and with (median) | gain (95 % interval) | p | ceiling | |")
+    print("|---|---|---|---|---|---|---|---|")
+    for _, scenario, found in findings():
+        row = found.get("prefetch")
+        if not row:
+            continue
+        ms = {key: f"{value / 1e6:.0f}" for key, value in row.items() if key.endswith("_ns") and isinstance(value, int)}
+        gaps = " and ".join(f"{gap / 1e6:.0f}" for gap in row["gap_p50_ns"])
+        more = [] if row["attempts"] == 1 else [f"attempt {row['attempts']}"]
+        if "near_warm" in found:
+            near = found["near_warm"]
+            more.append(f"{near['over_warm']:.2f} times a warm gap; {near['fetching_left']:.1%} of the fetching is left")
+        if found.get("of_ceiling"):
+            more.append(f"{found['of_ceiling']:.2f} of the ceiling")
+        if row.get("needed"):
+            more.append(f"{row['needed']} forks would decide")
+        print(f"| {scenario} | {row['verdict']} | {row['n'][0]} and {row['n'][1]} | {gaps} ms | {ms['gain_ns']} ms ({ms['lo_ns']} to {ms['hi_ns']}) | {row['p']:.2g} | "
+              f"{ms.get('ceiling_ns', '-')} ms | {'; '.join(more)} |")
+
+
 if __name__ == "__main__":
     injected()
     guest()
     others()
+    prefetch()
     sys.exit(0)

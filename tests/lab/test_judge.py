@@ -209,9 +209,11 @@ def tested(gap_a, gap_b, ceiling, resident=(100, 32000)):
 
 @case
 def measures_a_prefetch_against_warm_forks():
-    warm = tested(1000, 1000, 0)
-    return (verdicts.share_recovered(tested(3000, 1000, 0), warm) == 1 and verdicts.share_recovered(tested(3000, 2500, 0), warm) == 0.25 and
-            verdicts.share_recovered(tested(900, 800, 0), warm) == 0)
+    test = tested(3000, 1500, 0)
+    test["ledger"] = {"causes": {"fault.major": {"a_ns": 1000, "b_ns": 20}, "fault.uffd": {"a_ns": 1000, "b_ns": 60}, "fault.cached": {"a_ns": 1, "b_ns": 1000}}}
+    nothing = tested(3000, 1500, 0)
+    nothing["ledger"] = {"causes": {}}
+    return verdicts.over_warm(test, tested(900, 1100, 0)) == 1.5 and verdicts.fetching_left(test) == 0.04 and verdicts.fetching_left(nothing) is None
 
 
 @case
