@@ -29,6 +29,10 @@ struct vm {
 struct fs_guestwatch {
 	struct fs_guest_end end;
 	FS_VEC(struct vm) vms;
+	struct {
+		uint64_t ts;   /* of the last one that is an end, 0 = none came yet */
+		uint32_t tgid; /* of whom, 0 = of all */
+	} mark;
 	struct fs_guest_counts counts;
 };
 
@@ -51,8 +55,17 @@ void fs_guestwatch_free(struct fs_guestwatch *w)
 	free(w);
 }
 
+/* To be read @after from @now on: the end came, or what may be one. */
+static void plan(struct vm *v, uint64_t now, uint64_t after, bool at_end)
+{
+	if (v->dead || v->readings >= FS_READ_MOST)
+		return;
+	v->due = now + after;
+	v->at_end |= at_end;
+}
+
 /* The VM of a record, made when it is the first one of it; NULL = none, or no memory. */
-static struct vm *vm_of(struct fs_guestwatch *w, const struct fs_ev *ev)
+static struct vm *vm_of(struct fs_guestwatch *w, const struct fs_ev *ev, uint64_t now)
 {
 	struct vm fresh = {.vm = ev->vm, .tgid = ev->tgid, .state = UNREAD};
 
@@ -61,6 +74,9 @@ static struct vm *vm_of(struct fs_guestwatch *w, const struct fs_ev *ev)
 	for (size_t i = w->vms.n; i--;) /* the latest are the busiest */
 		if (w->vms.v[i].vm == ev->vm)
 			return &w->vms.v[i];
+	/* the records of several CPUs come in any order: a mark may have been for this one too */
+	if (w->mark.ts > ev->ts && (!w->mark.tgid || w->mark.tgid == ev->tgid))
+		plan(&fresh, now, FS_READ_SOON_NS, true);
 	return fs_vec_push(&w->vms, fresh) ? NULL : &w->vms.v[w->vms.n - 1];
 }
 
@@ -83,15 +99,6 @@ static void set_slot(struct vm *v, const struct fs_ev_memslot *e)
 	}
 	if (v->slots.n < FS_MAX_SLOTS)
 		fs_vec_push(&v->slots, fresh);
-}
-
-/* To be read @after from @now on: the end came, or what may be one. */
-static void plan(struct vm *v, uint64_t now, uint64_t after, bool at_end)
-{
-	if (v->dead || v->readings >= FS_READ_MOST)
-		return;
-	v->due = now + after;
-	v->at_end |= at_end;
 }
 
 static bool is_stage(const struct fs_ev_net_tx *e, const char *name)
@@ -132,6 +139,8 @@ static void see_mark(struct fs_guestwatch *w, const struct fs_ev_mark *m, uint64
 {
 	if (w->end.kind != FS_GUEST_END_MARK || strncmp(m->name, w->end.text, sizeof(m->name)) != 0)
 		return;
+	w->mark.ts = m->h.ts;
+	w->mark.tgid = m->h.tgid;
 	for (size_t i = 0; i < w->vms.n; i++)
 		if (!m->h.tgid || m->h.tgid == w->vms.v[i].tgid)
 			plan(&w->vms.v[i], now, FS_READ_SOON_NS, true);
@@ -159,7 +168,7 @@ void fs_guestwatch_see(struct fs_guestwatch *w, const struct fs_ev *ev, uint64_t
 		see_mark(w, (const void *)ev, now);
 		return;
 	}
-	v = vm_of(w, ev);
+	v = vm_of(w, ev, now);
 	if (!v)
 		return;
 	switch (ev->kind) {

@@ -105,6 +105,27 @@ static void stages(void **state)
 	fs_guestwatch_free(w);
 }
 
+/* A mark comes at once, the records of a VM that it was for out of the rings a little later. */
+static void mark_before_its_vm(void **state)
+{
+	struct fs_ev_mark mark = {.h = {.kind = FS_EV_MARK, .ts = 50 * MS}, .name = "ready"};
+	struct fs_guestwatch *w = make(FS_GUEST_END_MARK, 0, "ready");
+
+	(void)state;
+	fs_guestwatch_see(w, &mark.h, 50 * MS);
+	add_slot(w, 1, 0, 0x1000, 60 * MS); /* younger than the mark */
+	assert_true(fs_guestwatch_due(w) == UINT64_MAX);
+	add_slot(w, 2, 0, 0x1000, 40 * MS);
+	due_at(w, 40 * MS + FS_READ_SOON_NS, 2);
+	mark.h.tgid = 400; /* for one alone */
+	fs_guestwatch_see(w, &mark.h, 55 * MS);
+	add_slot(w, 3, 0, 0x1000, 41 * MS);
+	add_slot(w, 4, 0, 0x1000, 42 * MS);
+	due_at(w, 42 * MS + FS_READ_SOON_NS, 4);
+	assert_true(fs_guestwatch_due(w) == UINT64_MAX);
+	fs_guestwatch_free(w);
+}
+
 static void other_ends(void **state)
 {
 	struct fs_ev_net_tx tx = {.h = head(FS_EV_NET_TX, 1, 0), .what = FS_NET_FIRST};
@@ -254,8 +275,11 @@ static void many_stages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stages),         cmocka_unit_test(other_ends),
-		cmocka_unit_test(those_that_end), cmocka_unit_test(slots_come_and_go),
+		cmocka_unit_test(stages),
+		cmocka_unit_test(mark_before_its_vm),
+		cmocka_unit_test(other_ends),
+		cmocka_unit_test(those_that_end),
+		cmocka_unit_test(slots_come_and_go),
 		cmocka_unit_test(many_stages),
 	};
 
