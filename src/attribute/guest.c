@@ -10,7 +10,7 @@ static const char cost[] = "its time is one sum";
 
 static void refuse(struct at_vm *vm, bool wrong, const char *what)
 {
-	snprintf(vm->guest_why, sizeof(vm->guest_why), "%.110s%s%s", what, *what ? ": " : "", cost);
+	snprintf(vm->guest_why, sizeof(vm->guest_why), "%.200s%s%s", what, *what ? ": " : "", cost);
 	vm->guest_wrong = wrong;
 }
 
@@ -23,7 +23,7 @@ static int load(struct at *a, struct at_vm *vm)
 #undef X
 	};
 	struct fsr_guest_data *d = NULL;
-	char text[160];
+	char text[FSA_GUEST_WHY];
 	int ret;
 
 	vm->guest_state = -1;
@@ -45,7 +45,7 @@ static int load(struct at *a, struct at_vm *vm)
 	}
 	vm->guest_data = d;
 	if (d->state != FSR_GS_READ) {
-		snprintf(text, sizeof(text), "%s%s%.80s",
+		snprintf(text, sizeof(text), "%s%s%.95s",
 			 d->state < sizeof(states) / sizeof(*states) && states[d->state]
 				 ? states[d->state]
 				 : "the guest's memory was not read",

@@ -113,7 +113,7 @@ struct at_guest {
 	bool split; /* switches are recorded: time can be given to tasks */
 	bool lost;  /* records are missing in the window */
 	uint64_t events, outside;
-	char why[160];
+	char why[FSA_GUEST_WHY];
 
 	struct at_idmap by_tid;
 	FS_VEC(struct at_gtask) tasks;

@@ -245,13 +245,16 @@ struct fsa_memory {
 	bool assumed;
 };
 
+/* Room for what became of a reading, why, and what that costs. */
+#define FSA_GUEST_WHY 224
+
 /* What is known of the guest's own half. */
 struct fsa_guest {
-	bool read;      /* the recording has its rings */
-	bool used;      /* ... and the ledger is split by them */
-	char why[160];  /* not read or not used: why, and what that costs; "" */
-	uint8_t id[16]; /* of the arming: fsr_guest_symbols() */
-	uint32_t flags; /* FSG_D_* of bpf/guest_ring.h */
+	bool read;               /* the recording has its rings */
+	bool used;               /* ... and the ledger is split by them */
+	char why[FSA_GUEST_WHY]; /* not read or not used: why, and what that costs; "" */
+	uint8_t id[16];          /* of the arming: fsr_guest_symbols() */
+	uint32_t flags;          /* FSG_D_* of bpf/guest_ring.h */
 	uint64_t events, lost, torn;
 	uint64_t probe_ns; /* events in the window x what one costs, as calibrated; 0 = not known */
 	char agent[16];

@@ -269,11 +269,11 @@ struct at_vm {
 	FS_VEC(struct at_tx) txs;
 	struct fsa_fork *fork; /* once its ledger was made */
 	struct fsr_guest_data *guest_data;
-	int guest_state;        /* of loading it: 0 = not tried, 1 = had, -1 = none */
-	struct at_guest *guest; /* while its window is evaluated: NULL = nothing of use */
-	char guest_why[160];    /* why there is nothing of use */
-	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
-	struct at_told told;    /* of the marks for every VM that were valid when it was made */
+	int guest_state;               /* of loading it: 0 = not tried, 1 = had, -1 = none */
+	struct at_guest *guest;        /* while its window is evaluated: NULL = nothing of use */
+	char guest_why[FSA_GUEST_WHY]; /* why there is nothing of use */
+	bool guest_wrong;    /* ... and that is an error, not a guest without a recorder */
+	struct at_told told; /* of the marks for every VM that were valid when it was made */
 	FS_VEC(struct at_touch) touches;
 	size_t touch_limit; /* then pages that came twice are dropped */
 	FS_VEC(struct at_region) regions;
