@@ -159,6 +159,113 @@ if setpriv --reuid nobody --regid kvm --clear-groups test -w /dev/kvm; then
 	ok "no right to read it: said, the host's half stands" denied
 fi
 
+# The guest was armed twice, and the first recorder's pages are still there.
+two_recorders()
+{
+	start "$TMP/t.fsr" --end pio:0xf4 -- "$MINI" --vms 2 --pages 16 --file "$TMP/two" --recorder $NEW \
+		--recorders 2 --hold 500 && finish 0 && dumped "$TMP/t.fsr" && state_is BAD "$TMP/t.fsr" &&
+		says 'why="2 recorders in one guest: which is the last is not known"' "$TMP/t.fsr.txt" &&
+		! grep -q '^GREC' "$TMP/t.fsr.txt" &&
+		says 'warning: 2 guests were not read: .*2 recorders in one guest' "$TMP/t.fsr.err" &&
+		host_only "$TMP/t.fsr" 2 '2 recorders in one guest'
+}
+
+# host_only RECORDING FORKS WHY: complete ledgers without a guest part, and the report says why
+host_only()
+{
+	"$FS" report --json --end pio:0xf4 "$1" >"$1.report.json" || return 1
+	python3 - "$1.report.json" "$2" "$3" <<-'PY'
+	import json, sys
+	forks = json.load(open(sys.argv[1]))["forks"]
+	assert len(forks) == int(sys.argv[2]) and all(f["complete"] for f in forks), forks
+	for f in forks:
+	    assert not f["guest"]["used"] and sys.argv[3] in f["guest"]["why"], f["guest"]
+	    assert {c["cause"] for c in f["cells"] if c["cause"].startswith("guest.")} <= {"guest.run"}, f["cells"]
+	    assert f["gap_ns"] > 0 and sum(c["ns"] for c in f["cells"]) == f["gap_ns"], f
+	PY
+}
+ok "two recorders in one guest: said, none is believed, the host's half stands" two_recorders
+
+# A VMM that reads its snapshot in: what was in the rings at the snapshot is not to be seen in its memory.
+no_snapshot()
+{
+	start "$TMP/c.fsr" --end pio:0xf4 "${@:3}" -- "$MINI" --vms $VMS --pages 16 --file "$TMP/mem" \
+		--recorder $NEW --copy --hold 500 && finish 0 && dumped "$TMP/c.fsr" &&
+		state_is NO_SNAPSHOT "$TMP/c.fsr" && says "why=\"$1" "$TMP/c.fsr.txt" &&
+		! grep -q '^GREC' "$TMP/c.fsr.txt" &&
+		says "warning: $VMS guests were not read: .*$2" "$TMP/c.fsr.err" &&
+		host_only "$TMP/c.fsr" $VMS "$2"
+}
+snapshot_named()
+{
+	start "$TMP/c.fsr" --memfile "$TMP/mem" --end pio:0xf4 -- "$MINI" --vms $VMS --pages 16 --file "$TMP/mem" \
+		--recorder $NEW --copy --hold 500 && finish 0 && dumped "$TMP/c.fsr" &&
+		exact "$TMP/c.fsr.json" $VMS
+}
+ok "memory that is no mapping of a file: the snapshot is not known, the host's half stands" \
+	no_snapshot 'its memory is not mapped from a file: name it' 'is not mapped from a file'
+ok "memory that is no mapping of a file, which is named: exactly its records" snapshot_named
+ok "the memory file of another snapshot is not believed" \
+	no_snapshot 'the memory file given is not that of its snapshot' 'not that of its snapshot' --memfile "$TMP/plain"
+
+# Waits until the recording has so many readings.
+readings_are()
+{
+	for _ in $(seq 400); do
+		[ "$("$FS" dump "$1" 2>/dev/null | grep -c '^GUEST vm=')" = "$2" ] && return 0
+		sleep 0.05
+	done
+	echo "never had $2 readings"
+	return 1
+}
+
+# Lets the VM write once more; true when it has.
+write_again()
+{
+	touch "$1"
+	for _ in $(seq 400); do
+		[ -e "$1" ] || return 0
+		sleep 0.05
+	done
+	echo "the VM does not write"
+	return 1
+}
+
+# Read at each end that is told, and when the recording stops: each record once. Behind the end what has a gap is left out.
+several()
+{
+	cp "$MINI" "$TMP/mini-again" # a name of its own: others may run VMs too, and a mark is for all that are traced
+	start "$TMP/v.fsr" --comm mini-again --end mark:read || return 1
+	"$TMP/mini-again" --pages 16 --file "$TMP/mem" --recorder $NEW --again "$TMP/again" --hold 60000 --log "$TMP/v.log" &
+	vmm=$!
+	disown $vmm
+	for _ in $(seq 400); do
+		[ -s "$TMP/v.log" ] && break
+		sleep 0.05
+	done
+	"$FS" mark read && readings_are "$TMP/v.fsr" 1 && write_again "$TMP/again" &&
+		"$FS" mark read && readings_are "$TMP/v.fsr" 2 && write_again "$TMP/again" &&
+		"$FS" mark read && readings_are "$TMP/v.fsr" 3 && write_again "$TMP/again" &&
+		write_again "$TMP/again" && write_again "$TMP/again"
+	good=$?
+	kill -INT $REC
+	finish 0 || good=1
+	kill $vmm
+	[ $good = 0 ] && dumped "$TMP/v.fsr" && python3 - "$TMP/v.fsr.json" $NEW <<-'PY'
+	import json, sys
+	new, lines = int(sys.argv[2]), [json.loads(l) for l in open(sys.argv[1])]
+	mine = lambda what: [l[what] for l in lines if what in l]
+	assert [h["state"] for h in mine("guest")] == [0, 0, 0, 0], mine("guest")
+	assert len(mine("guest_dir")) == 1, "the directory is told once"
+	cpu = [r["n"] for r in mine("guest_record") if r["ring"] == "cpu"]
+	assert cpu == list(range(10, 10 + 3 * new)), (cpu[:3], len(cpu), cpu[-3:])   # the last ones have a gap: 3 * new do not fit into the ring
+	agent = [r["n"] for r in mine("guest_record") if r["ring"] == "agent"]
+	assert agent == [1, 2, 3, 4, 5, 6], agent
+	assert not any(r["lost"] or r["torn"] for r in mine("guest_ring")), mine("guest_ring")
+	PY
+}
+ok "several readings of one VM: each record once, in order, and none behind a gap" several
+
 resident()
 {
 	fincore -b -n -o PAGES "$1" | tr -d ' '

@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +19,25 @@
 #include <unistd.h>
 #include "mini.h"
 
-static const char usage[] = "usage: mini [--vms N] [--vcpus N] [--pages N] [--write] [--spin "
-			    "TURNS] [--ports N] [--halts N]\n"
-			    "            [--file PATH [--cold] | --uffd DELAY_US] [--one-by-one] "
-			    "[--hold MS] [--die] [--log FILE]\n"
-			    "            [--recorder N] [--vary] [--pre-fault]\n"
-			    "Each VM is a process with paused vCPU threads, resumed by its main "
-			    "thread. Each vCPU touches its\n"
-			    "pages, writes to port 0x80, halts until interrupted, and ends with a "
-			    "write to port 0xf4.\n"
-			    "With --pre-fault the memory is in the VM's page tables before it is "
-			    "resumed; exit status 77 where\nKVM cannot do that.\n"
-			    "With --recorder the memory file holds one, which gets N records once "
-			    "the VM was resumed.\n"
-			    "With --vary the n-th VM (from 0) has n more pages and n more port "
-			    "writes, so that none is like another.\n";
+static const char usage[] =
+	"usage: mini [--vms N] [--vcpus N] [--pages N] [--write] [--spin "
+	"TURNS] [--ports N] [--halts N]\n"
+	"            [--file PATH [--cold] | --uffd DELAY_US] [--one-by-one] "
+	"[--hold MS] [--die] [--log FILE]\n"
+	"            [--recorder N [--recorders M] [--again FILE]] [--copy] [--vary] "
+	"[--pre-fault]\n"
+	"Each VM is a process with paused vCPU threads, resumed by its main "
+	"thread. Each vCPU touches its\n"
+	"pages, writes to port 0x80, halts until interrupted, and ends with a "
+	"write to port 0xf4.\n"
+	"With --pre-fault the memory is in the VM's page tables before it is "
+	"resumed; exit status 77 where\nKVM cannot do that.\n"
+	"With --recorder the memory file holds one (or M), which gets N records "
+	"once the VM was resumed,\nand once more whenever FILE is there, which "
+	"is then removed. With --copy the memory file is read in,\nnot "
+	"mapped.\n"
+	"With --vary the n-th VM (from 0) has n more pages and n more port "
+	"writes, so that none is like another.\n";
 
 static void say(const struct mini_vm *vm)
 {
@@ -87,7 +92,10 @@ static int run_one(const struct mini_opts *all, unsigned int number, int *ready,
 	for (unsigned int i = 0; i < o->vcpus; i++)
 		failed |= vm.vcpu[i].failed;
 	say(&vm);
-	usleep(o->hold_ms * 1000u);
+	if (o->again)
+		mini_recorder_hold(&vm);
+	else
+		usleep(o->hold_ms * 1000u);
 	return failed;
 }
 
@@ -167,76 +175,99 @@ static const struct option longs[] = {
 	{"halts", 1, 0, 'h'}, {"file", 1, 0, 'f'},       {"cold", 0, 0, 'c'},
 	{"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
 	{"die", 0, 0, 'd'},   {"log", 1, 0, 'l'},        {"recorder", 1, 0, 'r'},
-	{"vary", 0, 0, 'y'},  {"pre-fault", 0, 0, 'P'},  {0, 0, 0, 0},
+	{"vary", 0, 0, 'y'},  {"pre-fault", 0, 0, 'P'},  {"recorders", 1, 0, 'R'},
+	{"again", 1, 0, 'a'}, {"copy", 0, 0, 'C'},       {0, 0, 0, 0},
 };
+
+/* Returns -1 for what is no option. */
+static int take(struct mini_opts *o, int c)
+{
+	switch (c) {
+	case 'n':
+		o->vms = number(optarg);
+		break;
+	case 'v':
+		o->vcpus = number(optarg);
+		break;
+	case 'p':
+		o->pages = number(optarg);
+		break;
+	case 'w':
+		o->writes = 1;
+		break;
+	case 's':
+		o->spin = number(optarg);
+		break;
+	case 'o':
+		o->ports = number(optarg);
+		break;
+	case 'h':
+		o->halts = number(optarg);
+		break;
+	case 'f':
+		o->backing = MINI_FILE;
+		o->file = optarg;
+		break;
+	case 'c':
+		o->cold = 1;
+		break;
+	case 'u':
+		o->backing = MINI_UFFD;
+		o->uffd_delay_ns = number(optarg) * 1000ull;
+		break;
+	case '1':
+		o->one_by_one = 1;
+		break;
+	case 'H':
+		o->hold_ms = number(optarg);
+		break;
+	case 'd':
+		o->die = 1;
+		break;
+	case 'l':
+		o->log = optarg;
+		break;
+	case 'P':
+		o->pre_fault = 1;
+		break;
+	case 'r':
+		o->recorder = number(optarg);
+		break;
+	case 'y':
+		o->vary = 1;
+		break;
+	case 'R':
+		o->recorders = number(optarg);
+		break;
+	case 'a':
+		o->again = optarg;
+		break;
+	case 'C':
+		o->copy = 1;
+		break;
+	default:
+		return -1;
+	}
+	return 0;
+}
+
+static bool fit(const struct mini_opts *o)
+{
+	if (!o->vms || !o->vcpus || o->vcpus > MINI_MAX_VCPUS ||
+	    ((uint64_t)o->pages + o->vms) * o->vcpus > 200000)
+		return false;
+	if (o->backing == MINI_FILE ? o->vary : o->recorder || o->copy)
+		return false;
+	return o->recorders && o->recorders <= MINI_MOST_RECORDERS && (o->recorder || !o->again);
+}
 
 static void parse(int argc, char **argv, struct mini_opts *o)
 {
-	int c;
+	int c, bad = 0;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'n':
-			o->vms = number(optarg);
-			break;
-		case 'v':
-			o->vcpus = number(optarg);
-			break;
-		case 'p':
-			o->pages = number(optarg);
-			break;
-		case 'w':
-			o->writes = 1;
-			break;
-		case 's':
-			o->spin = number(optarg);
-			break;
-		case 'o':
-			o->ports = number(optarg);
-			break;
-		case 'h':
-			o->halts = number(optarg);
-			break;
-		case 'f':
-			o->backing = MINI_FILE;
-			o->file = optarg;
-			break;
-		case 'c':
-			o->cold = 1;
-			break;
-		case 'u':
-			o->backing = MINI_UFFD;
-			o->uffd_delay_ns = number(optarg) * 1000ull;
-			break;
-		case '1':
-			o->one_by_one = 1;
-			break;
-		case 'H':
-			o->hold_ms = number(optarg);
-			break;
-		case 'd':
-			o->die = 1;
-			break;
-		case 'l':
-			o->log = optarg;
-			break;
-		case 'P':
-			o->pre_fault = 1;
-			break;
-		case 'r':
-			o->recorder = number(optarg);
-			break;
-		case 'y':
-			o->vary = 1;
-			break;
-		default:
-			fputs(usage, stderr);
-			exit(2);
-		}
-	}
-	if (optind != argc || (o->vary && o->backing == MINI_FILE) ||
-	    (o->recorder && o->backing != MINI_FILE) || !o->vms || !o->vcpus ||
-	    o->vcpus > MINI_MAX_VCPUS || ((uint64_t)o->pages + o->vms) * o->vcpus > 200000) {
+	while (!bad && (c = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		bad = take(o, c);
+	if (bad || optind != argc || !fit(o)) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -244,7 +275,7 @@ static void parse(int argc, char **argv, struct mini_opts *o)
 
 int main(int argc, char **argv)
 {
-	struct mini_opts o = {.vms = 1, .vcpus = 1, .pages = 64, .ports = 8};
+	struct mini_opts o = {.vms = 1, .vcpus = 1, .pages = 64, .ports = 8, .recorders = 1};
 
 	parse(argc, argv, &o);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is left behind when a test is stopped */

@@ -95,12 +95,29 @@ static void behind_uffd(struct mini_vm *vm)
 		mini_die("the userfaultfd thread");
 }
 
+/* As a VMM does that reads its snapshot in. */
+static void read_in(struct mini_vm *vm)
+{
+	int fd = open(vm->o->file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		mini_die(vm->o->file);
+	for (size_t at = 0; at < vm->bytes;) {
+		ssize_t n = pread(fd, vm->mem + at, vm->bytes - at, (off_t)at);
+
+		if (n <= 0)
+			mini_die("reading the memory file");
+		at += (size_t)n;
+	}
+	close(fd);
+}
+
 void mini_memory_map(struct mini_vm *vm)
 {
 	int flags = MAP_PRIVATE | MAP_NORESERVE, fd = -1;
 
 	vm->bytes = mini_memory_bytes(vm->o);
-	if (vm->o->backing == MINI_FILE) {
+	if (vm->o->backing == MINI_FILE && !vm->o->copy) {
 		fd = open(vm->o->file, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			mini_die(vm->o->file);
@@ -114,6 +131,8 @@ void mini_memory_map(struct mini_vm *vm)
 	if (fd >= 0)
 		close(fd);
 	vm->uffd = -1;
+	if (vm->o->copy)
+		read_in(vm);
 	if (vm->o->backing == MINI_UFFD)
 		behind_uffd(vm);
 }

@@ -26,13 +26,16 @@ struct mini_opts {
 	enum mini_backing backing;
 	const char *file; /* MINI_FILE: the memory file; made when missing or too short */
 	uint64_t uffd_delay_ns;
-	int cold;              /* MINI_FILE: drop the file from the page cache first */
-	unsigned int recorder; /* MINI_FILE: a recorder is in it, which gets so many records */
-	int vary;              /* VM n (from 0) touches n more pages, writes to n more ports */
-	int pre_fault;         /* the memory is mapped into the VM before it is resumed */
-	int one_by_one;        /* VMs run one after the other instead of at once */
-	int die;               /* the VMM kills itself before its end */
-	const char *log;       /* JSON lines, one per VM; 0 = standard output */
+	int cold;               /* MINI_FILE: drop the file from the page cache first */
+	int copy;               /* MINI_FILE: the file is read into memory instead of mapped */
+	unsigned int recorder;  /* MINI_FILE: a recorder is in it, which gets so many records */
+	unsigned int recorders; /* that many of them are in it */
+	const char *again;      /* each time this file is there: the records once more */
+	int vary;               /* VM n (from 0) touches n more pages, writes to n more ports */
+	int pre_fault;          /* the memory is mapped into the VM before it is resumed */
+	int one_by_one;         /* VMs run one after the other instead of at once */
+	int die;                /* the VMM kills itself before its end */
+	const char *log;        /* JSON lines, one per VM; 0 = standard output */
 };
 
 struct mini_vm;
@@ -82,8 +85,11 @@ void mini_memory_map(struct mini_vm *vm);
 void mini_pre_fault(struct mini_vm *vm);
 
 /* recorder.c: into the memory file, with MINI_BEFORE records; then those of a resumed VM. */
-#define MINI_BEFORE 10
+#define MINI_BEFORE         10
+#define MINI_MOST_RECORDERS 2
 void mini_recorder_lay(const struct mini_opts *o);
 void mini_recorder_write(struct mini_vm *vm);
+/* Stays for hold_ms; whenever the file `again` is there, writes once more and removes the file. */
+void mini_recorder_hold(struct mini_vm *vm);
 
 #endif

@@ -14,12 +14,12 @@
 static const char meta[] = "{\"kernel\": \"mini\", \"hooks\": []}";
 static const char symbols[] = "ffffffff80008000 T mini_guest\nffffffff80008080 T mini_guest_irq\n";
 
-/* At the end of the memory, behind all that is touched. */
-static struct craft_ring place(uint8_t *mem, size_t bytes)
+/* At the end of the memory, behind all that is touched, the first one last. */
+static struct craft_ring place(uint8_t *mem, size_t bytes, unsigned int which)
 {
 	struct craft_ring c = {.mem = mem, .rings = 2, .pages = 4, .blob_pages = 1};
 
-	c.base = bytes / FSG_PAGE - craft_frames(&c) - 1;
+	c.base = bytes / FSG_PAGE - (which + 1) * (craft_frames(&c) + 1);
 	return c;
 }
 
@@ -41,14 +41,16 @@ void mini_recorder_lay(const struct mini_opts *o)
 	uint8_t *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	uint8_t packed[512];
 	uLongf n = sizeof(packed);
-	struct craft_ring c;
 
 	if (fd < 0 || mem == MAP_FAILED)
 		mini_die(o->file);
-	c = place(mem, bytes);
 	compress2(packed, &n, (const Bytef *)symbols, sizeof(symbols) - 1, 9);
-	craft_lay(&c, 0x5a, meta, packed, n);
-	record(&c, MINI_BEFORE, 1000);
+	for (unsigned int i = 0; i < o->recorders; i++) {
+		struct craft_ring c = place(mem, bytes, i);
+
+		craft_lay(&c, (uint8_t)(0x5a + i), meta, packed, n);
+		record(&c, MINI_BEFORE, 1000);
+	}
 	if (msync(mem, bytes, MS_SYNC))
 		mini_die("writing the recorder into the memory file");
 	munmap(mem, bytes);
@@ -57,7 +59,23 @@ void mini_recorder_lay(const struct mini_opts *o)
 
 void mini_recorder_write(struct mini_vm *vm)
 {
-	struct craft_ring c = place(vm->mem, vm->bytes);
+	for (unsigned int i = 0; i < vm->o->recorders; i++) {
+		struct craft_ring c = place(vm->mem, vm->bytes, i);
 
-	record(&c, vm->o->recorder, mini_now());
+		record(&c, vm->o->recorder, mini_now());
+	}
+}
+
+void mini_recorder_hold(struct mini_vm *vm)
+{
+	uint64_t until = mini_now() + vm->o->hold_ms * 1000000ull;
+
+	while (mini_now() < until) {
+		if (!access(vm->o->again, F_OK)) {
+			mini_recorder_write(vm);
+			if (unlink(vm->o->again))
+				mini_die(vm->o->again);
+		}
+		usleep(2000);
+	}
 }
