@@ -50,13 +50,18 @@ static FS_SUBPROG int fs_scan(struct fs_self *s)
 	return 0;
 }
 
-/* An untraced process is about to make a VM: is it one that we were asked to trace? */
-static FS_SUBPROG struct fs_proc *fs_match_creator(int fd)
+/*
+ * An untraced process is about to make a VM, or does something else with one that it has: is it one
+ * that we were asked to trace? The latter only where the kernel skipped this very program at the
+ * former (core.bpf.c tells why it may).
+ */
+static FS_SUBPROG struct fs_proc *fs_match_creator(int fd, __u32 cmd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	enum fs_file_kind kind = fs_file_kind(fs_file(fd));
 	char comm[FS_COMM_LEN] = {};
 
-	if (fs_file_kind(fs_file(fd)) != FS_FILE_KVM)
+	if (cmd == KVM_CREATE_VM ? kind != FS_FILE_KVM : kind != FS_FILE_VM && kind != FS_FILE_VCPU)
 		return NULL;
 	if (knobs.match & FS_MATCH_ALL)
 		return fs_proc_add(task, FS_WHY_KVM);
@@ -94,8 +99,10 @@ int FS_PROG(fs_sys_enter, struct pt_regs *regs, long nr)
 	__u64 now;
 
 	if (!fs_self(&s)) {
-		if (nr != NR_IOCTL || (__u32)regs->si != KVM_CREATE_VM ||
-		    !fs_match_creator(regs->di) || !fs_self(&s))
+		__u32 cmd = regs->si;
+
+		if (nr != NR_IOCTL || (cmd & 0xff00) != 0xae00 || cmd == KVM_RUN ||
+		    !fs_match_creator(regs->di, cmd) || !fs_self(&s))
 			return 0;
 	}
 	if (s.p->scan)

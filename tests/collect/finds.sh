@@ -32,6 +32,28 @@ ok "each of which ran a first time" count "$TMP/a.fsr" FIRST_RUN 4
 ok "the processes are said to have become traced by their name" says 'PROC_ADD .*why=COMM ' \
 	"$TMP/a.fsr.txt"
 
+# One whose making was not told, as when the kernel skipped the program that would have: here, since it
+# had another name. It is found by the next thing that is done with its VM, before its first run.
+skipped()
+{
+	start "$TMP/s.fsr" --comm "$VMM_NAME" || return 1
+	python3 - "$VMM_NAME" <<-'PY'
+	import ctypes, fcntl, os, sys
+	vm = fcntl.ioctl(os.open("/dev/kvm", os.O_RDWR), 0xAE01, 0)
+	ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)
+	vcpu = fcntl.ioctl(vm, 0xAE41, 0)
+	try:
+	    fcntl.ioctl(vcpu, 0xAE80, 0)
+	except OSError:
+	    pass   # there is no memory to run in
+	PY
+	kill -INT $REC
+	finish 0 && readable "$TMP/s.fsr" && says 'PROC_ADD .*why=COMM ' "$TMP/s.fsr.txt" &&
+		says 'VM_CREATE .*flags=LATE' "$TMP/s.fsr.txt" && says ' VCPU_CREATE ' "$TMP/s.fsr.txt" &&
+		says ' FIRST_RUN ' "$TMP/s.fsr.txt" && ! grep -E ' (VCPU_CREATE|FIRST_RUN) .*flags=LATE' "$TMP/s.fsr.txt"
+}
+ok "a VM whose making was not seen is there before its first run" skipped
+
 # One that exists: its vCPU thread is in KVM_RUN, or its VM is kept open after it.
 late()
 {
