@@ -286,7 +286,7 @@ enum fsa_verdict {
 	X(MAILBOX_ACK_LOST, "the mailbox ack was never seen: another moment ends the window")     \
 	X(PATH_AMBIGUOUS, "several vCPUs ran with no wake-up linking them")                       \
 	X(LOST_EVENTS, "events of this fork were lost: its unknown time is larger")               \
-	X(SEEN_LATE, "the VM existed before the recording began")                                 \
+	X(SEEN_LATE, "the VM existed before the recording saw it")                                \
 	X(NO_EXITS, "no kvm_entry/kvm_exit was seen: this KVM does not enter guests by hardware") \
 	X(CUT, "the recording ended before the fork did")                                         \
 	X(FIRST, "first fork of its snapshot")                                                    \

@@ -24,6 +24,7 @@
 
 #define SLICE_NS   (100ull * 1000 * 1000)
 #define HANDLER_NS (20ull * 1000 * 1000 * 1000)
+#define SETTLE_NS  (30ull * 1000 * 1000 * 1000) /* for the recorder to read a guest's */
 
 /* Where the forks of a wave wait for each other before their VMMs are started. */
 struct gate {
@@ -435,6 +436,17 @@ static enum fs_fork_end await(struct fork *f)
 	}
 }
 
+/* What a recorder in the guest wrote goes with the VM: not before it was read. */
+static void wait_until_read(struct fork *f, struct pollfd *vmm)
+{
+	uint64_t until = fs_mono_ns() + SETTLE_NS;
+
+	while (f->b->o.settled && f->r->end == FS_FORK_DONE && !*f->b->o.stop &&
+	       fs_mono_ns() < until && !f->b->o.settled(f->r->pid))
+		if (poll(vmm, 1, SLICE_NS / 1000000 / 2) > 0)
+			return;
+}
+
 /* The recorder needs the VM alive for a moment, and so does a guest whose last ack was lost. */
 static void linger(struct fork *f)
 {
@@ -444,6 +456,7 @@ static void linger(struct fork *f)
 	if (v->process.ended)
 		return;
 	poll(&p, 1, (int)(f->b->o.linger_ns / 1000000));
+	wait_until_read(f, &p);
 	read_acks(f);
 	if (f->r->end == FS_FORK_DONE && fs_vmm_died(v) && v->ops != &fs_vmm_attach)
 		f->r->end = after_death(f);

@@ -18,7 +18,7 @@ struct bench_asked {
 	const char *take; /* socket of a running VMM whose snapshot is to be taken first */
 	int network;      /* enum fs_network, or -1: not said */
 	bool no_record;
-	char *record_args[BENCH_MAX + 3];
+	char *record_args[3 * BENCH_MAX + 3]; /* those given, memory files, the end */
 	size_t nrecord_args;
 	/* lists, as the options of struct fs_bench_opts point to them */
 	char *words; /* copies of the arguments that were cut up */

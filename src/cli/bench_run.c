@@ -15,6 +15,7 @@
 #include "bench/result.h"
 #include "cli/cmds.h"
 #include "collect/marks.h"
+#include "collect/memfile.h"
 #include "vmm/http.h"
 
 static volatile bool stopping;
@@ -101,6 +102,58 @@ static int write_json(const struct fs_bench *b, const char *recording)
 	return rc;
 }
 
+/* Does the user give the recorder an option that begins so? */
+static bool gives(const struct bench_asked *a, const char *option)
+{
+	for (size_t i = 0; i < a->nrecord_args; i++)
+		if (!strncmp(a->record_args[i], option, strlen(option)))
+			return true;
+	return false;
+}
+
+static bool has_recorder(const char *path)
+{
+	struct fs_memfile f;
+	char why[300];
+	bool found;
+
+	if (fs_memfile_open(path, &f, why, sizeof(why)))
+		return false; /* then it is searched for in the forks */
+	found = f.n;
+	fs_memfile_close(&f);
+	return found;
+}
+
+static bool was_read(pid_t pid)
+{
+	return fs_marks_ask((uint32_t)pid) != 0;
+}
+
+/*
+ * Where a guest was armed before its snapshot, the recording is told of its memory file, so that
+ * nothing has to be searched for while forks end; and the forks live until they have been read.
+ */
+static void look_for_recorders(struct fs_bench *b, struct bench_asked *a)
+{
+	bool found = gives(a, "--memfile"), look = !a->no_record && !found && !gives(a, "--guest");
+
+	for (size_t i = 0; look && i < b->o.nsignals; i++) {
+		char *memory = b->templates[i].memory;
+		bool again = !*memory;
+
+		for (size_t k = 0; k < i && !again; k++)
+			again = !strcmp(b->templates[k].memory, memory);
+		if (again || !has_recorder(memory))
+			continue;
+		a->record_args[a->nrecord_args++] = (char *)"--memfile";
+		a->record_args[a->nrecord_args++] = memory;
+		found = true;
+	}
+	/* an attached command's VMM may be another process */
+	if (found && b->o.plan.ops != &fs_vmm_attach)
+		b->o.settled = was_read;
+}
+
 static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then then, void *arg)
 {
 	struct bench_done d = {.b = b, .a = a};
@@ -108,6 +161,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	char err[1024];
 	int rc, ret, failed = 0;
 
+	look_for_recorders(b, a);
 	if (!a->no_record) {
 		a->record_args[a->nrecord_args] = (char *)"--end";
 		a->record_args[a->nrecord_args + 1] = (char *)a->end;

@@ -216,6 +216,11 @@ int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_reco
 	return g->proc ? ask(g, w, own, now) : 0;
 }
 
+bool fs_guests_settled(const struct fs_guests *g, uint32_t tgid)
+{
+	return !g || !g->proc || fs_guestwatch_settled(g->watch, tgid);
+}
+
 /* --- the end --- */
 
 static int write_state(struct fs_guests *g, struct fsr_writer *w, uint32_t vm, uint32_t tgid,

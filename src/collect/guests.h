@@ -46,6 +46,9 @@ int fs_guests_wait_ms(const struct fs_guests *g, uint64_t now, int ms);
 /* Takes answers, asks for the next reading. Returns 0 or the writer's error. */
 int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records *own);
 
+/* Was the guest of @tgid read, or will it not be? Then its VMM may go. */
+bool fs_guests_settled(const struct fs_guests *g, uint32_t tgid);
+
 /*
  * The recording stops: reads every VM that lives once more, and tells which could not be read.
  * Waits for that, some seconds at most. Returns 0 or the writer's error.

@@ -20,6 +20,7 @@ struct vm {
 	uint32_t state; /* of its last reading, UNREAD */
 	unsigned int readings;
 	bool dead, told;
+	bool going;   /* a reading was asked for and is not done */
 	bool at_end;  /* the reading that is due, or was made, follows an end */
 	bool behind;  /* a reading after its end was made */
 	bool last;    /* the one that is due is the last */
@@ -223,6 +224,7 @@ bool fs_guestwatch_next(struct fs_guestwatch *w, uint64_t now, struct fs_guest_r
 		return false;
 	v->due = 0;
 	v->readings++;
+	v->going = true;
 	*req = (struct fs_guest_req){
 		.vm = v->vm, .tgid = v->tgid, .last = v->last, .behind = v->behind};
 	v->behind |= v->at_end;
@@ -238,6 +240,8 @@ void fs_guestwatch_done(struct fs_guestwatch *w, const struct fs_guest_result *r
 	for (size_t i = 0; i < w->vms.n; i++) {
 		struct vm *v = &w->vms.v[i];
 
+		if (v->vm == res->vm)
+			v->going = false;
 		/* what was read once remains so */
 		if (v->vm == res->vm && v->state != FSR_GS_READ) {
 			v->state = res->state;
@@ -267,6 +271,22 @@ bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint3
 		return true;
 	}
 	return false;
+}
+
+bool fs_guestwatch_settled(const struct fs_guestwatch *w, uint32_t tgid)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < w->vms.n; i++) {
+		const struct vm *v = &w->vms.v[i];
+
+		if (v->tgid != tgid)
+			continue;
+		known = true;
+		if (!v->dead && (v->due || v->going || v->state == UNREAD))
+			return false;
+	}
+	return known;
 }
 
 void fs_guestwatch_counts(const struct fs_guestwatch *w, struct fs_guest_counts *c)

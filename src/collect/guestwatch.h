@@ -77,6 +77,9 @@ struct fs_guest_counts {
 	uint64_t records, lost, torn, readings, read_ns;
 };
 
+/* Is no reading due, or going on, of any VM of @tgid, and was there one (or has it ended)? */
+bool fs_guestwatch_settled(const struct fs_guestwatch *w, uint32_t tgid);
+
 void fs_guestwatch_counts(const struct fs_guestwatch *w, struct fs_guest_counts *c);
 
 #endif

@@ -13,7 +13,9 @@
 #include "base/err.h"
 #include "base/log.h"
 
-#define MAGIC "FSMARK1" /* with its NUL: 8 bytes */
+#define MAGIC    "FSMARK1" /* with its NUL: 8 bytes */
+#define QUESTION "FSREAD1"
+#define PATIENCE ((struct timeval){.tv_sec = 1})
 
 struct msg {
 	char magic[8];
@@ -36,22 +38,26 @@ int fs_mark_parse(const void *msg, size_t bytes, uid_t uid, uid_t me, uint64_t n
 		  struct fs_mark *m, char *err, size_t err_len)
 {
 	struct msg in;
+	bool asks;
 
 	if (uid != 0 && uid != me)
 		return fs_errf(err, err_len, -EPERM, "a mark of user %u was refused", uid);
 	if (bytes != sizeof(in))
 		return fs_errf(err, err_len, -EINVAL, "a datagram of %zu bytes is no mark", bytes);
 	memcpy(&in, msg, sizeof(in));
-	if (memcmp(in.magic, MAGIC, sizeof(in.magic)) || !memchr(in.name, 0, sizeof(in.name)) ||
-	    fs_mark_check_name(in.name))
+	asks = !memcmp(in.magic, QUESTION, sizeof(in.magic));
+	if ((!asks && memcmp(in.magic, MAGIC, sizeof(in.magic))) ||
+	    !memchr(in.name, 0, sizeof(in.name)) || fs_mark_check_name(in.name))
 		return fs_errf(err, err_len, -EINVAL, "a malformed mark was refused");
-	if (in.ts > now || now - in.ts > FS_MARK_AGE_NS)
+	/* a question is of no moment, and is answered late all the same */
+	if (!asks && (in.ts > now || now - in.ts > FS_MARK_AGE_NS))
 		return fs_errf(err, err_len, -EINVAL,
 			       "mark \"%s\" was refused: its time is not within the last second",
 			       in.name);
 	memset(m, 0, sizeof(*m));
 	m->ts = in.ts;
 	m->pid = in.pid;
+	m->asks = asks;
 	memcpy(m->name, in.name, strlen(in.name));
 	return 0;
 }
@@ -110,12 +116,16 @@ int fs_marks_next(int fd, struct fs_mark *m, char *err, size_t err_len)
 	/* One byte more than a mark has, so that a longer datagram is seen to be longer. */
 	char extra;
 	struct iovec iov[2] = {{&in, sizeof(in)}, {&extra, 1}};
-	struct msghdr mh = {.msg_iov = iov,
+	struct sockaddr_un from = {.sun_family = AF_UNSPEC};
+	struct msghdr mh = {.msg_name = &from,
+			    .msg_namelen = sizeof(from),
+			    .msg_iov = iov,
 			    .msg_iovlen = 2,
 			    .msg_control = control.buf,
 			    .msg_controllen = sizeof(control.buf)};
 	struct ucred cred = {.uid = (uid_t)-1};
 	ssize_t n;
+	int rc;
 
 	memset(&in, 0, sizeof(in));
 	n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -124,45 +134,83 @@ int fs_marks_next(int fd, struct fs_mark *m, char *err, size_t err_len)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
 			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-	return fs_mark_parse(&in, (size_t)n, cred.uid, geteuid(), fs_mono_ns(), m, err, err_len)
-		       ?: 1;
+	rc = fs_mark_parse(&in, (size_t)n, cred.uid, geteuid(), fs_mono_ns(), m, err, err_len);
+	m->from = from;
+	return rc ?: 1;
 }
 
-int fs_marks_send(const struct fs_mark *m)
+void fs_marks_answer(int fd, const struct fs_mark *m, bool yes)
 {
-	struct timeval patience = {.tv_usec = 200000};
-	struct msg out = {.magic = MAGIC, .ts = m->ts, .pid = m->pid};
-	struct dirent *e;
-	int fd, sent = 0, err = 0;
-	DIR *d;
+	char byte = yes ? 1 : 0;
 
-	memcpy(out.name, m->name, sizeof(out.name));
-	d = opendir(FS_MARK_DIR);
+	/* abstract addresses, which the kernel gave, are NUL and five digits */
+	sendto(fd, &byte, 1, MSG_DONTWAIT, (const struct sockaddr *)&m->from,
+	       offsetof(struct sockaddr_un, sun_path) + 6);
+}
+
+/* Sends @out to every recorder from @fd. Returns how many got it, or a negative errno. */
+static int send_all(int fd, const struct msg *out)
+{
+	int sent = 0, err = 0;
+	struct dirent *e;
+	DIR *d = opendir(FS_MARK_DIR);
+
 	if (!d)
 		return errno == ENOENT ? 0 : -errno;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		err = -errno;
-		closedir(d);
-		return err;
-	}
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	while ((e = readdir(d))) {
-		struct sockaddr_un a = {.sun_family = AF_UNIX};
+		struct sockaddr_un a;
 		int pid;
 
 		if (sscanf(e->d_name, "record-%d.sock", &pid) != 1)
 			continue;
 		own_address(&a, pid);
-		if (sendto(fd, &out, sizeof(out), 0, (struct sockaddr *)&a, sizeof(a)) ==
-		    sizeof(out))
+		if (sendto(fd, out, sizeof(*out), 0, (struct sockaddr *)&a, sizeof(a)) ==
+		    sizeof(*out))
 			sent++;
 		else if (errno == ECONNREFUSED)
 			unlink(a.sun_path); /* its recorder was killed */
 		else
 			err = -errno;
 	}
-	close(fd);
 	closedir(d);
 	return sent ? sent : err;
+}
+
+int fs_marks_send(const struct fs_mark *m)
+{
+	struct timeval patience = {.tv_usec = 200000};
+	struct msg out = {.magic = MAGIC, .ts = m->ts, .pid = m->pid};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(out.name, m->name, sizeof(out.name));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	rc = send_all(fd, &out);
+	close(fd);
+	return rc;
+}
+
+int fs_marks_ask(uint32_t pid)
+{
+	struct msg out = {.magic = QUESTION, .ts = fs_mono_ns(), .pid = pid, .name = "read"};
+	struct sockaddr_un any = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), asked, yes = 1;
+	char byte;
+
+	if (fd < 0)
+		return -errno;
+	/* without a path the kernel chooses an address, to which answers come */
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof(PATIENCE)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof(PATIENCE))) {
+		yes = -errno;
+		close(fd);
+		return yes;
+	}
+	asked = send_all(fd, &out);
+	for (int i = 0; i < asked && yes; i++)
+		yes = recv(fd, &byte, 1, 0) == 1 && byte == 1;
+	close(fd);
+	return asked < 0 ? asked : yes;
 }

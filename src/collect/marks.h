@@ -7,9 +7,11 @@
 #ifndef FORKSCOPE_MARKS_H
 #define FORKSCOPE_MARKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #define FS_MARK_DIR  "/run/forkscope"
 #define FS_MARK_NAME 64 /* bytes, NUL included */
@@ -21,6 +23,8 @@ struct fs_mark {
 	uint64_t ts;  /* CLOCK_MONOTONIC of the sender */
 	uint32_t pid; /* the VMM that it is for, 0 = every fork */
 	char name[FS_MARK_NAME];
+	bool asks; /* it is no mark but a question: has the guest of @pid been read? */
+	struct sockaddr_un from; /* of a question, for fs_marks_answer() */
 };
 
 /* Is @name fit for a mark: [A-Za-z0-9._:-], 1 to 63 bytes? Returns 0 or -EINVAL. */
@@ -43,7 +47,17 @@ void fs_marks_close(int fd);
  */
 int fs_marks_next(int fd, struct fs_mark *m, char *err, size_t err_len);
 
+/* Answers the question @m that came to @fd. One that cannot be answered is asked again. */
+void fs_marks_answer(int fd, const struct fs_mark *m, bool yes);
+
 /* Sends @m to every recorder of this host. Returns how many got it, or a negative errno. */
 int fs_marks_send(const struct fs_mark *m);
+
+/*
+ * Asks every recorder of this host whether it needs the VMM @pid no more: its guest's recorder was
+ * read, or will not be. Returns 1 (all say so, or there is none), 0 (not yet, or one did not answer
+ * within a second), or a negative errno.
+ */
+int fs_marks_ask(uint32_t pid);
 
 #endif

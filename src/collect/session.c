@@ -379,7 +379,9 @@ static int read_marks(struct session *s)
 	int got, rc = 0;
 
 	while (!rc && s->marks >= 0 && (got = fs_marks_next(s->marks, &m, err, sizeof(err)))) {
-		if (got > 0) {
+		if (got > 0 && m.asks) {
+			fs_marks_answer(s->marks, &m, fs_guests_settled(s->guests, m.pid));
+		} else if (got > 0) {
 			rc = write_mark(s, &m);
 		} else {
 			s->refused++;

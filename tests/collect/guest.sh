@@ -100,6 +100,38 @@ gone()
 }
 ok "a VMM that ends at once: said, and counted" gone
 
+# Who ends a VMM can ask first. Of a process that is none the answer is no.
+asked()
+{
+	start "$TMP/q.fsr" --end pio:0xf4 -- "$MINI" --vms 1 --pages 16 --file "$TMP/mem" --recorder $NEW --hold 4000 ||
+		return 1
+	python3 - "$REC" <<-'PY'
+	import os, socket, struct, subprocess, sys, time
+	def ask(pid):
+	    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+	        s.bind("")
+	        s.settimeout(20)
+	        s.sendto(struct.pack("8sQII64s", b"FSREAD1", time.monotonic_ns(), pid, 0, b"read"), f"/run/forkscope/record-{sys.argv[1]}.sock")
+	        return s.recv(9)
+	assert ask(os.getpid()) == b"\0"
+	def child(pid):
+	    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+	    return int(found[0]) if found else None
+	until, vmm = time.monotonic() + 20, None
+	while not vmm and time.monotonic() < until:   # of the recorder the mini VMM, of that the one that has the VM
+	    vmm = next(filter(None, (child(each) for each in subprocess.run(["pgrep", "-P", sys.argv[1], "mini"], capture_output=True, text=True).stdout.split())), None)
+	answers = []
+	while b"\1" not in answers and time.monotonic() < until:
+	    answers.append(ask(vmm))
+	    time.sleep(0.01)
+	assert answers[-1] == b"\1" and set(answers[:-1]) <= {b"\0"}, answers
+	PY
+	local rc=$?
+
+	finish 0 && dumped "$TMP/q.fsr" && says "recorders of 1 of 1 guests read" "$TMP/q.fsr.err" && return $rc
+}
+ok "whether it was read can be asked, before its VMM is ended" asked
+
 none_there()
 {
 	start "$TMP/n.fsr" --end pio:0xf4 -- "$MINI" --vms 2 --pages 16 --file "$TMP/plain" --hold 500 &&

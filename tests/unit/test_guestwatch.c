@@ -272,6 +272,36 @@ static void many_stages(void **state)
 	fs_guestwatch_free(w);
 }
 
+/* Whoever ends a VMM asks first: not before, during or until the next reading. */
+static void settled(void **state)
+{
+	struct fs_guestwatch *w = make(FS_GUEST_END_ACK, 0, "mailbox");
+	struct fs_ev_exit_task gone = {.h = {.kind = FS_EV_EXIT_TASK, .tgid = 200},
+				       .group_dead = 1};
+
+	(void)state;
+	assert_false(fs_guestwatch_settled(w, 100)); /* nothing was seen of it yet */
+	add_slot(w, 1, 0, 0x1000, 1);
+	add_slot(w, 2, 0, 0x1000, 1);
+	assert_false(fs_guestwatch_settled(w, 100));
+	say_stage(w, 1, "stage=applied", 10 * MS);
+	assert_false(fs_guestwatch_settled(w, 100));
+	due_at(w, 40 * MS, 1);
+	assert_false(fs_guestwatch_settled(w, 100));
+	done(w, 1, FSR_GS_READ);
+	assert_true(fs_guestwatch_settled(w, 100));
+	say_stage(w, 1, "stage=error", 50 * MS);
+	assert_false(fs_guestwatch_settled(w, 100));
+	due_at(w, 80 * MS, 1);
+	assert_false(fs_guestwatch_settled(w, 100));
+	done(w, 1, FSR_GS_GONE);
+	assert_true(fs_guestwatch_settled(w, 100));
+	assert_false(fs_guestwatch_settled(w, 200));
+	fs_guestwatch_see(w, &gone.h, 90 * MS);
+	assert_true(fs_guestwatch_settled(w, 200));
+	fs_guestwatch_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +311,7 @@ int main(void)
 		cmocka_unit_test(those_that_end),
 		cmocka_unit_test(slots_come_and_go),
 		cmocka_unit_test(many_stages),
+		cmocka_unit_test(settled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

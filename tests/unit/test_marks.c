@@ -97,6 +97,24 @@ static void refuses_times_out_of_the_last_second(void **state)
 	assert_int_equal(parse(&w, sizeof(w), 0, &m), -EINVAL);
 }
 
+static void tells_questions_from_marks(void **state)
+{
+	struct wire w = good();
+	struct fs_mark m;
+
+	(void)state;
+	assert_int_equal(parse(&w, sizeof(w), 0, &m), 0);
+	assert_false(m.asks);
+	memcpy(w.magic, "FSREAD1", sizeof(w.magic));
+	w.ts = 0; /* of no moment */
+	assert_int_equal(parse(&w, sizeof(w), 0, &m), 0);
+	assert_true(m.asks);
+	assert_int_equal(m.pid, 7);
+	assert_int_equal(parse(&w, sizeof(w), 1001, &m), -EPERM);
+	w.magic[6] = '2';
+	assert_int_equal(parse(&w, sizeof(w), 0, &m), -EINVAL);
+}
+
 static void checks_names(void **state)
 {
 	char longest[FS_MARK_NAME + 1] = "";
@@ -119,6 +137,7 @@ int main(void)
 		cmocka_unit_test(hears_only_root_and_its_own_user),
 		cmocka_unit_test(refuses_what_is_malformed),
 		cmocka_unit_test(refuses_times_out_of_the_last_second),
+		cmocka_unit_test(tells_questions_from_marks),
 		cmocka_unit_test(checks_names),
 	};
 
