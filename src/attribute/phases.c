@@ -155,32 +155,40 @@ static bool is_data_file(const char *path)
 	return *path && !ends_with(path, ".so") && !strstr(path, ".so.");
 }
 
+static bool sets_vcpu(const struct at_phrec *r)
+{
+	return r->kind == AT_PH_SYSCALL && r->nr == NR_IOCTL &&
+	       in(vcpu_ioctls, sizeof(vcpu_ioctls) / 4, IOCTL_NR((uint32_t)r->arg));
+}
+
 /*
- * The open of the snapshot's state: the last data file opened before the guest's state is set that
+ * The open of the snapshot's state: the last data file opened before the vCPUs' state is set that
  * is not itself the memory (Firecracker opens the state, then memory; QEMU memory at its start,
- * then the state when told to load).
+ * then the state when told to load). What is opened after it, such as the initrd that Cloud
+ * Hypervisor looks for, is no state.
  */
 static const struct at_phrec *state_open(struct at *a, const struct at_vm *vm)
 {
 	const struct at_proc *p = vm->proc;
-	const struct at_phrec *open = NULL, *best = NULL;
+	const struct at_phrec *open = NULL, *best = NULL, *state = NULL;
+	bool set = false;
 
 	for (size_t i = 0; i < p->phases.n && p->phases.v[i].t1 < vm->resume; i++) {
 		const struct at_phrec *r = &p->phases.v[i];
 
-		if (r->kind == AT_PH_SYSCALL && r->nr == NR_IOCTL && best &&
-		    in(vcpu_ioctls, sizeof(vcpu_ioctls) / 4, IOCTL_NR((uint32_t)r->arg)))
-			continue;
-		if (r->kind == AT_PH_OPEN && is_data_file(at_str_get(a, r->path))) {
+		if (sets_vcpu(r)) {
+			state = open ? open : best;
+			set = true;
+		} else if (r->kind == AT_PH_OPEN && is_data_file(at_str_get(a, r->path))) {
 			best = open ? open : best;
 			open = r;
-			continue;
-		}
-		/* a mapping right after an open: that file was the memory, not the state */
-		if (is_guest_memory(vm, r) && r->ino)
+		} else if (is_guest_memory(vm, r) && r->ino) {
+			/* a mapping right after an open: that file was the memory */
 			open = NULL;
+		}
 	}
-	return open ? open : best;
+	/* without the system calls there is no better guess */
+	return set ? state : open ? open : best;
 }
 
 uint64_t at_load_start(struct at *a, const struct at_vm *vm)
@@ -216,7 +224,7 @@ static enum phase phase_of(const struct at_vm *vm, const struct at_phrec *r,
 	case AT_PH_SYSCALL:
 		if (r->nr != NR_IOCTL)
 			return P_NONE;
-		if (in(vcpu_ioctls, sizeof(vcpu_ioctls) / 4, cmd))
+		if (sets_vcpu(r))
 			return P_VCPU;
 		return in(device_ioctls, sizeof(device_ioctls) / 4, cmd) ? P_DEVICES : P_NONE;
 	}

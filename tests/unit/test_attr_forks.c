@@ -478,6 +478,12 @@ static void starts(void **state)
 			    "sched.delay=10 exit.kernel=40 exit.vmm=10 vmm.io=910 guest.run=950 "
 			    "unknown=40");
 	attr_done(res);
+	/* a file that is opened once the vCPUs have their state is no snapshot's */
+	res = attr_run_opts(FC "ts=560 OPEN " M
+			       "ts_start=550 fd=9 path=\"/srv/initrd\"\n" ENTERED END,
+			    attr_opts("load", "pio:0xf4"));
+	assert_int_equal(res->forks[0].start_ns, 200);
+	attr_done(res);
 	/* no load seen: the window begins at the resume, and says so */
 	res = attr_run_opts(STANDARD END, attr_opts("load", "pio:0xf4"));
 	assert_int_equal(res->forks[0].start_ns, 1000);
