@@ -17,8 +17,6 @@
 #include "attribute/guest_clock.h"
 #include "base/err.h"
 
-#define READING_NS 1000000000ull /* a reading of the rings takes less */
-
 struct job {
 	const struct at_vm *vm;
 	const struct fsr_guest_data *g;
@@ -242,7 +240,7 @@ static int align_once(const struct at *a, struct job *j, struct fsl_map *map, ch
 int at_guest_align(struct at *a, struct at_vm *vm, const struct fsr_guest_data *g,
 		   struct fsl_map *map, char *why, size_t len)
 {
-	struct job j = {.vm = vm, .g = g, .until = g->read_ns + READING_NS};
+	struct job j = {.vm = vm, .g = g, .until = g->done_ns};
 	struct fsl_map rough;
 	char no[8];
 	int ret;

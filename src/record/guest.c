@@ -141,6 +141,7 @@ static bool take_head(struct join *j, const struct fsr_guest *h)
 	g->tgid = h->tgid;
 	g->state = h->state;
 	g->read_ns = h->at_ns;
+	g->done_ns = h->done_ns;
 	g->dir_gpa = h->dir_gpa;
 	snprintf(g->why, sizeof(g->why), "%.*s", (int)sizeof(h->why) - 1, h->why);
 	return h->state == FSR_GS_READ;

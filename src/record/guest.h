@@ -26,6 +26,7 @@ struct fsr_guest_data {
 	uint32_t state;   /* enum fsr_guest_state of the last reading; READ once one was READ */
 	char why[96];     /* why it is not READ, or why there is no more of it; "" */
 	uint64_t read_ns; /* host CLOCK_MONOTONIC at which the last reading began */
+	uint64_t done_ns; /* and ended */
 	uint64_t dir_gpa;
 	struct fsg_dir dir; /* zero unless state is READ */
 	struct fsr_guest_ring *rings;

@@ -84,7 +84,7 @@ static void make(struct world *w, const struct truth_opts *o, uint64_t known)
 	}
 	w->g.rings = w->rings;
 	w->g.state = FSR_GS_READ;
-	w->g.read_ns = o->host0 + o->length;
+	w->g.read_ns = w->g.done_ns = o->host0 + o->length;
 }
 
 static void drop(struct world *w)
@@ -228,6 +228,22 @@ static void off_cpu_is_not_guest_mode(void **state)
 	drop(&w);
 }
 
+/* A reading may take long, and the guest goes on meanwhile: its end is the bound, not its
+ * beginning. */
+static void a_long_reading(void **state)
+{
+	struct fsl_map m;
+	struct world w;
+
+	(void)state;
+	make(&w, &usual, UINT64_MAX);
+	w.g.read_ns = usual.host0;
+	well(&w, &m);
+	w.g.done_ns = usual.host0; /* then none of it could have been written */
+	assert_int_equal(aligned(&w, &m), -ERANGE);
+	drop(&w);
+}
+
 /* --- datagrams --- */
 
 static void send(struct world *w, size_t i, uint32_t port, uint64_t bytes)
@@ -367,7 +383,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rings_of_two_cpus), cmocka_unit_test(records_after_the_last_exit),
 		cmocka_unit_test(agents_ring),       cmocka_unit_test(off_cpu_is_not_guest_mode),
-		cmocka_unit_test(datagrams_limit),   cmocka_unit_test(the_vms_clock),
+		cmocka_unit_test(a_long_reading),    cmocka_unit_test(datagrams_limit),
+		cmocka_unit_test(the_vms_clock),
 	};
 
 	return cmocka_run_group_tests_name("guest_align", tests, NULL, NULL);
