@@ -236,6 +236,9 @@ static int settle_run(struct asked *x, const struct fs_args *args)
 				   x->t.arms ? "--arms" : "--null");
 	if (!a->output)
 		return fs_opts_bad(&usage, "no recording is named: -o FILE");
+	rc = test_check(&x->t);
+	if (rc)
+		return rc;
 	a->prefetch[1] = a->prefetch[0];
 	a->prefetch[0] = (struct fs_prefetch_spec){.kind = FS_PREFETCH_NONE, .text = "none"};
 	a->nprefetch = 2;
@@ -256,7 +259,8 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 		       "of a recording, instead: halves of one group against each other, how often "
 		       "they differ"),
 		FS_OPT("--ranges", NULL, "LIST", fs_opt_string, &x->ranges,
-		       "or these ranges, as for ceiling; with --from what became of them is told"),
+		       "what was prefetched (--from: what became of it is told), or is to be: as "
+		       "for ceiling"),
 		FS_OPT("--mechanism", NULL, "NAME", fs_opt_string, &x->mechanism,
 		       "how: read (the default), willneed, readahead, or populate: through the "
 		       "VMM's own mapping; with --from page-cache (the default), populate or "
@@ -273,8 +277,7 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 		       "auto (default: on a terminal, unless NO_COLOR is set), always, never"),
 		FS_OPT("--prefetch", NULL, "WHAT", bench_opt_prefetch, a,
 		       "making forks: what is prefetched: mailbox:SIZE (around the mailbox), "
-		       "head:SIZE, "
-		       "range:OFFSET:SIZE, or all"),
+		       "head:SIZE, range:OFFSET:SIZE, or all; or give --ranges"),
 		FS_OPT("--signal", NULL, "SIGNAL", bench_opt_signals, a,
 		       "the resume signal that the snapshot's agent waits for: auto (default), "
 		       "vmclock, vmgenid, vmclock-spin, none"),

@@ -143,6 +143,19 @@ static int read_delta(const struct test_asked *a, double median, double *delta)
 	return FS_EXIT_OK;
 }
 
+int test_check(const struct test_asked *a)
+{
+	const char *start = a->window.start, *end = a->window.end;
+	struct fsa_opts o;
+	char err[256];
+	double delta;
+
+	if ((start && fsa_parse_start(start, &o, err, sizeof(err))) ||
+	    (end && fsa_parse_end(end, &o, err, sizeof(err))))
+		return fs_opts_bad(a->usage, "%s", err);
+	return read_delta(a, 1, &delta);
+}
+
 static double median_gap(const struct fsx_arm *x)
 {
 	double *v = calloc(x->n + 1, sizeof(*v)), m = 0;

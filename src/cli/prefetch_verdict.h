@@ -22,6 +22,9 @@ struct test_prefetch {
 	enum fsx_mechanism m;
 };
 
+/* What can be said before there is a recording: FS_EXIT_OK, or FS_EXIT_USAGE after saying it. */
+int test_check(const struct test_asked *a);
+
 /*
  * Tests two arms, of one recording (@one == @two) or of two, and prints what came of it. @run:
  * how their forks were made, for JSON; NULL = not known. Returns the exit status of the verdict, or

@@ -59,6 +59,8 @@ expect 2 'not "pre-fault"' 'a mechanism that cannot be had' $M --prefetch all --
 expect 2 'not "hope"' 'no mechanism' $M --prefetch all --mechanism hope
 expect 2 '--null is for recordings' 'a null test of forks to be made' $M --prefetch all --null 10
 expect 2 '--arms is for recordings' 'arms of forks to be made' $M --prefetch all --arms a,b
+expect 2 'share or a time' 'a bad --delta, before any fork' $M --prefetch all --delta often
+expect 2 'x' 'a bad --end, before any fork' $M --prefetch all --end x
 expect 2 'no recording is named' 'no recording' $P test --vmm firecracker --snapshot "$tmp" --prefetch all
 expect 2 'which VMM' 'no VMM' $P test --snapshot "$tmp" -o "$tmp/x.fsr" --prefetch all
 expect 2 'which snapshot' 'no snapshot' $P test --vmm firecracker -o "$tmp/x.fsr" --prefetch all
