@@ -9,7 +9,7 @@ import subprocess
 
 from checks import PROGRAM, TIMEOUT_S, Missing
 
-NEAR_WARM = (0.5, 2.0)        # the gap over that of warm forks, which were made at another time, under another load
+NEAR_WARM = (0.4, 2.5)        # the gap over that of warm forks, which were made at another time, under another load
 FETCHING_LEFT = 0.05          # of the time that forks without the prefetch spend on fetching pages
 NEAR_CEILING = (0.5, 1.5)     # gain over the ceiling
 RESIDENT_MORE = 0.7           # of the prefetched pages, than without: the VMM's load reads some, too
