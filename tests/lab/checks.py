@@ -253,11 +253,11 @@ def apart(context, count):
             wrong.append(f"pid {fork['pid']}: {row['wrong']} events of other VMMs were given to it")
         if not fork["resume_ns"] <= got["resume_ns"] <= fork["resumed_ns"]:
             wrong.append(f"pid {fork['pid']}: resume at {got['resume_ns']}, asked for between {fork['resume_ns']} and {fork['resumed_ns']}")
-        wrong += _acks_differ(fork, got)
+        wrong += acks_differ(fork, got)
     return not wrong, f"{count} at once: {count} ledgers, no event in the wrong fork, resume and acks agree with the maker's", "\n".join(wrong)
 
 
-def _acks_differ(fork, got):
+def acks_differ(fork, got):
     truth, ours = {ack["stage"]: ack["at_ns"] for ack in fork["acks"]}, {ack["stage"]: ack["at_ns"] for ack in got["acks"]}
     wrong = [f"pid {fork['pid']}: acks {sorted(ours)} instead of {sorted(truth)}"] if set(truth) - set(ours) else []
     return wrong + [f"pid {fork['pid']}: ack {stage} seen {(truth[stage] - ns) / 1e6:.1f} ms before it was read"

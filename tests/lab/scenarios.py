@@ -131,11 +131,39 @@ PREFETCH = [
 # One arm of 60 steady forks (a few may lose their ack), and what `prefetch test --null` says of it: the test must not find gains where there are none.
 NULL = [Scenario("one-arm", [*QEMU, "--count", "61", *COLD], {}, (), (("whole",), ("null", 55, 2000)))]
 
+# `forkscope bench` as a platform would use it, and the Firecracker driver's ways on the real one. An emulated guest may die: then that is told.
+JAIL = ["--jailer", "@lab/jailer", "--jail-base", "@scratch/jails"]
+SERVED = ["--uffd", "@top/" + HANDLER]
+IN_LOAD = ["--resume-in-load"]
+OTHER_TAP = ["--tap", "other0", "--override", "eth0"]
+
+
+def benched(name, vmm, signal, words, forks, at_once, least, *found):
+    return Scenario(name, [vmm, signal, "--no-arm", "--", "--timeout", "180s", "--iters", str(forks), "--concurrency", str(at_once), *words], {}, (),
+                    (("counted", forks, least), ("ledgers",), *found, ("clean",)), "tests/lab/fanout")
+
+
+def driven(name, *ways):
+    """Firecracker 1.12.1, driven in these ways."""
+    words = [word for way in ways for word in way]
+    return benched(name, "firecracker", "vmgenid", words, 2, 2, 1, ("as_whom", JAIL in ways), ("served", SERVED in ways), ("resumed", IN_LOAD in ways))
+
+
+FANOUT = [
+    benched("fan-fc", "firecracker", "vmgenid", [], 25, 8, 22, ("percentiles",), ("contended", 8)),
+    driven("jailed", JAIL, OTHER_TAP),
+    driven("jailed-uffd", JAIL, SERVED, IN_LOAD),
+    driven("uffd", SERVED),
+    driven("in-load", IN_LOAD, OTHER_TAP),
+    benched("fan-qemu", "qemu", "vmclock", [], 25, 8, 22, ("percentiles",), ("contended", 8)),
+]
+
 # (name of the boot, L1's kernel, scenarios, minutes)
 BOOTS = [
     ("injected-qemu", "backports", INJECTED_QEMU, 14),
     ("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
     ("forks", "backports", FORKS, 14),
+    ("fanout", "backports", FANOUT, 14),
     ("smoke-trixie", "trixie", SMOKE, 8),
     ("smoke-bookworm", "bookworm", SMOKE, 8),
 ]
