@@ -210,7 +210,7 @@ static int do_piece(struct fs_prefetch_run *p, const struct fs_range *r, char *e
 	case FS_MECH_POPULATE:
 		return fs_populate(p, r, err, len);
 	case FS_MECHANISM_COUNT:
-		rc = -EINVAL;
+		return fs_errf(err, len, -EINVAL, "there is no such mechanism");
 	}
 	return rc ? fs_errf(err, len, rc, "prefetching by %s: %s", fs_mechanism_names[p->how],
 			    strerror(-rc))

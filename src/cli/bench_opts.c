@@ -126,7 +126,7 @@ int bench_opt_signals(const char *text, void *dst, char *why, size_t len)
 int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
 {
 	struct bench_asked *a = dst;
-	const char *words[BENCH_MAX];
+	const char *words[BENCH_MAX] = {NULL};
 	char *copy = strdup(text);
 	int rc = copy ? 0 : -1;
 

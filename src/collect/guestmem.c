@@ -304,7 +304,7 @@ struct scan {
 static int flush(struct scan *s)
 {
 	uint8_t *to[BATCH];
-	bool got[BATCH];
+	bool got[BATCH] = {false};
 	int err;
 
 	for (size_t i = 0; i < s->n; i++)
@@ -385,7 +385,7 @@ static int take_line(struct fs_guestmem *g, const char *line)
 	unsigned int major_no, minor_no;
 	struct vma v = {.fd = -1};
 	char perms[5];
-	int path = 0;
+	int path = 0, err;
 
 	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &offset,
 		   &major_no, &minor_no, &ino, &path) < 7 ||
@@ -400,7 +400,10 @@ static int take_line(struct fs_guestmem *g, const char *line)
 	v.path = strndup(line + path, strcspn(line + path, "\n"));
 	if (!v.path)
 		return -ENOMEM;
-	return fs_vec_push(&g->vmas, v);
+	err = fs_vec_push(&g->vmas, v);
+	if (err)
+		free(v.path);
+	return err;
 }
 
 static int read_maps(struct fs_guestmem *g)

@@ -214,7 +214,7 @@ static ssize_t wanted(const struct fs_guestproc *p, struct msg *m)
 int fs_guestproc_take(struct fs_guestproc *p, struct fsr_writer *w, struct fs_guest_result *res)
 {
 	for (;;) {
-		struct msg m;
+		struct msg m = {0};
 		ssize_t want = wanted(p, &m), got;
 		int done;
 

@@ -299,7 +299,7 @@ void fs_guests_tell(const struct fs_guests *g)
 	fs_guestwatch_counts(g->watch, &c);
 	if (c.read)
 		fs_info("recorders of %u of %u guests read: %llu records, %llu lost%s", c.read,
-			c.vms, (unsigned long long)c.records, (unsigned long long)(c.lost + c.torn),
+			c.vms, (unsigned long long)c.records, (unsigned long long)c.lost + c.torn,
 			c.gone ? " (others had ended)" : "");
 	if (c.denied + c.bad + c.no_snapshot)
 		fs_warn("%u guests were not read: %s", c.denied + c.bad + c.no_snapshot,

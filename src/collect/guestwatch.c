@@ -119,10 +119,9 @@ static void see_packet(struct fs_guestwatch *w, struct vm *v, const struct fs_ev
 	const struct fs_guest_end *end = &w->end;
 
 	if (e->what & FS_NET_STAGE) {
-		if (is_stage(e, "applied") || is_stage(e, "error"))
-			plan(v, now, FS_READ_SOON_NS, true);
-		else if (end->kind == FS_GUEST_END_ACK && strcmp(end->text, "mailbox") &&
-			 is_stage(e, end->text))
+		if (is_stage(e, "applied") || is_stage(e, "error") ||
+		    (end->kind == FS_GUEST_END_ACK && strcmp(end->text, "mailbox") &&
+		     is_stage(e, end->text)))
 			plan(v, now, FS_READ_SOON_NS, true);
 		else if (is_stage(e, "mailbox") && !v->behind)
 			plan(v, now, FS_READ_LATE_NS, false);

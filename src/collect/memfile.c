@@ -96,7 +96,7 @@ static int search_all(struct search *s)
 int fs_memfile_open(const char *path, struct fs_memfile *f, char *err, size_t len)
 {
 	struct search s = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-	struct stat st;
+	struct stat st = {0};
 	int rc;
 
 	memset(f, 0, sizeof(*f));

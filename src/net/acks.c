@@ -53,14 +53,12 @@ int fs_acks_open(uint32_t gateway, uint16_t port, const char *device, char *err,
 		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(gateway)};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, rc = 0;
 
-	if (fd < 0)
-		rc = -errno;
 	/* Several sockets, one for each device, on one address. */
-	else if (device && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-			    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
-				       (socklen_t)strnlen(device, IFNAMSIZ))))
-		rc = -errno;
-	else if (bind(fd, (struct sockaddr *)&a, sizeof(a)))
+	if (fd < 0 ||
+	    (device && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+			setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
+				   (socklen_t)strnlen(device, IFNAMSIZ)))) ||
+	    bind(fd, (struct sockaddr *)&a, sizeof(a)))
 		rc = -errno;
 	if (!rc)
 		return fd;

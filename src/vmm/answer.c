@@ -38,7 +38,7 @@ json_t *fs_answer_parse(const char *text, size_t len, char *err, size_t err_len)
 		return NULL;
 	}
 	o = json_loadb(text, len, 0, &e);
-	if (o && json_is_object(o))
+	if (json_is_object(o))
 		return o;
 	snprintf(err, err_len, "it is no JSON object%s%.80s", o ? "" : ": ", o ? "" : e.text);
 	json_decref(o);
