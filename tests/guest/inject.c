@@ -6,18 +6,21 @@
  * mark when the delay begins and when it is over (mark.h): the host kernel's own trace of these is
  * the truth, in the host's time, that forkscope is held against.
  *
- *   fs_inject=hold   a SCHED_FIFO task that was running when the snapshot was taken; burn: it holds
- *                    the CPU on
- *   fs_inject=wake   a SCHED_FIFO task that waits for the same signal as the agent, and so runs
- * first; burn: it holds the CPU; rtnl: it holds the rtnl lock, deleting interfaces fs_inject=gpe
- * the GPE of the notification was masked before the snapshot; wait: it sleeps before it unmasks it
+ *   fs_inject=tasks  two SCHED_FIFO tasks. One was running when the snapshot was taken; hold: it
+ *                    holds the CPU on. The other waits for the same signal as the agent, and so
+ *                    runs first; burn: it holds the CPU; rtnl: it takes the rtnl lock, and holds it
+ *                    on for some time once the agent wants it
+ *   fs_inject=gpe    the GPE of the notification was masked before the snapshot; wait: it is
+ *                    unmasked once the guest's CPU has had nothing to do for some time
  *
- * Control page: the magic, NUL-padded to 32 bytes, then two u32: what (enum what), and how much
- * (milliseconds; of rtnl: 1 = the small groups of interfaces, 2 = the large ones).
+ * What happens when depends on what the guest does, never on how fast it does it. Control page: the
+ * magic, NUL-padded to 32 bytes, then two u32: what (enum what), and how many milliseconds.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,9 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "mark.h"
-#include "rtnl_load.h"
+#include "rtnl_hold.h"
 
-enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112 };
+enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112, PATIENCE_MS = 60000 };
 #define GPE "/sys/firmware/acpi/interrupts/gpe05" /* both devices' notification: vmclock.asl */
 
 struct control {
@@ -39,7 +42,7 @@ struct control {
 	volatile uint32_t what, amount;
 };
 
-enum what { NOTHING, BURN, WAIT, RTNL }; /* tests/lab/amount */
+enum what { NOTHING, HOLD, BURN, RTNL, WAIT }; /* tests/lab/amount */
 
 static union {
 	struct control control;
@@ -129,59 +132,60 @@ static void ready(void)
 	tcdrain(1);
 }
 
+/* The beginning of a file of /proc, as text; "" if it cannot be read. */
+static void read_text(const char *path, char *text, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, room - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+}
+
 /* Is this process the agent, waiting with all its memory locked? */
 static int is_armed_agent(int pid)
 {
-	char path[64], text[2048], command[64] = "";
-	int fd, n, armed = 0;
+	char path[64], text[2048];
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = (int)read(fd, command, sizeof(command) - 1);
-	close(fd);
-	for (int i = 0; i < n - 1; i++)
-		if (!command[i])
-			command[i] = ' ';
-	if (!strstr(command, "forkscope-guest agent"))
+	read_text(path, text, sizeof(text));
+	if (!strstr(text, "forkscope-guest") || strcmp(text + strlen(text) + 1, "agent"))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : (int)read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n > 0) {
-		text[n] = 0;
-		armed = strstr(text, "State:\tS") && !strstr(text, "VmLck:\t       0 kB");
-	}
-	return armed;
+	read_text(path, text, sizeof(text));
+	return strstr(text, "State:\tS") && !strstr(text, "VmLck:\t       0 kB");
 }
 
-/* The CPU may only be taken once the agent waits. */
-static void wait_for_agent(void)
+/* The pid of the agent, if it waits; 0. */
+static int find_agent(void)
 {
+	DIR *proc = opendir("/proc");
+	struct dirent *each;
+	int agent = 0;
+
+	if (!proc)
+		fail("/proc");
+	while (!agent && (each = readdir(proc))) {
+		int pid = atoi(each->d_name);
+
+		if (pid > 0 && is_armed_agent(pid))
+			agent = pid;
+	}
+	closedir(proc);
+	return agent;
+}
+
+/* The CPU may only be taken once the agent waits. Returns its pid. */
+static int wait_for_agent(void)
+{
+	int agent = 0;
+
 	for (int seen = 0; seen < 10; nap_ms(30)) {
-		int armed = 0;
-
-		for (int pid = 1; pid < 400 && !armed; pid++)
-			armed = is_armed_agent(pid);
-		seen = armed ? seen + 1 : 0;
+		agent = find_agent();
+		seen = agent ? seen + 1 : 0;
 	}
-}
-
-static void hold(void)
-{
-	volatile uint64_t *generation = map_generation();
-	uint64_t before = *generation;
-
-	wait_for_agent();
-	ready();
-	become_real_time();
-	while (*generation == before)
-		__builtin_ia32_pause();
-	if (shared.control.what == BURN)
-		burn();
+	return agent;
 }
 
 static uint64_t read_generation(int fd)
@@ -195,6 +199,8 @@ static uint64_t read_generation(int fd)
 	return value;
 }
 
+static volatile int asleep; /* the task that waits for the signal does so, or will at once */
+
 /* Sleeps in poll(), as the agent does. */
 static void await_signal(void)
 {
@@ -204,7 +210,7 @@ static void await_signal(void)
 	if (fd < 0)
 		fail("/dev/vmclock0");
 	before = read_generation(fd);
-	ready();
+	asleep = 1;
 	do {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 
@@ -212,26 +218,78 @@ static void await_signal(void)
 	} while (read_generation(fd) == before);
 }
 
-static void delete_interfaces(void)
+static char agent_status[64]; /* of /proc */
+
+/* Called with the lock held: the agent will ask for it, and sleep where no signal ends it. */
+static void hold_once_wanted(void)
 {
-	for (int i = 0; i < RTNL_GROUPS; i++) {
-		mark(MARK_BEGIN);
-		if (rtnl_load_delete((int)shared.control.amount - 1, i))
-			fail("deleting interfaces");
-		mark(MARK_OVER);
+	char text[2048];
+
+	for (int seen = 0, naps = 0; seen < 3; nap_ms(1)) {
+		read_text(agent_status, text, sizeof(text));
+		seen = strstr(text, "State:\tD") ? seen + 1 : 0;
+		if (++naps > PATIENCE_MS)
+			return; /* no mark: the test will say that it tested nothing */
 	}
+	mark(MARK_BEGIN);
+	nap_ms(shared.control.amount);
+	mark(MARK_OVER);
 }
 
-static void wake(void)
+/* Of the same priority as the one that holds the CPU. */
+static void *wake(void *unused)
 {
-	if (rtnl_load_prepare())
-		fail("making interfaces");
-	become_real_time();
 	await_signal();
 	if (shared.control.what == BURN)
 		burn();
-	else if (shared.control.what == RTNL)
-		delete_interfaces();
+	else if (shared.control.what == RTNL && rtnl_hold())
+		fail("holding the rtnl lock");
+	return unused;
+}
+
+static void tasks(void)
+{
+	volatile uint64_t *generation = map_generation();
+	uint64_t before = *generation;
+	pthread_t thread;
+
+	snprintf(agent_status, sizeof(agent_status), "/proc/%d/status", wait_for_agent());
+	become_real_time();
+	if (rtnl_hold_prepare(hold_once_wanted))
+		fail("preparing to hold the rtnl lock");
+	if (pthread_create(&thread, NULL, wake, NULL))
+		fail("a second task");
+	while (!asleep)
+		nap_ms(10);
+	nap_ms(100);
+	ready();
+	while (*generation == before)
+		__builtin_ia32_pause();
+	if (shared.control.what == HOLD)
+		burn();
+}
+
+/* For how long the CPU has been idle since the guest started: the kernel tells hundredths. */
+static uint64_t idle_ms(void)
+{
+	unsigned long long s, hundredths;
+	char text[128];
+
+	read_text("/proc/uptime", text, sizeof(text));
+	if (sscanf(text, "%*s %llu.%llu", &s, &hundredths) != 2)
+		fail("/proc/uptime");
+	return s * 1000 + hundredths * 10;
+}
+
+/* A clock alone would not do: for how long a fork is busy after its resume is not known. */
+static void wait_idle(void)
+{
+	uint64_t until = idle_ms() + shared.control.amount;
+
+	mark(MARK_BEGIN);
+	for (int naps = 0; idle_ms() < until && naps < PATIENCE_MS / 10; naps++)
+		nap_ms(10);
+	mark(MARK_OVER);
 }
 
 static void gpe(void)
@@ -244,11 +302,8 @@ static void gpe(void)
 	ready();
 	while (*generation == before)
 		nap_ms(2);
-	if (shared.control.what == WAIT) {
-		mark(MARK_BEGIN);
-		nap_ms(shared.control.amount);
-		mark(MARK_OVER);
-	}
+	if (shared.control.what == WAIT)
+		wait_idle();
 	if (write_text(GPE, "unmask\n"))
 		fail(GPE);
 }
@@ -258,7 +313,7 @@ int main(void)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} kinds[] = {{"hold", hold}, {"wake", wake}, {"gpe", gpe}};
+	} kinds[] = {{"tasks", tasks}, {"gpe", gpe}};
 	const char *kind = getenv("fs_inject");
 
 	/* Put together here, so that only this page has it, not the program's image as well. */

@@ -6,19 +6,17 @@ batch.py BOOT [SCENARIO...]
 """
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+TOP = Path(os.environ["FORKSCOPE_TOP"])
+OUT = Path(os.environ["OUT"])
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import ftrace      # noqa: E402
 import prefault    # noqa: E402
 import scenarios   # noqa: E402
-
-TOP = Path(os.environ["FORKSCOPE_TOP"])
-OUT = Path(os.environ["OUT"])
 _START = time.monotonic()
 
 
@@ -31,6 +29,13 @@ def words_here(words):
     return [str(TOP / word) if word.startswith(("tests/", "tools/", ".output/")) else word for word in words]
 
 
+def tool(name, words, env, log_path):
+    """The status of a program that makes forks, whose words go to a file."""
+    with open(log_path, "w", encoding="utf-8") as log:
+        return subprocess.run([*words_here(name.split()), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, **env), check=False).returncode
+
+
 def died(folder):
     """Did a VMM end by itself? An emulated guest does that now and then, whatever runs in it."""
     path = folder / "run.forks.json"
@@ -39,20 +44,34 @@ def died(folder):
 
 def run(scenario):
     folder = OUT / scenario.name
+    if scenario.script:
+        _run_script(scenario, folder)
+        return
     _run_once(scenario, folder)
     if scenario.env.get("INJECT") != "die" and died(folder):
-        say(f"{scenario.name}: FAULT OF THE LAB: a guest died; trying once more")
-        shutil.rmtree(folder)
+        kept = OUT / (scenario.name + scenarios.DIED)
+        say(f"{scenario.name}: FAULT OF THE LAB: a guest died, which is kept as {kept.name}; trying once more")
+        folder.rename(kept)
+        with open(kept / "kernel.log", "wb") as log:
+            subprocess.run(["dmesg"], stdout=log, check=False)
         _run_once(scenario, folder)
+
+
+def _run_script(scenario, folder):
+    """A test of its own that speaks TAP, instead of forks."""
+    folder.mkdir(parents=True)
+    with open(folder / "tap", "w", encoding="utf-8") as log:
+        status = subprocess.run([str(TOP / scenario.script)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+    (folder / "status").write_text(f"{status}\n", encoding="ascii")
+    say(f"{scenario.name}: status {status}")
 
 
 def _run_once(scenario, folder):
     folder.mkdir(parents=True)
-    env = dict(os.environ, OUT=str(folder), UFFD_LOG=str(folder / "injected.jsonl"), **scenario.env)
+    env = dict(OUT=str(folder), UFFD_LOG=str(folder / "injected.jsonl"), **scenario.env)
     with ftrace.instances(scenario.traces, folder):
-        with open(folder / "forks.log", "w", encoding="utf-8") as log:
-            status = subprocess.run([*words_here(scenario.tool.split()), *words_here(scenario.words), "-o", str(folder / "run.fsr")],
-                                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env, check=False).returncode
+        words = [*words_here(scenario.words), "-o", str(folder / "run.fsr")]
+        status = tool(scenario.tool, words, env, folder / "forks.log")
     (folder / "status").write_text(f"{status}\n", encoding="ascii")
     say(f"{scenario.name}: status {status}")
     if status:
@@ -83,16 +102,16 @@ def killed():
 
 
 def main():
-    boot = next(each for each in scenarios.BOOTS + scenarios.GUEST_BOOTS + scenarios.OTHER_BOOTS if each[0] == sys.argv[1])
-    wanted = sys.argv[2:]
-    if (TOP / ".output/forkscope").exists():
+    boot = next(each for each in scenarios.BOOTS + scenarios.OTHER_BOOTS if each.name == sys.argv[1])
+    series = [scenario for scenario in boot.scenarios if not sys.argv[2:] or scenario.name in sys.argv[2:]]
+    if boot.probe:
         doctor()
         killed()
-        if boot[0] in prefault.BOOTS:
-            prefault.run(TOP / ".output/forkscope", TOP / ".output/tests/mini", OUT)
-    for scenario in boot[2]:
-        if not wanted or scenario.name in wanted:
-            run(scenario)
+        say("doctor, and a tracer that was killed")
+    if boot.name in prefault.BOOTS:
+        prefault.run(TOP / ".output/forkscope", TOP / ".output/tests/mini", OUT)
+    for scenario in series:
+        run(scenario)
     return 0
 
 

@@ -2,11 +2,13 @@
 """The checks of the lab's scenarios: each takes a scenario's context and gives (good, name, why)."""
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import ftrace
 import judge
+from scenarios import DIED
 
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM, DUMP = TOP / ".output/forkscope", TOP / ".output/tests/dump"
@@ -292,8 +294,18 @@ def warmer(context, cold_name):
         "" if good else f"wanted: {COLD_AT_LEAST} times, more time in memory faults, and many times the major faults"
 
 
+def tap(context, cases):
+    """A script of its own: all of its cases ran, and none failed or was skipped."""
+    said = (context.folder / "tap").read_text(encoding="utf-8", errors="replace")
+    good, bad = re.findall(r"^ok \d+ - (.*)$", said, re.MULTILINE), re.findall(r"^not ok \d+ - (.*)$", said, re.MULTILINE)
+    skipped = [name for name in good if "# SKIP" in name]
+    context.findings["tap"] = {"passed": len(good), "failed": len(bad)}
+    whole_run = context.status() == 0 and len(good) == cases and not bad and not skipped
+    return whole_run, f"{len(good)} of {cases} cases of {context.scenario.script}", "" if whole_run else f"status {context.status()}\n{said[-4000:]}"
+
+
 CHECKS = {"whole": whole, "injected": injected, "disk": disk, "uffd": uffd, "died": died, "statistics": statistics_agree, "apart": apart,
-          "warmer": warmer}
+          "warmer": warmer, "tap": tap}
 
 
 def _doctor(out, kernel):
@@ -315,4 +327,11 @@ def _killed(out, _kernel):
     return bool(found["during"]) and not found["after"], f"during: {len(found['during'])} programs, after: {found['after']}"
 
 
-BOOT_CHECKS = [("doctor: the better hooks are used in the lab's kernel", _doctor), ("a tracer killed by SIGKILL leaves no BPF program", _killed)]
+def _deaths(out, _kernel):
+    """An emulated guest may die now and then; if two do, it is no accident."""
+    died = sorted(path.name for path in out.iterdir() if path.name.endswith(DIED)) if out.exists() else []
+    return len(died) < 2, f"guests died in {len(died)} scenarios; what they left: {', '.join(str(out / name) for name in died)}" if died else ""
+
+
+BOOT_CHECKS = [("guests that died by themselves: at most one", _deaths)]
+PROBE_CHECKS = [("doctor: the better hooks are used in the lab's kernel", _doctor), ("a tracer killed by SIGKILL leaves no BPF program", _killed)]

@@ -5,12 +5,14 @@ import json
 import ftrace
 import judge
 from checks import Missing
+from scenarios import DIED
 
 BEGIN, OVER = 0x46530001, 0x46530002 # tests/guest/mark.h
 CLOCK_ERROR_NS = 25_000              # at p95 over the forks of a boot
 ACK_PORT = 9797
 HAS_BPF = 1                  # FSG_D_BPF
 AGREE = 0.05                         # of the gap, with and without the guest's half
+INJECTOR = "beside"          # its name in the guest
 TOUCH_MORE = 0.02            # of the working set: faults that came again
 ALL_GUEST = ("guest.signal", "guest.other", "guest.idle", "guest.fault")
 SPIN_HAS_NOT = ("raise", "inject", "notify", "wakeup")
@@ -102,7 +104,7 @@ def clock(context):
     """Over all forks of the boot that have a guest's half."""
     errors = []
     for folder in sorted(context.boot.iterdir()):
-        if (folder / "run.fsr").exists():
+        if (folder / "run.fsr").exists() and not folder.name.endswith(DIED):
             errors += [fork["clock_error_ns"] for fork in context.other(folder.name).ledgers().values() if fork["guest"]["used"]]
     if not errors:
         return False, "clock error", "no fork of this boot has a guest's half"
@@ -131,6 +133,15 @@ def _by_group(fork):
     return host, guest
 
 
+def _differs(full, alone, tracer, gap):
+    """
+    By which share of the gap a cause of the host differs. Faults at the recorder's own pages are `tracer` only where the guest's half
+    tells which pages these are, so without it the memory faults may have that much more.
+    """
+    more = alone - full
+    return max(-more, more - tracer, 0) / gap
+
+
 def agree(context):
     """With the guest's half and without it, the same recording tells the same of the host."""
     wrong, worst = [], 0.0
@@ -144,8 +155,12 @@ def agree(context):
             wrong.append(f"pid {pid}: the gap is {gap}, without the guest's half {other and other['gap_ns']}")
             continue
         (host, guest), (host_alone, guest_alone) = _by_group(fork), _by_group(other)
+        tracer = fork["buckets"]["tracer_ns"]
+        faults, faults_alone = (sum(ns for cause, ns in each.items() if cause.startswith("fault.")) for each in (host, host_alone))
+        if abs(faults + tracer - faults_alone) / gap > AGREE:
+            wrong.append(f"pid {pid}: memory faults and tracer are {(faults + tracer) / 1e6:.1f} ms, memory faults without the guest's half {faults_alone / 1e6:.1f} ms")
         for cause in {*host, *host_alone}:
-            share = abs(host.get(cause, 0) - host_alone.get(cause, 0)) / gap
+            share = _differs(host.get(cause, 0), host_alone.get(cause, 0), tracer if cause.startswith("fault.") else 0, gap)
             worst = max(worst, share)
             if share > AGREE:
                 wrong.append(f"pid {pid}: {cause} differs by {share:.1%} of the gap")
@@ -177,11 +192,10 @@ def bare(context):
     return not wrong, f"a guest that cannot be split: host-only, and says: {why}", "\n".join(wrong)
 
 
-def _usual_ns(context, stage, causes):
-    """What the forks without a delay, of the same template, have in that cell."""
-    ledgers = context.ledgers()
-    return max((sum(b - a for a, b, where, cause, *_ in ledgers[fork["pid"]]["segs"] if where == stage and cause in causes)
-                for fork, _ in _delayed(context, "nothing") if fork["pid"] in ledgers), default=0)
+def _usual_ns(context, kind, stage, causes, who=None, end="ack:mailbox"):
+    """The most that a fork without that kind of delay, of the same template, has in that cell."""
+    ledgers, delayed = context.ledgers(end), {fork["pid"] for fork, _ in _delayed(context, kind)}
+    return max((judge.cell_outside(fork["segs"], [], stage, causes, who) for pid, fork in ledgers.items() if pid not in delayed), default=0)
 
 
 def _ledger(ledgers, fork):
@@ -191,10 +205,16 @@ def _ledger(ledgers, fork):
 
 
 def guest_injected(context, kind, stage, *causes):
-    """A delay that a program in the guest makes: its own marks, as the kernel of the host traced them, are the truth."""
-    usual, ledgers = _usual_ns(context, stage, causes), context.ledgers()
-    findings = {f"{fork['pid']}, {words}": judge.judge_guest(_ledger(ledgers, fork), _intervals(context, fork), stage, causes, usual)
-                for fork, words in _delayed(context, kind)}
+    """
+    A delay that the injector in the guest makes by running: its own marks, as the kernel of the host traced them, are the truth.
+    Others run in that stage as well, so outside of the marks it is the injector's own time that must not be there.
+    """
+    usual, ledgers, findings = _usual_ns(context, kind, stage, causes, INJECTOR), context.ledgers(), {}
+    for made, words in _delayed(context, kind):
+        fork, marked = _ledger(ledgers, made), judge.union(_intervals(context, made))
+        # what held the CPU when the snapshot was taken does so from the resume on
+        outer = [(fork["start_ns"], marked[-1][1])] if kind == "hold" and marked else marked
+        findings[f"{made['pid']}, {words}"] = judge.judge_guest(fork, marked, stage, causes, usual, outer, INJECTOR)
     return _told(context, stage, causes, findings)
 
 
@@ -206,27 +226,22 @@ def _told(context, stage, causes, findings):
     return bool(findings) and not wrong, name, "\n".join(wrong) if findings else "no fork to judge"
 
 
-def rtnl(context):
-    """The lock is held for a known time: while the agent applies, that time is the stage's."""
-    findings, ledgers = {}, context.ledgers("ack:applied")
-    for made, words in _delayed(context, "rtnl"):
+def held_back(context, what, stage, cause, end="ack:mailbox"):
+    """
+    The guest waits, with nothing to do: where the host's kernel saw its vCPU's thread asleep, between the marks. All that lies between
+    them is in that stage. What comes before the delay belongs to it too: the notification was masked, or the lock held, from before the resume on.
+    """
+    findings, ledgers, usual = {}, context.ledgers(end), _usual_ns(context, what, stage, (cause,), end=end)
+    for made, words in _delayed(context, what):
         fork = _ledger(ledgers, made)
-        mailbox = next((ack["at_ns"] for ack in made["acks"] if ack["stage"] == "mailbox"), None)
-        if mailbox is None:
-            raise Missing(f"pid {made['pid']} sent no mailbox ack")
-        held = judge.clip(_intervals(context, made), mailbox, fork["end_ns"])
-        findings[f"{made['pid']}, {words}"] = judge.judge_guest(fork, held, "apply", ALL_GUEST)
-    return _told(context, "apply", ("guest.*",), findings)
-
-
-def held_back(context, stage, cause):
-    """The guest sleeps: where the host's kernel saw its vCPU's thread asleep, between the marks."""
-    findings, ledgers, usual = {}, context.ledgers(), _usual_ns(context, stage, (cause,))
-    for made, words in _delayed(context, "wait"):
         asleep = judge.union(ftrace.blocked_intervals(context.folder / "run.trace", _tids(made)))
         marked = judge.union(_intervals(context, made))
-        inner = [pair for begin, end in marked for pair in judge.clip(asleep, begin, end)]
-        findings[f"{made['pid']}, {words}"] = judge.judge_guest(_ledger(ledgers, made), inner, stage, (cause,), usual, outer=marked)
+        inner = [pair for begin, over in marked for pair in judge.clip(asleep, begin, over)]
+        found = judge.judge_guest(fork, inner, stage, (cause,), usual, outer=[(fork["start_ns"], max((over for _, over in marked), default=0))])
+        whole = judge.judge_guest(fork, marked, stage, ALL_GUEST)
+        if found["ok"] and not whole["ok"]:
+            found.update(ok=False, why=f"between the marks: {whole['why']}")
+        findings[f"{made['pid']}, {words}"] = found
     return _told(context, stage, (cause,), findings)
 
 
@@ -255,5 +270,4 @@ def touched(context, pages):
     return bool(found) and not wrong, f"{pages} pages read before decoding: {counts} faults at them, in `mailbox`", "\n".join(wrong)
 
 
-CHECKS = {"chain": chain, "clock": clock, "followed": followed, "agree": agree, "bare": bare, "guest_injected": guest_injected, "rtnl": rtnl,
-          "held_back": held_back, "touched": touched}
+CHECKS = {"chain": chain, "clock": clock, "followed": followed, "agree": agree, "bare": bare, "guest_injected": guest_injected, "held_back": held_back, "touched": touched}

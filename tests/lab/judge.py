@@ -136,10 +136,17 @@ def cells_inside(segs, intervals):
     return total
 
 
-def judge_guest(fork, intervals, stage, causes, usual_ns=None, outer=None):
+def cell_outside(segs, outer, stage, causes, who=None):
+    """Nanoseconds in these cells outside of the intervals; who: only of that task of the guest."""
+    return sum(end - begin - overlap(begin, end, outer) for begin, end, where, cause, _, _, task in segs
+               if where == stage and cause in causes and who in (None, task))
+
+
+def judge_guest(fork, intervals, stage, causes, usual_ns=None, outer=None, who=None):
     """
     A delay made in the guest, in `intervals`, all of it in `outer` (None = the same): of all of the path's time inside the intervals at least 98 % is in the stage, and of what the host did not take,
     at least 98 % is in one of the causes. usual_ns: what a fork without the delay has of that outside; None = the cell may hold other time too.
+    who: the task of the guest whose time is meant there; None = anybody's.
     """
     begin, end = fork["start_ns"], fork["end_ns"]
     intervals = union(clip(intervals, begin, end))
@@ -149,7 +156,7 @@ def judge_guest(fork, intervals, stage, causes, usual_ns=None, outer=None):
     path, right = sum(guest.values()), sum(ns for cell, ns in guest.items() if cell[0] == stage and cell[1] in causes)
     in_stage = sum(ns for cell, ns in found.items() if cell[0] == stage)
     outer = intervals if outer is None else union(clip(outer, begin, end))
-    beyond = sum(b - a - overlap(a, b, outer) for a, b, where, cause, *_ in fork["segs"] if where == stage and cause in causes)
+    beyond = cell_outside(fork["segs"], outer, stage, causes, who)
     share = right / path if path else 0.0
     result = {"cause": f"{stage}/{'+'.join(causes)}", "gap_ns": end - begin, "intervals": len(intervals), "injected_ns": all_ns, "path_ns": path, "right_ns": right,
               "share": share, "stage_share": in_stage / all_ns if all_ns else 0.0, "outside_ns": beyond, "usual_ns": usual_ns or 0, "ok": True, "why": "",

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The scenarios of `make check-lab`: what runs in L1, in which boot of it, and which checks judge the outcome.
 
-A scenario is (name, words for `lab forks`, environment of the hook, instances of ftrace, checks, what makes the forks).
+A scenario is (name, words for `lab forks`, environment of the hook, instances of ftrace, checks, what makes the forks instead of `lab forks`),
+or a script of its own that speaks TAP.
 Times are chosen so that a boot's scenarios take a few minutes emulated.
 """
 from collections import namedtuple
 
-Scenario = namedtuple("Scenario", "name words env traces checks tool", defaults=((), (), "tools/lab forks"))
+Scenario = namedtuple("Scenario", "name words env traces checks tool script", defaults=((), {}, (), (), "tools/lab forks", None))
+
+DIED = ".died"   # after a scenario's name: the folder of a first try in which a guest died
 
 PATIENCE = ["--fork-timeout", "180s"]   # a busy machine is no finding
 QEMU = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=4M", *PATIENCE]
@@ -65,7 +68,10 @@ FORKS = [
     Scenario("burst-fc", [*FIRECRACKER, "--count", "8", "--at-once", *COLD], {}, (), (("whole",), ("apart", 8))),
 ]
 
-SMOKE = [Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),))]
+SMOKE = [
+    Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),)),
+    Scenario("arm", checks=(("tap", 9),), script="tests/guest/arm_test.py"),   # on a kernel of its own release
+]
 
 # The guest's half: a recorder armed in the guest. The injector in the guest is told by the hook how much to delay each fork; 0 = not at all.
 OWN = ["--vmm", "qemu", "--arm", *PATIENCE]
@@ -78,10 +84,10 @@ def own_agent(name, vmm, signal, told, words, *more):
     return Scenario(name, [*vmm, "--signal", signal, *words], {}, (), (("whole",), ("chain", told), *more))
 
 
-def in_guest(kind, signal, amounts, *found, traces=("cpuid",)):
+def in_guest(kind, signal, amounts, *found):
     forks = len(amounts.split())
     return Scenario(f"guest-{kind}", [*OWN, *NO_SYMBOLS, "--signal", signal, *WARM, "--count", str(forks), *HOOK, "--beside", INJECTOR, "--append", f"fs_inject={kind}"],
-                    {"INJECT": "guest", "INJECT_AMOUNTS": amounts}, traces, (("whole",), *found))
+                    {"INJECT": "guest", "INJECT_AMOUNTS": amounts}, ("cpuid", "run"), (("whole",), *found))
 
 
 def working_set(vmm, name, signal, kilobytes):
@@ -96,14 +102,14 @@ CHAIN = [
     own_agent("vmgenid", OWN, "vmgenid", "vmgenid", [*NO_SYMBOLS, "--count", "2", *COLD], ("agree",)),
     own_agent("spin", OWN, "vmclock-spin", "vmclock-spin", [*NO_SYMBOLS, "--count", "2", *COLD]),
     own_agent("two-vcpus", OWN, "auto", "vmclock", [*NO_SYMBOLS, "--vcpus", "2", "--count", "2", *COLD], ("followed",)),
-    own_agent("fc-auto", OWN_FC, "auto", "vmgenid", ["--count", "3", *COLD], ("agree",)),
+    own_agent("fc-auto", OWN_FC, "auto", "vmgenid", [*NO_SYMBOLS, "--count", "3", *COLD], ("agree",)),
     Scenario("bare", [*OWN_FC, "--signal", "vmgenid", "--count", "2", *COLD, "--arm-arg=--no-bpf", *NO_SYMBOLS], {}, (), (("whole",), ("bare",), ("clock",))),
 ]
 
 INJECTED_GUEST = [
-    in_guest("hold", "vmclock", "nothing burn:60 burn:240", ("guest_injected", "burn", "notify", "guest.other")),
-    in_guest("wake", "vmclock", "nothing burn:60 burn:240 rtnl:1 rtnl:2", ("guest_injected", "burn", "wakeup", "guest.other"), ("rtnl",)),
-    in_guest("gpe", "vmgenid", "nothing wait:100 wait:400", ("held_back", "raise", "guest.idle"), traces=("cpuid", "run")),
+    in_guest("tasks", "vmclock", "nothing hold:60 hold:240 burn:60 burn:240 rtnl:60 rtnl:240", ("guest_injected", "hold", "notify", "guest.other"),
+             ("guest_injected", "burn", "wakeup", "guest.other"), ("held_back", "rtnl", "apply", "guest.idle", "ack:applied")),
+    in_guest("gpe", "vmgenid", "nothing wait:100 wait:400", ("chain", "vmgenid"), ("agree",), ("held_back", "wait", "raise", "guest.idle")),
     working_set(OWN, "qemu", "vmclock", 1024),
     working_set(OWN_FC, "fc", "vmgenid", 4096),
 ]
@@ -158,25 +164,22 @@ FANOUT = [
     benched("fan-qemu", "qemu", "vmclock", [], 25, 8, 22, ("percentiles",), ("contended", 8)),
 ]
 
-# (name of the boot, L1's kernel, scenarios, minutes)
-BOOTS = [
-    ("injected-qemu", "backports", INJECTED_QEMU, 14),
-    ("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
-    ("forks", "backports", FORKS, 14),
-    ("fanout", "backports", FANOUT, 14),
-    ("smoke-trixie", "trixie", SMOKE, 8),
-    ("smoke-bookworm", "bookworm", SMOKE, 8),
-]
+# `probe`: what forkscope finds of this kernel, and what it leaves when it is killed, is looked at too.
+Boot = namedtuple("Boot", "name kernel scenarios minutes probe", defaults=(False,))
 
-# `make check-lab-guest`: a quarter of an hour more. Not yet a part of `make test`: how long a delay in a guest lasts beside the agent's own
-# way depends on how fast the emulation is, and guest-wake's small rtnl load may be over before the agent applies anything.
-GUEST_BOOTS = [
-    ("guest-chain", "backports", CHAIN, 25),
-    ("guest-injected", "backports", INJECTED_GUEST, 25),
+BOOTS = [
+    Boot("injected-qemu", "backports", INJECTED_QEMU, 14, probe=True),
+    Boot("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
+    Boot("forks", "backports", FORKS, 14),
+    Boot("fanout", "backports", FANOUT, 14),
+    Boot("smoke-trixie", "trixie", SMOKE, 12, probe=True),
+    Boot("smoke-bookworm", "bookworm", SMOKE, 12, probe=True),
 ]
 
 # By name alone: `make check-lab BOOTS=null`.
 OTHER_BOOTS = [
-    ("prefetch", "backports", PREFETCH, 14),
-    ("null", "backports", NULL, 20),
+    Boot("guest-chain", "backports", CHAIN, 18),
+    Boot("guest-injected", "backports", INJECTED_GUEST, 18),
+    Boot("prefetch", "backports", PREFETCH, 14),
+    Boot("null", "backports", NULL, 20),
 ]

@@ -189,6 +189,22 @@ def refuses_the_cell_outside_a_delay_in_the_guest():
 
 
 @case
+def refuses_the_time_of_a_task_outside_its_delay_and_leaves_others_alone():
+    fork = staged((40, "notify", "guest.other"), (10, "notify", "guest.signal"), (9, "notify", "guest.other"))
+    fork["segs"][2][-1] = "kworker"
+    alone = judge.judge_guest(fork, ms((0, 40)), "notify", ["guest.other"], 0, who="beside")
+    fork["segs"][2][-1] = "beside"
+    return alone["ok"] and not judge.judge_guest(fork, ms((0, 40)), "notify", ["guest.other"], 0, who="beside")["ok"]
+
+
+@case
+def takes_what_comes_before_a_delay_for_a_part_of_it_where_it_is_said_to_be():
+    fork = staged((20, "raise", "guest.idle"), (40, "raise", "guest.idle"), (5, "raise", "guest.signal"))
+    return judge.judge_guest(fork, ms((20, 60)), "raise", ["guest.idle"], 0, outer=ms((0, 60)))["ok"] and \
+        not judge.judge_guest(fork, ms((20, 60)), "raise", ["guest.idle"], 0)["ok"]
+
+
+@case
 def reads_intervals_between_marks():
     text = "rax 0 rbx 0 rcx 0 rdx 0, cpuid entry not found"
     name = _file(f"  vm-5 [001] .....  1.000010: kvm_cpuid: func 46530001 idx 0 {text}\n"

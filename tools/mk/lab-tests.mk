@@ -22,10 +22,10 @@ $(O)/tests/dump: $(wildcard tests/host/*.[ch]) $(PURE_OBJ)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/host $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(LIBS)
 
 # In a guest.
-$(O)/tests/inject: $(wildcard tests/guest/inject.c tests/guest/rtnl_load.* tests/guest/mark.h)
+$(O)/tests/inject: $(wildcard tests/guest/inject.c tests/guest/rtnl_hold.* tests/guest/mark.h)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(TEST_CFLAGS) -static -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(TEST_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
 
 # Static, so that they run in L1 whatever its C library is.
 $(LAB_BIN): $(O)/tests/%: tests/lab/%.c tests/lab/inject.h

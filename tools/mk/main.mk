@@ -5,7 +5,7 @@
 #   sudo make test     everything that can be tested; ends with "N passed, N failed"
 
 LAB_BOOTS := $(shell tests/lab/run --list)
-LAB_TIMEOUT := 1800
+LAB_TIMEOUT := 2400
 
 ## test            install what is missing, build, run every test (root); last line: N passed, N failed
 test:

@@ -146,12 +146,18 @@ class OneFork:
         if self.died is None:
             self.statistics = kvmstat.read(self.vmm.pid)
 
+    def _keep_words(self):
+        """The guest's console; of a VMM that ended by itself also what it said, where that is apart."""
+        if self.vmm.console.exists():
+            shutil.copy(self.vmm.console, self._beside("console"))
+        if self.died is not None and getattr(self.vmm, "log", None):
+            shutil.copy(self.vmm.log, self._beside("vmm.log"))
+
     def end(self):
         if self.vmm:
             self.vmm.kill()
             self._mark("end_ns")
-            if self.vmm.console.exists():
-                shutil.copy(self.vmm.console, self._beside("console"))
+            self._keep_words()
         if self.handler and self.handler.poll() is None:
             self.handler.terminate()
             try:

@@ -34,6 +34,7 @@ class Monitor:
     """QEMU's QMP."""
 
     def __init__(self, path, process):
+        self.events = []
         self._file = connect(path, process).makefile("rw", encoding="utf-8")
         self._file.readline()
         self.ask("qmp_capabilities")
@@ -46,10 +47,20 @@ class Monitor:
             if not line:
                 raise LabError(f"QEMU ended while it was asked for {command}")
             answer = json.loads(line)
+            if "event" in answer:
+                self.events.append(line)
             if "error" in answer:
                 raise LabError(f"QEMU refused {command}: {answer['error'].get('desc')}")
             if "return" in answer:
                 return answer["return"]
+
+    def last_events(self):
+        """All that it told unasked; only once QEMU has ended."""
+        try:
+            self.events += [line for line in self._file if '"event"' in line]
+        except (OSError, ValueError):
+            pass
+        return self.events
 
     def ignore_shared(self):
         self.ask("migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}])
@@ -153,7 +164,7 @@ class Fork:
         self.state = template / "state"
         self.pid = self.machine.process.pid
         self.process = self.machine.process
-        self.console = self.machine.console
+        self.console, self.log = self.machine.console, self.machine.log
 
     def load(self, resume):
         assert not resume
@@ -176,5 +187,7 @@ class Fork:
         self.machine.monitor.ask("stop")
 
     def kill(self):
+        if self.process.poll() is not None:
+            with open(self.log, "a", encoding="utf-8") as log:
+                log.write(f"QEMU ended by itself, with status {self.process.returncode}; its events:\n{''.join(self.machine.monitor.last_events())}")
         self.machine.kill()
-

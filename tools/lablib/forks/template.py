@@ -69,9 +69,10 @@ class Spec:
         if self.listener:
             threading.Thread(target=self._receive_symbols, daemon=True).start()
         # The guest's own init starts them in this order: arm, what runs beside, the agent.
-        words = [b"armed signal=" if self.own else b"L2READY"] + ([b"L2BESIDE"] if self.beside else [])
+        words = ([b"armed directory="] if self.armed else []) + [b"armed signal=" if self.own else b"L2READY"] + ([b"L2BESIDE"] if self.beside else [])
         for word in words:
             console.wait_for(machine.console, word, machine.process, self.boot_seconds, "booting the template")
+            step(f"the guest said: {word.decode()}")
         time.sleep(self.settle_seconds)
 
     def directory(self):
