@@ -172,14 +172,14 @@ BOOTS = [
     Boot("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
     Boot("forks", "backports", FORKS, 14),
     Boot("fanout", "backports", FANOUT, 14),
+    Boot("prefetch", "backports", PREFETCH, 14),
+    Boot("guest-chain", "backports", CHAIN, 18),
+    Boot("guest-injected", "backports", INJECTED_GUEST, 18),
     Boot("smoke-trixie", "trixie", SMOKE, 12, probe=True),
     Boot("smoke-bookworm", "bookworm", SMOKE, 12, probe=True),
 ]
 
 # By name alone: `make check-lab BOOTS=null`.
 OTHER_BOOTS = [
-    Boot("guest-chain", "backports", CHAIN, 18),
-    Boot("guest-injected", "backports", INJECTED_GUEST, 18),
-    Boot("prefetch", "backports", PREFETCH, 14),
     Boot("null", "backports", NULL, 20),
 ]

@@ -26,13 +26,13 @@ check-bpf: all $(BPF_TEST_BIN) $(COLLECT_TEST_BIN) test-programs
 check-host: all test-programs
 	@O=$(O) tools/tap-sum -n check-host -t 600 $(wildcard tests/host/test_*)
 
-## check-lab       real forks in the lab: injected truth, bursts, three kernels (BOOTS= for some)
+## check-lab       real forks in the lab: injected truth, bursts, fan-out, prefetches, three kernels (BOOTS= for some)
 BOOTS ?= $(LAB_BOOTS)
 check-lab: all test-programs
 	@O=$(O) FORKSCOPE_PROGRESS=$${FORKSCOPE_PROGRESS-/proc/$$$$/fd/2} tools/tap-sum -n check-lab \
 		-t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")
 
-## check-lab-guest the guest's half in the lab: chains of all signals, delays injected in the guest (15 minutes)
+## check-lab-guest of these the guest's half: chains of all signals, delays injected in the guest
 GUEST_BOOTS := guest-chain guest-injected
 .PHONY: check-lab-guest
 check-lab-guest:
