@@ -37,9 +37,10 @@ def tool(name, words, env, log_path):
 
 
 def died(folder):
-    """Did a VMM end by itself? An emulated guest does that now and then, whatever runs in it."""
+    """Did VMMs end by themselves? An emulated guest does that now and then, whatever runs in it: of a long series one in twenty may."""
     path = folder / "run.forks.json"
-    return path.exists() and any(fork["vmm_status"] is not None for fork in json.loads(path.read_text(encoding="utf-8"))["forks"])
+    forks = json.loads(path.read_text(encoding="utf-8"))["forks"] if path.exists() else []
+    return sum(fork["vmm_status"] is not None for fork in forks) * 20 > len(forks)
 
 
 def run(scenario):
