@@ -85,9 +85,9 @@ def prefetch():
         more = [] if row["attempts"] == 1 else [f"attempt {row['attempts']}"]
         if "near_warm" in found:
             near = found["near_warm"]
-            more.append(f"{near['over_warm']:.2f} times a warm gap; {near['fetching_left']:.1%} of the fetching is left")
+            more.append(f"{near['over_warm']:.2f} times a warm gap (without: {near['cold_over_warm']:.2f}), {near['faults_over_warm']:.2f} times its memory faults; {near['fetching_left']:.1%} of the fetching is left")
         if found.get("of_ceiling"):
-            more.append(f"{found['of_ceiling']:.2f} of the ceiling")
+            more.append(f"{found['of_ceiling'][0]:.2f} of the ceiling less for fetching, {found['of_ceiling'][1]:.2f} gained")
         if row.get("needed"):
             more.append(f"{row['needed']} forks would decide")
         print(f"| {scenario} | {row['verdict']} | {row['n'][0]} and {row['n'][1]} | {gaps} ms | {ms['gain_ns']} ms ({ms['lo_ns']} to {ms['hi_ns']}) | {row['p']:.2g} | "

@@ -229,12 +229,16 @@ def measures_a_prefetch_against_warm_forks():
     test["ledger"] = {"causes": {"fault.major": {"a_ns": 1000, "b_ns": 20}, "fault.uffd": {"a_ns": 1000, "b_ns": 60}, "fault.cached": {"a_ns": 1, "b_ns": 1000}}}
     nothing = tested(3000, 1500, 0)
     nothing["ledger"] = {"causes": {}}
-    return verdicts.over_warm(test, tested(900, 1100, 0)) == 1.5 and verdicts.fetching_left(test) == 0.04 and verdicts.fetching_left(nothing) is None
+    return verdicts.over_warm(test, tested(900, 1100, 0), verdicts.gap) == 1.5 and verdicts.fetching_left(test) == 0.04 and verdicts.fetching_left(nothing) is None
 
 
 @case
 def measures_a_gain_against_its_ceiling():
-    return verdicts.of_ceiling(tested(3000, 1000, 2500)) == 0.8 and verdicts.of_ceiling(tested(3000, 1000, 0)) is None
+    test = tested(3000, 1000, 2500)
+    test["ledger"] = {"causes": {"fault.major": {"a_ns": 2000 * MS, "b_ns": 500 * MS}}}
+    none = tested(3000, 1000, 0)
+    none["ledger"] = test["ledger"]
+    return verdicts.of_ceiling(test) == (0.6, 0.8) and verdicts.of_ceiling(none) is None
 
 
 @case
