@@ -61,11 +61,15 @@ struct fsx_left {
 /* 0 or -ENOMEM. */
 int fsx_left_of(const struct fsa_result *res, struct fsx_left *left);
 
+#define FSX_UNKNOWN_SHARE 0.05 /* of the gap: the least gain that matters, if not told otherwise \
+				*/
+
 enum fsx_none {
 	FSX_HAS,       /* there is a ceiling */
 	FSX_NO_END,    /* the fork never reached its end */
 	FSX_NO_SAMPLE, /* no fault in the run shows what the mechanism leaves */
 	FSX_TIMEOUT,   /* a time-out is in the fork's chain: its mailbox ack was lost */
+	FSX_UNKNOWN,   /* what is unknown of the fork's gap could hide a gain that matters */
 };
 const char *fsx_none_text(enum fsx_none n); /* "no end", ... */
 

@@ -195,6 +195,12 @@ static void no_ceiling(void **state)
 	assert_int_equal(ceiling(f, "range:0x7000:4KiB", FSX_PAGE_CACHE).none, FSX_HAS);
 	assert_int_equal(ceiling(open, "all", FSX_PRE_FAULT).none, FSX_NO_END);
 	assert_int_equal(ceiling(lost, "all", FSX_PRE_FAULT).none, FSX_TIMEOUT);
+	/* 0 would be a wrong number where the faults could not be seen */
+	f->bucket_ns[FSA_B_UNKNOWN] = 500;
+	assert_int_equal(ceiling(f, "all", FSX_PRE_FAULT).none, FSX_HAS);
+	f->bucket_ns[FSA_B_UNKNOWN] = 501;
+	assert_int_equal(ceiling(f, "all", FSX_PRE_FAULT).none, FSX_UNKNOWN);
+	f->bucket_ns[FSA_B_UNKNOWN] = 0;
 	assert_int_equal(fsx_hypothesis_parse("perfect", 0, 0, &h, NULL, 0), 0);
 	assert_int_equal(fsx_left_of(&w.res, &left), 0);
 	assert_int_equal(fsx_ceiling_group(w.all, 3, &h, FSX_PRE_FAULT, &left, &g), 0);
