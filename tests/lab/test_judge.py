@@ -242,6 +242,17 @@ def measures_a_gain_against_its_ceiling():
 
 
 @case
+def allows_no_gain_above_the_ceiling_but_what_guest_mode_explains():
+    test = tested(3000, 1000, 2000)
+    test["ledger"] = {"buckets": {"guest_unsplit": {"a_ns": 900 * MS, "b_ns": 700 * MS}}}
+    test["pages"] |= {"above_ceiling": True, "ceiling_max_ns": 2000 * MS}
+    test["effect"]["lo_ns"] = 2100 * MS
+    explained = not verdicts.beyond_ceiling(test)
+    test["effect"]["lo_ns"] = 2201 * MS
+    return explained and verdicts.beyond_ceiling(test)
+
+
+@case
 def refuses_arms_that_were_resident_alike():
     unlike = tested(3, 1, 1)
     unlike["proof"]["differ"] = False
