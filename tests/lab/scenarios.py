@@ -156,12 +156,12 @@ def driven(name, *ways):
 
 
 FANOUT = [
-    benched("fan-fc", "firecracker", "vmgenid", [], 25, 8, 22, ("percentiles",), ("contended", 8)),
+    benched("fan-fc", "firecracker", "vmgenid", [], 25, 8, 17, ("percentiles",), ("contended", 8)),
     driven("jailed", JAIL, OTHER_TAP),
     driven("jailed-uffd", JAIL, SERVED, IN_LOAD),
     driven("uffd", SERVED),
     driven("in-load", IN_LOAD, OTHER_TAP),
-    benched("fan-qemu", "qemu", "vmclock", [], 25, 8, 22, ("percentiles",), ("contended", 8)),
+    benched("fan-qemu", "qemu", "vmclock", [], 25, 8, 17, ("percentiles",), ("contended", 8)),
 ]
 
 # `probe`: what forkscope finds of this kernel, and what it leaves when it is killed, is looked at too.
