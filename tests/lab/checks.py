@@ -184,9 +184,10 @@ def disk(context, cause):
         fork = context.ledgers().get(made["pid"])
         if fork:
             tids, trace = set(made["vcpu_tids"]), context.folder / "run.trace"
-            own = [(begin, end) for tid, begin, end in rows if tid in tids]
-            # While one read goes on, the thread may be back from another and want a CPU: that is no wait for the disk.
-            own = judge.without(own, ftrace.runnable_intervals(trace, tids))
+            reads = [(begin, end) for tid, begin, end in rows if tid in tids]
+            # While one read goes on, the thread may be back from another and want a CPU: that is no wait for the disk. Nor is what the guest
+            # does once it has its page and the rest of a large read is still under way.
+            own = judge.without(reads, ftrace.runnable_intervals(trace, tids) + judge.gone_on(fork["segs"], reads, cause))
             # A vCPU also waits for pages that another thread is reading, and for its asynchronous faults until it is told of the page.
             any_reader = [(begin, end) for _, begin, end in rows] + spans
             findings[str(made["pid"])] = judge.judge(fork, own, any_reader, cause, 0, by_exit=True)

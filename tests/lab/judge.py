@@ -81,6 +81,20 @@ def groups(segs):
         yield run
 
 
+def gone_on(segs, intervals, cause):
+    """Pieces of the path, of other causes, in which the guest had gone on while the rest of what its fault began to read was still under way: from the
+    first guest mode in an interval on, its exits and other faults are its own work and no wait."""
+    found = []
+    for begin, end in intervals:
+        back = False
+        for a, b, _, got, *_ in segs:
+            if a < end and b > begin:
+                back = back or got in IN_GUEST
+                if back and got not in IN_GUEST and got != cause:
+                    found.append((max(a, begin), min(b, end)))
+    return found
+
+
 def outside_exact(segs, outer, cause):
     """Nanoseconds in the cell outside the outer intervals."""
     return sum(end - begin - overlap(begin, end, outer) for begin, end, _, got, *_ in segs if got == cause)

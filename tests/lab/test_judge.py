@@ -253,6 +253,13 @@ def allows_no_gain_above_the_ceiling_but_what_guest_mode_explains():
 
 
 @case
+def leaves_out_what_the_guest_does_while_a_read_goes_on():
+    segs = [(0, 10, 0, "fault.major"), (10, 20, 0, "guest.run"), (20, 30, 0, "exit.kernel"), (30, 40, 0, "fault.major"), (50, 60, 0, "exit.kernel"),
+            (60, 70, 0, "guest.run"), (70, 80, 0, "exit.kernel")]
+    return judge.gone_on(segs, [(0, 35), (50, 80)], "fault.major") == [(20, 30), (70, 80)]
+
+
+@case
 def refuses_arms_that_were_resident_alike():
     unlike = tested(3, 1, 1)
     unlike["proof"]["differ"] = False
