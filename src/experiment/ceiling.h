@@ -61,8 +61,8 @@ struct fsx_left {
 /* 0 or -ENOMEM. */
 int fsx_left_of(const struct fsa_result *res, struct fsx_left *left);
 
-#define FSX_UNKNOWN_SHARE 0.05 /* of the gap: the least gain that matters, if not told otherwise \
-				*/
+/* Of the gap: the least gain that matters, if not told otherwise. */
+#define FSX_UNKNOWN_SHARE 0.05
 
 enum fsx_none {
 	FSX_HAS,       /* there is a ceiling */
