@@ -2,6 +2,7 @@
 #include "cli/bench_run.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,9 +125,18 @@ static bool has_recorder(const char *path)
 	return found;
 }
 
+/* Forks ask from threads that are in network namespaces of their own: the socket is of this one. */
+static int asker = -1;
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+
 static bool was_read(pid_t pid)
 {
-	return fs_marks_ask((uint32_t)pid) != 0;
+	int yes;
+
+	pthread_mutex_lock(&asking);
+	yes = fs_marks_ask(asker, (uint32_t)pid);
+	pthread_mutex_unlock(&asking);
+	return yes != 0;
 }
 
 /*
@@ -150,8 +160,14 @@ static void look_for_recorders(struct fs_bench *b, struct bench_asked *a)
 		found = true;
 	}
 	/* an attached command's VMM may be another process */
-	if (found && b->o.plan.ops != &fs_vmm_attach)
+	if (!found || b->o.plan.ops == &fs_vmm_attach)
+		return;
+	asker = fs_marks_asker();
+	if (asker >= 0)
 		b->o.settled = was_read;
+	else
+		fs_warn("forks will not wait until their guests were read: no socket to ask by: %s",
+			strerror(-asker));
 }
 
 static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then then, void *arg)

@@ -191,26 +191,32 @@ int fs_marks_send(const struct fs_mark *m)
 	return rc;
 }
 
-int fs_marks_ask(uint32_t pid)
+int fs_marks_asker(void)
+{
+	struct sockaddr_un any = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+
+	/* without a path the kernel chooses an address, to which answers come */
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) &&
+	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof(PATIENCE)) &&
+	    !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof(PATIENCE)))
+		return fd;
+	err = -errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+int fs_marks_ask(int fd, uint32_t pid)
 {
 	struct msg out = {.magic = QUESTION, .ts = fs_mono_ns(), .pid = pid, .name = "read"};
-	struct sockaddr_un any = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), asked, yes = 1;
+	int asked, yes = 1;
 	char byte;
 
-	if (fd < 0)
-		return -errno;
-	/* without a path the kernel chooses an address, to which answers come */
-	if (bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof(PATIENCE)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof(PATIENCE))) {
-		yes = -errno;
-		close(fd);
-		return yes;
-	}
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0)
+		; /* what came too late for an earlier question */
 	asked = send_all(fd, &out);
 	for (int i = 0; i < asked && yes; i++)
 		yes = recv(fd, &byte, 1, 0) == 1 && byte == 1;
-	close(fd);
 	return asked < 0 ? asked : yes;
 }

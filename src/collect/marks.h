@@ -54,10 +54,16 @@ void fs_marks_answer(int fd, const struct fs_mark *m, bool yes);
 int fs_marks_send(const struct fs_mark *m);
 
 /*
- * Asks every recorder of this host whether it needs the VMM @pid no more: its guest's recorder was
- * read, or will not be. Returns 1 (all say so, or there is none), 0 (not yet, or one did not answer
- * within a second), or a negative errno.
+ * A socket for questions, to be closed by the caller, or a negative errno. Its address is abstract,
+ * so it must be made in the network namespace of the recorders: answers cross none.
  */
-int fs_marks_ask(uint32_t pid);
+int fs_marks_asker(void);
+
+/*
+ * Asks, by the socket @fd, every recorder of this host whether it needs the VMM @pid no more: its
+ * guest's recorder was read, or will not be. Returns 1 (all say so, or there is none), 0 (not yet,
+ * or one did not answer within a second), or a negative errno. One at a time for one socket.
+ */
+int fs_marks_ask(int fd, uint32_t pid);
 
 #endif
