@@ -76,6 +76,11 @@ struct fs_thr {
 	__u64 run_ts;  /* KVM_RUN entered, 0 = not in it */
 	__u64 user_ts; /* back to user space from KVM_RUN, 0 = in it or never */
 
+	/* the newest that it told of a vCPU's clock: vcpu.bpf.c */
+	__u64 tsc_next, pv_tsc;
+	__u32 tsc_vcpu;   /* + 1; 0 = told none yet */
+	__u32 pv_version; /* 0 = told none yet */
+
 	/* exit segment: kvm_exit to kvm_entry */
 	__u64 x_ts; /* 0 = none open */
 	__u64 x_rip, x_info1, x_info2;

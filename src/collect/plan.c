@@ -143,6 +143,14 @@ static bool stands(struct fs_plan *p, unsigned int want, unsigned int rank, stru
 	return n && all;
 }
 
+/* Do two hooks of a rank stand on the same thing, one as the other's stand-in? */
+static bool twins(const struct fs_hook *a, const struct fs_hook *b)
+{
+	return a->want == b->want && a->rank == b->rank && a->kind == b->kind &&
+	       !strcmp(a->target, b->target);
+}
+
+/* Twins stand one after the other in the table. */
 static void use(struct fs_plan *p, unsigned int want, struct fs_choice *c)
 {
 	const struct fs_hooks *t = p->table;
@@ -151,8 +159,11 @@ static void use(struct fs_plan *p, unsigned int want, struct fs_choice *c)
 		if (!belongs(p, i, want, c->rank))
 			continue;
 		p->progs[i].on = true;
-		add(c->got, sizeof(c->got), "%s%s/%s", *c->got ? " + " : "",
-		    fs_hook_kind_name(t->hooks[i].kind), t->hooks[i].target);
+		if (i && twins(&t->hooks[i], &t->hooks[i - 1]))
+			add(c->got, sizeof(c->got), " (twice)");
+		else
+			add(c->got, sizeof(c->got), "%s%s/%s", *c->got ? " + " : "",
+			    fs_hook_kind_name(t->hooks[i].kind), t->hooks[i].target);
 	}
 }
 

@@ -63,7 +63,8 @@ struct fs_prog {
 
 struct fs_choice {
 	unsigned int rank; /* of the way that serves the want; 0 = none does */
-	char got[200];     /* its hooks, "tp_btf/sys_enter + tp_btf/sys_exit"; "" */
+	char got[200];     /* its hooks, "tp_btf/sys_enter + tp_btf/sys_exit"; "" = none.
+			    * "tp_btf/x (twice)": by two programs */
 	char why[400];     /* why no better one does, "" when it is the best */
 };
 

@@ -35,8 +35,11 @@ static uint64_t sum_of(const json_t *o, const char *a, const char *b)
 	return x == FSV_NOT_RECORDED || y == FSV_NOT_RECORDED ? FSV_NOT_RECORDED : x + y;
 }
 
-/* Runs that the kernel skipped because a probe was met inside a probe: what they would have seen
- * is missing, so this is a loss. */
+/*
+ * Runs that the kernel skipped because a probe was met inside a probe: what they would have seen
+ * is missing, so this is a loss. One whose stand-in ran (hooks.def) has lost nothing; counts cannot
+ * tell which these are, so they are counted too.
+ */
 static uint64_t skipped_runs(const json_t *progs)
 {
 	uint64_t all = 0, x;

@@ -26,9 +26,11 @@ static const struct fs_hook hooks[] = {
 	{CLASS, 2, FS_HOOK_KPROBE, "in_kp", "handle_mm_fault", FS_COND_ALWAYS, 12},
 	{EXTRA, 1, FS_HOOK_TP_BTF, "svm_only", "x", FS_COND_SVM, -1},
 	{EXTRA, 2, FS_HOOK_TP_BTF, "any", "y", FS_COND_ALWAYS, -1},
+	{EXTRA, 2, FS_HOOK_TP_BTF, "other", "z", FS_COND_ALWAYS, -1},
+	{EXTRA, 2, FS_HOOK_TP_BTF, "other_again", "z", FS_COND_ALWAYS, -1},
 };
 
-static const struct fs_hooks table = {wants, 3, hooks, 8};
+static const struct fs_hooks table = {wants, 3, hooks, sizeof(hooks) / sizeof(*hooks)};
 
 static struct fs_plan *plan_of(bool svm, bool vmx)
 {
@@ -129,6 +131,9 @@ static void choosing_again_forgets_the_old_choice(void **state)
 	assert_false(on(p, "svm_only"));
 	assert_true(on(p, "any"));
 	assert_string_equal(p->choices[EXTRA].why, "tp_btf/x: EINVAL");
+	/* a program and its stand-in are one way */
+	assert_true(on(p, "other") && on(p, "other_again"));
+	assert_string_equal(p->choices[EXTRA].got, "tp_btf/y + tp_btf/z (twice)");
 	fs_plan_free(p);
 }
 
