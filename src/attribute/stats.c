@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include "attribute/population.h"
 #include "attribute/state.h"
 
 #define P95_FROM 20 /* with fewer values the 95th of a hundred is just the largest */
@@ -118,74 +118,54 @@ static int fill(struct fsa_cohort *c)
 	return 0;
 }
 
-enum { STEADY, FIRST, LOST, DECODED, NKINDS };
-
-static int kind_of(const struct fsa_fork *f)
-{
-	if (f->notes & 1u << FSA_N_END_DECODED)
-		return DECODED;
-	if (f->notes & 1u << FSA_N_MAILBOX_ACK_LOST)
-		return LOST;
-	return f->notes & 1u << FSA_N_FIRST ? FIRST : STEADY;
-}
-
-/* The fork with which the arm of fork @i begins. */
-static size_t arm_of(const struct fsa_result *res, size_t i)
-{
-	size_t k = 0;
-
-	while (strcmp(res->forks[k].arm, res->forks[i].arm))
-		k++;
-	return k;
-}
-
 /*
- * Forks of @arm and @kind, those whose ledger is split by their guest part or those where it is
+ * A population, and in it the forks whose ledger is split by their guest part or those where it is
  * not: "guest (not split)" in the one is spread over four causes in the other, so their means say
  * nothing together.
  */
-static int add_cohort(struct fsa_result *res, const char *arm, int kind, bool split,
+struct sort {
+	enum fsa_population population;
+	bool split;
+};
+
+static bool is_of(const struct fsa_fork *f, const void *arg)
+{
+	const struct sort *s = arg;
+
+	return fsa_population_of(f) == s->population && f->guest.used == s->split;
+}
+
+static int add_cohort(struct fsa_result *res, const char *arm, const struct sort *s,
 		      const char *name)
 {
 	struct fsa_cohort *c = &res->cohorts[res->ncohorts];
+	struct fsa_set set;
+	int ret = fsa_choose(res, arm, is_of, s, &set);
 
-	c->forks = calloc(res->nforks + 1, sizeof(*c->forks));
-	if (!c->forks)
-		return -ENOMEM;
-	for (size_t i = 0; i < res->nforks; i++) {
-		const struct fsa_fork *f = &res->forks[i];
-
-		if (kind_of(f) == kind && f->guest.used == split && !strcmp(f->arm, arm))
-			c->forks[c->n++] = f;
-	}
-	if (!c->n) {
-		free(c->forks);
-		c->forks = NULL;
-		return 0;
-	}
+	if (ret || !set.n)
+		return ret;
+	c->forks = set.forks;
+	c->n = set.n;
 	c->arm = arm;
-	snprintf(c->name, sizeof(c->name), "%s%s%s", arm, *arm ? ", " : "", name);
+	fsa_set_name(c->name, sizeof(c->name), arm, name);
 	res->ncohorts++;
 	return fill(c);
 }
 
 static int cohorts_of_arm(struct fsa_result *res, const char *arm)
 {
-	static const char *const names[] = {
-		[STEADY] = "steady",
-		[FIRST] = "first",
-		[LOST] = "mailbox ack lost",
-		[DECODED] = "mailbox ack lost, decoded",
-	};
 	char unsplit[48];
 
-	for (int k = 0; k < NKINDS; k++) {
+	for (unsigned int p = 0; p < FSA_NPOPULATIONS; p++) {
+		const char *name = fsa_population_name((enum fsa_population)p);
+		struct sort s = {.population = (enum fsa_population)p, .split = true};
 		size_t before = res->ncohorts;
-		int ret = add_cohort(res, arm, k, true, names[k]);
+		int ret = add_cohort(res, arm, &s, name);
 
-		snprintf(unsplit, sizeof(unsplit), "%s%s", names[k],
+		snprintf(unsplit, sizeof(unsplit), "%s%s", name,
 			 res->ncohorts > before ? ", guest not split" : "");
-		ret = ret ? ret : add_cohort(res, arm, k, false, unsplit);
+		s.split = false;
+		ret = ret ? ret : add_cohort(res, arm, &s, unsplit);
 		if (ret)
 			return ret;
 	}
@@ -194,16 +174,13 @@ static int cohorts_of_arm(struct fsa_result *res, const char *arm)
 
 int at_cohorts(struct fsa_result *res)
 {
-	size_t arms = 0;
+	size_t most = fsa_count_arms(res) * 2 * FSA_NPOPULATIONS;
 	int ret = 0;
 
-	for (size_t i = 0; i < res->nforks; i++)
-		arms += arm_of(res, i) == i;
-	res->cohorts = calloc(arms * 2 * NKINDS + 1, sizeof(*res->cohorts));
+	res->cohorts = calloc(most + 1, sizeof(*res->cohorts));
 	if (!res->cohorts)
 		return -ENOMEM;
-	for (size_t i = 0; i < res->nforks && !ret; i++)
-		if (arm_of(res, i) == i)
-			ret = cohorts_of_arm(res, res->forks[i].arm);
+	for (size_t i = fsa_next_arm(res, 0); i < res->nforks && !ret; i = fsa_next_arm(res, i + 1))
+		ret = cohorts_of_arm(res, res->forks[i].arm);
 	return ret;
 }

@@ -4,95 +4,94 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "attribute/population.h"
 
 #define NKINDS (FSX_CUT + 1)
 
 const char *fsx_kind_name(enum fsx_kind k)
 {
-	static const char *const names[] = {[FSX_STEADY] = "steady",
-					    [FSX_FIRST] = "first",
-					    [FSX_ACK_LOST] = "mailbox ack lost",
-					    [FSX_CUT] = "cut"};
-
-	return k <= FSX_CUT ? names[k] : "?";
+	switch (k) {
+	case FSX_STEADY:
+		return fsa_population_name(FSA_P_STEADY);
+	case FSX_FIRST:
+		return fsa_population_name(FSA_P_FIRST);
+	case FSX_ACK_LOST:
+		return fsa_population_name(FSA_P_ACK_LOST);
+	case FSX_CUT:
+		return "cut";
+	}
+	return "?";
 }
 
-static bool noted(const struct fsa_fork *f, enum fsa_note n)
-{
-	return f->notes & 1u << n;
-}
-
+/* What ends a window whose mailbox ack was lost makes no difference here. */
 static enum fsx_kind kind_of(const struct fsa_fork *f)
 {
-	if (!f->complete && noted(f, FSA_N_CUT))
+	enum fsa_population p = fsa_population_of(f);
+
+	if (!f->complete && f->notes & 1u << FSA_N_CUT)
 		return FSX_CUT;
-	if (noted(f, FSA_N_MAILBOX_ACK_LOST))
+	if (p == FSA_P_ACK_LOST || p == FSA_P_DECODED)
 		return FSX_ACK_LOST;
-	return noted(f, FSA_N_FIRST) ? FSX_FIRST : FSX_STEADY;
+	return p == FSA_P_FIRST ? FSX_FIRST : FSX_STEADY;
 }
 
 /* Whether each fork of @arm is the first of its snapshot. */
 static bool all_first(const struct fsa_result *res, const char *arm)
 {
 	for (size_t i = 0; i < res->nforks; i++)
-		if (!strcmp(res->forks[i].arm, arm) && !noted(&res->forks[i], FSA_N_FIRST))
+		if (!strcmp(res->forks[i].arm, arm) && !(res->forks[i].notes & 1u << FSA_N_FIRST))
 			return false;
 	return true;
 }
 
-static int add_group(const struct fsa_result *res, const char *arm, enum fsx_kind kind,
-		     struct fsx_groups *g)
+struct sort {
+	enum fsx_kind kind;
+	const struct fsa_fork *only_first; /* where each has its own snapshot; else NULL */
+};
+
+static bool is_of(const struct fsa_fork *f, const void *arg)
 {
-	struct fsx_group *x = &g->v[g->n];
-	bool own_copies = all_first(res, arm), seen = false;
+	const struct sort *s = arg;
+	enum fsx_kind k = kind_of(f);
 
-	*x = (struct fsx_group){.kind = kind};
-	x->forks = calloc(res->nforks + 1, sizeof(*x->forks));
-	if (!x->forks)
-		return -ENOMEM;
-	for (size_t i = 0; i < res->nforks; i++) {
-		const struct fsa_fork *f = &res->forks[i];
-		enum fsx_kind k = kind_of(f);
+	if (k == FSX_FIRST && s->only_first && s->only_first != f)
+		k = FSX_STEADY;
+	return k == s->kind;
+}
 
-		if (strcmp(f->arm, arm))
+/* The groups of the arm that begins with @first. */
+static int groups_of_arm(const struct fsa_result *res, const struct fsa_fork *first,
+			 struct fsx_groups *g)
+{
+	bool own_copies = all_first(res, first->arm);
+
+	for (unsigned int k = 0; k < NKINDS; k++) {
+		struct sort s = {.kind = (enum fsx_kind)k, .only_first = own_copies ? first : NULL};
+		struct fsx_group *x = &g->v[g->n];
+		struct fsa_set set;
+		int ret = fsa_choose(res, first->arm, is_of, &s, &set);
+
+		if (ret)
+			return ret;
+		if (!set.n)
 			continue;
-		if (own_copies && k == FSX_FIRST && seen)
-			k = FSX_STEADY;
-		seen = true;
-		if (k == kind)
-			x->forks[x->n++] = f;
+		*x = (struct fsx_group){.kind = s.kind, .forks = set.forks, .n = set.n};
+		snprintf(x->arm, sizeof(x->arm), "%s", first->arm);
+		fsa_set_name(x->name, sizeof(x->name), first->arm, fsx_kind_name(s.kind));
+		g->n++;
 	}
-	if (!x->n) {
-		free(x->forks);
-		return 0;
-	}
-	snprintf(x->arm, sizeof(x->arm), "%s", arm);
-	snprintf(x->name, sizeof(x->name), "%s%s%s", arm, *arm ? ", " : "", fsx_kind_name(kind));
-	g->n++;
 	return 0;
-}
-
-static bool first_of_arm(const struct fsa_result *res, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (!strcmp(res->forks[k].arm, res->forks[i].arm))
-			return false;
-	return true;
 }
 
 int fsx_groups_make(const struct fsa_result *res, struct fsx_groups *g)
 {
-	size_t arms = 0;
 	int ret = 0;
 
-	for (size_t i = 0; i < res->nforks; i++)
-		arms += first_of_arm(res, i);
-	*g = (struct fsx_groups){.v = calloc(arms * NKINDS + 1, sizeof(*g->v))};
+	*g = (struct fsx_groups){.v = calloc(fsa_count_arms(res) * NKINDS + 1, sizeof(*g->v))};
 	if (!g->v)
 		return -ENOMEM;
-	for (size_t i = 0; i < res->nforks && !ret; i++)
-		for (unsigned int k = 0; first_of_arm(res, i) && k < NKINDS && !ret; k++)
-			ret = add_group(res, res->forks[i].arm, (enum fsx_kind)k, g);
+	for (size_t i = fsa_next_arm(res, 0); i < res->nforks && !ret; i = fsa_next_arm(res, i + 1))
+		ret = groups_of_arm(res, &res->forks[i], g);
 	if (ret)
 		fsx_groups_free(g);
 	return ret;

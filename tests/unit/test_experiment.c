@@ -86,6 +86,7 @@ static void groups(void **state)
 	add("a", 1, 0);
 	add("b", 1, 0);
 	add("a", 1, LOST);
+	add("a", 1, LOST | 1u << FSA_N_END_DECODED); /* lost all the same */
 	add("b", 1, CUT)->complete = false;
 	add("a", 1, 0)->complete = false; /* it had its time: endless, and steady */
 	assert_int_equal(fsx_groups_make(&w.res, &g), 0);
@@ -96,6 +97,7 @@ static void groups(void **state)
 	assert_string_equal(g.v[3].name, "a, steady");
 	assert_int_equal(g.v[3].n, 2);
 	assert_string_equal(g.v[5].name, "a, mailbox ack lost");
+	assert_int_equal(g.v[5].n, 2);
 	assert_ptr_equal(fsx_group_find(&g, "a", FSX_FIRST), &g.v[4]);
 	assert_null(fsx_group_find(&g, "c", FSX_FIRST));
 	fsx_groups_free(&g);
