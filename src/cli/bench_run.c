@@ -139,11 +139,30 @@ static bool was_read(pid_t pid)
 	return yes != 0;
 }
 
+static void start_asking(struct fs_bench *b)
+{
+	asker = fs_marks_asker();
+	if (asker >= 0)
+		b->o.settled = was_read;
+	else
+		fs_warn("forks will not wait until their guests were read: no socket to ask by: %s",
+			strerror(-asker));
+}
+
+static void stop_asking(struct fs_bench *b)
+{
+	b->o.settled = NULL;
+	if (asker >= 0)
+		close(asker);
+	asker = -1;
+}
+
 /*
  * Where a guest was armed before its snapshot, the recording is told of its memory file, so that
- * nothing has to be searched for while forks end; and the forks live until they have been read.
+ * nothing has to be searched for while forks end. Returns whether any was: its forks live until
+ * they have been read.
  */
-static void look_for_recorders(struct fs_bench *b, struct bench_asked *a)
+static bool look_for_recorders(struct fs_bench *b, struct bench_asked *a)
 {
 	bool found = gives(a, "--memfile"), look = !a->no_record && !found && !gives(a, "--guest");
 
@@ -159,15 +178,7 @@ static void look_for_recorders(struct fs_bench *b, struct bench_asked *a)
 		a->record_args[a->nrecord_args++] = memory;
 		found = true;
 	}
-	/* an attached command's VMM may be another process */
-	if (!found || b->o.plan.ops == &fs_vmm_attach)
-		return;
-	asker = fs_marks_asker();
-	if (asker >= 0)
-		b->o.settled = was_read;
-	else
-		fs_warn("forks will not wait until their guests were read: no socket to ask by: %s",
-			strerror(-asker));
+	return found;
 }
 
 static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then then, void *arg)
@@ -175,9 +186,9 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	struct bench_done d = {.b = b, .a = a};
 	struct fs_recorder rec = {.status = 0};
 	char err[1024];
+	bool armed = look_for_recorders(b, a);
 	int rc, ret, failed = 0;
 
-	look_for_recorders(b, a);
 	if (!a->no_record) {
 		a->record_args[a->nrecord_args] = (char *)"--end";
 		a->record_args[a->nrecord_args + 1] = (char *)a->end;
@@ -188,7 +199,11 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	}
 	fs_info("%zu arms, %u forks each, %u at once; seed %" PRIu64, b->narms, b->o.iters,
 		b->o.concurrency, b->o.seed);
+	/* an attached command's VMM may be another process */
+	if (armed && b->o.plan.ops != &fs_vmm_attach)
+		start_asking(b);
 	rc = fs_bench_run(b);
+	stop_asking(b);
 	if (rc)
 		fs_error("%s", b->err);
 	if (!a->no_record && fs_recorder_stop(&rec, err, sizeof(err))) {

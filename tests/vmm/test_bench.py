@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """forkscope bench from end to end, on VMMs that the fixture plays: orders, counts, messages, and that nothing is left behind.
 
-Root. Runs in a network namespace of its own, with a temporary folder of its own.
+Root. Runs in namespaces of its own (network and mounts), with a temporary folder of its own: recorders of others are not seen.
 """
 import csv
 import hashlib
@@ -11,9 +11,12 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +31,7 @@ OUT = Path(os.environ.get("O", ".output"))
 OUT = OUT if OUT.is_absolute() else TOP / OUT
 FORKSCOPE, FIXTURE = str(OUT / "forkscope"), str(HERE / "fixture.py")
 MIB = 1 << 20
+SOCKETS = "/run/forkscope"  # of recorders
 SIZE, MAILBOX = 16 * MIB, 5 * MIB + 0x3000
 folder = None      # of this run; bench's own temporary folders are in folder/tmp
 
@@ -206,6 +210,54 @@ def one_namespace():
     together = [fork["acks"][0]["ip"] for fork in run["forks"][:3]]
     assert len(set(together)) == 3, "forks of one namespace need addresses of their own"
     assert os.listdir(path) == ["mem", "state"] or sorted(os.listdir(path)) == ["mem", "state"]
+
+
+class Reader:
+    """What a recorder is to the bench: asked whether it has read the guest of a VMM, it says no at first, and then yes."""
+
+    def __init__(self):
+        self.asked, self.dead, self.unheard, self.released = set(), [], [], set()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.path = f"{SOCKETS}/record-{os.getpid()}.sock"
+        self.socket.bind(self.path)
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            question, asker = self.socket.recvfrom(200)
+            if not question:
+                return
+            magic, pid = struct.unpack_from("<8s8xI", question)
+            assert magic == b"FSREAD1\0", question
+            if not os.path.exists(f"/proc/{pid}"):
+                self.dead.append(pid)
+            try:
+                self.socket.sendto(bytes([pid in self.asked]), asker)
+            except OSError as error:
+                self.unheard.append((pid, str(error)))
+            else:
+                self.released |= {pid} & self.asked
+            self.asked.add(pid)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+        os.unlink(self.path)
+
+
+def lives_until_it_was_read():
+    """Forks are in network namespaces of their own, which answers to abstract addresses do not cross: each is to be heard nevertheless."""
+    with Reader() as reader:
+        run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "4", "-c", "2", "--record-arg", "--memfile", "--record-arg", folder + "/snap/mem")
+    assert ends(run) == ["done"] * 4 and run["network"] != "host", run
+    assert not reader.unheard, f"no answer reached the bench: {reader.unheard}"
+    assert reader.released == {fork["pid"] for fork in run["forks"]}, (reader.released, run["forks"])
+    assert not reader.dead, f"forks were ended before they were read: {reader.dead}"
 
 
 # --- what goes wrong ----------------------------------------------------------------------------
@@ -436,17 +488,19 @@ def main():
     global folder
     if os.environ.get("FORKSCOPE_TEST_NETNS") != "1":
         if os.geteuid():
-            print("1..0 # SKIP only root may make network namespaces")
+            print("1..0 # SKIP only root may make namespaces")
             return
         os.environ["FORKSCOPE_TEST_NETNS"] = "1"
-        os.execvp("unshare", ["unshare", "-n", sys.executable, "-B", *sys.argv])
+        os.execvp("unshare", ["unshare", "-nm", sys.executable, "-B", *sys.argv])
+    os.makedirs(SOCKETS, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", SOCKETS], check=True)
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="forkscope-test-") as folder:
         os.mkdir(folder + "/tmp")
         os.chmod(folder + "/tmp", 0o755)
         chosen = sys.argv[1:]
         for case in (arms_and_residency, warm, clamped, workingset, populate, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
-                     many_at_once, one_namespace, never_acks, load_is_refused, vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, tap_exists,
+                     many_at_once, one_namespace, lives_until_it_was_read, never_acks, load_is_refused, vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, tap_exists,
                      no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,
                      killed, qemu, cloud_hypervisor, attach, jailer, recorded):
             if not chosen or case.__name__ in chosen:
