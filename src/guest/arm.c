@@ -200,12 +200,12 @@ static void read_symbols(struct arming *a)
 
 static uint32_t flags_of(const struct fsg_recorder *r)
 {
-	const struct fs_choice *c = r->plan ? r->plan->choices : NULL;
-	uint32_t flags = 0;
+	const struct fs_choice *c;
+	uint32_t flags = FSG_D_BPF;
 
-	if (!r->programs)
+	if (!r->programs || !r->plan)
 		return 0;
-	flags |= FSG_D_BPF;
+	c = r->plan->choices;
 	flags |= c[FSG_WANT_SWITCHES].rank ? FSG_D_SPLIT : 0;
 	flags |= c[FSG_WANT_ACPI_WORK].rank ? FSG_D_SIGNAL : 0;
 	flags |= c[FSG_WANT_FAULTS].rank == 1 || c[FSG_WANT_FAULTS].rank == 2 ? FSG_D_FAULTS : 0;

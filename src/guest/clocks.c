@@ -115,7 +115,7 @@ static void read_pvclock(struct fsg_clock *c)
 		c->pv_tsc_timestamp = a.tsc_timestamp;
 		c->pv_system_time = a.system_time;
 		c->pv_mul = a.mul;
-		c->pv_shift = a.shift;
+		c->pv_shift = (__s32)a.shift;
 		break;
 	}
 	close(fd[0]);

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "collect/libbpf_log.h"
 #include "collect/probe.h"
-#include "guest.skel.h"
+#include "guest/skel.h"
 
 #define ROUNDS 64
 
@@ -74,25 +74,26 @@ static bool is_kprobe(const struct fs_plan *p, size_t i)
  */
 static void check_kprobes(struct fs_plan *p)
 {
-	bool *there = calloc(p->table->nhooks, sizeof(*there)), any = false;
+	const size_t n = p->table->nhooks;
+	bool *there = calloc(n, sizeof(*there)), any = false;
 	char line[1024];
 	FILE *f;
 
 	fs_plan_choose(p);
-	for (size_t i = 0; i < p->table->nhooks; i++)
+	for (size_t i = 0; i < n; i++)
 		any |= p->progs[i].on && is_kprobe(p, i);
 	f = there && any ? fopen("/proc/kallsyms", "re") : NULL;
 	while (f && fgets(line, sizeof(line), f)) {
 		char *name = strchr(line, ' ') ? strchr(strchr(line, ' ') + 1, ' ') : NULL;
 		size_t len = name ? strcspn(++name, "\t\n") : 0;
 
-		for (size_t i = 0; len && i < p->table->nhooks; i++)
+		for (size_t i = 0; len && i < n; i++)
 			if (p->progs[i].on && is_kprobe(p, i) &&
 			    !strncmp(p->table->hooks[i].target, name, len) &&
 			    !p->table->hooks[i].target[len])
 				there[i] = true;
 	}
-	for (size_t i = 0; f && i < p->table->nhooks; i++)
+	for (size_t i = 0; f && i < n; i++)
 		if (p->progs[i].on && is_kprobe(p, i) && !there[i])
 			fs_plan_rule_out(p, i, -ENOENT, "this kernel has no such function");
 	if (f)

@@ -118,7 +118,7 @@ static void send_applied(struct fsg_server *s, struct fsg_served *o, const struc
 {
 	fsg_ack_begin(&s->ack, "applied", &s->payload);
 	if (s->debug_stages) {
-		struct rusage now;
+		struct rusage now = {0};
 
 		hot_usage(&now);
 		o->minor_faults = now.ru_minflt - before->ru_minflt;

@@ -34,6 +34,7 @@ static int open_clock(struct fsg_signal_source *s, const char *path, uint64_t *f
 {
 	int rc;
 
+	*flags = 0;
 	s->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0)
 		return refuse(note, len, -errno, "opening %s: %s", path, strerror(errno));

@@ -15,7 +15,7 @@ struct text {
 
 static int append(struct text *t, const char *s, size_t len)
 {
-	if (t->n + len > t->cap) {
+	if (!t->v || t->n + len > t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : 1u << 20;
 		char *v = realloc(t->v, cap);
 
