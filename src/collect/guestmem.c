@@ -1,47 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "collect/guestmem.h"
+/* Reading a VMM's memory, once it is open (guestmem_open.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "base/clock.h"
-#include "base/err.h"
-#include "base/vec.h"
+#include "collect/guestmem_impl.h"
 
-#define PRESENT     (1ull << 63) /* of a word of /proc/PID/pagemap */
-#define SWAPPED     (1ull << 62)
-#define OF_FILE     (1ull << 61)
-#define BATCH       256       /* pages that are read out of the process at once */
-#define GUEST_MEMFD (1u << 2) /* KVM_MEM_GUEST_MEMFD */
-
-/* A mapping of the process that holds memory of a slot. */
-struct vma {
-	uint64_t start, end, offset;
-	uint64_t dev, ino; /* ino 0 = anonymous */
-	bool shared;
-	bool tried;
-	int fd; /* of its file, -1 */
-	struct stat st;
-	char *path;
-};
-
-struct fs_guestmem {
-	pid_t pid;
-	int pidfd, pagemap;
-	struct fs_slot *slots; /* in the order of gpa */
-	size_t nslots;
-	FS_VEC(struct vma) vmas;
-	struct fsg_mem now, snapshot;
-	int file; /* the memory file, where it was given; -1 */
-	enum fs_file_order order;
-};
+#define PRESENT (1ull << 63) /* of a word of /proc/PID/pagemap */
+#define SWAPPED (1ull << 62)
+#define OF_FILE (1ull << 61)
+#define BATCH   256 /* pages that are read out of the process at once */
 
 /* --- what is where --- */
 
@@ -368,167 +341,12 @@ int64_t fs_guestmem_scan(struct fs_guestmem *g, bool anon, size_t bytes, uint64_
 	return pages;
 }
 
-/* --- opened and closed --- */
+/* --- what others see --- */
 
-static bool holds_a_slot(const struct fs_guestmem *g, uint64_t start, uint64_t end)
+void fs_guestmem_readers(struct fs_guestmem *g)
 {
-	for (size_t i = 0; i < g->nslots; i++)
-		if (start < g->slots[i].hva + g->slots[i].size && end > g->slots[i].hva)
-			return true;
-	return false;
-}
-
-/* "7f0000000000-7f0000001000 rw-p 00000000 fe:00 1234   /path" */
-static int take_line(struct fs_guestmem *g, const char *line)
-{
-	unsigned long long start, end, offset, ino;
-	unsigned int major_no, minor_no;
-	struct vma v = {.fd = -1};
-	char perms[5];
-	int path = 0, err;
-
-	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &offset,
-		   &major_no, &minor_no, &ino, &path) < 7 ||
-	    !holds_a_slot(g, start, end))
-		return 0;
-	v.start = start;
-	v.end = end;
-	v.offset = offset;
-	v.dev = makedev(major_no, minor_no);
-	v.ino = ino;
-	v.shared = perms[3] == 's';
-	v.path = strndup(line + path, strcspn(line + path, "\n"));
-	if (!v.path)
-		return -ENOMEM;
-	err = fs_vec_push(&g->vmas, v);
-	if (err)
-		free(v.path);
-	return err;
-}
-
-static int read_maps(struct fs_guestmem *g)
-{
-	char path[64], *line = NULL;
-	size_t room = 0;
-	int err = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", g->pid);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	errno = 0;
-	while (!err && getline(&line, &room, f) > 0)
-		err = take_line(g, line);
-	if (!err && ferror(f))
-		err = -errno;
-	free(line);
-	fclose(f);
-	return err;
-}
-
-static int by_gpa(const void *a, const void *b)
-{
-	const struct fs_slot *x = a, *y = b;
-
-	return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
-}
-
-/* Slots whose memory can be had, in order. Returns whether any has it elsewhere. */
-static bool take_slots(struct fs_guestmem *g, const struct fs_slot *slots, size_t n)
-{
-	bool elsewhere = false;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct fs_slot *s = &slots[i];
-
-		elsewhere |= s->flags & GUEST_MEMFD;
-		if (s->flags & GUEST_MEMFD || !s->hva || s->gpa + s->size < s->gpa ||
-		    s->hva + s->size < s->hva || (s->gpa | s->size | s->hva) % FSG_PAGE)
-			continue;
-		g->slots[g->nslots++] = *s;
-	}
-	if (g->nslots)
-		qsort(g->slots, g->nslots, sizeof(*g->slots), by_gpa);
-	return elsewhere;
-}
-
-static int denied(int err, const char *what, char why[FSG_WHY])
-{
-	if (err == -ESRCH || err == -ENOENT)
-		return fs_errf(why, FSG_WHY, -ESRCH, "the VMM has ended");
-	if (err == -EPERM || err == -EACCES)
-		return fs_errf(why, FSG_WHY, -EACCES, "%s may not be read: %s", what,
-			       strerror(-err));
-	return fs_errf(why, FSG_WHY, err, "%s: %s", what, strerror(-err));
-}
-
-static int open_files(struct fs_guestmem *g, char why[FSG_WHY])
-{
-	char path[64];
-	int err;
-
-	g->pidfd = (int)syscall(SYS_pidfd_open, g->pid, 0);
-	if (g->pidfd < 0)
-		return denied(-errno, "the process", why);
-	err = read_maps(g);
-	if (err)
-		return denied(err, "its mappings", why);
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", g->pid);
-	g->pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	if (g->pagemap < 0)
-		return denied(-errno, "its page map", why);
-	if (!g->vmas.n) /* also of one that is just ending: its mappings go first */
-		return fs_guestmem_ended(g)
-			       ? denied(-ESRCH, "", why)
-			       : fs_errf(why, FSG_WHY, -ENXIO,
-					 "the guest's memory is not mapped in the VMM");
-	return 0;
-}
-
-int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs_guestmem **out,
-		     char why[FSG_WHY])
-{
-	struct fs_guestmem *g = calloc(1, sizeof(*g));
-	bool elsewhere;
-	int err;
-
-	if (!g || !(g->slots = calloc(n + 1, sizeof(*slots)))) {
-		free(g);
-		return fs_errf(why, FSG_WHY, -ENOMEM, "out of memory");
-	}
-	g->pid = pid;
-	g->pidfd = g->pagemap = g->file = -1;
 	g->now = (struct fsg_mem){pages_now, inside, g};
 	g->snapshot = (struct fsg_mem){pages_snapshot, inside, g};
-	elsewhere = take_slots(g, slots, n);
-	if (g->nslots)
-		err = open_files(g, why);
-	else
-		err = fs_errf(why, FSG_WHY, -ENXIO, "%s",
-			      elsewhere ? "the guest's memory is not mapped (guest_memfd)"
-					: "no memory slot of it was seen");
-	if (err)
-		fs_guestmem_close(g);
-	else
-		*out = g;
-	return err;
-}
-
-void fs_guestmem_close(struct fs_guestmem *g)
-{
-	for (size_t i = 0; i < g->vmas.n; i++) {
-		if (g->vmas.v[i].fd >= 0)
-			close(g->vmas.v[i].fd);
-		free(g->vmas.v[i].path);
-	}
-	fs_vec_free(&g->vmas);
-	if (g->pidfd >= 0)
-		close(g->pidfd);
-	if (g->pagemap >= 0)
-		close(g->pagemap);
-	free(g->slots);
-	free(g);
 }
 
 const struct fsg_mem *fs_guestmem_now(const struct fs_guestmem *g)
