@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between path.c (the walk) and pathprep.c (what it walks on). */
+/* Between path.c (the walk), path_off.c (its steps off the CPU) and pathprep.c (what it walks on).
+ */
 #ifndef FORKSCOPE_ATTR_PATH_H
 #define FORKSCOPE_ATTR_PATH_H
 
@@ -26,5 +27,10 @@ int at_path_prepare(struct at_vm *vm);
 struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at);
 /* The last stretch of [t0, t1) in which records of @cpu were lost, or NULL. */
 const struct at_hole *at_hole_in(const struct at *a, uint32_t cpu, uint64_t t0, uint64_t t1);
+
+/* The index of the walk's thread in the path's table of them: @w->index. 0 or a negative errno. */
+int at_path_name_thread(struct walk *w);
+/* A step where the thread was off the CPU, for @o, at the walk's moment. 0 or a negative errno. */
+int at_path_off_cpu(struct walk *w, const struct at_off *o);
 
 #endif
