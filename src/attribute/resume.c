@@ -72,28 +72,71 @@ static const struct at_wake *first_wake(const struct at_thr *t, const struct at_
 	return first;
 }
 
+/* The last wake-up of @t in [@since, @until], by thread @by_tid unless that is 0, or NULL. */
+static const struct at_wake *last_wake(const struct at_thr *t, uint32_t by_tid, uint64_t since,
+				       uint64_t until)
+{
+	const struct at_wake *last = NULL;
+
+	for (size_t i = 0; i < t->wakes.n; i++) {
+		const struct at_wake *k = &t->wakes.v[i];
+
+		if ((!by_tid || k->by_tid == by_tid) && k->ts >= since && k->ts <= until &&
+		    (!last || k->ts >= last->ts))
+			last = k;
+	}
+	return last;
+}
+
+/*
+ * The thread @by woke @t at @at out of the sleep @slept. Had @by itself just been let go by a
+ * thread of the VMM that took up a command and woke @t in it, before that sleep? Then @by only
+ * handed on a lock, and the command's last wake-up before the sleep is returned. Else NULL.
+ */
+static const struct at_wake *handed_on(const struct at_thr *t, const struct at_off *slept,
+				       const struct at_thr *by, uint64_t at)
+{
+	const struct at_off *o = NULL;
+	const struct at_thr *giver;
+	uint64_t since;
+
+	for (size_t i = by->offs.n; i-- > 0 && !o;)
+		if (by->offs.v[i].in <= at && !(by->offs.v[i].flags & AT_OFF_PREEMPT))
+			o = &by->offs.v[i];
+	giver = o ? at_proc_thr(t->proc, o->waker_tid) : NULL;
+	if (!giver || giver == t || giver == by)
+		return NULL;
+	since = active_since(giver, o->wake);
+	return since && t->born < since ? last_wake(t, giver->tid, since, slept->out) : NULL;
+}
+
 /*
  * The wake-up that resumed @t. It is the last one that a thread of the VMM sent before the first
  * KVM_RUN; but a vCPU thread that existed before its waker took up this command (QEMU's `cont`)
  * may be woken a second time by the same command, out of a wait for a lock that it ran into after
- * the first: then it is the first of the command, and the wait belongs to the window.
+ * the first: then it is the first of the command, and the wait belongs to the window. The lock may
+ * come from a third thread that had it in between.
  */
 static const struct at_wake *resuming_wake(const struct at_thr *t)
 {
-	const struct at_wake *last = NULL, *first = NULL;
-	const struct at_off *slept;
-	const struct at_thr *by;
-	uint64_t since;
+	const struct at_wake *last = t->first_run ? last_wake(t, 0, 0, t->first_run - 1) : NULL;
 
-	for (size_t i = 0; i < t->wakes.n; i++)
-		if (t->wakes.v[i].ts < t->first_run && (!last || t->wakes.v[i].ts >= last->ts))
-			last = &t->wakes.v[i];
-	slept = last && !last->signal ? ended_by(t, last) : NULL;
-	by = slept ? at_proc_thr(t->proc, last->by_tid) : NULL;
-	since = by ? active_since(by, last->ts) : 0;
-	if (since && t->born < since)
-		first = first_wake(t, last, since, slept->out);
-	return first ? first : last;
+	while (last && !last->signal) { /* each time an earlier one */
+		const struct at_off *slept = ended_by(t, last);
+		const struct at_thr *by = slept ? at_proc_thr(t->proc, last->by_tid) : NULL;
+		uint64_t since = by ? active_since(by, last->ts) : 0;
+		const struct at_wake *before = NULL;
+
+		if (since && t->born < since)
+			before = first_wake(t, last, since, slept->out);
+		if (before)
+			return before;
+		before = by ? handed_on(t, slept, by, last->ts) : NULL;
+		if (!before)
+			break;
+		last = before;
+	}
+	return last;
 }
 
 void at_find_resume(struct at *a, struct at_vm *vm)

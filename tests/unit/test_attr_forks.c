@@ -103,6 +103,33 @@ static void resume_before_a_lock(void **state)
 	expect_resume(kick, 980, FSA_R_SIGNAL, 10);
 }
 
+#define THIRD "cpu=2 tgid=10 tid=13 vm=1 "
+/* main lets the third thread go at 950, which lets the vCPU go at 980 */
+#define HANDED_ON                                                                   \
+	"ts=955 OFFCPU " THIRD "ts_out=600 ts_wake=950 waker_tid=10 waker_tgid=10 " \
+	"prev_state=0x1\n"                                                          \
+	"ts=980 WAKE " THIRD "target_tid=11 target_tgid=10\n"                       \
+	"ts=985 OFFCPU " V "ts_out=920 ts_wake=980 waker_tid=13 waker_tgid=10 prev_state=0x1\n"
+
+/* The lock goes from main to a third thread and from that one to the vCPU. */
+static void resume_before_a_lock_of_two(void **state)
+{
+	static const char wake[] =
+		VMM TAKES_UP WAKES(250) WAKES(910) SLEPT(300, 910, 915) HANDED_ON ENTERED END;
+	static const char sig[] = VMM TAKES_UP WAKES(905)
+		SLEPT(300, 905, 907) "ts=910 SIGNAL " M
+				     "target_tid=11 target_tgid=10 sig=35\n" HANDED_ON ENTERED END;
+	/* main woke it for nothing since it took up its command: the third thread resumes by itself
+	 */
+	static const char alone[] =
+		VMM TAKES_UP WAKES(250) SLEPT(240, 250, 260) HANDED_ON ENTERED END;
+
+	(void)state;
+	expect_resume(wake, 910, FSA_R_WAKE, 10);
+	expect_resume(sig, 910, FSA_R_SIGNAL, 10);
+	expect_resume(alone, 980, FSA_R_WAKE, 13);
+}
+
 /* Two vCPUs: the earliest resume of both. */
 static void resume_is_the_earliest(void **state)
 {
@@ -523,6 +550,7 @@ int main(void)
 		cmocka_unit_test(not_the_resume),
 		cmocka_unit_test(resume_is_first_run),
 		cmocka_unit_test(resume_before_a_lock),
+		cmocka_unit_test(resume_before_a_lock_of_two),
 		cmocka_unit_test(resume_is_the_earliest),
 		cmocka_unit_test(restores_and_boots),
 		cmocka_unit_test(offline_vcpu_first),
