@@ -133,12 +133,18 @@ static int find_chain(const struct at *a, const struct at_vm *vm, struct at_gues
 	return ret;
 }
 
-/* The end of the agent's work on the network, if the window lasts that long. */
+/*
+ * The end of the agent's work on the network, if the window lasts that long. The ack `mailbox` is
+ * sent before that work: what the agent does while it is on its way is no part of its way.
+ */
 static void find_apply(const struct at *a, const struct at_vm *vm, const struct at_guest *g,
 		       struct way *y)
 {
 	bool begun = false;
 
+	if (a->o.end == FSA_END_ACK && vm->end_reached && !vm->mailbox_lost &&
+	    !strcmp(a->o.end_name, "mailbox"))
+		return;
 	for (size_t i = 0; i < g->stages.n; i++) {
 		const struct at_gstage *s = &g->stages.v[i];
 
