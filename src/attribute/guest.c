@@ -45,11 +45,13 @@ static int load(struct at *a, struct at_vm *vm)
 	}
 	vm->guest_data = d;
 	if (d->state != FSR_GS_READ) {
+		bool more = d->why[0] && d->state != FSR_GS_GONE; /* which says the same again */
+
 		snprintf(text, sizeof(text), "%s%s%.95s",
 			 d->state < sizeof(states) / sizeof(*states) && states[d->state]
 				 ? states[d->state]
 				 : "the guest's memory was not read",
-			 d->why[0] ? ": " : "", d->why);
+			 more ? ": " : "", more ? d->why : "");
 		refuse(vm, d->state != FSR_GS_ABSENT, text);
 		return 0;
 	}

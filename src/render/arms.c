@@ -83,7 +83,8 @@ static void left_out(const struct fsx_bench_arm *a, FILE *out)
 	if (a->fell_back)
 		fprintf(out,
 			"  %zu of %zu sent no applied ack within the time-out, or before their "
-			"VMM ended: a platform falls back for them; they rank as endless\n",
+			"VMM ended: a platform falls back for them; they rank as endless in the "
+			"columns that end there, and are in none of their averages\n",
 			a->fell_back, a->steady->n);
 	if (a->ack_lost)
 		fprintf(out, "  %zu with a lost mailbox ack are left out\n", a->ack_lost);
@@ -128,6 +129,16 @@ static double mean_gap(const struct fsx_bench_arm *a)
 	return sum;
 }
 
+static const double *bucket_of(const struct fsx_bench_arm *a, int which)
+{
+	return &a->bucket[which];
+}
+
+static const double *cause_of(const struct fsx_bench_arm *a, int which)
+{
+	return &a->cause[which];
+}
+
 static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
 		       const double *(*value)(const struct fsx_bench_arm *a, int which), int which,
 		       FILE *out)
@@ -140,22 +151,15 @@ static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
 		double x = *value(a, which), all = mean_gap(a);
 
 		if (!a->complete)
-			fprintf(out, " %18s", "-");
+			fprintf(out, " %19s", "-");
+		else if (value == bucket_of && which == FSA_B_SIGNAL &&
+			 fsv_untold(x, *bucket_of(a, FSA_B_GUEST)))
+			fprintf(out, " %19s", "not told apart");
 		else
 			fprintf(out, " %9s ms %4.0f %%", ms(x, 1, t, sizeof(t)),
 				all > 0 ? 100 * x / all : 0);
 	}
 	fputc('\n', out);
-}
-
-static const double *bucket_of(const struct fsx_bench_arm *a, int which)
-{
-	return &a->bucket[which];
-}
-
-static const double *cause_of(const struct fsx_bench_arm *a, int which)
-{
-	return &a->cause[which];
 }
 
 static bool is_main(const struct fsx_bench *b, int cause)
@@ -196,7 +200,7 @@ static void ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *o
 	fsv_heading(v, out, title);
 	fprintf(out, "  %-20s", "");
 	for (size_t i = 0; i < b->narms; i++)
-		fprintf(out, " %18.18s", arm_name(&b->arms[i], name, sizeof(name)));
+		fprintf(out, " %19.19s", arm_name(&b->arms[i], name, sizeof(name)));
 	fprintf(out, "\n  %-20s", "gap");
 	for (size_t i = 0; i < b->narms; i++) {
 		const struct fsx_bench_arm *a = &b->arms[i];
@@ -204,7 +208,7 @@ static void ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *o
 		if (a->complete)
 			fprintf(out, " %9s ms  100 %%", ms(mean_gap(a), 1, name, 16));
 		else
-			fprintf(out, " %18s", "-");
+			fprintf(out, " %19s", "-");
 	}
 	fputc('\n', out);
 	for (int k = 0; k < FSA_NBUCKETS; k++) {

@@ -57,7 +57,12 @@ static void overview(const struct fsv_view *v, FILE *out)
 			fsv_verdict_name(f->verdict));
 		for (size_t k = 0; k < 4; k++)
 			fprintf(out, " %8s",
-				fsv_pct(f->bucket_ns[cols[k]], f->gap_ns, pct, sizeof(pct)));
+				cols[k] == FSA_B_SIGNAL &&
+						fsv_untold((double)f->bucket_ns[FSA_B_SIGNAL],
+							   (double)f->bucket_ns[FSA_B_GUEST])
+					? "-"
+					: fsv_pct(f->bucket_ns[cols[k]], f->gap_ns, pct,
+						  sizeof(pct)));
 		fputc('\n', out);
 	}
 }

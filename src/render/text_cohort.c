@@ -62,6 +62,16 @@ static enum fsa_bucket cause_bucket(const struct fsa_cohort *c, enum fsa_cause c
 	return fsa_bucket_of(stage, cause);
 }
 
+/* Does the way of the signal have this stage in any of these forks? */
+static bool has_stage(const struct fsa_cohort *c, enum fsa_stage s)
+{
+	for (size_t i = 0; i < c->n; i++)
+		for (size_t k = 0; k < c->forks[i]->nlinks; k++)
+			if (c->forks[i]->links[k].stage == s && c->forks[i]->links[k].seen)
+				return true;
+	return false;
+}
+
 /* The stages are another way to cut the same time: they sum to the gap as the buckets do. */
 static void stages(const struct fsv_view *v, const struct fsa_cohort *c, double mean, FILE *out)
 {
@@ -70,7 +80,7 @@ static void stages(const struct fsv_view *v, const struct fsa_cohort *c, double 
 	for (unsigned int s = 0; s < FSA_NSTAGES; s++) {
 		const struct fsa_dist *d = &c->stage[s];
 
-		if (!d->n || (s == FSA_S_GUEST && !d->max))
+		if (!d->n || (!d->max && !has_stage(c, (enum fsa_stage)s)))
 			continue;
 		if (!any) {
 			fsv_tone(v, out, FSV_T_BOLD);
@@ -116,7 +126,12 @@ static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *o
 	dist_row(out, "gap", 0, &c->gap, mean);
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++) {
 		fsv_bucket_tone(v, out, (enum fsa_bucket)b);
-		dist_row(out, fsa_bucket_title((enum fsa_bucket)b), 0, &c->bucket[b], mean);
+		if (b == FSA_B_SIGNAL &&
+		    fsv_untold(c->bucket[FSA_B_SIGNAL].avg, c->bucket[FSA_B_GUEST].avg))
+			fprintf(out, "  %-22s %5zu   %s\n", fsa_bucket_title(FSA_B_SIGNAL),
+				c->bucket[b].n, FSV_UNTOLD);
+		else
+			dist_row(out, fsa_bucket_title((enum fsa_bucket)b), 0, &c->bucket[b], mean);
 		fsv_tone(v, out, FSV_T_PLAIN);
 		for (unsigned int k = 0; k < FSA_NCAUSES; k++) {
 			enum fsa_cause cause = (enum fsa_cause)k;

@@ -70,6 +70,11 @@ static void ledger(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 	fsv_heading(v, out, head);
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++) {
 		fprintf(out, "  %-19s ", fsa_bucket_title((enum fsa_bucket)b));
+		if (b == FSA_B_SIGNAL && fsv_untold((double)f->bucket_ns[FSA_B_SIGNAL],
+						    (double)f->bucket_ns[FSA_B_GUEST])) {
+			fprintf(out, "%-*s %10s %8s\n", BAR_WIDTH, FSV_UNTOLD, "-", "-");
+			continue;
+		}
 		fsv_bar(v, out, (enum fsa_bucket)b, fsv_share(f->bucket_ns[b], f->gap_ns),
 			BAR_WIDTH);
 		fprintf(out, " %10s %8s\n", fs_fmt_ns(f->bucket_ns[b], t, sizeof(t)),

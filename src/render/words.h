@@ -20,6 +20,16 @@ char *fsv_pct(uint64_t part, uint64_t whole, char *buf, size_t len);
 double fsv_share(uint64_t part, uint64_t whole); /* 0 to 1, 0 when @whole is 0 */
 
 /*
+ * Of signal delivery's time none is known, for guest time that could not be split has it: a 0 there
+ * would say that the signal cost nothing. FSV_UNTOLD stands in its place.
+ */
+#define FSV_UNTOLD "not told apart from guest (not split)"
+static inline bool fsv_untold(double signal_ns, double unsplit_ns)
+{
+	return signal_ns < 0.5 && unsplit_ns >= 0.5;
+}
+
+/*
  * A guest address of @f: "do_idle+0x1c", "user 0x55..", or the number where no symbol holds it.
  * With
  * @offset false the distance into the function is left out, so that equal functions fold.
