@@ -121,7 +121,7 @@ int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t
 	case FS_PREFETCH_MAILBOX:
 		if (mailbox == UINT64_MAX)
 			return fs_errf(err, len, -ENOENT,
-				       "--prefetch %s: where the mailbox is is not known: give "
+				       "--prefetch %s: it is not known where the mailbox is: give "
 				       "--token",
 				       s->text);
 		rc = add_mailbox(s, size, mailbox, out, clamped);

@@ -117,14 +117,15 @@ uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage)
 static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
 {
 	char acks[200] = "", one[FS_UNITS_LEN], load[FS_UNITS_LEN];
+	bool loaded = r->loaded_ns && b->o.plan.ops != &fs_vmm_attach; /* which loads by itself */
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < r->nacks && n < sizeof(acks); i++)
 		n += (size_t)snprintf(acks + n, sizeof(acks) - n, ", %s %s", r->acks[i].stage,
 				      fs_fmt_ns(r->acks[i].at_ns - r->resume_ns, one, sizeof(one)));
 	fs_info("fork %zu of %zu, %s: %s%s%s%s%s%s", r->number, b->narms * (size_t)b->o.iters,
-		b->arms[r->arm].name, fs_fork_end_names[r->end], r->loaded_ns ? ", load " : "",
-		r->loaded_ns ? fs_fmt_ns(r->loaded_ns - r->load_ns, load, sizeof(load)) : "", acks,
+		b->arms[r->arm].name, fs_fork_end_names[r->end], loaded ? ", load " : "",
+		loaded ? fs_fmt_ns(r->loaded_ns - r->load_ns, load, sizeof(load)) : "", acks,
 		r->end == FS_FORK_FAILED ? ": " : "", r->end == FS_FORK_FAILED ? r->why : "");
 }
 

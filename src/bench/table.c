@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The experiment's table: one row per arm, avg / p50 / max of each column, the first fork apart. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "bench/result.h"
@@ -8,7 +9,28 @@
 
 #define CELL 21 /* "1234.5 / 1234 / 12345" */
 
-/* The values of one cell, in ms; returns how many. @v has room for all forks. */
+/* Was it resumed, and not stopped by the user before it could come to an end? */
+static bool counts(const struct fs_fork_result *r)
+{
+	return r->end == FS_FORK_DONE ||
+	       (r->resumed_ns && (r->end == FS_FORK_FELL_BACK || r->end == FS_FORK_FAILED));
+}
+
+/* In ms; infinite: it never came to that end, as in the recording's table; NAN: no such value. */
+static double value(const struct fs_bench *b, const struct fs_fork_result *r, enum fsx_column c)
+{
+	uint64_t ns = fs_bench_value(b, r, c), mailbox = fs_fork_ack(r, "mailbox");
+
+	if (ns != UINT64_MAX)
+		return (double)ns / 1e6;
+	if (r->end == FS_FORK_DONE || !counts(r) || (c == FSX_COL_APPLY && !mailbox))
+		return NAN;
+	if (c == FSX_COL_MAILBOX && mailbox)
+		return (double)(mailbox - r->resume_ns) / 1e6;
+	return INFINITY;
+}
+
+/* The values of one cell; returns how many. @v has room for all forks. */
 static size_t collect(const struct fs_bench *b, size_t arm, bool first, enum fsx_column c,
 		      double *v)
 {
@@ -16,37 +38,51 @@ static size_t collect(const struct fs_bench *b, size_t arm, bool first, enum fsx
 
 	for (size_t i = 0; i < b->forks.n; i++) {
 		const struct fs_fork_result *r = &b->forks.v[i];
-		uint64_t ns =
-			r->arm == arm && r->first == first ? fs_bench_value(b, r, c) : UINT64_MAX;
 
-		if (ns != UINT64_MAX)
-			v[n++] = (double)ns / 1e6;
+		if (r->arm != arm || r->first != first)
+			continue;
+		v[n] = value(b, r, c);
+		n += !isnan(v[n]);
 	}
 	return n;
+}
+
+static char *ms(double x, int digits, char *buf, size_t len)
+{
+	if (isinf(x))
+		snprintf(buf, len, "no end");
+	else
+		snprintf(buf, len, "%.*f", digits, x);
+	return buf;
 }
 
 static void cell(const struct fs_bench *b, size_t arm, enum fsx_column c, double *v, FILE *out)
 {
 	size_t n = collect(b, arm, false, c, v);
-	char text[64] = "-";
+	char text[64] = "-", avg[16] = "-", p50[16], max[16];
+	size_t ended = 0;
 	double sum = 0;
 
 	for (size_t i = 0; i < n; i++)
-		sum += v[i];
+		if (!isinf(v[i])) {
+			sum += v[i];
+			ended++;
+		}
+	if (ended)
+		ms(sum / (double)ended, 1, avg, sizeof(avg));
 	if (n && !fss_sort(v, n))
-		snprintf(text, sizeof(text), "%.1f / %.0f / %.0f", sum / (double)n,
-			 fss_median(v, n), v[n - 1]);
+		snprintf(text, sizeof(text), "%s / %s / %s", avg,
+			 ms(fss_quantile(v, n, 0.5), 0, p50, sizeof(p50)),
+			 ms(v[n - 1], 0, max, sizeof(max)));
 	fprintf(out, "  %*s", CELL, text);
 }
 
 static void first_fork(const struct fs_bench *b, size_t arm, double *v, FILE *out)
 {
 	size_t n = collect(b, arm, true, FSX_COL_TOTAL, v);
+	char text[16];
 
-	if (n)
-		fprintf(out, "  %7.0f\n", v[0]);
-	else
-		fprintf(out, "  %7s\n", "-");
+	fprintf(out, "  %7s\n", n ? ms(v[0], 0, text, sizeof(text)) : "-");
 }
 
 void fs_bench_others(const struct fs_bench *b, FILE *out)
@@ -64,10 +100,11 @@ void fs_bench_others(const struct fs_bench *b, FILE *out)
 		if (!n)
 			continue;
 		fprintf(out, "%zu of %zu forks %s:", n, b->forks.n, rows[i].text);
+		n = 0;
 		for (size_t a = 0; a < b->narms; a++)
 			if (fs_bench_count(b, a, rows[i].end))
-				fprintf(out, " %zu in %s", fs_bench_count(b, a, rows[i].end),
-					b->arms[a].name);
+				fprintf(out, "%s %zu in %s", n++ ? "," : "",
+					fs_bench_count(b, a, rows[i].end), b->arms[a].name);
 		fputc('\n', out);
 	}
 }
@@ -102,7 +139,7 @@ void fs_bench_table(const struct fs_bench *b, FILE *out)
 
 		for (size_t i = 0; i < b->forks.n; i++)
 			n += b->forks.v[i].arm == a && !b->forks.v[i].first &&
-			     b->forks.v[i].end == FS_FORK_DONE;
+			     counts(&b->forks.v[i]);
 		fprintf(out, "%-*s  %3zu", w, b->arms[a].name, n);
 		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 			cell(b, a, (enum fsx_column)c, v, out);

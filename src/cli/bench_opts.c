@@ -104,6 +104,18 @@ static size_t cut(char *text, const char **words)
 	return BENCH_MAX + 1;
 }
 
+/* Arms are told apart by their names. */
+static int twice(const char *const *words, size_t n, char *why, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(words[i], words[k])) {
+				snprintf(why, len, "names \"%s\" twice", words[i]);
+				return -1;
+			}
+	return 0;
+}
+
 int bench_opt_signals(const char *text, void *dst, char *why, size_t len)
 {
 	static const char *const known[] = {"auto", "vmclock", "vmgenid", "vmclock-spin", "none"};
@@ -120,7 +132,7 @@ int bench_opt_signals(const char *text, void *dst, char *why, size_t len)
 	for (size_t i = 0; i < a->nsignals; i++)
 		if (pick(a->signals[i], known, sizeof(known) / sizeof(known[0]), &at, why, len))
 			return -1;
-	return 0;
+	return twice(a->signals, a->nsignals, why, len);
 }
 
 int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
@@ -137,6 +149,7 @@ int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
 	}
 	for (size_t i = 0; !rc && i < a->nprefetch; i++)
 		rc = fs_prefetch_parse(words[i], &a->prefetch[i], why, len) ? -1 : 0;
+	rc = rc ? rc : twice(words, a->nprefetch, why, len);
 	free(copy);
 	return rc;
 }

@@ -77,6 +77,29 @@ static void print_json(const struct fs_bench *b, const struct fs_rec *rec)
 	json_decref(o);
 }
 
+/* The recording's tables, and what it cannot tell: the forks' own clock has it. */
+static int print_recorded(const struct fs_bench *b, const struct fs_rec *rec)
+{
+	int rc;
+
+	if (!rec->res->nforks) {
+		fs_warn("no fork is in the recording (what it did trace: forkscope report %s): "
+			"the table is by the bench's own clock, and there is no ledger",
+			rec->view.path);
+		fs_bench_table(b, stdout);
+		return FS_EXIT_OK;
+	}
+	rc = arms_to_stdout(&rec->view, ARMS_TEXT, RESAMPLING_SEED);
+	if (b->o.wait_for_network) {
+		fs_bench_others(b, stdout);
+	} else {
+		printf("\nThe same by the bench's own clock, where a fork is there when it is "
+		       "resumed (--wait-for-network false)\n");
+		fs_bench_table(b, stdout);
+	}
+	return rc;
+}
+
 /* The table: of the recording, with its ledgers, where there is one; else of our own clock. */
 static int print(const struct fs_bench *b, const struct asked *x)
 {
@@ -91,8 +114,7 @@ static int print(const struct fs_bench *b, const struct asked *x)
 	} else if (x->csv) {
 		fs_bench_csv(b, stdout);
 	} else if (recorded) {
-		rc = arms_to_stdout(&rec.view, ARMS_TEXT, RESAMPLING_SEED) == FS_EXIT_FAILED;
-		fs_bench_others(b, stdout);
+		rc = print_recorded(b, &rec) == FS_EXIT_FAILED;
 	} else {
 		fs_bench_table(b, stdout);
 	}

@@ -171,6 +171,10 @@ int fs_vmm_launch(struct fs_vmm *v, char *const argv[])
 			       "%s exists already: another VMM uses it, or one was killed there",
 			       v->socket);
 	rc = fs_process_start(&v->process, argv, v->log, v->err, sizeof(v->err));
+	if (rc == -ENOENT && !strchr(argv[0], '/'))
+		return fs_errf(v->err, sizeof(v->err), rc,
+			       "starting %s: it is not in PATH (--vmm-bin PATH says where it is)",
+			       argv[0]);
 	return rc ? rc : wait_for_socket(v);
 }
 

@@ -265,6 +265,11 @@ static void test_no_program(void **st)
 	assert_int_equal(v.ops->start(&v), -ENOENT);
 	says("starting /nowhere/firecracker: No such file");
 	fs_vmm_end(&v);
+	plan.program = "no-such-firecracker";
+	fs_vmm_init(&v, &plan, &at);
+	assert_int_equal(v.ops->start(&v), -ENOENT);
+	says("starting no-such-firecracker: it is not in PATH (--vmm-bin");
+	fs_vmm_end(&v);
 	plan.program = "/bin/false";
 	fs_vmm_init(&v, &plan, &at);
 	assert_int_equal(v.ops->start(&v), -ECHILD);

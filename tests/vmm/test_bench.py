@@ -145,6 +145,8 @@ def clamped():
                  says="1.0 GiB are asked for, but the guest has only 16.0 MiB")
     assert [arm["clamped"] for arm in run["arms"]] == [True, True] and run["arms"][0]["range_bytes"] == SIZE
     assert run["arms"][1]["range_bytes"] == MIB
+    bench("--snapshot", snapshot(), "--prefetch", "all,none,all", status=2, says='names "all" twice')
+    bench("--snapshot", snapshot(), "--signal", "vmgenid,vmgenid", status=2, says='names "vmgenid" twice')
     bench("--snapshot", snapshot(), "--token", "tok", "--prefetch", "range:0x2000000:1MiB", status=1, says="no byte of it is in the memory file")
 
 
@@ -303,6 +305,8 @@ def each_counted_for_what_it_is():
         assert ("why" in fork) == (fork["end"] == "failed"), fork
     done = bench(*words, status=3, FIXTURE_FAULT=refused, FIXTURE_GUEST=guests, says=(
         "fork 2 of 8, auto:none: failed, load ", "fork 5 of 8, auto:none: fell-back, load ", "firecracker ended with status 7. It said last: the guest's last words"))
+    # those that were resumed are in the table, endless where they did not come to an end
+    assert re.match(r"auto:none +6 +[\d.]+ / \d+ / no end ", done.stdout.splitlines()[2]), done.stdout
     assert done.stdout.splitlines()[-2:] == ["2 of 8 forks fell back (no ack within the time-out): 2 in auto:none", "2 of 8 forks failed: 2 in auto:none"], done.stdout
 
 
@@ -481,6 +485,8 @@ def recorded():
     told = re.findall(r'MARK .*tgid=(\d+) .*name="(?:resident|prefetch):([^"]+)"', dump)
     assert len(told) == 8 and (str(run["forks"][0]["pid"]), str(run["forks"][0]["resident_bytes"] // 4096)) in told, told
     assert marks == [(str(fork["pid"]), fork["arm"]) for fork in run["forks"]], (marks, run["forks"])
+    table = bench("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "-o", out, "--end", "after:50ms", record=True, says="no fork is in the recording").stdout
+    assert re.search(r"^auto:none +1 +[\d.]+ / \d+ / \d+", table, re.M), table
     return None
 
 
