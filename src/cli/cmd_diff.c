@@ -61,8 +61,9 @@ static int no_common(const struct fsv_view *a, const struct fsv_view *b)
 		 a->cohort ? " \"" : "", a->cohort ? a->cohort : "", a->cohort ? "\"" : "");
 	for (size_t s = 0; s < 2; s++)
 		for (size_t i = 0; i < sides[s]->res->ncohorts; i++)
-			fs_info("  %s: \"%s\" (%zu forks)", sides[s]->path,
-				sides[s]->res->cohorts[i].name, sides[s]->res->cohorts[i].n);
+			fs_info("  %s: \"%s\" (%zu fork%s)", sides[s]->path,
+				sides[s]->res->cohorts[i].name, sides[s]->res->cohorts[i].n,
+				sides[s]->res->cohorts[i].n == 1 ? "" : "s");
 	return FS_EXIT_FAILED;
 }
 

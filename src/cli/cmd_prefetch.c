@@ -96,6 +96,7 @@ const struct fsx_group *prefetch_group(const struct prefetch_rec *r, const char 
 		return best;
 	fs_error("no forks called \"%s\" in %s, but these:", name, r->rec.view.path);
 	for (size_t i = 0; i < r->groups.n; i++)
-		fs_info("  \"%s\" (%zu forks)", r->groups.v[i].name, r->groups.v[i].n);
+		fs_info("  \"%s\" (%zu fork%s)", r->groups.v[i].name, r->groups.v[i].n,
+			r->groups.v[i].n == 1 ? "" : "s");
 	return NULL;
 }

@@ -178,7 +178,8 @@ static int choices_ok(const struct fsv_view *v)
 	fs_error("no cohort \"%s\" in this recording, but these%s", v->cohort,
 		 v->res->ncohorts ? ":" : ": none");
 	for (size_t i = 0; i < v->res->ncohorts; i++)
-		fs_info("  \"%s\" (%zu forks)", v->res->cohorts[i].name, v->res->cohorts[i].n);
+		fs_info("  \"%s\" (%zu fork%s)", v->res->cohorts[i].name, v->res->cohorts[i].n,
+			v->res->cohorts[i].n == 1 ? "" : "s");
 	return FS_EXIT_FAILED;
 }
 

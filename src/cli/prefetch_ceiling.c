@@ -81,7 +81,7 @@ static int add_named(const struct asked *a, const char *list, uint64_t memory, s
 	return FS_EXIT_OK;
 }
 
-static int add_ranges(const char *arg, struct hyps *h)
+static int add_ranges(const char *arg, uint64_t memory, struct hyps *h)
 {
 	struct fsx_hypothesis x = {.which = FSX_RANGES};
 	char err[ERR_LEN] = "";
@@ -93,6 +93,7 @@ static int add_ranges(const char *arg, struct hyps *h)
 		return FS_EXIT_FAILED;
 	}
 	fsx_ranges_tidy(&x.set);
+	fsx_ranges_cut(&x.set, memory);
 	if (fs_vec_push(&h->v, x)) {
 		fsx_hypothesis_free(&x);
 		return FS_EXIT_FAILED;
@@ -132,7 +133,7 @@ static int collect(const struct asked *a, const struct prefetch_rec *r, const st
 	int ret = FS_EXIT_OK;
 
 	if (a->ranges)
-		ret = add_ranges(a->ranges, h);
+		ret = add_ranges(a->ranges, memory, h);
 	if (!ret && a->hypotheses)
 		ret = add_named(a, a->hypotheses, memory, h);
 	if (!ret && !a->hypotheses && !a->ranges)

@@ -32,8 +32,8 @@ static int around(struct fsx_hypothesis *h, uint64_t mailbox, uint64_t size, uin
 	h->which = FSX_RANGES;
 	if (mailbox == UINT64_MAX) {
 		snprintf(h->why, sizeof(h->why),
-			 "where the mailbox is is not known: --mailbox OFFSET (forkscope mailbox "
-			 "find says it)");
+			 "it is not known where the mailbox is: give --mailbox OFFSET (forkscope "
+			 "mailbox find says it)");
 		return 0;
 	}
 	/* at the end of the memory the window moves, so that it stays as large as was asked */

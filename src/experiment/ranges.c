@@ -285,6 +285,23 @@ uint64_t fsx_ranges_bytes(const struct fsx_ranges *tidy)
 	return sum;
 }
 
+void fsx_ranges_cut(struct fsx_ranges *r, uint64_t size)
+{
+	size_t n = 0;
+
+	if (!size)
+		return;
+	for (size_t i = 0; i < r->n; i++) {
+		struct fsx_range x = r->v[i];
+
+		if (x.offset >= size)
+			continue;
+		x.size = x.size < size - x.offset ? x.size : size - x.offset;
+		r->v[n++] = x;
+	}
+	r->n = n;
+}
+
 /* --- writers --- */
 
 void fsx_ranges_write(const struct fsx_ranges *r, FILE *out)

@@ -49,6 +49,9 @@ int fsx_ranges_load(const char *arg, struct fsx_ranges *r, char *err, size_t err
 void fsx_ranges_tidy(struct fsx_ranges *r);
 bool fsx_ranges_have(const struct fsx_ranges *tidy, uint64_t offset);
 uint64_t fsx_ranges_bytes(const struct fsx_ranges *tidy);
+/* Leaves out what lies at or beyond @size bytes, which are those of the memory file; 0: not known.
+ */
+void fsx_ranges_cut(struct fsx_ranges *r, uint64_t size);
 
 /* Writers of the two formats, in the order of @r; errors are the stream's. */
 void fsx_ranges_write(const struct fsx_ranges *r, FILE *out);

@@ -103,13 +103,14 @@ static void differ(const struct fsv_abtest *v, FILE *out)
 	beside_row("faults that had to fetch a page", &t->fetched, false, out);
 	beside_row("faults that the page cache served", &t->served, false, out);
 	if (!fsx_abtest_differ(t))
-		fsv_para(out, 2, 2,
-			 "%s do not show that the arms differed: the prefetch changed nothing that "
-			 "can be seen. Where everything was resident before, this says nothing "
-			 "about a cold start.",
-			 t->resident.na && t->resident.nb ? "Neither the resident pages nor the "
-							    "faults"
-							  : "The faults");
+		fsv_para(
+			out, 2, 2,
+			"%s that the arms differed: the prefetch changed nothing that can be seen. "
+			"Where everything was resident before, this says nothing about a cold "
+			"start.",
+			t->resident.na && t->resident.nb
+				? "Neither the resident pages nor the faults show"
+				: "The faults do not show");
 }
 
 static void ledger_row(const char *name, const struct fsx_part *x, int indent, FILE *out)

@@ -139,8 +139,8 @@ static void alone(const struct fsv_view *v, const struct fsv_view *other, const 
 		const struct fsa_cohort *c = &v->res->cohorts[i];
 
 		if (!fsv_cohort(other, c->name) && !(v->cohort && strcmp(v->cohort, c->name)))
-			fprintf(out, "  only in %s: cohort \"%s\" (%zu forks)\n", letter,
-				fsv_clean(c->name, name, sizeof(name)), c->n);
+			fprintf(out, "  only in %s: cohort \"%s\" (%zu fork%s)\n", letter,
+				fsv_clean(c->name, name, sizeof(name)), c->n, c->n == 1 ? "" : "s");
 	}
 }
 

@@ -84,6 +84,8 @@ expect 1 '"sig:none, steady" (12 forks)' 'no such group: the others are named' $
 expect 0 'no fault of this run shows' 'no sample, no ceiling' $P ceiling --mechanism populate --brief "$tmp/cold.fsr"
 expect 0 ' 0 ns ' 'pages that are never touched' $P ceiling --brief --mechanism page-cache \
 	--ranges 0x5000000+1MiB "$tmp/cold.fsr"
+expect 0 ' --ranges  *1.0 MiB' 'ranges that are larger than the guest are cut' $P ceiling --brief \
+	--ranges 0xff00000+1GiB "$tmp/cold.fsr"
 expect 0 'not known' 'a mailbox nobody knows of' $P ceiling --hypothesis mailbox:64MiB "$tmp/cold.fsr"
 expect 0 'mailbox:1MiB  *1.0 MiB' 'one that is known' $P ceiling --hypothesis mailbox:1MiB --mailbox 0x101000 "$tmp/cold.fsr"
 expect 2 'is no hypothesis' 'no such hypothesis' $P ceiling --hypothesis fast "$tmp/cold.fsr"

@@ -116,6 +116,14 @@ static void sets(void **state)
 	assert_false(fsx_ranges_have(&r, 0x3000));
 	assert_true(fsx_ranges_have(&r, 0x5000));
 	assert_false(fsx_ranges_have(&r, 0xa000));
+	fsx_ranges_cut(&r, 0); /* a size that is not known cuts nothing */
+	assert_int_equal(fsx_ranges_bytes(&r), 0x4000);
+	fsx_ranges_cut(&r, 0x2000);
+	assert_int_equal(r.n, 1);
+	assert_int_equal(r.v[0].offset, 0x1000);
+	assert_int_equal(r.v[0].size, 0x1000);
+	fsx_ranges_cut(&r, 0x1000);
+	assert_int_equal(r.n, 0);
 	fsx_ranges_free(&r);
 	fsx_ranges_tidy(&r);
 	assert_false(fsx_ranges_have(&r, 0));
