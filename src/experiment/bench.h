@@ -53,6 +53,7 @@ struct fsx_bench_arm {
 	struct fsx_dist gap;
 	double bucket[FSA_NBUCKETS]; /* means of the steady forks that reached the end, ns */
 	double cause[FSA_NCAUSES];
+	double way;      /* of it all in the stages raise to wakeup, whatever its cause */
 	size_t complete; /* how many these are */
 	size_t split;    /* of them with a ledger split by the guest's half */
 };

@@ -67,6 +67,8 @@ static json_t *arm(const struct fsx_bench_arm *x)
 		      "mean_buckets", buckets, "mean_causes", causes);
 	if (o)
 		json_object_set_new(o, "split", fsj_u64(x->split));
+	if (o && x->complete && x->split == x->complete)
+		json_object_set_new(o, "mean_way_ns", whole(x->way));
 	return o;
 }
 

@@ -73,6 +73,31 @@ static void columns(void **state)
 	assert_int_equal(fsx_column_of(half, FSX_COL_APPLY), FSX_ENDLESS);
 }
 
+/* The way of the signal is all that lies from raise to wakeup, whatever it is. */
+static void way_of_the_signal(void **state)
+{
+	struct fsx_groups g;
+	struct fsx_bench b;
+
+	(void)state;
+	add("", 100, 110, 1u << FSA_N_FIRST);
+	for (int i = 0; i < 2; i++) {
+		struct fsa_fork *f = add("", 100, 110, 0);
+
+		memset(f->cells, 0, sizeof(f->cells));
+		f->guest.used = true;
+		f->cells[FSA_S_INJECT][FSA_C_FAULT_MAJOR].ns = 20;
+		f->cells[FSA_S_WAKEUP][FSA_C_GUEST_OTHER].ns = 10 + 4 * (unsigned int)i;
+		f->cells[FSA_S_MAILBOX][FSA_C_GUEST_SIGNAL].ns = 70 - 4 * (unsigned int)i;
+	}
+	assert_int_equal(fsx_groups_make(&res, &g), 0);
+	assert_int_equal(fsx_bench_make(&g, 1, &b), 0);
+	assert_int_equal(b.arms[0].split, 2);
+	assert_true(b.arms[0].way == 32);
+	fsx_bench_free(&b);
+	fsx_groups_free(&g);
+}
+
 static void one_arm(void **state)
 {
 	const struct fsx_bench_arm *a;
@@ -105,6 +130,7 @@ static void one_arm(void **state)
 	assert_int_equal(a->complete, 3);
 	assert_true(a->bucket[FSA_B_GUEST] == 20 && a->cause[FSA_C_GUEST_RUN] == 20);
 	assert_int_equal(a->split, 0);
+	assert_true(a->way == 0); /* in the stage guest it is not known */
 	fsx_bench_free(&b);
 	fsx_groups_free(&g);
 }
@@ -196,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(columns, start),
 		cmocka_unit_test_setup(one_arm, start),
+		cmocka_unit_test_setup(way_of_the_signal, start),
 		cmocka_unit_test_setup(comparisons, start),
 		cmocka_unit_test_setup(few, start),
 	};
