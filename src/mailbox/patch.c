@@ -67,15 +67,21 @@ int fs_mbox_fill(int fd, const struct fs_mbox_proof *proof, const void *payload,
 	uint8_t word[4];
 	int rc;
 
+	if (proof->seq > 1)
+		return fs_errf(err, err_len, -EBUSY,
+			       "the mailbox at 0x%llx is neither empty nor full (sequence %u): its "
+			       "agent does not wait for a payload; take a fresh snapshot",
+			       (unsigned long long)at, proof->seq);
 	if (proof->seq)
-		return fs_errf(
-			err, err_len, -EBUSY,
-			"the mailbox at 0x%llx is full already (sequence %u, %u bytes): a fork "
-			"of this file would take that payload; take a fresh snapshot",
-			(unsigned long long)at, proof->seq, proof->payload_len);
+		return fs_errf(err, err_len, -EBUSY,
+			       "the mailbox at 0x%llx is full already (%u bytes): a fork of this "
+			       "file would take "
+			       "that payload; take a fresh snapshot",
+			       (unsigned long long)at, proof->payload_len);
 	if (len < 1 || len > fs_mbox_capacity(proof->hit.kind))
-		return fs_errf(err, err_len, -EMSGSIZE, "a payload has 1 to %u bytes, this one %zu",
-			       fs_mbox_capacity(proof->hit.kind), len);
+		return fs_errf(err, err_len, -EMSGSIZE,
+			       "a payload has 1 to %u bytes, this one has %s",
+			       fs_mbox_capacity(proof->hit.kind), len ? "more" : "none");
 	if (len > proof->room)
 		return fs_errf(
 			err, err_len, -EMSGSIZE,

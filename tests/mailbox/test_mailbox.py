@@ -263,7 +263,7 @@ def payload_sizes():
     assert len(longest) == room
     path = memory((0x3000, b"tok"))
     refused("patch", path, "--token", "tok", "--payload", "-", stdin=longest + b" ", says="1 to 4024 bytes")
-    refused("patch", path, "--token", "tok", "--payload", "-", stdin=longest * 3, says="1 to 4024 bytes")
+    refused("patch", path, "--token", "tok", "--payload", "-", stdin=longest * 3, says="1 to 4024 bytes, this one has more")
     refused("patch", path, "--token", "tok", "--payload", "-", stdin=b"", says="refuse")
     refused("patch", path, "--token", "tok", "--payload", "/nonexistent", says="No such file")
     assert page(path, 0x3040, 8) == bytes(8)
@@ -290,6 +290,10 @@ def full_already():
     refused("patch", path, "--token", "tok", *FIELDS, says="full already")
     refused("patch", path, "--token", "tok", *FIELDS, "--private-copy", path_of("never"), says="full already")
     assert Path(path).read_bytes() == before and not os.path.exists(path_of("never"))
+    with open(path, "r+b") as handle:
+        handle.seek(0x3040)
+        handle.write((77).to_bytes(4, "little"))
+    refused("patch", path, "--token", "tok", *FIELDS, says="neither empty nor full (sequence 77)")
 
 
 class Mapper:
