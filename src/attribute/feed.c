@@ -120,8 +120,10 @@ static int on_vcpu_create(struct at *a, const struct fs_ev_vcpu_create *e)
 {
 	struct at_vm *vm = at_vm_get(a, e->h.vm, e->h.tgid, true);
 
-	if (vm)
+	if (vm) {
 		vm->ncreated++;
+		vm->vcpu_made |= !(e->h.flags & FS_F_LATE);
+	}
 	return at_on_phase(a, &e->h);
 }
 

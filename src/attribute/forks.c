@@ -72,13 +72,18 @@ int at_on_first_run(struct at *a, const struct fs_ev_first_run *e)
 	if (!t)
 		return 0;
 	vm = t->vm;
-	if (!t->first_run)
+	if (!t->first_run) {
 		t->first_run = e->h.ts;
+		t->run_unseen = e->h.flags & FS_F_LATE;
+	}
 	if (!vm->first_run)
 		vm->first_run = e->h.ts;
 	if (vm->state == AT_VM_NEW) {
-		/* told late of a VM that was seen being made: only its first KVM_RUN was missed */
-		if (e->h.flags & FS_F_LATE && (vm->late || !vm->created)) {
+		/*
+		 * Told late: of a VM that was seen being made, or a vCPU of it, only the first
+		 * KVM_RUN was missed. Any other may have run before.
+		 */
+		if (e->h.flags & FS_F_LATE && (vm->late || !vm->created) && !vm->vcpu_made) {
 			vm->late = true;
 			vm->state = AT_VM_OTHER;
 		} else if (at_is_restore(e)) {

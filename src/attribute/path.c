@@ -105,7 +105,7 @@ static int in_exit(struct walk *w, const struct at_exit *x, uint64_t lo)
 		return push(w, lo, touch_piece(w, x));
 	}
 	if (user) {
-		cause = FSA_C_EXIT_VMM;
+		cause = (enum fsa_cause)u->cause;
 	} else if (at_is_halt(x->hints, x->reason, x->isa)) {
 		uint64_t end = halt_end(t, x);
 
@@ -189,6 +189,17 @@ static void take_turn(struct walk *w)
 		w->thr = w->turn_of;
 }
 
+/*
+ * What a thread does on its CPU that is not in KVM_RUN, or has not entered the guest yet. Where its
+ * first KVM_RUN was not seen, the kernel's way to the first entry lies somewhere in that time.
+ */
+static enum fsa_cause outside(const struct walk *w, const struct at_thr *t)
+{
+	if (!t->is_vcpu || w->t <= w->vm->resume)
+		return FSA_C_VMM_IO;
+	return t->run_unseen ? FSA_C_UNKNOWN : FSA_C_EXIT_VMM;
+}
+
 static int step(struct walk *w)
 {
 	struct at_thr *t = w->thr;
@@ -208,8 +219,7 @@ static int step(struct walk *w)
 	if (w->t <= t->seen)
 		return push(w, max64(w->start, t->born), piece(FSA_C_UNKNOWN));
 	if (!t->is_vcpu || !t->first_run || w->t <= t->first_run)
-		return vmm_code(w, lo,
-				t->is_vcpu && w->t > w->vm->resume ? FSA_C_EXIT_VMM : FSA_C_VMM_IO);
+		return vmm_code(w, lo, outside(w, t));
 	lo = max64(lo, t->first_run);
 	x = exit_at(t, w->t);
 	if (x && w->t <= x->t1)

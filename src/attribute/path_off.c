@@ -118,7 +118,7 @@ static int vcpu_blocked(struct walk *w, const struct at_off *o, const struct at_
 	enum fsa_cause cause = FSA_C_SCHED_BLOCKED;
 	struct at_piece p;
 	int ret;
-	bool user = u && w->t <= u->t1;
+	bool user = u && w->t <= u->t1 && u->cause == FSA_C_EXIT_VMM;
 
 	if (!x || x->first) {
 		const struct at_mm *m = slot_fault(w, &lo);
@@ -216,8 +216,13 @@ int at_path_off_cpu(struct walk *w, const struct at_off *o)
 	if (ran)
 		return vcpu_blocked(w, o, x);
 	if (t->is_vcpu && w->t > w->vm->resume) {
-		if (o->flags & AT_OFF_UNSEEN)
-			return push(w, o->out, piece(FSA_C_UNKNOWN));
+		uint64_t lo = o->out;
+		const struct at_mm *m = t->run_unseen ? slot_fault(w, &lo) : NULL;
+
+		if (m)
+			return mm_piece(w, lo, m, o->st, o->flags & AT_OFF_IOWAIT);
+		if (o->flags & AT_OFF_UNSEEN || t->run_unseen)
+			return push(w, max64(o->out, w->vm->resume), piece(FSA_C_UNKNOWN));
 		/* resumed, but something of the VMM still held it: a lock */
 		p = piece(FSA_C_SCHED_BLOCKED);
 		p.label = waker_label(w, o);

@@ -31,17 +31,43 @@ const struct at_exit *at_exit_of_wait(const struct at_thr *t, const struct at_sp
 }
 
 /*
+ * Exits [*next, @end) in which no KVM_RUN was seen to return, though KVM_RUN was called in them
+ * again, or its return was noted: the time until then is the kernel's and the VMM's, and how much
+ * of it is whose cannot be told.
+ */
+static int unseen_users(struct at_thr *t, size_t *next, size_t end)
+{
+	for (; *next < end; ++*next) {
+		const struct at_exit *x = &t->exits.v[*next];
+		uint64_t ns = x->run_ns <= x->t1 - x->t0 ? x->run_ns : 0;
+
+		if (x->first || !(ns || x->hints & FS_H_USER) || x->t1 - ns == x->t0)
+			continue;
+		if (fs_vec_push(&t->users, (struct at_span){.t0 = x->t0,
+							    .t1 = x->t1 - ns,
+							    .cause = FSA_C_UNKNOWN}))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
  * Time in user space between one KVM_RUN and the next. Where the next one's beginning was not seen
  * (its record comes at its end), the exit segment says when KVM_RUN was called again.
  */
 static int make_users(struct at_thr *t)
 {
+	size_t next = 0;
+
 	t->users.n = 0;
 	for (size_t i = 0; i < t->runs.n; i++) {
 		uint64_t u0 = t->runs.v[i].t1, u1 = 0;
 		ptrdiff_t k = last_exit(t, u0);
 		const struct at_exit *x = k >= 0 && t->exits.v[k].t1 >= u0 ? &t->exits.v[k] : NULL;
 
+		if (unseen_users(t, &next, (size_t)(x ? k : k + 1)))
+			return -ENOMEM;
+		next = (size_t)(k + 1) > next ? (size_t)(k + 1) : next;
 		if (i + 1 < t->runs.n)
 			u1 = t->runs.v[i + 1].t0;
 		else if (!x)
@@ -51,10 +77,12 @@ static int make_users(struct at_thr *t)
 		/* an exit that begins in it says that it was over: records were lost */
 		if (!x && (size_t)(k + 1) < t->exits.n)
 			u1 = u1 ? min64(u1, t->exits.v[k + 1].t0) : 0;
-		if (u1 > u0 && fs_vec_push(&t->users, (struct at_span){.t0 = u0, .t1 = u1}))
+		if (u1 > u0 &&
+		    fs_vec_push(&t->users,
+				(struct at_span){.t0 = u0, .t1 = u1, .cause = FSA_C_EXIT_VMM}))
 			return -ENOMEM;
 	}
-	return 0;
+	return unseen_users(t, &next, t->exits.n);
 }
 
 /* When the wait for @f ended, as far as is known: no later than its token was given out again. */

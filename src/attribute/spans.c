@@ -108,8 +108,8 @@ static int add_exit(struct at *a, struct at_thr *t, struct at_exit *x, const str
 
 	if (x->t0 < prev)
 		x->t0 = prev; /* segments of one thread do not overlap: a damaged record */
-	if (x->t0 >= x->t1)
-		return 0;
+	if (x->t0 > x->t1 || (x->t0 == x->t1 && !x->first))
+		return 0; /* a first entry whose KVM_RUN was missed is a moment */
 	if (t->halt_end > x->t0 && t->halt_end <= x->t1)
 		x->halt_ns = sat32(t->halt_end - x->t0);
 	class_exit(a, t, x, e ? e->error_code : 0, e ? e->n_alloc : 0);

@@ -113,6 +113,7 @@ struct at_thr {
 	uint32_t halt_ns_pending;
 	uint64_t halt_end;
 	bool is_vcpu;
+	bool run_unseen; /* first_run is its first entry: the KVM_RUN before it was not seen */
 	FS_VEC(struct at_exit) exits;
 	FS_VEC(struct at_off) offs;
 	FS_VEC(struct at_run) runs;
@@ -122,7 +123,7 @@ struct at_thr {
 	FS_VEC(struct at_wake) wakes;
 
 	/* made and used while a window is evaluated (path.c) */
-	FS_VEC(struct at_span) users;
+	FS_VEC(struct at_span) users;               /* .cause: what that time is */
 	FS_VEC(struct at_span) waits;               /* asynchronous faults, disjoint */
 	size_t c_exit, c_off, c_user, c_wait, c_mm; /* how many lie before the walk's moment */
 	size_t carve_exit;
@@ -239,7 +240,8 @@ struct at_inject { /* the first delivery of a vector: its injection and its re-i
 struct at_vm {
 	uint32_t id;
 	enum at_vm_state state;
-	bool late; /* existed before the recording */
+	bool late;      /* existed before the recording, or its making was not seen */
+	bool vcpu_made; /* one of its vCPUs was seen being made */
 	bool restore;
 	bool end_reached;
 	bool mailbox_lost;

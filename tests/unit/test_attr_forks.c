@@ -199,6 +199,58 @@ static void seen_late(void **state)
 	attr_done(res);
 }
 
+#define LATE_VM      "ts=110 VM_CREATE flags=LATE cpu=0 tgid=10 tid=10 vm=1\n"
+#define MADE_VM      "ts=110 VM_CREATE cpu=0 tgid=10 tid=10 vm=1 ts_start=105 fd=5\n"
+#define LATE_VCPU    "ts=1049 VCPU_CREATE flags=LATE " V "fd=-1\n"
+#define MADE_VCPU    "ts=130 VCPU_CREATE " M "ts_start=125 fd=6\n"
+#define LATE_ENTRY   "ts=1050 FIRST_RUN flags=LATE " V REGS "\nts=1050 VMEXIT " V "\n"
+#define AT_THE_ENTRY "sched.delay=10 exit.kernel=10 guest.run=950 unknown=40"
+
+/* @made: the vCPU's record if it was seen being made, @bound: if it was not. */
+static void expect_late_entry(const char *vm, const char *made, const char *bound, bool late)
+{
+	char text[4096];
+	struct fsa_result *res;
+
+	snprintf(text, sizeof(text),
+		 "ts=100 PROC_ADD cpu=0 tgid=10 tid=10 start_ns=90 comm=\"vmm\"\n%s%s"
+		 "ts=140 FORK " M "child_tid=11 child_tgid=10 comm=\"vcpu\"\n" RESUMED
+		 "%s" LATE_ENTRY END,
+		 vm, made, bound);
+	res = attr_run(text, "pio:0xf4");
+	assert_int_equal(res->nforks, 1);
+	assert_int_equal(attr_noted(&res->forks[0], FSA_N_SEEN_LATE), late);
+	assert_int_equal(res->forks[0].resume_ns, 1000);
+	/* how much of the way to the first entry was KVM_RUN is not known */
+	assert_string_equal(attr_cells(&res->forks[0]), AT_THE_ENTRY);
+	attr_done(res);
+}
+
+/* The kernel may skip programs that see system calls: the first entry alone tells of the vCPU. */
+static void first_run_unseen(void **state)
+{
+	struct fsa_result *res;
+
+	(void)state;
+	expect_late_entry(MADE_VM, MADE_VCPU, "", false);
+	expect_late_entry(MADE_VM, "", LATE_VCPU, false);
+	expect_late_entry(LATE_VM, MADE_VCPU, "", true);
+	/* nothing of it was seen being made: it may have run before */
+	res = attr_run(LATE_VM RESUMED LATE_VCPU LATE_ENTRY END, "pio:0xf4");
+	assert_int_equal(res->nforks, 0);
+	attr_done(res);
+	/* asleep before the first entry: in the VMM or in KVM_RUN, but for guest memory */
+	attr_expect(VMM RESUMED "ts=1040 OFFCPU " V "ts_out=1020 ts_wake=1035 prev_state=0x1 "
+				"waker_tid=70 waker_tgid=70\n" LATE_ENTRY END,
+		    "pio:0xf4", "sched.delay=15 exit.kernel=10 guest.run=950 unknown=35");
+	attr_expect(VMM RESUMED "ts=1045 MMFAULT " V "ts_start=1015 addr=0x7f0000001000 has_end=1 "
+				"hints=HMM|MAJOR|BIO\n"
+				"ts=1040 OFFCPU " V "ts_out=1020 ts_wake=1040 prev_state=0x2 "
+				"iowait=1 waker_flags=IRQ|BIO\n" LATE_ENTRY END,
+		    "pio:0xf4",
+		    "sched.delay=10 exit.kernel=10 fault.major=30 guest.run=950 unknown=10");
+}
+
 /* --- ends --- */
 
 static void expect_end(const char *text, const char *end, uint64_t at, const char *words)
@@ -555,6 +607,7 @@ int main(void)
 		cmocka_unit_test(restores_and_boots),
 		cmocka_unit_test(offline_vcpu_first),
 		cmocka_unit_test(seen_late),
+		cmocka_unit_test(first_run_unseen),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(hostile_acks),
 		cmocka_unit_test(lost_mailbox_ack),

@@ -55,6 +55,37 @@ static void exit_vmm(void **state)
 		    "pio:0xf4", "sched.delay=10 exit.kernel=60 exit.vmm=40 guest.run=900");
 }
 
+/* The kernel may skip the programs that see KVM_RUN return: then how long it took is not known. */
+static void return_unseen(void **state)
+{
+	(void)state;
+	/* KVM_RUN was called again 50 ns before the entry */
+	attr_expect(STANDARD "ts=1400 VMEXIT " V "ts_exit=1100 reason=0x7b isa=SVM run_ns=50\n" END,
+		    "pio:0xf4",
+		    "sched.delay=10 exit.kernel=90 exit.vmm=10 guest.run=650 unknown=250");
+	/* ... and that was not seen either, but that it had returned */
+	attr_expect(
+		STANDARD "ts=1400 VMEXIT " V "ts_exit=1100 reason=0x7b isa=SVM hints=USER\n" END,
+		"pio:0xf4", "sched.delay=10 exit.kernel=40 exit.vmm=10 guest.run=650 unknown=300");
+	/* before and after it, returns that were seen */
+	attr_expect(
+		STANDARD
+		"ts=1110 RUN " V "ts_start=1020 reason=2\n"
+		"ts=1150 VMEXIT " V "ts_exit=1100 reason=0x7b isa=SVM hints=USER run_ns=10\n"
+		"ts=1300 VMEXIT " V "ts_exit=1200 reason=0x7b isa=SVM run_ns=20\n"
+		"ts=1410 RUN " V "ts_start=1280 reason=2\n"
+		"ts=1450 VMEXIT " V "ts_exit=1400 reason=0x7b isa=SVM hints=USER run_ns=10\n" END,
+		"pio:0xf4", "sched.delay=10 exit.kernel=100 exit.vmm=70 guest.run=750 unknown=80");
+	/* a halt that a signal ended for a moment: asleep is asleep */
+	attr_expect(STANDARD "ts=1310 OFFCPU " V "ts_out=1130 ts_wake=1310 prev_state=0x1 "
+			     "waker_flags=IRQ\n"
+			     "ts=1400 VMEXIT " V
+			     "ts_exit=1100 reason=0x78 isa=SVM hints=HALT|OFFCPU run_ns=50\n" END,
+		    "pio:0xf4",
+		    "sched.delay=10 exit.kernel=90 exit.vmm=10 guest.idle=180 guest.run=650 "
+		    "unknown=70");
+}
+
 static void preempted_and_throttled(void **state)
 {
 	struct fsa_result *res;
@@ -289,6 +320,7 @@ int main(void)
 		cmocka_unit_test(plain),
 		cmocka_unit_test(exit_kernel_and_irq),
 		cmocka_unit_test(exit_vmm),
+		cmocka_unit_test(return_unseen),
 		cmocka_unit_test(preempted_and_throttled),
 		cmocka_unit_test(stopped),
 		cmocka_unit_test(switch_in_guest_mode),
