@@ -17,6 +17,7 @@ const struct fs_thr fs_thr_fresh = {
 __u32 fs_last_vm = 0; /* number of the newest VM */
 __u32 fs_gen = 0;     /* see fs_self_cached() */
 __u32 fs_stopped = 0; /* set by user space at the end: see fs_proc_of() */
+__u64 fs_since = 0;   /* set by user space: from then on everything is attached */
 
 /*
  * Where programs can be preempted (on tracepoints from 7.0 on, on function probes always), one that
@@ -28,7 +29,8 @@ __u32 fs_stopped = 0; /* set by user space at the end: see fs_proc_of() */
  * us. A thread that is preempted there (also by our turning preemption on again) has the same
  * program skipped for all others on that CPU until it goes on. The kernel counts these misses and
  * the recording states them; exits, entries, switches and wake-ups run with interrupts off and
- * have none.
+ * have none. What a skipped program would have told of a VM's making is therefore made up for, at
+ * the latest at the first entry: fs_vcpu_add(), fs_first_run(), fs_call_begun().
  *
  * Hidden, so that the verifier takes them as part of their callers.
  */

@@ -32,8 +32,8 @@
 	X(4, EXIT_TASK, fs_ev_exit_task, "a traced thread ended")                                  \
 	X(5, VM_CREATE, fs_ev_vm_create, "KVM_CREATE_VM returned, or a VM was first seen")         \
 	X(6, VCPU_CREATE, fs_ev_vcpu_create, "KVM_CREATE_VCPU returned, or a vCPU was first seen") \
-	X(7, MEMSLOT, fs_ev_memslot, "a memory slot was set (or read from a VM seen late)")        \
-	X(8, FIRST_RUN, fs_ev_first_run, "first KVM_RUN of a vCPU, at its entry into the kernel")  \
+	X(7, MEMSLOT, fs_ev_memslot, "a memory slot was set (LATE: read from the VM)")             \
+	X(8, FIRST_RUN, fs_ev_first_run, "first KVM_RUN of a vCPU, at its start (LATE: entry)")    \
 	X(9, RUN, fs_ev_run, "one KVM_RUN from the system call to its return to user space")       \
 	X(10, VMEXIT, fs_ev_vmexit, "one exit-to-entry segment of a vCPU, emitted at the entry")   \
 	X(11, OFFCPU, fs_ev_offcpu, "a traced thread was off its CPU, emitted at its switch-in")   \
@@ -47,7 +47,7 @@
 	X(19, IRQ_ACCEPT, fs_ev_irq_accept, "kvm_apic_accept_irq: a local APIC took a vector")     \
 	X(20, IRQ_INJECT, fs_ev_irq_inject, "kvm_inj_virq: a vector was injected into a vCPU")     \
 	X(21, HALT, fs_ev_halt, "kvm_vcpu_wakeup: a halt or its polling ended")                    \
-	X(22, TSC_OFFSET, fs_ev_tsc_offset, "a vCPU's TSC offset was written")                     \
+	X(22, TSC_OFFSET, fs_ev_tsc_offset, "a vCPU's TSC offset was written, and is another now") \
 	X(23, PVCLOCK, fs_ev_pvclock, "a vCPU's kvmclock page was updated")                        \
 	X(24, MMFAULT, fs_ev_mmfault, "a host page fault of a VMM thread outside an exit segment") \
 	X(25, BIO, fs_ev_bio, "block I/O from submission to completion")                           \
@@ -119,9 +119,9 @@ struct fs_ev_exit_task {
 
 struct fs_ev_vm_create {
 	struct fs_ev h;
-	__u64 ts_start; /* KVM_CREATE_VM entered; 0 when seen late */
+	__u64 ts_start; /* KVM_CREATE_VM entered; 0 = not seen, or seen late */
 	__u64 kvm;      /* kernel address, an identity only */
-	__s32 fd;       /* -1 when seen late */
+	__s32 fd;       /* -1 when its making was not seen; LATE if that was before the recording */
 	__u32 pad;
 };
 

@@ -12,6 +12,7 @@
 #define KVM_SET_USER_MEMORY_REGION2 0x40A0AE49u
 
 #define FS_SLOT_CHAIN               4 /* slots looked at per hash bucket of a VM seen late */
+#define FS_OWN_PAGES                8 /* in slots that KVM sets for itself: TSS, APIC, identity map */
 
 /* struct file of @fd of the current task, NULL. Read without a reference: an identity only. */
 static __always_inline struct file *fs_file(int fd)
@@ -60,13 +61,23 @@ static __always_inline struct fs_vm *fs_vm_find(__u64 kvm)
 	return bpf_map_lookup_elem(&vms, &kvm);
 }
 
+/* Has the process begun after the recording? A VM is its process' own, so that is young, too. */
+static __always_inline bool fs_young(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return fs_since && BPF_CORE_READ(task, group_leader, start_time) > fs_since;
+}
+
 /* Numbers a VM and makes it its process' newest. Returns its number, 0 when the table is full. */
 static FS_SUBPROG __u32 fs_vm_add(__u64 kvm, __u32 tgid, __u64 ts_start, int fd)
 {
 	__u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
 	struct fs_proc *p = fs_proc_of(tgid);
 	struct fs_vm v = {.tgid = tgid};
+	bool made = fd >= 0 || fs_young();
 
+	v.made = made;
 	v.vm = __sync_fetch_and_add(&fs_last_vm, 1) + 1;
 	if (bpf_map_update_elem(&vms, &kvm, &v, BPF_ANY)) {
 		fs_lose(v.vm, FS_LOSS_STATE);
@@ -78,7 +89,7 @@ static FS_SUBPROG __u32 fs_vm_add(__u64 kvm, __u32 tgid, __u64 ts_start, int fd)
 		p->first_run_ns = 0;
 	}
 	fs_self_changed();
-	FS_EMIT(vm_create, VM_CREATE, e, id, v.vm, fd < 0 ? FS_F_LATE : 0, now)
+	FS_EMIT(vm_create, VM_CREATE, e, id, v.vm, made ? 0 : FS_F_LATE, now)
 	{
 		e->ts_start = ts_start;
 		e->kvm = kvm;
@@ -123,25 +134,58 @@ static long fs_slot_bucket(__u32 i, struct fs_slots *s)
 	return 0;
 }
 
-/* Finds or adds a VM that was made before the recording, and reads its memory slots. */
+/* Pages in all slots of a VM; 0 where the kernel (before 5.17) does not count them. */
+static __always_inline __u64 fs_slot_pages(__u64 kvm)
+{
+	struct kvm *k = (void *)kvm;
+
+	return bpf_core_field_exists(k->nr_memslot_pages) ? BPF_CORE_READ(k, nr_memslot_pages) : 0;
+}
+
+/* Tells the memory slots that @kvm has. */
+static __always_inline void fs_slots_tell(struct fs_vm *v, __u64 kvm)
+{
+	struct kvm *k = (void *)kvm;
+	struct kvm_memslots *slots = BPF_CORE_READ(k, memslots[0]);
+	struct fs_slots s = {.slots = slots};
+
+	if (!v || !slots)
+		return;
+	v->slot_pages = fs_slot_pages(kvm);
+	v->slots_unseen = 0;
+	s.vm = v->vm;
+	s.idx = BPF_CORE_READ(slots, node_idx);
+	bpf_loop(128, fs_slot_bucket, &s, 0);
+}
+
+/* A slot of @size bytes was set (0: taken away): is that all that changed since the newest? */
+static __always_inline void fs_slot_seen(struct fs_vm *v, __u64 kvm, __u64 size)
+{
+	__u64 now = fs_slot_pages(kvm), was = v->slot_pages;
+
+	if (now > was + FS_OWN_PAGES && now - was - FS_OWN_PAGES > size >> 12)
+		v->slots_unseen = 1;
+	v->slot_pages = now;
+}
+
+/* Was a slot set unseen, now that the VM is about to run? */
+static __always_inline bool fs_slots_missed(const struct fs_vm *v, __u64 kvm)
+{
+	return v->slots_unseen || fs_slot_pages(kvm) > v->slot_pages + FS_OWN_PAGES;
+}
+
+/* Finds or adds a VM whose making was not seen, and reads its memory slots. */
 static FS_SUBPROG __u32 fs_vm_late(__u64 kvm, __u32 tgid)
 {
 	struct fs_vm *v = fs_vm_find(kvm);
-	struct kvm *k = (void *)kvm;
-	struct kvm_memslots *slots;
-	struct fs_slots s = {};
+	__u32 vm;
 
 	if (v)
 		return v->vm;
-	s.vm = fs_vm_add(kvm, tgid, 0, -1);
-	if (!s.vm)
-		return 0;
-	slots = BPF_CORE_READ(k, memslots[0]);
-	s.slots = slots;
-	s.idx = BPF_CORE_READ(slots, node_idx);
-	if (slots)
-		bpf_loop(128, fs_slot_bucket, &s, 0);
-	return s.vm;
+	vm = fs_vm_add(kvm, tgid, 0, -1);
+	if (vm)
+		fs_slots_tell(fs_vm_find(kvm), kvm);
+	return vm;
 }
 
 static __always_inline struct fs_vcpu *fs_vcpu_find(__u64 vcpu)
@@ -149,21 +193,28 @@ static __always_inline struct fs_vcpu *fs_vcpu_find(__u64 vcpu)
 	return bpf_map_lookup_elem(&vcpus, &vcpu);
 }
 
-/* Adds a vCPU; @fd is -1 for one that was made before the recording. */
+/* Adds a vCPU; @fd is -1 for one whose making was not seen. */
 static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_start, int fd)
 {
 	__u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
 	struct kvm_vcpu *k = (void *)vcpu;
 	struct fs_vcpu v = {};
 	struct fs_proc *p;
+	struct fs_vm *m;
+	bool old;
 
 	v.kvm = (__u64)BPF_CORE_READ(k, kvm);
 	v.vm = fs_vm_late(v.kvm, tgid);
 	v.vcpu_id = BPF_CORE_READ(k, vcpu_id);
-	/* KVM sets vcpu->pid at the first KVM_RUN. */
-	v.ran = fd < 0 && BPF_CORE_READ(k, pid);
-	if (!v.vm)
+	m = fs_vm_find(v.kvm);
+	if (!v.vm || !m)
 		return NULL;
+	old = fd < 0 && !m->made;
+	/*
+	 * KVM sets vcpu->pid at the first KVM_RUN. In a VM that we know from its beginning this
+	 * one may be under way, and have been skipped as the vCPU's making was: no entry is.
+	 */
+	v.ran = old && BPF_CORE_READ(k, pid);
 	if (bpf_map_update_elem(&vcpus, &vcpu, &v, BPF_ANY)) {
 		fs_lose(v.vm, FS_LOSS_STATE);
 		return NULL;
@@ -174,7 +225,7 @@ static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_s
 		if (v.ran && !p->first_run_ns)
 			p->first_run_ns = 1; /* long ago */
 	}
-	FS_EMIT(vcpu_create, VCPU_CREATE, e, id, v.vm, fd < 0 ? FS_F_LATE : 0, now)
+	FS_EMIT(vcpu_create, VCPU_CREATE, e, id, v.vm, old ? FS_F_LATE : 0, now)
 	{
 		e->ts_start = ts_start;
 		e->vcpu = vcpu;
@@ -255,6 +306,8 @@ static FS_SUBPROG int fs_first_run(struct fs_vcpu *v, __u64 vcpu, __u64 id, __u1
 		return 0;
 	m = fs_vm_find(v->kvm);
 	v->ran = 1;
+	if (m && !m->ran && fs_slots_missed(m, v->kvm))
+		fs_slots_tell(m, v->kvm);
 	if (m)
 		m->ran = 1;
 	if (!p->first_run_ns)

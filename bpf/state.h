@@ -35,6 +35,9 @@ struct fs_vm {
 	__u32 tgid;
 	__u32 inval; /* invalidations so far (notifier probe) */
 	__u32 ran;   /* 1 = a vCPU of it has run */
+	__u32 made;  /* 1 = it is younger than the recording: none of its vCPUs has run unseen */
+	__u32 slots_unseen; /* 1 = a memory slot was set that we were not told of */
+	__u64 slot_pages;   /* in all of its slots, by the newest change that we were told of */
 };
 
 struct fs_vcpu {

@@ -131,10 +131,11 @@ static __always_inline void fs_memslot(struct fs_call *c, __u64 kvm)
 		__u32 slot, flags;
 		__u64 gpa, size, hva;
 	} r = {};
+	__u32 vm = fs_vm_late(kvm, c->s.id >> 32);
 	struct fs_vm *v = fs_vm_find(kvm);
 
 	bpf_probe_read_user(&r, sizeof(r), (void *)c->a[2]);
-	FS_EMIT(memslot, MEMSLOT, e, c->s.id, v ? v->vm : 0, 0, c->now)
+	FS_EMIT(memslot, MEMSLOT, e, c->s.id, vm, 0, c->now)
 	{
 		e->ts_start = c->s.t->sc_ts;
 		e->gpa = r.gpa;
@@ -143,6 +144,8 @@ static __always_inline void fs_memslot(struct fs_call *c, __u64 kvm)
 		e->slot = r.slot;
 		e->slot_flags = r.flags;
 	}
+	if (v)
+		fs_slot_seen(v, kvm, r.size);
 }
 
 /* A KVM ioctl returned: new VMs, vCPUs and slots. Returns whether it belongs to a restore phase. */
@@ -204,7 +207,10 @@ static __always_inline void fs_mmap(struct fs_call *c, struct pt_regs *regs)
 	}
 }
 
-/* KVM_RUN returned without kvm_userspace_exit: it failed before the vCPU could run. */
+/*
+ * KVM_RUN returned without kvm_userspace_exit: it failed before the vCPU could run, or the kernel
+ * skipped that program.
+ */
 static __always_inline void fs_run_failed(struct fs_call *c)
 {
 	FS_EMIT(run, RUN, e, c->s.id, c->s.vm, 0, c->now)
@@ -215,8 +221,23 @@ static __always_inline void fs_run_failed(struct fs_call *c)
 		e->vcpu_id = c->s.t->vcpu_id;
 		e->pad = 0;
 	}
+	if (c->s.t->x_ts)
+		c->s.t->x.hints |= FS_H_USER;
 	c->s.t->run_ts = 0;
 	c->s.t->user_ts = c->now;
+}
+
+/*
+ * Is the call that returns one that @t was seen to begin? If the kernel skipped our program at its
+ * beginning, what it did to the VM and its memory must still be told, with no beginning.
+ */
+static __always_inline bool fs_call_begun(struct fs_thr *t, long nr, __u32 cmd)
+{
+	if (t->sc_nr != (__u32)nr)
+		t->sc_ts = 0; /* of a call whose return was skipped */
+	if (t->sc_ts || nr == NR_OPEN || nr == NR_OPENAT || nr == NR_OPENAT2 || nr == NR_MMAP)
+		return true;
+	return nr == NR_IOCTL && (cmd & 0xff00) == 0xae00 && cmd != KVM_RUN;
 }
 
 static __always_inline void fs_call_done(struct fs_call *c, struct pt_regs *regs)
@@ -257,10 +278,10 @@ int FS_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
 	if (c.s.p->scan)
 		fs_scan(&c.s);
 	t = c.s.t;
-	if (!t->run_ts && !t->sc_ts)
+	c.nr = regs->orig_ax;
+	if (!t->run_ts && !fs_call_begun(t, c.nr, regs->si))
 		return 0;
 	c.now = bpf_ktime_get_ns();
-	c.nr = regs->orig_ax;
 	c.ret = ret;
 	c.a[0] = regs->di;
 	c.a[1] = regs->si;
@@ -271,8 +292,7 @@ int FS_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
 			fs_run_failed(&c);
 		return 0;
 	}
-	if (t->sc_nr == (__u32)c.nr)
-		fs_call_done(&c, regs);
+	fs_call_done(&c, regs);
 	t->sc_ts = 0;
 	return 0;
 }

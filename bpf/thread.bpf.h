@@ -6,6 +6,7 @@
 #include "emit.bpf.h"
 
 extern __u32 fs_last_vm, fs_stopped, fs_gen;
+extern __u64 fs_since;
 
 #define PF_EXITING 0x4
 

@@ -74,15 +74,21 @@ static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now
 	}
 }
 
-/* A thread enters a vCPU that we have not seen it run: made before us, or its KVM_RUN was missed.
+/*
+ * A thread enters a vCPU that we have not seen it run: made before us, or its KVM_RUN was missed.
+ * Returns whether this is the vCPU's first entry. Any other is told by no record: its exit was not
+ * seen.
  */
 static FS_SUBPROG int fs_entry_unbound(struct fs_thr *t, __u64 vcpu, __u64 id)
 {
 	struct fs_vcpu *v = fs_thr_bind(t, vcpu);
 
-	if (v && !v->ran)
-		fs_first_run(v, vcpu, id, FS_F_LATE, bpf_ktime_get_ns());
-	return 0;
+	if (!t || !v || v->ran)
+		return 0;
+	t->x_ts = 0;
+	/* after what binding has told of the VM */
+	fs_first_run(v, vcpu, id, FS_F_LATE, bpf_ktime_get_ns());
+	return 1;
 }
 
 SEC("?tp_btf/kvm_entry")
@@ -90,6 +96,7 @@ int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 {
 	struct fs_thr *t;
 	__u64 id;
+	bool told;
 
 	if (!vcpu)
 		return 0;
@@ -100,8 +107,10 @@ int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 			return 0;
 	}
 	if (t->vcpu != (__u64)vcpu)
-		fs_entry_unbound(t, (__u64)vcpu, id); /* no segment: its exit was not seen */
-	else if (t->x_ts || (t->run_ts && !(t->flags & FS_T_ENTERED)))
+		told = fs_entry_unbound(t, (__u64)vcpu, id);
+	else
+		told = t->x_ts || (t->run_ts && !(t->flags & FS_T_ENTERED));
+	if (told)
 		fs_emit_vmexit(t, id, bpf_ktime_get_ns());
 	t->flags |= FS_T_ENTERED;
 	t->user_ts = 0; /* should its KVM_RUN have been missed, ... */

@@ -323,6 +323,7 @@ struct kvm_memslots {
 };
 
 struct kvm {
+	unsigned long nr_memslot_pages;
 	struct kvm_memslots *memslots[2];
 	struct mmu_notifier mmu_notifier;
 };

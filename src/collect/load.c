@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "bpf/state.h"
@@ -184,6 +185,7 @@ static int try_load(struct fs_bpf *b, char *err, size_t len)
 			 t->hooks[i].target, b->plan->progs[i].why);
 		return 1;
 	}
+	__atomic_store_n(&b->skel->bss->fs_since, fs_mono_ns(), __ATOMIC_SEQ_CST);
 	return 0;
 }
 

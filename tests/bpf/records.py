@@ -187,11 +187,31 @@ def late(folder):
     ok("... and two RUNs", len(of(events, "RUN", vm=1)) == 2, of(events, "RUN"))
 
 
+def unseen(folder):
+    """The kernel may skip our programs: calls that none of them sees."""
+    if subprocess.run([O / "tests/mini", "--unseen", "vm"], capture_output=True, check=False).returncode:
+        print("# no 32-bit calls here: unseen ones not tried")
+        return
+    memory = folder / "memory"
+    cold_file(memory, 4)
+    for calls in ("vm", "slot", "vcpu", "vm,slot", "vm,slot,vcpu"):
+        log = folder / f"{calls}.log"
+        _, events = record(folder, O / "tests/mini", "--pages", 64, "--file", memory, "--log", log, "--unseen", calls)
+        truth = json.loads(log.read_text(encoding="ascii"))
+        made, vcpus, first = of(events, "VM_CREATE"), of(events, "VCPU_CREATE"), of(events, "FIRST_RUN", vm=1)
+        ok(f"{calls} unseen: its VM is known, and as young as its process", len(made) == 1 and not made[0]["flags"] & F_LATE and
+           (made[0]["fd"] < 0) == ("vm" in calls.split(",")), made)
+        ok("... its vCPU too", len(vcpus) == 1 and not vcpus[0]["flags"] & F_LATE and (vcpus[0]["fd"] < 0) == ("vcpu" in calls), vcpus)
+        ok("... and its first KVM_RUN", len(first) == 1 and truth["vcpus"][0]["run_ns"] <= first[0]["ts"] <= truth["vcpus"][0]["end_ns"], first, truth)
+        slots = [e for e in of(events, "MEMSLOT", vm=1) if (e["hva"], e["size"]) == (truth["hva"], truth["bytes"])]
+        ok("... and its memory slot, before its first exit", slots and min(e["ts"] for e in slots) < min(e["ts"] for e in of(events, "RUN", vm=1)), of(events, "MEMSLOT"), truth)
+
+
 def main():
     if os.geteuid():
         print("1..0 # SKIP needs root")
         return 0
-    for test in (mini, cold_read, packets, untraced, late):
+    for test in (mini, cold_read, packets, untraced, late, unseen):
         with tempfile.TemporaryDirectory(prefix="fs-records-", dir=O) as folder:
             test(Path(folder).resolve())
     print(f"1..{counts['all']}")

@@ -33,7 +33,8 @@ ok "the processes are said to have become traced by their name" says 'PROC_ADD .
 	"$TMP/a.fsr.txt"
 
 # One whose making was not told, as when the kernel skipped the program that would have: here, since it
-# had another name. It is found by the next thing that is done with its VM, before its first run.
+# had another name. It is found by the next thing that is done with its VM, before its first run; its
+# process is younger than the recording, and so is the VM.
 skipped()
 {
 	start "$TMP/s.fsr" --comm "$VMM_NAME" || return 1
@@ -49,8 +50,8 @@ skipped()
 	PY
 	kill -INT $REC
 	finish 0 && readable "$TMP/s.fsr" && says 'PROC_ADD .*why=COMM ' "$TMP/s.fsr.txt" &&
-		says 'VM_CREATE .*flags=LATE' "$TMP/s.fsr.txt" && says ' VCPU_CREATE ' "$TMP/s.fsr.txt" &&
-		says ' FIRST_RUN ' "$TMP/s.fsr.txt" && ! grep -E ' (VCPU_CREATE|FIRST_RUN) .*flags=LATE' "$TMP/s.fsr.txt"
+		says 'VM_CREATE .*fd=-1' "$TMP/s.fsr.txt" && says ' VCPU_CREATE ' "$TMP/s.fsr.txt" &&
+		says ' FIRST_RUN ' "$TMP/s.fsr.txt" && ! grep -E ' (VM_CREATE|VCPU_CREATE|FIRST_RUN) .*flags=LATE' "$TMP/s.fsr.txt"
 }
 ok "a VM whose making was not seen is there before its first run" skipped
 

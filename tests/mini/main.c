@@ -26,6 +26,7 @@ static const char usage[] =
 	"[--hold MS] [--die] [--log FILE]\n"
 	"            [--recorder N [--recorders M] [--again FILE]] [--copy] [--vary] "
 	"[--pre-fault]\n"
+	"            [--unseen vm,slot,vcpu,run]\n"
 	"Each VM is a process with paused vCPU threads, resumed by its main "
 	"thread. Each vCPU touches its\n"
 	"pages, writes to port 0x80, halts until interrupted, and ends with a "
@@ -36,6 +37,7 @@ static const char usage[] =
 	"once the VM was resumed,\nand once more whenever FILE is there, which "
 	"is then removed. With --copy the memory file is read in,\nnot "
 	"mapped.\n"
+	"With --unseen calls that make these, or the first KVM_RUN, go unseen by a tracer.\n"
 	"With --vary the n-th VM (from 0) has n more pages and n more port "
 	"writes, so that none is like another.\n";
 
@@ -176,7 +178,8 @@ static const struct option longs[] = {
 	{"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
 	{"die", 0, 0, 'd'},   {"log", 1, 0, 'l'},        {"recorder", 1, 0, 'r'},
 	{"vary", 0, 0, 'y'},  {"pre-fault", 0, 0, 'P'},  {"recorders", 1, 0, 'R'},
-	{"again", 1, 0, 'a'}, {"copy", 0, 0, 'C'},       {0, 0, 0, 0},
+	{"again", 1, 0, 'a'}, {"copy", 0, 0, 'C'},       {"unseen", 1, 0, 'U'},
+	{0, 0, 0, 0},
 };
 
 /* Returns -1 for what is no option. */
@@ -245,6 +248,9 @@ static int take(struct mini_opts *o, int c)
 	case 'C':
 		o->copy = 1;
 		break;
+	case 'U':
+		o->unseen = mini_unseen(optarg);
+		return o->unseen ? 0 : -1;
 	default:
 		return -1;
 	}

@@ -35,7 +35,8 @@ struct mini_opts {
 	int pre_fault;          /* the memory is mapped into the VM before it is resumed */
 	int one_by_one;         /* VMs run one after the other instead of at once */
 	int die;                /* the VMM kills itself before its end */
-	const char *log;        /* JSON lines, one per VM; 0 = standard output */
+	unsigned int unseen; /* MINI_UNSEEN_*: these calls are made so that no tracer sees them */
+	const char *log;     /* JSON lines, one per VM; 0 = standard output */
 };
 
 struct mini_vm;
@@ -50,6 +51,14 @@ struct mini_vcpu {
 	uint64_t ports;        /* port exits seen in user space, the end included */
 	uint64_t exits;        /* all of them */
 	int failed;
+};
+
+/* Calls that can go unseen: those that make what they name, and each vCPU's first KVM_RUN. */
+enum {
+	MINI_UNSEEN_VM = 1,
+	MINI_UNSEEN_SLOT = 2,
+	MINI_UNSEEN_VCPU = 4,
+	MINI_UNSEEN_RUN = 8,
 };
 
 struct mini_vm {
@@ -74,6 +83,17 @@ void mini_die(const char *what) __attribute__((noreturn));
 void mini_vm_make(struct mini_vm *vm, const struct mini_opts *o);
 void mini_vm_resume(struct mini_vm *vm);
 void mini_vm_wait(struct mini_vm *vm);
+
+/* unseen.c: MINI_UNSEEN_* of "vm,slot,vcpu,run", 0 = something else stands there too. */
+unsigned int mini_unseen(const char *names);
+/*
+ * ioctl(); where @what is among those that are to go unseen, by the kernel's gate for 32-bit
+ * programs, which numbers system calls otherwise: to a tracer it is as if its probes had not run at
+ * all. @arg is then a number, or points to what lies below 4 GiB.
+ */
+int mini_ioctl(const struct mini_opts *o, unsigned int what, int fd, unsigned int cmd,
+	       unsigned long arg);
+void *mini_low_memory(size_t bytes); /* zeroed, below 4 GiB */
 
 /* memory.c */
 size_t mini_memory_bytes(const struct mini_opts *o);

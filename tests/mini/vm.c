@@ -173,8 +173,8 @@ static void *vcpu_main(void *arg)
 	__atomic_store_n(&c->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	wait_for_go(c);
 	c->t_run = mini_now();
-	for (;;) {
-		if (ioctl(c->fd, KVM_RUN, 0) && errno != EINTR) {
+	for (unsigned int first = MINI_UNSEEN_RUN;; first = 0) {
+		if (mini_ioctl(c->vm->o, first, c->fd, KVM_RUN, 0) && errno != EINTR) {
 			fprintf(stderr, "mini: KVM_RUN: %s\n", strerror(errno));
 			c->failed = 1;
 			return NULL;
@@ -191,7 +191,7 @@ static void make_vcpu(struct mini_vm *vm, int id)
 
 	c->vm = vm;
 	c->id = id;
-	c->fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
+	c->fd = mini_ioctl(vm->o, MINI_UNSEEN_VCPU, vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (c->fd < 0 || size <= 0)
 		mini_die("KVM_CREATE_VCPU");
 	c->run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
@@ -216,7 +216,7 @@ static void make_vcpu(struct mini_vm *vm, int id)
 
 void mini_vm_make(struct mini_vm *vm, const struct mini_opts *o)
 {
-	struct kvm_userspace_memory_region slot = {.guest_phys_addr = 0};
+	struct kvm_userspace_memory_region *slot = mini_low_memory(sizeof(*slot));
 
 	memset(vm, 0, sizeof(*vm));
 	vm->o = o;
@@ -225,7 +225,7 @@ void mini_vm_make(struct mini_vm *vm, const struct mini_opts *o)
 		mini_die("/dev/kvm");
 	mini_memory_map(vm);
 	vm->t_create = mini_now();
-	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+	vm->fd = mini_ioctl(o, MINI_UNSEEN_VM, vm->kvm, KVM_CREATE_VM, 0);
 	vm->t_created = mini_now();
 	if (vm->fd < 0)
 		mini_die("KVM_CREATE_VM");
@@ -233,9 +233,9 @@ void mini_vm_make(struct mini_vm *vm, const struct mini_opts *o)
 	if (vm->irqchip && ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
 		mini_die("KVM_CREATE_IRQCHIP");
 	put_tables(vm);
-	slot.memory_size = vm->bytes;
-	slot.userspace_addr = (uintptr_t)vm->mem;
-	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot))
+	slot->memory_size = vm->bytes;
+	slot->userspace_addr = (uintptr_t)vm->mem;
+	if (mini_ioctl(o, MINI_UNSEEN_SLOT, vm->fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)slot))
 		mini_die("KVM_SET_USER_MEMORY_REGION");
 	for (int i = 0; i < (int)o->vcpus; i++)
 		make_vcpu(vm, i);
