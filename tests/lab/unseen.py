@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""VMs whose making or first KVM_RUN no program of ours sees, as when the kernel skips it: each is a fork all the same. TAP; root.
+
+The first entry alone tells then, so this needs a KVM that shows its entries:
+
+    tools/lab run [--kernel K] tests/lab/unseen.py
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(os.environ.get("FORKSCOPE_TOP", Path(__file__).resolve().parents[2]))
+OUT = TOP / os.environ.get("O", ".output")
+END, VMS, PAGES = "pio:0xf4", 2, 32
+CALLS = ("run", "vcpu,run", "vm,run", "vm,slot,vcpu,run")
+
+
+def forks_of(folder, calls):
+    """(what the VMs say of themselves, by pid; what the report says of the forks)"""
+    recording, log = folder / "r.fsr", folder / "log"
+    mini = [OUT / "tests/mini", "--one-by-one", "--vms", VMS, "--pages", PAGES, "--file", folder / "memory", "--log", log, "--unseen", calls]
+    subprocess.run([str(word) for word in (OUT / "forkscope", "record", "--end", END, "-o", recording, "--", *mini)], capture_output=True, check=True)
+    report = subprocess.run([OUT / "forkscope", "report", "--json", "--end", END, recording], capture_output=True, check=True).stdout
+    said = [json.loads(line) for line in log.read_text(encoding="ascii").splitlines()]
+    return {each["pid"]: each for each in said}, json.loads(report)["forks"]
+
+
+def wrong_of(truth, forks):
+    wrong = [] if sorted(fork["vmm"]["pid"] for fork in forks) == sorted(truth) else [f"VMs of {sorted(truth)}, forks of {[fork['vmm']['pid'] for fork in forks]}"]
+    for fork in forks:
+        pid, cells = fork["vmm"]["pid"], {}
+        vm = truth[pid]
+        for cell in fork["cells"]:
+            cells[cell["cause"]] = cells.get(cell["cause"], 0) + cell["ns"]
+        if not fork["complete"] or sum(cells.values()) != fork["gap_ns"]:
+            wrong.append(f"pid {pid}: complete {fork['complete']}, {sum(cells.values())} ns of {fork['gap_ns']}")
+        if not vm["resume_ns"] <= fork["start_ns"] <= vm["resumed_ns"]:
+            wrong.append(f"pid {pid}: it starts {fork['start_ns'] - vm['resume_ns']} ns after its VMM began to resume it")
+        # what lies before the first entry is not known; what comes after it is
+        if not sum(cell["count"] for cell in fork["cells"] if cell["cause"].startswith("fault.")) >= PAGES or not cells.get("unknown"):
+            wrong.append(f"pid {pid}: {cells}")
+        entered = next(each["at_ns"] for each in fork["milestones"] if each["name"] == "first-run")
+        if cells.get("unknown", 0) > entered - fork["start_ns"]:
+            wrong.append(f"pid {pid}: more is unknown than the {entered - fork['start_ns']} ns before its first entry: {cells}")
+    return wrong
+
+
+def main():
+    for number, calls in enumerate(CALLS, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                truth, forks = forks_of(Path(folder), calls)
+                wrong = wrong_of(truth, forks)
+            except (OSError, KeyError, ValueError, StopIteration, subprocess.CalledProcessError) as failed:
+                wrong = [f"{type(failed).__name__}: {failed} {getattr(failed, 'stderr', '')}"]
+            print(f"{'not ok' if wrong else 'ok'} {number} - {calls} unseen: {VMS} forks, from their resume on", *wrong, sep="\n# ", flush=True)
+    print(f"1..{len(CALLS)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
