@@ -60,6 +60,8 @@ struct fs_bench_opts {
 	const char *work; /* a folder for sockets and logs; made and removed by the caller */
 	/* Puts a mark into the recording that runs; NULL = there is none. */
 	void (*mark)(const char *name, pid_t pid);
+	/* The page cache of this memory file was just dropped; NULL = nobody wants to know. */
+	void (*dropped)(int memory);
 	/* Has it no more need of the VMM of a fork that is done? NULL = it never has. */
 	bool (*settled)(pid_t pid);
 	const volatile bool *stop; /* set when the user wants to end */

@@ -76,7 +76,10 @@ int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *
 		fs_cache_drop(fd);
 		close(fd);
 	}
-	return drop(b, memory, err, len);
+	fd = drop(b, memory, err, len);
+	if (!fd && b->o.dropped)
+		b->o.dropped(memory);
+	return fd;
 }
 
 /* --- waves ---------------------------------------------------------------------------------- */

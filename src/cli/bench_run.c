@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -112,17 +113,45 @@ static bool gives(const struct bench_asked *a, const char *option)
 	return false;
 }
 
+/* Memory files of the snapshots with a recorder in them. */
+static struct fs_memfile armed[BENCH_MAX];
+static size_t narmed;
+
 static bool has_recorder(const char *path)
 {
-	struct fs_memfile f;
+	struct fs_memfile *f = &armed[narmed];
 	char why[300];
-	bool found;
 
-	if (fs_memfile_open(path, &f, why, sizeof(why)))
+	if (narmed == BENCH_MAX || fs_memfile_open(path, f, why, sizeof(why)))
 		return false; /* then it is searched for in the forks */
-	found = f.n;
-	fs_memfile_close(&f);
-	return found;
+	if (!f->n) {
+		fs_memfile_close(f);
+		return false;
+	}
+	narmed++;
+	return true;
+}
+
+static void forget_recorders(void)
+{
+	while (narmed)
+		fs_memfile_close(&armed[--narmed]);
+}
+
+/*
+ * The recorder's own pages are read into the page cache again after it was dropped. Else each cold
+ * fork waits for them (cause `tracer`), and a prefetch that happens to bring them is told to have
+ * gained that.
+ */
+static void warm_recorder(int memory)
+{
+	struct stat a, b;
+	char why[300];
+
+	for (size_t i = 0; i < narmed; i++)
+		if (!fstat(memory, &a) && !fstat(armed[i].fd, &b) && a.st_ino == b.st_ino &&
+		    a.st_dev == b.st_dev && fs_memfile_warm(&armed[i], why, sizeof(why)) < 0)
+			fs_warn("cannot warm the recorder's own pages: %s", why);
 }
 
 /* Forks ask from threads that are in network namespaces of their own: the socket is of this one. */
@@ -186,7 +215,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	struct bench_done d = {.b = b, .a = a};
 	struct fs_recorder rec = {.status = 0};
 	char err[1024];
-	bool armed = look_for_recorders(b, a);
+	bool found = look_for_recorders(b, a);
 	int rc, ret, failed = 0;
 
 	if (!a->no_record) {
@@ -201,8 +230,9 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 		b->narms == 1 ? "" : "s", b->o.iters, b->o.iters == 1 ? "" : "s", b->o.concurrency,
 		b->o.seed);
 	/* an attached command's VMM may be another process */
-	if (armed && b->o.plan.ops != &fs_vmm_attach)
+	if (found && b->o.plan.ops != &fs_vmm_attach)
 		start_asking(b);
+	b->o.dropped = warm_recorder;
 	rc = fs_bench_run(b);
 	stop_asking(b);
 	if (rc)
@@ -243,6 +273,7 @@ int bench_run(struct bench_asked *a, bench_then then, void *arg)
 		else
 			rc = record_and_run(&b, a, then, arg);
 	}
+	forget_recorders();
 	fs_bench_close(&b);
 	fs_remove_tree(work);
 	return rc;

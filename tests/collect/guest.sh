@@ -325,9 +325,22 @@ warmed()
 	# directory, its list, two rings of a head and four pages
 	memfile --warm-ring && [ $((after - before)) = 12 ] && says '"warmed_pages": ?12' "$TMP/m.fsr.txt"
 }
+# The bench makes the memory file cold before each fork, but for the same pages.
+benched()
+{
+	local dir="$TMP/snapshot"
+
+	mkdir "$dir" && echo state >"$dir/state"
+	"$MINI" --pages 16 --file "$dir/mem" --recorder $NEW --cold >/dev/null
+	"$FS" bench --vmm attach --snapshot "$dir" --signal none --iters 2 --cache cold -o "$TMP/bench.fsr" -- true >/dev/null || true
+	python3 -c 'import json, sys
+forks = json.load(open(sys.argv[1]))["forks"]
+assert [fork["resident_bytes"] for fork in forks] == [12 * 4096] * 2, forks' "$TMP/bench.fsr.json"
+}
 if [ -n "$(command -v fincore)" ] && [ "$(stat -f -c %T "$TMP")" != tmpfs ]; then
 	ok "--memfile leaves a cold file cold" not_warmed
 	ok "--warm-ring reads the recorder's pages alone" warmed
+	ok "the bench's cold forks find the recorder's pages, and no others" benched
 fi
 
 usage()
