@@ -8,9 +8,10 @@
 #include "render/term.h"
 #include "render/words.h"
 
-#define CELL       21   /* "1234.5 / 1234 / 12345" */
-#define MAIN_CAUSE 0.01 /* share of an arm's mean gap from which a cause gets its row */
-#define W          (FS_UNITS_LEN + 8)
+#define LEDGER_CELL 19   /* "  1234.5 ms  100 %" */
+#define CELL        21   /* "1234.5 / 1234 / 12345" */
+#define MAIN_CAUSE  0.01 /* share of an arm's mean gap from which a cause gets its row */
+#define W           (FS_UNITS_LEN + 8)
 
 static int name_width(const struct fsx_bench *b)
 {
@@ -129,6 +130,14 @@ static double mean_gap(const struct fsx_bench_arm *a)
 	return sum;
 }
 
+/* Of an arm's column in the ledgers: names stand whole, for they differ in their ends. */
+static int column_width(const struct fsx_bench *b)
+{
+	int w = name_width(b);
+
+	return w > LEDGER_CELL ? w : LEDGER_CELL;
+}
+
 static const double *bucket_of(const struct fsx_bench_arm *a, int which)
 {
 	return &a->bucket[which];
@@ -143,6 +152,7 @@ static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
 		       const double *(*value)(const struct fsx_bench_arm *a, int which), int which,
 		       FILE *out)
 {
+	int w = column_width(b);
 	char t[16];
 
 	fprintf(out, "  %*s%-*s", indent, "", 20 - indent, name);
@@ -151,12 +161,12 @@ static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
 		double x = *value(a, which), all = mean_gap(a);
 
 		if (!a->complete)
-			fprintf(out, " %19s", "-");
+			fprintf(out, " %*s", w, "-");
 		else if (value == bucket_of && which == FSA_B_SIGNAL &&
 			 fsv_untold(x, *bucket_of(a, FSA_B_GUEST)))
-			fprintf(out, " %19s", "not told apart");
+			fprintf(out, " %*s", w, "not told apart");
 		else
-			fprintf(out, " %9s ms %4.0f %%", ms(x, 1, t, sizeof(t)),
+			fprintf(out, " %*s ms %4.0f %%", w - 10, ms(x, 1, t, sizeof(t)),
 				all > 0 ? 100 * x / all : 0);
 	}
 	fputc('\n', out);
@@ -194,21 +204,22 @@ static int main_bucket(const struct fsx_bench *b, int cause)
 static void ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
 {
 	char end[96], title[200], name[80];
+	int w = column_width(b);
 
 	snprintf(title, sizeof(title), "The ledger beside it: means of %s to %s",
 		 fsv_start_name(v->res->opts.start), fsa_end_text(&v->res->opts, end, sizeof(end)));
 	fsv_heading(v, out, title);
 	fprintf(out, "  %-20s", "");
 	for (size_t i = 0; i < b->narms; i++)
-		fprintf(out, " %19.19s", arm_name(&b->arms[i], name, sizeof(name)));
+		fprintf(out, " %*s", w, arm_name(&b->arms[i], name, sizeof(name)));
 	fprintf(out, "\n  %-20s", "gap");
 	for (size_t i = 0; i < b->narms; i++) {
 		const struct fsx_bench_arm *a = &b->arms[i];
 
 		if (a->complete)
-			fprintf(out, " %9s ms  100 %%", ms(mean_gap(a), 1, name, 16));
+			fprintf(out, " %*s ms  100 %%", w - 10, ms(mean_gap(a), 1, name, 16));
 		else
-			fprintf(out, " %19s", "-");
+			fprintf(out, " %*s", w, "-");
 	}
 	fputc('\n', out);
 	for (int k = 0; k < FSA_NBUCKETS; k++) {

@@ -47,6 +47,10 @@ is "docs/arms.md describes every key: $missing" test -z "$missing"
 is 'CSV' status 0 "$F" report --csv "$tmp/r.fsr"
 is 'a line for each fork' test "$(wc -l <"$tmp/out")" = 56
 is 'as many fields as names' test "$(awk -F, '{ print NF }' "$tmp/out" | sort -u)" = 15
+tests/experiment/forks.py vmclock-spin:mailbox:64MiB/6/0/1 vmclock-spin:mailbox:128MiB/6/0/2 >"$tmp/n.txt" &&
+	"$O/tools/mkrec" "$tmp/n.txt" "$tmp/n.fsr" || exit 1
+is 'long names' status 0 "$F" report --arms "$tmp/n.fsr"
+is 'stand whole above the ledger' grep -q '^  .*:mailbox:128MiB .*:mailbox:64MiB$' "$tmp/out"
 is 'forks without arms are one' status 0 "$F" report --arms tests/format/v1.0.fsr
 is 'not of one fork' status 2 "$F" report --arms --fork 1 "$tmp/r.fsr"
 is 'not both on stdout' status 2 "$F" report --csv --json "$tmp/r.fsr"
