@@ -82,6 +82,7 @@ struct at_gtask {
 	uint32_t epoch;                   /* of the four below */
 	uint32_t work, fault, lock, rtnl; /* + 1 */
 	uint32_t woken;                   /* + 1: wake-up since it last ran */
+	uint64_t worked;                  /* when its last work item ended */
 	bool running;
 };
 

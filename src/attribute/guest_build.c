@@ -156,14 +156,76 @@ static int on_work(struct at_gb *b)
 	return 0;
 }
 
+#define MAX_GIVEN 4096 /* of each kind: between two work items of one thread there is less */
+
+/* The stretches of task @task since @t0 outside of any work item are item @at's. */
+static int give_segs(struct at_gcpu *c, uint32_t task, uint64_t t0, uint32_t at)
+{
+	size_t i = c->segs.n, k;
+	struct at_gseg s;
+
+	for (k = 0; i && c->segs.v[i - 1].t0 >= t0 && k < MAX_GIVEN; i--, k++)
+		if (c->segs.v[i - 1].task == task && !c->segs.v[i - 1].work)
+			c->segs.v[i - 1].work = at;
+	if (!i || k == MAX_GIVEN || c->segs.v[i - 1].task != task || c->segs.v[i - 1].work ||
+	    (i < c->segs.n && c->segs.v[i].t0 == t0))
+		return 0;
+	s = c->segs.v[i - 1]; /* it began before: from @t0 on it is another */
+	s.t0 = t0;
+	s.work = at;
+	if (fs_vec_push(&c->segs, s))
+		return -ENOMEM;
+	memmove(&c->segs.v[i + 1], &c->segs.v[i], (c->segs.n - 1 - i) * sizeof(s));
+	c->segs.v[i] = s;
+	return 0;
+}
+
+/* What task @task did since @t0 outside of any work item was for item @at. */
+static int give_to_work(struct at_gb *b, uint32_t task, uint64_t t0, uint32_t at)
+{
+	struct at_guest *g = b->g;
+	size_t i, k;
+
+	for (i = g->wakes.n, k = 0; i-- > 0 && g->wakes.v[i].t >= t0 && k < MAX_GIVEN; k++)
+		if (g->wakes.v[i].by.task == task && !g->wakes.v[i].by.work)
+			g->wakes.v[i].by.work = at;
+	for (i = g->works.n, k = 0; i-- > at && k < MAX_GIVEN; k++)
+		if (g->works.v[i].queue >= t0 && g->works.v[i].by.task == task &&
+		    !g->works.v[i].by.work)
+			g->works.v[i].by.work = at;
+	return give_segs(&g->cpus[b->cpu], task, t0, at);
+}
+
+/*
+ * An item ends that was not seen to begin: kernels whose probes can be preempted skip one that
+ * another thread is in the middle of. It began after it was queued and after the item before.
+ */
+static int began_unseen(struct at_gb *b, struct at_gtask *k)
+{
+	uintptr_t at = (uintptr_t)at_idmap_get(&b->queued, b->rec->x);
+	struct at_gwork *w = at ? &b->g->works.v[at - 1] : NULL;
+
+	if (!w || w->func != b->rec->a)
+		return 0;
+	at_idmap_del(&b->queued, b->rec->x);
+	w->t0 = w->queue > k->worked ? w->queue : k->worked;
+	w->t1 = b->t;
+	return give_to_work(b, b->c->task, w->t0, (uint32_t)at);
+}
+
 static int on_work_end(struct at_gb *b)
 {
 	struct at_gtask *k = at_gb_task_of(b, b->c->task);
+	struct at_gwork *w = k->work ? &b->g->works.v[k->work - 1] : NULL;
+	int ret = 0;
 
-	if (k->work)
-		b->g->works.v[k->work - 1].t1 = b->t;
+	if (w)
+		w->t1 = b->t;
+	if (!w || w->addr != b->rec->x)
+		ret = began_unseen(b, k);
 	k->work = 0;
-	return 0;
+	k->worked = b->t;
+	return ret;
 }
 
 /* Something of the task at hand begins; *@at, if it is asked for, remembers it. */

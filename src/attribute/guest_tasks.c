@@ -46,6 +46,7 @@ struct at_gtask *at_gb_task_of(struct at_gb *b, uint32_t index)
 	if (t->epoch != b->epoch) {
 		t->epoch = b->epoch;
 		t->work = t->fault = t->lock = t->rtnl = 0;
+		t->worked = b->t;
 	}
 	return t;
 }

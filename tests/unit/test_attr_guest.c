@@ -96,6 +96,36 @@ static void threaded_handler(void **state)
 		CELLS("notify/guest.signal=2150 notify/guest.other=800", DECODED));
 }
 
+/* A worker that has slept not, because it worked for others; what it did before the item is not the
+ * signal's. */
+#define BUSY_WORKER(begun)                                                                       \
+	HOST GUEST(GUEST_ALL) "GRING\n"                                                          \
+			      "GREC ts=1050 WORK tid=20 x=0x999 a=0xf9\n"                        \
+			      "GREC ts=1060 IRQ tid=20 x=9 a=\"acpi\" flags=HARDIRQ\n"           \
+			      "GREC ts=2000 WORK_QUEUE tid=20 x=0x111 a=0xf1 "                   \
+			      "flags=HARDIRQ\n"                                                  \
+			      "GREC ts=2500 IRQ_END tid=20 x=9 a=1 flags=HARDIRQ\n"              \
+			      "GREC ts=3500 WORK_END tid=20 x=0x999 a=0xf9\n" begun CLOCK_NOTIFY \
+				      AGENT_RUNS AGENT_STAGES(1)
+
+#define CELLS_BUSY(signal, other)                                                             \
+	"inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 "                     \
+	"notify/exit.kernel=10 notify/guest.signal=" #signal " notify/guest.other=" #other    \
+	" wakeup/guest.signal=500 wakeup/guest.other=5000 mailbox/fault.mapped=2000 " DECODED \
+	" ack/exit.kernel=5000 ack/guest.signal=10000"
+
+/* The kernel skipped the probe of the item's begin: its end says whose the time was. */
+static void begin_unseen(void **state)
+{
+	(void)state;
+	guest_expect(BUSY_WORKER("GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n"), "ack:mailbox", TOLD,
+		     CELLS_BUSY(2440, 1010));
+	guest_expect(BUSY_WORKER(""), "ack:mailbox", TOLD, CELLS_BUSY(2440, 1010));
+	/* after another item, whose queueing was not seen: that one's time is not the signal's */
+	guest_expect(BUSY_WORKER("GREC ts=3600 WORK_END tid=20 x=0x222 a=0xf1\n"), "ack:mailbox",
+		     TOLD, CELLS_BUSY(2340, 1110));
+}
+
 /* It reads other lines when the one of the fork is written: nobody has to wake it. */
 static void log_reader_awake(void **state)
 {
@@ -351,6 +381,7 @@ int main(void)
 		cmocka_unit_test(vmclock),
 		cmocka_unit_test(vmgenid),
 		cmocka_unit_test(threaded_handler),
+		cmocka_unit_test(begin_unseen),
 		cmocka_unit_test(log_reader_awake),
 		cmocka_unit_test(vmclock_spin),
 		cmocka_unit_test(vmclock_in_turns),
