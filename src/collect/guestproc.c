@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/vec.h"
 #include "collect/privs.h"
@@ -109,7 +109,6 @@ __attribute__((noreturn)) static void run(int fd, pid_t parent, const struct fs_
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "forkscope-guest");
 	close_others(fd, files, n);
-	setpriority(PRIO_PROCESS, 0, 10); /* what is recorded comes first */
 	if (getppid() == parent && r && !fs_privs_reader(rights, sizeof(rights)) &&
 	    !answer(fd, MSG_HELLO, 0, rights, strlen(rights)))
 		serve(fd, r);
@@ -126,6 +125,16 @@ int fs_guestproc_fd(const struct fs_guestproc *p)
 const char *fs_guestproc_rights(const struct fs_guestproc *p)
 {
 	return p->rights;
+}
+
+uint64_t fs_guestproc_cpu_ns(const struct fs_guestproc *p)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(p->pid, &clock) || clock_gettime(clock, &t))
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /* The first answer: which rights it was left with. */

@@ -29,6 +29,9 @@ int fs_guestproc_fd(const struct fs_guestproc *p);
 /* "CAP_SYS_PTRACE,..." that it holds, "" when none. */
 const char *fs_guestproc_rights(const struct fs_guestproc *p);
 
+/* CPU time that it has used, ns; 0 when that cannot be told. */
+uint64_t fs_guestproc_cpu_ns(const struct fs_guestproc *p);
+
 /* Asks for a reading; one at a time. Returns 0 or a negative errno: it is gone. */
 int fs_guestproc_ask(struct fs_guestproc *p, const struct fs_guest_req *req,
 		     const struct fs_slot *slots);

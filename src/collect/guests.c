@@ -12,7 +12,10 @@
 #include "collect/guestproc.h"
 #include "collect/memfile.h"
 
-#define READING_NS (10ull * 1000 * 1000 * 1000) /* a reading that takes longer hangs */
+#define READING_NS (10ull * 1000 * 1000 * 1000) /* a reading that gets nowhere for so long hangs \
+						 */
+#define MOST_NS    (6 * READING_NS)             /* and so does one that takes that long at all */
+#define STEP_NS    (1000 * 1000)                /* of CPU time: it gets on */
 #define FINISH_NS  (20ull * 1000 * 1000 * 1000)
 
 struct fs_guests {
@@ -22,7 +25,8 @@ struct fs_guests {
 	FS_VEC(struct fs_memfile) files;
 	int warmed;        /* pages */
 	uint64_t asked_ns; /* a reading was asked for then; 0 = none is on its way */
-	uint32_t asked_vm;
+	uint64_t seen_ns;  /* when it was last seen to get on, ... */
+	uint64_t seen_cpu; /* ... having used so much CPU time */
 	char gone[FSG_WHY];   /* why there is no reading process */
 	char unread[FSG_WHY]; /* why a guest with a recorder, or with a secret, was not read */
 };
@@ -186,11 +190,27 @@ static int ask(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records 
 	rc = fs_guests_clock(w, own);
 	if (rc)
 		return rc;
-	g->asked_ns = now;
-	g->asked_vm = req.vm;
+	g->asked_ns = g->seen_ns = now;
+	g->seen_cpu = fs_guestproc_cpu_ns(g->proc);
 	if (fs_guestproc_ask(g->proc, &req, slots))
 		lose_process(g, "the process that reads them has ended");
 	return 0;
+}
+
+/* On a host without a CPU to spare a reading takes long; one whose guest does not answer stands
+ * still. */
+static bool hangs(struct fs_guests *g, uint64_t now)
+{
+	uint64_t cpu;
+
+	if (now - g->seen_ns <= READING_NS)
+		return false;
+	cpu = fs_guestproc_cpu_ns(g->proc);
+	if (cpu < g->seen_cpu + STEP_NS || now - g->asked_ns > MOST_NS)
+		return true;
+	g->seen_ns = now;
+	g->seen_cpu = cpu;
+	return false;
 }
 
 int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records *own)
@@ -211,7 +231,7 @@ int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_reco
 			return rc;
 	}
 	now = fs_mono_ns();
-	if (g->proc && g->asked_ns && now - g->asked_ns > READING_NS)
+	if (g->proc && g->asked_ns && hangs(g, now))
 		lose_process(g, "a guest's memory did not answer");
 	return g->proc ? ask(g, w, own, now) : 0;
 }
