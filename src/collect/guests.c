@@ -12,21 +12,22 @@
 #include "collect/guestproc.h"
 #include "collect/memfile.h"
 
-#define READING_NS (10ull * 1000 * 1000 * 1000) /* a reading that gets nowhere for so long hangs \
-						 */
-#define MOST_NS    (6 * READING_NS)             /* and so does one that takes that long at all */
-#define STEP_NS    (1000 * 1000)                /* of CPU time: it gets on */
-#define FINISH_NS  (20ull * 1000 * 1000 * 1000)
+#define READING_NS                                                                    \
+	(10ull * 1000 * 1000 * 1000) /* a reading that gets nowhere for so long hangs \
+				      */
+#define MOST_NS   (6 * READING_NS)   /* and so does one that takes that long at all */
+#define STEP_NS   (1000 * 1000)      /* of CPU time: it gets on */
+#define FINISH_NS (20ull * 1000 * 1000 * 1000)
 
 struct fs_guests {
 	const struct fs_guest_opts *o;
 	struct fs_guestwatch *watch;
 	struct fs_guestproc *proc; /* NULL once it is gone */
 	FS_VEC(struct fs_memfile) files;
-	int warmed;        /* pages */
-	uint64_t asked_ns; /* a reading was asked for then; 0 = none is on its way */
-	uint64_t seen_ns;  /* when it was last seen to get on, ... */
-	uint64_t seen_cpu; /* ... having used so much CPU time */
+	int warmed;           /* pages */
+	uint64_t asked_ns;    /* a reading was asked for then; 0 = none is on its way */
+	uint64_t seen_ns;     /* when it was last seen to get on, ... */
+	uint64_t seen_cpu;    /* ... having used so much CPU time */
 	char gone[FSG_WHY];   /* why there is no reading process */
 	char unread[FSG_WHY]; /* why a guest with a recorder, or with a secret, was not read */
 };
