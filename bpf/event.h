@@ -195,8 +195,8 @@ struct fs_ev_vmexit {
 	__u64 rip;        /* guest RIP of the exit; 0 when it could not be read */
 	__u64 info1;      /* exit qualification / EXITINFO1 */
 	__u64 info2;      /* EXITINFO2 (SVM: GPA of an NPF) or 0 */
-	__u64 gpa;        /* of the first kvm_page_fault, bytes */
-	__u64 error_code; /* of the first kvm_page_fault, PFERR_* */
+	__u64 gpa;        /* of the first kvm_page_fault, bytes; else of the NPF */
+	__u64 error_code; /* of the first kvm_page_fault, PFERR_*; else of the NPF */
 	__u64 hva;        /* host address of the first handle_mm_fault, 0 when not seen */
 	__u64 mm_ns;      /* time inside handle_mm_fault (function probe), 0 when not seen */
 	__u32 reason;     /* SVM exit_code or VMX exit_reason */

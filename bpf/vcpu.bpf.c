@@ -38,12 +38,15 @@ static __always_inline __u32 fs_run_ns(const struct fs_thr *t, __u64 now)
 
 static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now)
 {
-	/* EXITINFO1 of a nested page fault is its error code: there even if the tracepoint was not.
-	 */
-	bool npf = t->x_isa == FS_ISA_SVM && t->x_reason == SVM_EXIT_NPF;
-	bool write = (t->x_n_pf || !npf ? t->x_error_code : t->x_info1) & PFERR_WRITE;
-	__u32 hints = fs_acc_hints(&t->x, write);
+	__u64 gpa = t->x_gpa, error_code = t->x_error_code;
+	__u32 hints;
 
+	/* The kernel may have skipped kvm_page_fault: the exit of a nested fault has both. */
+	if (!t->x_n_pf && t->x_isa == FS_ISA_SVM && t->x_reason == SVM_EXIT_NPF) {
+		error_code = t->x_info1;
+		gpa = t->x_info2;
+	}
+	hints = fs_acc_hints(&t->x, error_code & PFERR_WRITE);
 	if (t->x_n_pf) {
 		struct fs_vm *v = fs_vm_find(t->kvm);
 
@@ -56,8 +59,8 @@ static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now
 		e->rip = t->x_rip;
 		e->info1 = t->x_info1;
 		e->info2 = t->x_info2;
-		e->gpa = t->x_gpa;
-		e->error_code = t->x_error_code;
+		e->gpa = gpa;
+		e->error_code = error_code;
 		e->hva = t->x_hva;
 		e->mm_ns = t->x_mm_ns;
 		e->reason = t->x_reason;
