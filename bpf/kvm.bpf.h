@@ -180,7 +180,7 @@ static FS_SUBPROG __u32 fs_vm_late(__u64 kvm, __u32 tgid)
 	struct fs_vm *v = fs_vm_find(kvm);
 	__u32 vm;
 
-	if (v)
+	if (v && v->tgid == tgid) /* else the address was given to another VM */
 		return v->vm;
 	vm = fs_vm_add(kvm, tgid, 0, -1);
 	if (vm)
@@ -235,6 +235,15 @@ static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_s
 	return fs_vcpu_find(vcpu);
 }
 
+/* Is @v of the VM that the vCPU is of now? Addresses are used again. */
+static __always_inline bool fs_vcpu_fits(const struct fs_vcpu *v, __u64 vcpu)
+{
+	struct kvm_vcpu *k = (void *)vcpu;
+	struct fs_vm *m = fs_vm_find((__u64)BPF_CORE_READ(k, kvm));
+
+	return m && m->vm == v->vm;
+}
+
 /* Notes that @t runs @vcpu. Returns the vCPU's entry, NULL when a table is full. */
 static FS_SUBPROG struct fs_vcpu *fs_thr_bind(struct fs_thr *t, __u64 vcpu)
 {
@@ -242,7 +251,7 @@ static FS_SUBPROG struct fs_vcpu *fs_thr_bind(struct fs_thr *t, __u64 vcpu)
 
 	if (!t)
 		return NULL;
-	if (!v)
+	if (!v || !fs_vcpu_fits(v, vcpu))
 		v = fs_vcpu_add(vcpu, t->tgid, 0, -1);
 	if (!v)
 		return NULL;

@@ -205,6 +205,10 @@ def unseen(folder):
         ok("... and its first KVM_RUN", len(first) == 1 and truth["vcpus"][0]["run_ns"] <= first[0]["ts"] <= truth["vcpus"][0]["end_ns"], first, truth)
         slots = [e for e in of(events, "MEMSLOT", vm=1) if (e["hva"], e["size"]) == (truth["hva"], truth["bytes"])]
         ok("... and its memory slot, before its first exit", slots and min(e["ts"] for e in slots) < min(e["ts"] for e in of(events, "RUN", vm=1)), of(events, "MEMSLOT"), truth)
+    # One VM after the other: the kernel gives the same addresses to their vCPUs.
+    _, events = record(folder, O / "tests/mini", "--one-by-one", "--vms", 4, "--pages", 4, "--log", folder / "again.log", "--unseen", "vcpu")
+    first = of(events, "FIRST_RUN")
+    ok("four VMs, none taken for one before it", sorted(e["vm"] for e in first) == [1, 2, 3, 4], first, of(events, "VCPU_CREATE"))
 
 
 def main():

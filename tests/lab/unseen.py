@@ -15,7 +15,7 @@ from pathlib import Path
 
 TOP = Path(os.environ.get("FORKSCOPE_TOP", Path(__file__).resolve().parents[2]))
 OUT = TOP / os.environ.get("O", ".output")
-END, VMS, PAGES = "pio:0xf4", 2, 32
+END, VMS, PAGES = "pio:0xf4", 4, 32
 CALLS = ("run", "vcpu,run", "vm,run", "vm,slot,vcpu,run")
 
 
