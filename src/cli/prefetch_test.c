@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope prefetch test: forks with a prefetch against forks without, from recordings or made
  * now. */
+#include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/log.h"
+#include "base/vec.h"
 #include "bench/result.h"
 #include "cli/bench_run.h"
 #include "cli/cmds.h"
@@ -24,6 +28,7 @@ struct asked {
 	const char *ranges, *mechanism;
 	unsigned int null_rounds;
 	bool from;
+	json_t *told; /* what the bench wrote of the forks of a recording, or NULL */
 };
 
 static const struct fs_usage usage = {
@@ -77,11 +82,77 @@ static int run_null(const struct asked *x, const struct prefetch_rec *r)
 
 /* --- of recordings --- */
 
-static int with_recordings(const struct asked *x, const struct fs_args *args)
+/* The arm @name in what the bench wrote, NULL: the only one with a prefetch. NULL if there is none.
+ */
+static const json_t *told_arm(const json_t *run, const char *name)
+{
+	const json_t *found = NULL;
+	json_t *arm;
+	size_t i;
+
+	json_array_foreach (json_object_get(run, "arms"), i, arm) {
+		const char *s = json_string_value(json_object_get(arm, "name"));
+		bool it = json_array_size(json_object_get(arm, "ranges")) &&
+			  (!name || (s && !strcmp(s, name)));
+
+		if (it && found)
+			return NULL;
+		found = it ? arm : found;
+	}
+	return found;
+}
+
+static int add_told(struct asked *x, const json_t *ranges)
+{
+	json_t *range;
+	size_t i;
+
+	json_array_foreach (ranges, i, range) {
+		json_int_t off = json_integer_value(json_array_get(range, 0));
+		json_int_t len = json_integer_value(json_array_get(range, 1));
+
+		if (i >= FSX_MAX_RANGES || off < 0 || len <= 0 || off > INT64_MAX - len)
+			return -EINVAL;
+		if (fs_vec_push(&x->p.h.set, (struct fsx_range){(uint64_t)off, (uint64_t)len}))
+			return -ENOMEM;
+	}
+	fsx_ranges_tidy(&x->p.h.set);
+	return 0;
+}
+
+/* What was prefetched stands in the bench's FILE.json beside its recording, unless it is given. */
+static void take_told(struct asked *x, const char *recording)
+{
+	const char *name = x->t.arms ? strchr(x->t.arms, ',') : NULL, *how;
+	char path[PATH_MAX];
+	const json_t *arm;
+	json_error_t e;
+
+	snprintf(path, sizeof(path), "%s.json", recording);
+	if (x->p.text || x->null_rounds || access(path, F_OK))
+		return;
+	x->told = json_load_file(path, 0, &e);
+	arm = x->told ? told_arm(x->told, name ? name + 1 : NULL) : NULL;
+	if (!x->told || (arm && add_told(x, json_object_get(arm, "ranges")))) {
+		fs_warn("%s does not tell what was prefetched%s%s: give --ranges", path,
+			x->told ? "" : ": ", x->told ? "" : e.text);
+		x->p.h.set.n = 0;
+		return;
+	}
+	if (!arm)
+		return;
+	x->p.text = json_string_value(json_object_get(arm, "prefetch")) ?: "ranges";
+	how = json_string_value(json_object_get(x->told, "mechanism"));
+	if (!x->mechanism && how && !strcmp(how, fs_mechanism_names[FS_MECH_POPULATE]))
+		x->p.m = FSX_POPULATE;
+}
+
+static int with_recordings(struct asked *x, const struct fs_args *args)
 {
 	struct prefetch_rec one, two;
 	int ret = prefetch_open(args->pos[0], &x->t.window, &one);
 
+	take_told(x, args->pos[args->npos - 1]);
 	if (ret)
 		return ret;
 	if (x->null_rounds) {
@@ -259,8 +330,8 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 		       "of a recording, instead: halves of one group against each other, how often "
 		       "they differ"),
 		FS_OPT("--ranges", NULL, "LIST", fs_opt_string, &x->ranges,
-		       "what was prefetched (--from: what became of it is told), or is to be: as "
-		       "for ceiling"),
+		       "what was prefetched (--from: what became of it is told; default: what "
+		       "RECORDING.json says, if the bench wrote it), or is to be: as for ceiling"),
 		FS_OPT("--mechanism", NULL, "NAME", fs_opt_string, &x->mechanism,
 		       "how: read (the default), willneed, readahead, or populate: through the "
 		       "VMM's own mapping; with --from page-cache (the default), populate or "
@@ -312,6 +383,7 @@ int prefetch_test(int argc, char **argv)
 	if (ret < 0)
 		ret = x.from ? with_recordings(&x, &args) : bench_run(&x.bench, judge_run, &x);
 	fsx_hypothesis_free(&x.p.h);
+	json_decref(x.told);
 	bench_opts_free(&x.bench);
 	return ret;
 }

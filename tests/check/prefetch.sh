@@ -70,6 +70,18 @@ expect 2 '--prefetch is about making them' 'a prefetch of recordings' $P test --
 expect 2 'no command after' 'a command with recordings' $P test --from "$tmp/ab.fsr" -- true
 expect 2 'which recording' 'no recording to test' $P test --from
 expect 0 '(page-cache' "the bench's name of a mechanism" $P test --from "$tmp/ab.fsr" --mechanism read --ranges 0x100000+32KiB
+cp "$tmp/ab.fsr" "$tmp/told.fsr"
+cat >"$tmp/told.fsr.json" <<'END'
+{"mechanism": "populate", "arms": [{"name": "sig:none", "prefetch": "none", "ranges": []},
+	{"name": "sig:all", "prefetch": "range:0x100000:32KiB", "ranges": [[1048576, 32768]]}]}
+END
+expect 0 '8 pages in the ranges' 'what was prefetched is known from the file of the bench' $P test --from "$tmp/told.fsr"
+is 'and how' grep -q 'ceiling (populate)' "$tmp/out"
+expect 0 '(page-cache, ' 'options count more' $P test --from --mechanism page-cache --ranges 0x100000+16KiB "$tmp/told.fsr"
+is 'of both' grep -q '4 pages in the ranges' "$tmp/out"
+echo '{"arms": [{"name": "sig:all", "prefetch": "all", "ranges": [[-1, 4096]]}]}' >"$tmp/told.fsr.json"
+expect 0 'does not tell what was prefetched' 'a file that lies' $P test --from "$tmp/told.fsr"
+is 'is not believed' sh -c "! grep -q 'in the ranges' '$tmp/out'"
 expect 2 'moment beside' 'populating before an attached command' $P test --vmm attach --snapshot "$tmp" \
 	-o "$tmp/x.fsr" --prefetch all --mechanism populate -- true
 expect 1 '' 'no snapshot there' $M --prefetch all --vmm-bin true
