@@ -109,7 +109,7 @@ static int twice(const char *const *words, size_t n, char *why, size_t len)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < i; k++)
-			if (!strcmp(words[i], words[k])) {
+			if (words[i] && words[k] && !strcmp(words[i], words[k])) {
 				snprintf(why, len, "names \"%s\" twice", words[i]);
 				return -1;
 			}
