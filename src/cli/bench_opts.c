@@ -140,16 +140,17 @@ int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
 	struct bench_asked *a = dst;
 	const char *words[BENCH_MAX] = {NULL};
 	char *copy = strdup(text);
+	size_t n = cut(copy, words);
 	int rc = copy ? 0 : -1;
 
-	a->nprefetch = cut(copy, words);
-	if (a->nprefetch > BENCH_MAX) {
+	if (n > BENCH_MAX) {
 		snprintf(why, len, "names too many");
 		rc = -1;
 	}
-	for (size_t i = 0; !rc && i < a->nprefetch; i++)
+	for (size_t i = 0; !rc && i < n; i++)
 		rc = fs_prefetch_parse(words[i], &a->prefetch[i], why, len) ? -1 : 0;
-	rc = rc ? rc : twice(words, a->nprefetch, why, len);
+	rc = rc ? rc : twice(words, n, why, len);
+	a->nprefetch = n;
 	free(copy);
 	return rc;
 }
