@@ -14,12 +14,17 @@
 #include "record/reader.h"
 
 #define MAX_VMS    1024
+#define MAX_SLOTS  8
 #define PFERR_RSVD (1u << 3)
 
 struct vm_counts {
 	uint32_t tgid;
-	uint64_t vmexits, n_pf, mmio_pf, apf, uffd, runs, pios, halts, mmfaults, wrong;
+	uint64_t vmexits, n_pf, mmio_pf, apf, uffd, runs, pios, halts, mmfaults, memfaults, wrong;
 	uint64_t first_ns, last_ns;
+	struct slot { /* of guest memory, in the VMM's addresses */
+		uint64_t hva, size;
+	} slots[MAX_SLOTS];
+	unsigned int nslots;
 };
 
 struct counts {
@@ -60,6 +65,14 @@ static uint32_t tgid_of(const struct fs_ev *ev)
 	return ev->flags & FS_F_IRQCTX ? 0 : ev->tgid;
 }
 
+static bool in_memory(const struct vm_counts *vm, uint64_t addr)
+{
+	for (unsigned int i = 0; i < vm->nslots; i++)
+		if (addr - vm->slots[i].hva < vm->slots[i].size)
+			return true;
+	return false;
+}
+
 static void count_vm(struct counts *c, const struct fs_ev *ev)
 {
 	struct vm_counts *vm = &c->vm[ev->vm];
@@ -95,8 +108,16 @@ static void count_vm(struct counts *c, const struct fs_ev *ev)
 	case FS_EV_HALT:
 		vm->halts++;
 		break;
+	case FS_EV_MEMSLOT: {
+		const struct fs_ev_memslot *m = (const void *)ev;
+
+		if (vm->nslots < MAX_SLOTS)
+			vm->slots[vm->nslots++] = (struct slot){.hva = m->hva, .size = m->size};
+		break;
+	}
 	case FS_EV_MMFAULT:
 		vm->mmfaults++;
+		vm->memfaults += in_memory(vm, ((const struct fs_ev_mmfault *)ev)->addr);
 		break;
 	}
 }
@@ -140,10 +161,12 @@ static void print_counts(const struct counts *c)
 		printf("%s{\"vm\": %u, \"pid\": %u, \"vmexits\": %" PRIu64 ", \"n_pf\": %" PRIu64
 		       ", \"mmio_pf\": %" PRIu64 ", \"apf\": %" PRIu64 ", \"uffd\": %" PRIu64
 		       ", \"runs\": %" PRIu64 ", \"pios\": %" PRIu64 ", \"halts\": %" PRIu64
-		       ", \"mmfaults\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"first_ns\": %" PRIu64
-		       ", \"last_ns\": %" PRIu64 "}",
+		       ", \"mmfaults\": %" PRIu64 ", \"memfaults\": %" PRIu64
+		       ", \"wrong\": %" PRIu64 ", \"first_ns\": %" PRIu64 ", \"last_ns\": %" PRIu64
+		       "}",
 		       comma, i, v->tgid, v->vmexits, v->n_pf, v->mmio_pf, v->apf, v->uffd, v->runs,
-		       v->pios, v->halts, v->mmfaults, v->wrong, v->first_ns, v->last_ns);
+		       v->pios, v->halts, v->mmfaults, v->memfaults, v->wrong, v->first_ns,
+		       v->last_ns);
 		comma = ",\n ";
 	}
 	printf("],\n");
