@@ -46,7 +46,7 @@ def command(parts, work, shell):
     line = [QEMU, "-name", "forkscope-l1", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "EPYC-v4,+svm", "-smp", "2",
             "-m", str(MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", f"{parts['kernel']}/bzImage", "-initrd", f"{parts['kernel']}/initrd",
-            "-append", "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 mitigations=off",
+            "-append", "console=ttyS0 panic=-1 oops=panic quiet loglevel=4",
             "-chardev", f"file,id=kernel,path={work}/kernel.log", "-serial", "chardev:kernel",
             "-device", "virtio-serial-pci",
             "-chardev", "stdio,id=stream,signal=off" if shell else f"file,id=stream,path={work}/stream.log",

@@ -119,7 +119,7 @@ def _signal(arguments):
 
 
 def _command_line(arguments, signal):
-    words = ["console=ttyS0", "reboot=k", "panic=-1", "quiet", "mitigations=off", "net.ifnames=0", "cryptomgr.notests", "8250.nr_uarts=1",
+    words = ["console=ttyS0", "reboot=k", "panic=-1", "quiet", "net.ifnames=0", "cryptomgr.notests", "8250.nr_uarts=1",
              "HYPEMAN_RESUME_NETWORK_MAILBOX=1", f"HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN={arguments.token}",
              f"HYPEMAN_RESUME_NETWORK_SIGNAL={signal}", "HYPEMAN_RESUME_NETWORK_ACK_STAGES=1", *options.workload_words(arguments), *arguments.append]
     if arguments.arm:
