@@ -103,40 +103,23 @@ static inline uint32_t label(struct walk *w, const char *text)
 
 /* --- where on its timelines a thread was at the walk's moment --- */
 
-static inline const struct at_exit *exit_at(struct at_thr *t, uint64_t at)
-{
-	while (t->c_exit && t->exits.v[t->c_exit - 1].t0 >= at)
-		t->c_exit--;
-	return t->c_exit ? &t->exits.v[t->c_exit - 1] : NULL; /* inside it if at <= its t1 */
-}
+/*
+ * name(t, at): the last of a timeline that began before @at, or NULL; it may have ended by then.
+ * Moves the timeline's cursor, which only goes back.
+ */
+#define TIMELINE(name, type, v_, begin, cursor)                         \
+	static inline const type *name(struct at_thr *t, uint64_t at)   \
+	{                                                               \
+		while (t->cursor && t->v_.v[t->cursor - 1].begin >= at) \
+			t->cursor--;                                    \
+		return t->cursor ? &t->v_.v[t->cursor - 1] : NULL;      \
+	}
 
-static inline const struct at_off *off_at(struct at_thr *t, uint64_t at)
-{
-	while (t->c_off && t->offs.v[t->c_off - 1].out >= at)
-		t->c_off--;
-	return t->c_off ? &t->offs.v[t->c_off - 1] : NULL;
-}
-
-static inline const struct at_span *user_at(struct at_thr *t, uint64_t at)
-{
-	while (t->c_user && t->users.v[t->c_user - 1].t0 >= at)
-		t->c_user--;
-	return t->c_user ? &t->users.v[t->c_user - 1] : NULL;
-}
-
-static inline const struct at_span *wait_at(struct at_thr *t, uint64_t at)
-{
-	while (t->c_wait && t->waits.v[t->c_wait - 1].t0 >= at)
-		t->c_wait--;
-	return t->c_wait ? &t->waits.v[t->c_wait - 1] : NULL;
-}
-
-static inline const struct at_mm *mm_at(struct at_thr *t, uint64_t at)
-{
-	while (t->c_mm && t->mms.v[t->c_mm - 1].t0 >= at)
-		t->c_mm--;
-	return t->c_mm ? &t->mms.v[t->c_mm - 1] : NULL;
-}
+TIMELINE(exit_at, struct at_exit, exits, t0, c_exit)
+TIMELINE(off_at, struct at_off, offs, out, c_off)
+TIMELINE(user_at, struct at_span, users, t0, c_user)
+TIMELINE(wait_at, struct at_span, waits, t0, c_wait)
+TIMELINE(mm_at, struct at_mm, mms, t0, c_mm)
 
 /* --- guest memory that was touched --- */
 

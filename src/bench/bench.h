@@ -142,6 +142,9 @@ size_t fs_bench_count(const struct fs_bench *b, size_t arm, enum fs_fork_end end
 
 /* When the fork's ack of this stage was read; 0 = never. */
 uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage);
+/* How long the bench loaded it, ns; UINT64_MAX: it did not (an attached command loads by itself).
+ */
+uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *r);
 
 /* --- src/bench/fork.c: one fork in a thread of its own --- */
 

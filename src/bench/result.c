@@ -143,9 +143,7 @@ void fs_bench_csv(const struct fs_bench *b, FILE *out)
 			a->spec->text, r->first, fs_fork_end_names[r->end], (int)r->pid);
 		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 			csv_number(out, fs_bench_value(b, r, (enum fsx_column)c));
-		csv_number(out, r->loaded_ns && b->o.plan.ops != &fs_vmm_attach
-					? r->loaded_ns - r->load_ns
-					: UINT64_MAX);
+		csv_number(out, fs_fork_load_ns(b, r));
 		csv_number(out, r->resident);
 		csv_number(out, r->resident_ranges);
 		csv_number(out, r->prefetched);

@@ -65,7 +65,7 @@ static int drop(const struct fs_bench *b, int fd, char *err, size_t len)
 
 int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *err, size_t len)
 {
-	int fd;
+	int fd, rc;
 
 	if (memory < 0 || b->o.cache == FS_CACHE_AS_IS)
 		return 0;
@@ -76,10 +76,10 @@ int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *
 		fs_cache_drop(fd);
 		close(fd);
 	}
-	fd = drop(b, memory, err, len);
-	if (!fd && b->o.dropped)
+	rc = drop(b, memory, err, len);
+	if (!rc && b->o.dropped)
 		b->o.dropped(memory);
-	return fd;
+	return rc;
 }
 
 /* --- waves ---------------------------------------------------------------------------------- */
@@ -117,18 +117,25 @@ uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage)
 	return 0;
 }
 
+uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *r)
+{
+	return r->loaded_ns && b->o.plan.ops != &fs_vmm_attach ? r->loaded_ns - r->load_ns
+							       : UINT64_MAX;
+}
+
 static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
 {
 	char acks[200] = "", one[FS_UNITS_LEN], load[FS_UNITS_LEN];
-	bool loaded = r->loaded_ns && b->o.plan.ops != &fs_vmm_attach; /* which loads by itself */
+	uint64_t load_ns = fs_fork_load_ns(b, r);
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < r->nacks && n < sizeof(acks); i++)
 		n += (size_t)snprintf(acks + n, sizeof(acks) - n, ", %s %s", r->acks[i].stage,
 				      fs_fmt_ns(r->acks[i].at_ns - r->resume_ns, one, sizeof(one)));
 	fs_info("fork %zu of %zu, %s: %s%s%s%s%s%s", r->number, b->narms * (size_t)b->o.iters,
-		b->arms[r->arm].name, fs_fork_end_names[r->end], loaded ? ", load " : "",
-		loaded ? fs_fmt_ns(r->loaded_ns - r->load_ns, load, sizeof(load)) : "", acks,
+		b->arms[r->arm].name, fs_fork_end_names[r->end],
+		load_ns != UINT64_MAX ? ", load " : "",
+		load_ns != UINT64_MAX ? fs_fmt_ns(load_ns, load, sizeof(load)) : "", acks,
 		r->end == FS_FORK_FAILED ? ": " : "", r->end == FS_FORK_FAILED ? r->why : "");
 }
 

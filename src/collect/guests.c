@@ -12,12 +12,12 @@
 #include "collect/guestproc.h"
 #include "collect/memfile.h"
 
-#define READING_NS                                                                    \
-	(10ull * 1000 * 1000 * 1000) /* a reading that gets nowhere for so long hangs \
-				      */
-#define MOST_NS   (6 * READING_NS)   /* and so does one that takes that long at all */
-#define STEP_NS   (1000 * 1000)      /* of CPU time: it gets on */
-#define FINISH_NS (20ull * 1000 * 1000 * 1000)
+/* A reading hangs that gets nowhere for READING_NS, or takes MOST_NS; STEP_NS of CPU time: it gets
+ * on. */
+#define READING_NS (10ull * 1000 * 1000 * 1000)
+#define MOST_NS    (6 * READING_NS)
+#define STEP_NS    (1000 * 1000)
+#define FINISH_NS  (20ull * 1000 * 1000 * 1000)
 
 struct fs_guests {
 	const struct fs_guest_opts *o;
