@@ -225,6 +225,8 @@ enum {
 	FS_W_TIMER = 1 << 6, /* woken in interrupt context by its own hrtimer */
 	FS_W_BIO = 1 << 7,   /* woken by the completion of block I/O (`work` = bio) */
 	FS_W_CTX_UNKNOWN = 1 << 8, /* the kernel does not let us tell interrupt context */
+	FS_W_LOCK = 1 << 9,   /* it slept for a lock of its process: who woke it let go of that */
+	FS_W_UNINT = 1 << 10, /* it slept uninterruptibly: for a lock or a page of the kernel */
 };
 
 struct fs_ev_offcpu {

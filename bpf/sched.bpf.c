@@ -5,10 +5,21 @@
  */
 #include "thread.bpf.h"
 
-#define FS_WAKE_AFTER_NS                                                            \
-	100000000ull     /* wake-ups of threads that have not run a vCPU, after the \
-			  * first vCPU ran: the others of the VM follow at once */
-#define FS_GROUP_DEPTH 5 /* nested cgroups whose quota is looked at */
+#define FS_WAKE_AFTER_NS                                                                  \
+	100000000ull           /* wake-ups of threads that have not run a vCPU, after the \
+				* first vCPU ran: the others of the VM follow at once */
+#define FS_GROUP_DEPTH       5 /* nested cgroups whose quota is looked at */
+
+#define TASK_INTERRUPTIBLE   1
+#define TASK_UNINTERRUPTIBLE 2
+#define NR_FUTEX             202
+#define FUTEX_CMD            0x7f /* of the operation: the rest are options */
+#define FUTEX_WAIT           0
+#define FUTEX_LOCK_PI        6
+#define FUTEX_LOCK_PI2       13
+#define GLIBC_CONTENDED      2           /* pthread_mutex_t: lock, count, owner */
+#define MUSL_CONTENDED       0x80000010u /* EBUSY, and somebody waits */
+#define PID_LIMIT            (1u << 22)
 
 /*
  * Time that the quota has taken from a run queue so far, ns. Own time per run queue from 6.6 on
@@ -46,6 +57,29 @@ static __always_inline bool fs_is_throttled(struct task_struct *task, struct cfs
 	return BPF_CORE_READ(rq, throttle_count) > 0;
 }
 
+/*
+ * FS_W_LOCK if @task, which goes to sleep now, waits for a lock. The word of a contended mutex of
+ * glibc is 2, and its owner stands two words after it; that of musl's is EBUSY and "has waiters".
+ * Other words that one may wait for with the same operation, as a message, do not look like that.
+ */
+static __always_inline __u32 fs_lock_flag(struct task_struct *task)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	__u32 word[3] = {}, op;
+
+	if (task->flags & PF_KTHREAD || BPF_CORE_READ(regs, orig_ax) != NR_FUTEX)
+		return 0;
+	op = BPF_CORE_READ(regs, si) & FUTEX_CMD;
+	if (op == FUTEX_LOCK_PI || op == FUTEX_LOCK_PI2)
+		return FS_W_LOCK;
+	if (op != FUTEX_WAIT ||
+	    bpf_probe_read_user(word, sizeof(word), (void *)BPF_CORE_READ(regs, di)))
+		return 0;
+	if (word[0] == MUSL_CONTENDED)
+		return FS_W_LOCK;
+	return word[0] == GLIBC_CONTENDED && word[2] && word[2] < PID_LIMIT ? FS_W_LOCK : 0;
+}
+
 static __always_inline void fs_switch_out(void *ctx, struct task_struct *task,
 					  struct task_struct *next, __u32 state, __u64 now)
 {
@@ -67,7 +101,7 @@ static __always_inline void fs_switch_out(void *ctx, struct task_struct *task,
 	}
 	rq = BPF_CORE_READ(task, se.cfs_rq);
 	t->o_state = state;
-	t->o_flags = state ? 0 : FS_W_PREEMPT;
+	t->o_flags = !state ? FS_W_PREEMPT : state & TASK_INTERRUPTIBLE ? fs_lock_flag(task) : 0;
 	if (!state) {
 		t->w_ts = 0; /* a wake-up of before: it stays runnable without one */
 		if (fs_is_throttled(task, rq))
@@ -211,6 +245,10 @@ int FS_PROG(fs_waking, struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	wctx = fs_context();
 	t->w_flags = fs_wake_cause(t, task, wctx, id);
+	if (t->o_ts)
+		t->w_flags |= t->o_flags & FS_W_LOCK;
+	if (BPF_CORE_READ(task, __state) & TASK_UNINTERRUPTIBLE)
+		t->w_flags |= FS_W_UNINT;
 	t->w_tid = id;
 	t->w_tgid = id >> 32;
 	bpf_get_current_comm(t->w_comm, sizeof(t->w_comm));

@@ -9,6 +9,7 @@ extern __u32 fs_last_vm, fs_stopped, fs_gen;
 extern __u64 fs_since;
 
 #define PF_EXITING 0x4
+#define PF_KTHREAD 0x00200000
 
 extern const struct fs_thr fs_thr_fresh;
 

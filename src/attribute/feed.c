@@ -158,7 +158,6 @@ static int on_wake(struct at *a, const struct fs_ev *h, uint32_t tid, uint32_t t
 
 static int on_wake_record(struct at *a, const struct fs_ev *ev)
 {
-	const uint32_t irq = FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO;
 	const struct fs_ev_wake *wake = (const void *)ev;
 	const struct fs_ev_signal *sig = (const void *)ev;
 
@@ -166,7 +165,7 @@ static int on_wake_record(struct at *a, const struct fs_ev *ev)
 		return 0;
 	if (ev->kind == FS_EV_SIGNAL)
 		return on_wake(a, ev, sig->target_tid, sig->target_tgid, true);
-	if (wake->waker_flags & irq)
+	if (wake->waker_flags & AT_W_TELLS_NOTHING)
 		return 0;
 	return on_wake(a, ev, wake->target_tid, wake->target_tgid, false);
 }

@@ -30,111 +30,19 @@ bool at_is_restore(const struct fs_ev_first_run *e)
 	return !(e->valid & V_RIP);
 }
 
-/* When @t last came back from waiting for something to do, before @at. */
-static uint64_t active_since(const struct at_thr *t, uint64_t at)
-{
-	for (size_t i = t->offs.n; i-- > 0;) {
-		const struct at_off *o = &t->offs.v[i];
-
-		if (o->in > at || o->flags & (AT_OFF_PREEMPT | AT_OFF_IOWAIT))
-			continue;
-		if (o->state & 1) /* TASK_INTERRUPTIBLE */
-			return o->in;
-	}
-	return 0;
-}
-
-/* The sleep of @t that the wake-up @k ended, or NULL. */
-static const struct at_off *ended_by(const struct at_thr *t, const struct at_wake *k)
-{
-	for (size_t i = t->offs.n; i-- > 0 && t->offs.v[i].in >= k->ts;) {
-		const struct at_off *o = &t->offs.v[i];
-
-		if (o->wake == k->ts && !(o->flags & AT_OFF_PREEMPT))
-			return o;
-	}
-	return NULL;
-}
-
-/* The first wake-up of @t by the thread of @last in [@since, @until], or NULL. */
-static const struct at_wake *first_wake(const struct at_thr *t, const struct at_wake *last,
-					uint64_t since, uint64_t until)
-{
-	const struct at_wake *first = NULL;
-
-	for (size_t i = 0; i < t->wakes.n; i++) {
-		const struct at_wake *k = &t->wakes.v[i];
-
-		if (k->by_tid == last->by_tid && k->ts >= since && k->ts <= until &&
-		    (!first || k->ts < first->ts))
-			first = k;
-	}
-	return first;
-}
-
-/* The last wake-up of @t in [@since, @until], by thread @by_tid unless that is 0, or NULL. */
-static const struct at_wake *last_wake(const struct at_thr *t, uint32_t by_tid, uint64_t since,
-				       uint64_t until)
-{
-	const struct at_wake *last = NULL;
-
-	for (size_t i = 0; i < t->wakes.n; i++) {
-		const struct at_wake *k = &t->wakes.v[i];
-
-		if ((!by_tid || k->by_tid == by_tid) && k->ts >= since && k->ts <= until &&
-		    (!last || k->ts >= last->ts))
-			last = k;
-	}
-	return last;
-}
-
 /*
- * The thread @by woke @t at @at out of the sleep @slept. Had @by itself just been let go by a
- * thread of the VMM that took up a command and woke @t in it, before that sleep? Then @by only
- * handed on a lock, and the command's last wake-up before the sleep is returned. Else NULL.
- */
-static const struct at_wake *handed_on(const struct at_thr *t, const struct at_off *slept,
-				       const struct at_thr *by, uint64_t at)
-{
-	const struct at_off *o = NULL;
-	const struct at_thr *giver;
-	uint64_t since;
-
-	for (size_t i = by->offs.n; i-- > 0 && !o;)
-		if (by->offs.v[i].in <= at && !(by->offs.v[i].flags & AT_OFF_PREEMPT))
-			o = &by->offs.v[i];
-	giver = o ? at_proc_thr(t->proc, o->waker_tid) : NULL;
-	if (!giver || giver == t || giver == by)
-		return NULL;
-	since = active_since(giver, o->wake);
-	return since && t->born < since ? last_wake(t, giver->tid, since, slept->out) : NULL;
-}
-
-/*
- * The wake-up that resumed @t. It is the last one that a thread of the VMM sent before the first
- * KVM_RUN; but a vCPU thread that existed before its waker took up this command (QEMU's `cont`)
- * may be woken a second time by the same command, out of a wait for a lock that it ran into after
- * the first: then it is the first of the command, and the wait belongs to the window. The lock may
- * come from a third thread that had it in between.
+ * The wake-up that resumed @t: the last that a thread of the VMM sent it before its first KVM_RUN.
+ * Those that only handed it a lock are not among its wakes (at_add_wake()).
  */
 static const struct at_wake *resuming_wake(const struct at_thr *t)
 {
-	const struct at_wake *last = t->first_run ? last_wake(t, 0, 0, t->first_run - 1) : NULL;
+	const struct at_wake *last = NULL;
 
-	while (last && !last->signal) { /* each time an earlier one */
-		const struct at_off *slept = ended_by(t, last);
-		const struct at_thr *by = slept ? at_proc_thr(t->proc, last->by_tid) : NULL;
-		uint64_t since = by ? active_since(by, last->ts) : 0;
-		const struct at_wake *before = NULL;
+	for (size_t i = 0; t->first_run && i < t->wakes.n; i++) {
+		const struct at_wake *k = &t->wakes.v[i];
 
-		if (since && t->born < since)
-			before = first_wake(t, last, since, slept->out);
-		if (before)
-			return before;
-		before = by ? handed_on(t, slept, by, last->ts) : NULL;
-		if (!before)
-			break;
-		last = before;
+		if (k->ts < t->first_run && (!last || k->ts >= last->ts))
+			last = k;
 	}
 	return last;
 }

@@ -253,7 +253,7 @@ int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e)
 	if (t->vm && t->vm->state == AT_VM_DONE)
 		return 0;
 	if (!t->first_run && e->ts_wake && e->waker_tgid == e->h.tgid && e->waker_tid != e->h.tid &&
-	    !(e->waker_flags & (FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO))) {
+	    !(e->waker_flags & AT_W_TELLS_NOTHING) && e->prev_state & 1 /* TASK_INTERRUPTIBLE */) {
 		ret = at_add_wake(t, e->ts_wake, e->waker_tid, false);
 		if (ret)
 			return ret;

@@ -49,6 +49,13 @@ struct at_off {
 	uint8_t st;         /* AT_ST_* of the stack */
 	uint8_t flags;      /* AT_OFF_* */
 };
+/*
+ * A wake-up with one of these (FS_W_*) is no message of a thread to another: it comes from an
+ * interrupt, or a lock or a page that the sleeper had run into became free.
+ */
+#define AT_W_TELLS_NOTHING \
+	(FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO | FS_W_LOCK | FS_W_UNINT)
+
 enum { AT_OFF_IOWAIT = 1, AT_OFF_UNSEEN = 2, AT_OFF_PREEMPT = 4, AT_OFF_STILL = 8 };
 
 struct at_run {          /* one KVM_RUN */
@@ -78,7 +85,7 @@ struct at_bio {
 	uint32_t bytes;
 };
 
-struct at_wake { /* towards a vCPU thread before its first KVM_RUN */
+struct at_wake { /* a message to a vCPU thread before its first KVM_RUN */
 	uint64_t ts;
 	uint32_t by_tid;
 	uint8_t signal;

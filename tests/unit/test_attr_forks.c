@@ -71,63 +71,47 @@ static void resume_is_first_run(void **state)
 		      1020, FSA_R_FIRST_RUN, 0);
 }
 
-#define TAKES_UP \
-	"ts=900 OFFCPU " M "ts_out=300 ts_wake=890 prev_state=0x1 waker_tid=70 waker_tgid=70\n"
-#define WAKES(ts) "ts=" #ts " WAKE " M "target_tid=11 target_tgid=10\n"
-#define SLEPT(out, wake, in)                                    \
-	"ts=" #in " OFFCPU " V "ts_out=" #out " ts_wake=" #wake \
-	" waker_tid=10 waker_tgid=10 prev_state=0x1\n"
+#define WAKES(ts, flags) "ts=" #ts " WAKE " M "target_tid=11 target_tgid=10 waker_flags=" flags "\n"
+#define SLEPT(out, wake, in, by, state, flags)                                    \
+	"ts=" #in " OFFCPU " V "ts_out=" #out " ts_wake=" #wake " waker_tid=" #by \
+	" waker_tgid=10 prev_state=" state " waker_flags=" flags "\n"
+#define CONT WAKES(910, "0") SLEPT(300, 910, 915, 10, "0x2001", "0")
 
 /*
- * QEMU: `cont` (main woke at 900 to take it up) wakes the vCPU at 910, which then waits for the
- * big lock until main hands it over at 980: the first wake-up of that command is the resume.
+ * QEMU: `cont` wakes the vCPU at 910, which then waits for the big lock until main, or a thread
+ * that had it in between, hands it over: whoever hands over a lock tells nothing.
  */
 static void resume_before_a_lock(void **state)
 {
-	static const char lock[] = VMM TAKES_UP WAKES(250) WAKES(910) SLEPT(300, 910, 915)
-		WAKES(980) SLEPT(920, 980, 985) ENTERED END;
-	/* made by that very command: what it was woken for before was its own start */
-	static const char born[] =
-		"ts=100 PROC_ADD cpu=0 tgid=10 tid=10 start_ns=90 comm=\"vmm\"\n"
-		"ts=110 VM_CREATE " M "ts_start=105 fd=5\n" TAKES_UP "ts=905 FORK " M
-		"child_tid=11 child_tgid=10\n" WAKES(910) SLEPT(907, 910, 915) WAKES(980)
-			SLEPT(920, 980, 985) ENTERED END;
-	/* the last one woke it from no sleep (a kick after the message): that is the resume */
-	static const char kick[] = VMM TAKES_UP WAKES(910)
-		SLEPT(300, 910, 915) "ts=980 SIGNAL " M
-				     "target_tid=11 target_tgid=10 sig=35\n" ENTERED END;
+	static const char by_main[] =
+		VMM CONT WAKES(980, "LOCK") SLEPT(920, 980, 985, 10, "0x2001", "LOCK") ENTERED END;
+	static const char by_others[] = VMM CONT SLEPT(920, 950, 955, 10, "0x2001", "LOCK")
+		SLEPT(960, 980, 985, 13, "0x2001", "LOCK") ENTERED END;
+	/* what was sent after the message, to a thread awake or not */
+	static const char kick[] =
+		VMM CONT "ts=980 SIGNAL " M "target_tid=11 target_tgid=10 sig=35\n" ENTERED END;
+	/* it had the lock, and went to sleep for another message */
+	static const char other[] = VMM CONT SLEPT(920, 950, 955, 13, "0x2001", "LOCK")
+		SLEPT(960, 980, 985, 10, "0x2001", "0") ENTERED END;
 
 	(void)state;
-	expect_resume(lock, 910, FSA_R_WAKE, 10);
-	expect_resume(born, 980, FSA_R_WAKE, 10);
+	expect_resume(by_main, 910, FSA_R_WAKE, 10);
+	expect_resume(by_others, 910, FSA_R_WAKE, 10);
 	expect_resume(kick, 980, FSA_R_SIGNAL, 10);
+	expect_resume(other, 980, FSA_R_WAKE, 10);
 }
 
-#define THIRD "cpu=2 tgid=10 tid=13 vm=1 "
-/* main lets the third thread go at 950, which lets the vCPU go at 980 */
-#define HANDED_ON                                                                   \
-	"ts=955 OFFCPU " THIRD "ts_out=600 ts_wake=950 waker_tid=10 waker_tgid=10 " \
-	"prev_state=0x1\n"                                                          \
-	"ts=980 WAKE " THIRD "target_tid=11 target_tgid=10\n"                       \
-	"ts=985 OFFCPU " V "ts_out=920 ts_wake=980 waker_tid=13 waker_tgid=10 prev_state=0x1\n"
-
-/* The lock goes from main to a third thread and from that one to the vCPU. */
-static void resume_before_a_lock_of_two(void **state)
+/* Nor does who lets it go on inside of the kernel: seen by the wake-up, or by the sleep alone. */
+static void resume_before_a_wait_in_the_kernel(void **state)
 {
-	static const char wake[] =
-		VMM TAKES_UP WAKES(250) WAKES(910) SLEPT(300, 910, 915) HANDED_ON ENTERED END;
-	static const char sig[] = VMM TAKES_UP WAKES(905)
-		SLEPT(300, 905, 907) "ts=910 SIGNAL " M
-				     "target_tid=11 target_tgid=10 sig=35\n" HANDED_ON ENTERED END;
-	/* main woke it for nothing since it took up its command: the third thread resumes by itself
-	 */
-	static const char alone[] =
-		VMM TAKES_UP WAKES(250) SLEPT(240, 250, 260) HANDED_ON ENTERED END;
+	static const char wake[] = VMM CONT WAKES(980, "UNINT") ENTERED END;
+	static const char sleep[] = VMM CONT SLEPT(920, 980, 985, 10, "0x2", "0") ENTERED END;
+	static const char only[] = VMM WAKES(980, "UNINT") ENTERED END;
 
 	(void)state;
 	expect_resume(wake, 910, FSA_R_WAKE, 10);
-	expect_resume(sig, 910, FSA_R_SIGNAL, 10);
-	expect_resume(alone, 980, FSA_R_WAKE, 13);
+	expect_resume(sleep, 910, FSA_R_WAKE, 10);
+	expect_resume(only, 140, FSA_R_CREATION, 10);
 }
 
 /* Two vCPUs: the earliest resume of both. */
@@ -602,7 +586,7 @@ int main(void)
 		cmocka_unit_test(not_the_resume),
 		cmocka_unit_test(resume_is_first_run),
 		cmocka_unit_test(resume_before_a_lock),
-		cmocka_unit_test(resume_before_a_lock_of_two),
+		cmocka_unit_test(resume_before_a_wait_in_the_kernel),
 		cmocka_unit_test(resume_is_the_earliest),
 		cmocka_unit_test(restores_and_boots),
 		cmocka_unit_test(offline_vcpu_first),
