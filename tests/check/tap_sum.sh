@@ -65,5 +65,14 @@ else
 	echo "not ok $n - suites are summed"
 	fail=1
 fi
+printf '#!/bin/sh\necho "not ok 1 - x"; echo "#  for a reason"; echo "ok 2 - y"; echo "#  none"\n' > "$tmp/p1"
+FORKSCOPE_TOTALS=$tmp/totals tools/tap-sum -n one "$tmp/p1" > "$tmp/out"
+n=$((n + 1))
+if tools/tap-sum --total "$tmp/totals" | grep -A 2 "^FAILED: $tmp/p1: x\$" | tr '\n' '+' | grep -q '+    for a reason+one: 1 passed'; then
+	echo "ok $n - the sum of all tells what failed, and why"
+else
+	echo "not ok $n - the sum of all tells what failed, and why"
+	fail=1
+fi
 echo "1..$n"
 exit $fail

@@ -26,7 +26,7 @@ static const char usage[] =
 	"[--hold MS] [--die] [--log FILE]\n"
 	"            [--recorder N [--recorders M] [--again FILE]] [--copy] [--vary] "
 	"[--pre-fault]\n"
-	"            [--unseen vm,slot,vcpu,run]\n"
+	"            [--unseen vm,slot,vcpu,run] [--lock MS]\n"
 	"Each VM is a process with paused vCPU threads, resumed by its main "
 	"thread. Each vCPU touches its\n"
 	"pages, writes to port 0x80, halts until interrupted, and ends with a "
@@ -38,6 +38,8 @@ static const char usage[] =
 	"is then removed. With --copy the memory file is read in,\nnot "
 	"mapped.\n"
 	"With --unseen calls that make these, or the first KVM_RUN, go unseen by a tracer.\n"
+	"With --lock the main thread resumes them with a lock held, which they want before they "
+	"run.\n"
 	"With --vary the n-th VM (from 0) has n more pages and n more port "
 	"writes, so that none is like another.\n";
 
@@ -172,13 +174,28 @@ static unsigned int number(const char *text)
 }
 
 static const struct option longs[] = {
-	{"vms", 1, 0, 'n'},   {"vcpus", 1, 0, 'v'},      {"pages", 1, 0, 'p'},
-	{"write", 0, 0, 'w'}, {"spin", 1, 0, 's'},       {"ports", 1, 0, 'o'},
-	{"halts", 1, 0, 'h'}, {"file", 1, 0, 'f'},       {"cold", 0, 0, 'c'},
-	{"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
-	{"die", 0, 0, 'd'},   {"log", 1, 0, 'l'},        {"recorder", 1, 0, 'r'},
-	{"vary", 0, 0, 'y'},  {"pre-fault", 0, 0, 'P'},  {"recorders", 1, 0, 'R'},
-	{"again", 1, 0, 'a'}, {"copy", 0, 0, 'C'},       {"unseen", 1, 0, 'U'},
+	{"vms", 1, 0, 'n'},
+	{"vcpus", 1, 0, 'v'},
+	{"pages", 1, 0, 'p'},
+	{"write", 0, 0, 'w'},
+	{"spin", 1, 0, 's'},
+	{"ports", 1, 0, 'o'},
+	{"halts", 1, 0, 'h'},
+	{"file", 1, 0, 'f'},
+	{"cold", 0, 0, 'c'},
+	{"uffd", 1, 0, 'u'},
+	{"one-by-one", 0, 0, '1'},
+	{"hold", 1, 0, 'H'},
+	{"die", 0, 0, 'd'},
+	{"log", 1, 0, 'l'},
+	{"recorder", 1, 0, 'r'},
+	{"vary", 0, 0, 'y'},
+	{"pre-fault", 0, 0, 'P'},
+	{"recorders", 1, 0, 'R'},
+	{"again", 1, 0, 'a'},
+	{"copy", 0, 0, 'C'},
+	{"unseen", 1, 0, 'U'},
+	{"lock", 1, 0, 'L'},
 	{0, 0, 0, 0},
 };
 
@@ -247,6 +264,9 @@ static int take(struct mini_opts *o, int c)
 		break;
 	case 'C':
 		o->copy = 1;
+		break;
+	case 'L':
+		o->lock_ms = number(optarg);
 		break;
 	case 'U':
 		o->unseen = mini_unseen(optarg);

@@ -172,6 +172,10 @@ static void *vcpu_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	__atomic_store_n(&c->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	wait_for_go(c);
+	if (c->vm->o->lock_ms) {
+		pthread_mutex_lock(&c->vm->lock);
+		pthread_mutex_unlock(&c->vm->lock);
+	}
 	c->t_run = mini_now();
 	for (unsigned int first = MINI_UNSEEN_RUN;; first = 0) {
 		if (mini_ioctl(c->vm->o, first, c->fd, KVM_RUN, 0) && errno != EINTR) {
@@ -220,6 +224,7 @@ void mini_vm_make(struct mini_vm *vm, const struct mini_opts *o)
 
 	memset(vm, 0, sizeof(*vm));
 	vm->o = o;
+	pthread_mutex_init(&vm->lock, NULL);
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0)
 		mini_die("/dev/kvm");
@@ -244,12 +249,18 @@ void mini_vm_make(struct mini_vm *vm, const struct mini_opts *o)
 
 void mini_vm_resume(struct mini_vm *vm)
 {
+	if (vm->o->lock_ms)
+		pthread_mutex_lock(&vm->lock);
 	vm->t_resume = mini_now();
 	for (unsigned int i = 0; i < vm->o->vcpus; i++) {
 		__atomic_store_n(&vm->vcpu[i].go, 1, __ATOMIC_RELEASE);
 		syscall(SYS_futex, &vm->vcpu[i].go, FUTEX_WAKE, 1, NULL, NULL, 0);
 	}
 	vm->t_resumed = mini_now();
+	if (vm->o->lock_ms) {
+		usleep(vm->o->lock_ms * 1000);
+		pthread_mutex_unlock(&vm->lock);
+	}
 }
 
 static int all_ended(struct mini_vm *vm)
