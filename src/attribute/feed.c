@@ -170,6 +170,16 @@ static int on_wake_record(struct at *a, const struct fs_ev *ev)
 	return on_wake(a, ev, wake->target_tid, wake->target_tgid, false);
 }
 
+/* A system call other than KVM_RUN has ended. */
+static int on_call(struct at *a, const struct fs_ev *ev)
+{
+	struct at_thr *t = at_thr_get(a, ev->tid, ev->tgid, false);
+
+	if (t && !t->first_run)
+		t->in_user = ev->ts;
+	return at_on_phase(a, ev);
+}
+
 static int dispatch(struct at *a, const struct fs_ev *ev)
 {
 	const struct fs_ev_irq_set *set;
@@ -204,7 +214,7 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	case FS_EV_SYSCALL:
 	case FS_EV_OPEN:
 	case FS_EV_MMAP:
-		return at_on_phase(a, ev);
+		return on_call(a, ev);
 	case FS_EV_IRQ_SET:
 		set = (const void *)ev;
 		return set->level > 0 ? at_on_irq_raise(a, ev, set->gsi, 0) : 0;

@@ -217,11 +217,12 @@ int at_path_off_cpu(struct walk *w, const struct at_off *o)
 		return vcpu_blocked(w, o, x);
 	if (t->is_vcpu && w->t > w->vm->resume) {
 		uint64_t lo = o->out;
-		const struct at_mm *m = t->run_unseen ? slot_fault(w, &lo) : NULL;
+		bool unsure = t->run_unseen && o->in > t->in_user;
+		const struct at_mm *m = unsure ? slot_fault(w, &lo) : NULL;
 
 		if (m)
 			return mm_piece(w, lo, m, o->st, o->flags & AT_OFF_IOWAIT);
-		if (o->flags & AT_OFF_UNSEEN || t->run_unseen)
+		if (o->flags & AT_OFF_UNSEEN || unsure)
 			return push(w, max64(o->out, w->vm->resume), piece(FSA_C_UNKNOWN));
 		/* resumed, but something of the VMM still held it: a lock */
 		p = piece(FSA_C_SCHED_BLOCKED);

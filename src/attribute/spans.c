@@ -249,6 +249,8 @@ int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e)
 	o.who = preempt ? at_str(a, e->next_comm, FS_COMM_LEN)
 			: at_str(a, e->prev_comm, FS_COMM_LEN);
 	o.waker_who = at_str(a, e->waker_comm, FS_COMM_LEN);
+	if (!t->first_run && e->waker_flags & FS_W_LOCK)
+		t->in_user = e->h.ts;
 	/* a wake-up of a vCPU that has not run may be its resume */
 	if (t->vm && t->vm->state == AT_VM_DONE)
 		return 0;

@@ -120,7 +120,9 @@ struct at_thr {
 	uint32_t halt_ns_pending;
 	uint64_t halt_end;
 	bool is_vcpu;
-	bool run_unseen; /* first_run is its first entry: the KVM_RUN before it was not seen */
+	bool run_unseen;  /* first_run is its first entry: the KVM_RUN before it was not seen */
+	uint64_t in_user; /* until then, at least, it had not called KVM_RUN for that entry: it made
+			   * other system calls, or waited for a lock of its process */
 	FS_VEC(struct at_exit) exits;
 	FS_VEC(struct at_off) offs;
 	FS_VEC(struct at_run) runs;

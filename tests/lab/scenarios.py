@@ -168,18 +168,18 @@ FANOUT = [
 Boot = namedtuple("Boot", "name kernel scenarios minutes probe", defaults=(False,))
 
 BOOTS = [   # other suites run beside the first; those that judge by statistics come when they are over
-    Boot("smoke-trixie", "trixie", SMOKE, 12, probe=True),
-    Boot("smoke-bookworm", "bookworm", SMOKE, 12, probe=True),
-    Boot("guest-chain", "backports", CHAIN, 18),
-    Boot("guest-injected", "backports", INJECTED_GUEST, 18),
-    Boot("injected-qemu", "backports", INJECTED_QEMU, 14, probe=True),
-    Boot("injected-fc", "backports", INJECTED_FIRECRACKER, 12),
-    Boot("forks", "backports", FORKS, 14),
-    Boot("fanout", "backports", FANOUT, 14),
-    Boot("prefetch", "backports", PREFETCH, 14),
+    Boot("smoke-trixie", "trixie", SMOKE, 30, probe=True),
+    Boot("smoke-bookworm", "bookworm", SMOKE, 30, probe=True),
+    Boot("guest-chain", "backports", CHAIN, 30),
+    Boot("guest-injected", "backports", INJECTED_GUEST, 30),
+    Boot("injected-qemu", "backports", INJECTED_QEMU, 30, probe=True),
+    Boot("injected-fc", "backports", INJECTED_FIRECRACKER, 30),
+    Boot("forks", "backports", FORKS, 30),
+    Boot("fanout", "backports", FANOUT, 30),
+    Boot("prefetch", "backports", PREFETCH, 30),
 ]
 
 # By name alone: `make check-lab BOOTS=null`.
 OTHER_BOOTS = [
-    Boot("null", "backports", NULL, 20),
+    Boot("null", "backports", NULL, 30),
 ]

@@ -227,6 +227,14 @@ static void first_run_unseen(void **state)
 	attr_expect(VMM RESUMED "ts=1040 OFFCPU " V "ts_out=1020 ts_wake=1035 prev_state=0x1 "
 				"waker_tid=70 waker_tgid=70\n" LATE_ENTRY END,
 		    "pio:0xf4", "sched.delay=15 exit.kernel=10 guest.run=950 unknown=35");
+	/* but before a lock of its process, or another call, it was in the VMM: after that only
+	 * from 1042 on is not known */
+	attr_expect(VMM RESUMED "ts=1040 OFFCPU " V "ts_out=1020 ts_wake=1035 prev_state=0x1 "
+				"waker_tid=10 waker_tgid=10 waker_flags=LOCK\n"
+				"ts=1042 SYSCALL " V "ts_start=1041 nr=16\n" LATE_ENTRY END,
+		    "pio:0xf4",
+		    "sched.delay=15 sched.blocked=15 exit.kernel=10 exit.vmm=12 guest.run=950 "
+		    "unknown=8");
 	attr_expect(VMM RESUMED "ts=1045 MMFAULT " V "ts_start=1015 addr=0x7f0000001000 has_end=1 "
 				"hints=HMM|MAJOR|BIO\n"
 				"ts=1040 OFFCPU " V "ts_out=1020 ts_wake=1040 prev_state=0x2 "

@@ -10,7 +10,7 @@ from ..say import LabError
 from . import acks, kvmstat, mailbox, netns, pagecache
 
 HOOK_SECONDS = 120
-UFFD_SECONDS = 20
+UFFD_SECONDS = 120
 
 
 def _now():

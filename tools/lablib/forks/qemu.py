@@ -15,7 +15,7 @@ NAME = "qemu"
 PROGRAM = "qemu-system-x86_64"
 
 
-def connect(path, process, seconds=30):
+def connect(path, process, seconds=120):
     until = time.monotonic() + seconds
     while True:
         sock = socket.socket(socket.AF_UNIX)
@@ -134,9 +134,9 @@ def _boot_and_save(spec, folder, network):
         machine.monitor.ask("stop")
         machine.monitor.ignore_shared()
         machine.monitor.ask("migrate", uri=f"file:{folder}/state")
-        machine.monitor.wait_migrated(60)
+        machine.monitor.wait_migrated(240)
         machine.monitor.ask("quit")
-        machine.process.wait(timeout=30)
+        machine.process.wait(timeout=120)
         return True
     finally:
         machine.kill()
@@ -171,7 +171,7 @@ class Fork:
         monitor = self.machine.monitor
         monitor.ignore_shared()
         monitor.ask("migrate-incoming", uri=f"file:{self.state}")
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while monitor.ask("query-status")["status"] != "paused":
             if time.monotonic() > until or self.process.poll() is not None:
                 raise LabError(f"QEMU did not load the template's state: {console.tail(self.machine.log, 5)}")

@@ -11,7 +11,7 @@ from ..proc import die_with_parent
 from ..say import LabError, say, step
 
 ARMED = "forkscope: recording"
-ARM_SECONDS, END_SECONDS = 90, 180
+ARM_SECONDS, END_SECONDS = 240, 300
 FINE = (0, 3)
 
 
