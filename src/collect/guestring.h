@@ -26,10 +26,8 @@ struct fs_memfile {
 
 struct fs_guest_req {
 	uint32_t vm, tgid;
-	uint32_t last;   /* the last reading of this VM: what is being written counts as torn */
 	uint32_t behind; /* its end was read already: what follows is taken if it has no gap */
 	uint32_t nslots; /* struct fs_slot that follow */
-	uint32_t pad;
 };
 
 /* What a reading came to, for those who asked. */

@@ -277,8 +277,8 @@ static void forget_overwritten(const struct fsg_part *p, const struct fsg_ring_h
 		w->from = after->head - cap < w->to ? after->head - cap : w->to;
 }
 
-/* Takes the whole records of the window into @out; what is torn at its end may be left. */
-static int take_records(struct window *w, bool last, struct fsg_ring_out *out)
+/* Takes the whole records of the window into @out, but for what is being written at its end. */
+static int take_records(struct window *w, struct fsg_ring_out *out)
 {
 	uint64_t end = w->from, unread = 0; /* end: behind the last one that is whole */
 
@@ -296,7 +296,7 @@ static int take_records(struct window *w, bool last, struct fsg_ring_out *out)
 		out->n++;
 		end = n + 1;
 	}
-	if (!last && !unread && w->to - end <= IN_FLIGHT)
+	if (!unread && w->to - end <= IN_FLIGHT)
 		w->to = end;
 	out->part.lost += unread;
 	out->part.torn = (uint32_t)(w->to - w->from - out->n - unread);
@@ -304,7 +304,7 @@ static int take_records(struct window *w, bool last, struct fsg_ring_out *out)
 	return 0;
 }
 
-int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i, bool last,
+int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i,
 		  struct fsg_ring_pos *pos, struct fsg_ring_out *out)
 {
 	const struct fsg_part *p = &l->d.dir.parts[i];
@@ -329,7 +329,7 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 		if (!err) {
 			forget_overwritten(p, &after, &w);
 			out->part.lost += w.from - pos->next;
-			err = take_records(&w, last, out);
+			err = take_records(&w, out);
 		}
 		free_window(&w);
 	}

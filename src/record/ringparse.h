@@ -86,11 +86,12 @@ struct fsg_ring_out {
 
 /*
  * Reads what ring @i got since @pos, at most FSG_MAX_READING bytes (the latest), and moves @pos on.
- * A record at the end that is being written is left for the next reading unless this is the @last.
+ * What is being written at the end is left for the next reading; after the last one it counts for
+ * nothing: it was not there yet when the ring was read.
  * Returns 0 (free out->recs), -EAGAIN (its head cannot be read), -EBADMSG (no ring, or its head is
  * behind @pos: it is another's), -ENOMEM, or the memory's error.
  */
-int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i, bool last,
+int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i,
 		  struct fsg_ring_pos *pos, struct fsg_ring_out *out);
 
 /*

@@ -273,7 +273,7 @@ static void lock_before_first_run(void **state)
 			"ts=1010 OFFCPU " V "ts_out=150 ts_wake=1000 waker_tid=10 waker_tgid=10 "
 			"prev_state=0x1\n"
 			"ts=1090 OFFCPU " V "ts_out=1015 ts_wake=1080 waker_tid=10 waker_tgid=10 "
-			"prev_state=0x1\n"
+			"prev_state=0x1 waker_flags=LOCK\n"
 			"ts=1100 FIRST_RUN " V REGS "\n"
 			"ts=1130 VMEXIT " V "run_ns=30\n" END,
 		    "pio:0xf4",
