@@ -17,8 +17,9 @@
 #define FUTEX_WAIT           0
 #define FUTEX_LOCK_PI        6
 #define FUTEX_LOCK_PI2       13
-#define GLIBC_CONTENDED      2           /* pthread_mutex_t: lock, count, owner */
-#define MUSL_CONTENDED       0x80000010u /* EBUSY, and somebody waits */
+#define GLIBC_CONTENDED      2
+#define GLIBC_KINDS          0x3ff /* of pthread_mutex_t: type and flags */
+#define MUSL_CONTENDED       0x80000010u
 #define PID_LIMIT            (1u << 22)
 
 /*
@@ -57,27 +58,41 @@ static __always_inline bool fs_is_throttled(struct task_struct *task, struct cfs
 	return BPF_CORE_READ(rq, throttle_count) > 0;
 }
 
+/* Does a mutex of glibc stand there? A contended one has 2 in its first word, until it is let go.
+ */
+static __always_inline bool fs_glibc_mutex(unsigned long at)
+{
+	struct {
+		__u32 lock, count, owner, users, kind;
+	} m = {};
+
+	return !bpf_probe_read_user(&m, sizeof(m), (void *)at) && m.lock <= GLIBC_CONTENDED &&
+	       m.owner < PID_LIMIT && m.kind <= GLIBC_KINDS;
+}
+
 /*
- * FS_W_LOCK if @task, which goes to sleep now, waits for a lock. The word of a contended mutex of
- * glibc is 2, and its owner stands two words after it; that of musl's is EBUSY and "has waiters".
- * Other words that one may wait for with the same operation, as a message, do not look like that.
+ * FS_W_LOCK if @task, of the process that runs now, sleeps for a lock: by the value that it expects
+ * to find there, for the lock may be free by now. glibc waits for a mutex while that is 2, musl
+ * while it is EBUSY and "has waiters"; both wait for conditions otherwise, and what other words one
+ * may wait for, as a message, has other values.
  */
 static __always_inline __u32 fs_lock_flag(struct task_struct *task)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
-	__u32 word[3] = {}, op;
+	__u32 op, value;
 
 	if (task->flags & PF_KTHREAD || BPF_CORE_READ(regs, orig_ax) != NR_FUTEX)
 		return 0;
 	op = BPF_CORE_READ(regs, si) & FUTEX_CMD;
+	value = BPF_CORE_READ(regs, dx);
 	if (op == FUTEX_LOCK_PI || op == FUTEX_LOCK_PI2)
 		return FS_W_LOCK;
-	if (op != FUTEX_WAIT ||
-	    bpf_probe_read_user(word, sizeof(word), (void *)BPF_CORE_READ(regs, di)))
+	if (op != FUTEX_WAIT)
 		return 0;
-	if (word[0] == MUSL_CONTENDED)
+	if (value == MUSL_CONTENDED ||
+	    (value == GLIBC_CONTENDED && fs_glibc_mutex(BPF_CORE_READ(regs, di))))
 		return FS_W_LOCK;
-	return word[0] == GLIBC_CONTENDED && word[2] && word[2] < PID_LIMIT ? FS_W_LOCK : 0;
+	return 0;
 }
 
 static __always_inline void fs_switch_out(void *ctx, struct task_struct *task,
@@ -245,8 +260,8 @@ int FS_PROG(fs_waking, struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	wctx = fs_context();
 	t->w_flags = fs_wake_cause(t, task, wctx, id);
-	if (t->o_ts)
-		t->w_flags |= t->o_flags & FS_W_LOCK;
+	if (t->w_tgid == tgid) /* in the same memory; it may not have got off its CPU yet */
+		t->w_flags |= fs_lock_flag(task);
 	if (BPF_CORE_READ(task, __state) & TASK_UNINTERRUPTIBLE)
 		t->w_flags |= FS_W_UNINT;
 	t->w_tid = id;

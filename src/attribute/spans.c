@@ -213,6 +213,40 @@ int at_add_wake(struct at_thr *t, uint64_t ts, uint32_t by, bool is_signal)
 			   (struct at_wake){.ts = ts, .by_tid = by, .signal = is_signal});
 }
 
+/*
+ * The sleep @e was none for a message, which the record of its wake-up may not have known: it is
+ * not among the messages then. A waker that was faster than the switch did not know it for sure.
+ */
+static void forget_wake(struct at_thr *t, const struct fs_ev_offcpu *e)
+{
+	bool faster = e->ts_wake == e->ts_out && !(e->waker_flags & FS_W_UNINT);
+
+	for (size_t i = t->wakes.n; i-- > 0;) {
+		struct at_wake *k = &t->wakes.v[i];
+
+		if (k->signal || k->ts > e->ts_wake ||
+		    (faster ? k->by_tid != e->waker_tid : k->ts != e->ts_wake))
+			continue;
+		t->wakes.n--;
+		memmove(k, k + 1, (t->wakes.n - i) * sizeof(*k));
+		return;
+	}
+}
+
+/* A wake-up of a vCPU that has not run may be its resume. */
+static int note_wake(struct at_thr *t, const struct fs_ev_offcpu *e)
+{
+	if (t->first_run || !e->ts_wake)
+		return 0;
+	if (e->waker_flags & AT_W_TELLS_NOTHING || !(e->prev_state & 1 /* TASK_INTERRUPTIBLE */)) {
+		forget_wake(t, e);
+		return 0;
+	}
+	if (e->waker_tgid != e->h.tgid || e->waker_tid == e->h.tid)
+		return 0;
+	return at_add_wake(t, e->ts_wake, e->waker_tid, false);
+}
+
 int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e)
 {
 	struct at_thr *t = at_thr_get(a, e->h.tid, e->h.tgid, true);
@@ -251,15 +285,11 @@ int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e)
 	o.waker_who = at_str(a, e->waker_comm, FS_COMM_LEN);
 	if (!t->first_run && e->waker_flags & FS_W_LOCK)
 		t->in_user = e->h.ts;
-	/* a wake-up of a vCPU that has not run may be its resume */
 	if (t->vm && t->vm->state == AT_VM_DONE)
 		return 0;
-	if (!t->first_run && e->ts_wake && e->waker_tgid == e->h.tgid && e->waker_tid != e->h.tid &&
-	    !(e->waker_flags & AT_W_TELLS_NOTHING) && e->prev_state & 1 /* TASK_INTERRUPTIBLE */) {
-		ret = at_add_wake(t, e->ts_wake, e->waker_tid, false);
-		if (ret)
-			return ret;
-	}
+	ret = note_wake(t, e);
+	if (ret)
+		return ret;
 	ret = add_off(a, t, &o);
 	at_proc_trim(t->proc);
 	return ret;

@@ -87,6 +87,11 @@ static void resume_before_a_lock(void **state)
 		VMM CONT WAKES(980, "LOCK") SLEPT(920, 980, 985, 10, "0x2001", "LOCK") ENTERED END;
 	static const char by_others[] = VMM CONT SLEPT(920, 950, 955, 10, "0x2001", "LOCK")
 		SLEPT(960, 980, 985, 13, "0x2001", "LOCK") ENTERED END;
+	/* the waker was there before the switch was over, so that only the sleep's record knows */
+	static const char race[] =
+		VMM CONT WAKES(980, "0") SLEPT(920, 980, 985, 10, "0x2001", "LOCK") ENTERED END;
+	static const char faster[] =
+		VMM CONT WAKES(980, "0") SLEPT(981, 981, 985, 10, "0x2001", "LOCK") ENTERED END;
 	/* what was sent after the message, to a thread awake or not */
 	static const char kick[] =
 		VMM CONT "ts=980 SIGNAL " M "target_tid=11 target_tgid=10 sig=35\n" ENTERED END;
@@ -97,6 +102,8 @@ static void resume_before_a_lock(void **state)
 	(void)state;
 	expect_resume(by_main, 910, FSA_R_WAKE, 10);
 	expect_resume(by_others, 910, FSA_R_WAKE, 10);
+	expect_resume(race, 910, FSA_R_WAKE, 10);
+	expect_resume(faster, 910, FSA_R_WAKE, 10);
 	expect_resume(kick, 980, FSA_R_SIGNAL, 10);
 	expect_resume(other, 980, FSA_R_WAKE, 10);
 }
