@@ -9,7 +9,7 @@
  *   fs_inject=tasks  two SCHED_FIFO tasks. One was running when the snapshot was taken; hold: it
  *                    holds the CPU on. The other waits for the same signal as the agent, and so
  *                    runs first; burn: it holds the CPU; rtnl: it takes the rtnl lock, and holds it
- *                    on for some time once the agent wants it
+ *                    on, once the agent wants it, until the CPU has been idle for some time
  *   fs_inject=gpe    the GPE of the notification was masked before the snapshot; wait: it is
  *                    unmasked once the guest's CPU has had nothing to do for some time
  *
@@ -218,6 +218,29 @@ static void await_signal(void)
 	} while (read_generation(fd) == before);
 }
 
+/* For how long the CPU has been idle since the guest started: the kernel tells hundredths. */
+static uint64_t idle_ms(void)
+{
+	unsigned long long s, hundredths;
+	char text[128];
+
+	read_text("/proc/uptime", text, sizeof(text));
+	if (sscanf(text, "%*s %llu.%llu", &s, &hundredths) != 2)
+		fail("/proc/uptime");
+	return s * 1000 + hundredths * 10;
+}
+
+/* A clock alone would not do: for how long a fork is busy after its resume is not known. */
+static void wait_idle(void)
+{
+	uint64_t until = idle_ms() + shared.control.amount;
+
+	mark(MARK_BEGIN);
+	for (int naps = 0; idle_ms() < until && naps < PATIENCE_MS / 10; naps++)
+		nap_ms(10);
+	mark(MARK_OVER);
+}
+
 static char agent_status[64]; /* of /proc */
 
 /* Called with the lock held: the agent will ask for it, and sleep where no signal ends it. */
@@ -231,9 +254,7 @@ static void hold_once_wanted(void)
 		if (++naps > PATIENCE_MS)
 			return; /* no mark: the test will say that it tested nothing */
 	}
-	mark(MARK_BEGIN);
-	nap_ms(shared.control.amount);
-	mark(MARK_OVER);
+	wait_idle();
 }
 
 /* Of the same priority as the one that holds the CPU. */
@@ -267,29 +288,6 @@ static void tasks(void)
 		__builtin_ia32_pause();
 	if (shared.control.what == HOLD)
 		burn();
-}
-
-/* For how long the CPU has been idle since the guest started: the kernel tells hundredths. */
-static uint64_t idle_ms(void)
-{
-	unsigned long long s, hundredths;
-	char text[128];
-
-	read_text("/proc/uptime", text, sizeof(text));
-	if (sscanf(text, "%*s %llu.%llu", &s, &hundredths) != 2)
-		fail("/proc/uptime");
-	return s * 1000 + hundredths * 10;
-}
-
-/* A clock alone would not do: for how long a fork is busy after its resume is not known. */
-static void wait_idle(void)
-{
-	uint64_t until = idle_ms() + shared.control.amount;
-
-	mark(MARK_BEGIN);
-	for (int naps = 0; idle_ms() < until && naps < PATIENCE_MS / 10; naps++)
-		nap_ms(10);
-	mark(MARK_OVER);
 }
 
 static void gpe(void)
