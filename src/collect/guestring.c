@@ -89,7 +89,8 @@ static int read_rings(struct reading *g)
 		if (!fsg_is_ring(&g->l, i))
 			continue;
 		rings++;
-		err = fsg_ring_read(fs_guestmem_now(g->mem), &g->l, i, &g->vm->pos[i], &out);
+		err = fsg_ring_read(fs_guestmem_now(g->mem), &g->l, i, g->req->last, &g->vm->pos[i],
+				    &out);
 		if (err == -EAGAIN || err == -EBADMSG) {
 			snprintf(g->head.why, sizeof(g->head.why),
 				 err == -EAGAIN ? "ring %u: its head cannot be read"

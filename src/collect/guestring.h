@@ -26,8 +26,10 @@ struct fs_memfile {
 
 struct fs_guest_req {
 	uint32_t vm, tgid;
+	uint32_t last;   /* the last reading of this VM */
 	uint32_t behind; /* its end was read already: what follows is taken if it has no gap */
 	uint32_t nslots; /* struct fs_slot that follow */
+	uint32_t pad;
 };
 
 /* What a reading came to, for those who asked. */

@@ -23,6 +23,7 @@ struct vm {
 	bool going;   /* a reading was asked for and is not done */
 	bool at_end;  /* the reading that is due, or was made, follows an end */
 	bool behind;  /* a reading after its end was made */
+	bool last;    /* the one that is due is the last */
 	bool entered; /* its first entry was seen */
 };
 
@@ -195,6 +196,7 @@ void fs_guestwatch_stop(struct fs_guestwatch *w)
 	for (size_t i = 0; i < w->vms.n; i++) {
 		struct vm *v = &w->vms.v[i];
 
+		v->last = true;
 		v->due = v->dead ? 0 : 1;
 	}
 }
@@ -222,7 +224,8 @@ bool fs_guestwatch_next(struct fs_guestwatch *w, uint64_t now, struct fs_guest_r
 	v->due = 0;
 	v->readings++;
 	v->going = true;
-	*req = (struct fs_guest_req){.vm = v->vm, .tgid = v->tgid, .behind = v->behind};
+	*req = (struct fs_guest_req){
+		.vm = v->vm, .tgid = v->tgid, .last = v->last, .behind = v->behind};
 	v->behind |= v->at_end;
 	v->at_end = false;
 	for (size_t i = 0; i < v->slots.n; i++)

@@ -277,11 +277,27 @@ static void forget_overwritten(const struct fsg_part *p, const struct fsg_ring_h
 		w->from = after->head - cap < w->to ? after->head - cap : w->to;
 }
 
-/* Takes the whole records of the window into @out, but for what is being written at its end. */
-static int take_records(struct window *w, struct fsg_ring_out *out)
+/* The first record of the window's end that may be being written, or the end: programs nest. */
+static uint64_t first_in_flight(const struct window *w)
 {
-	uint64_t end = w->from, unread = 0; /* end: behind the last one that is whole */
+	uint64_t n = w->to - w->from > IN_FLIGHT ? w->to - IN_FLIGHT : w->from;
+	struct fsg_rec rec;
 
+	while (n < w->to && look_at(w, n, &rec) != TORN)
+		n++;
+	return n;
+}
+
+/*
+ * Takes the whole records of the window into @out. What is being written at its end is left for the
+ * next reading, with what came in between; if this is the @last, it is no part of what was written.
+ */
+static int take_records(struct window *w, bool last, struct fsg_ring_out *out)
+{
+	uint64_t begun = first_in_flight(w), unread = 0, torn = 0;
+
+	if (!last)
+		w->to = begun;
 	out->recs = malloc((size_t)(w->to - w->from + 1) * sizeof(*out->recs));
 	if (!out->recs)
 		return -ENOMEM;
@@ -289,22 +305,20 @@ static int take_records(struct window *w, struct fsg_ring_out *out)
 		enum fate fate = look_at(w, n, &out->recs[out->n]);
 
 		unread += fate == UNREAD;
+		torn += fate == TORN && n < begun;
 		if (fate != WHOLE)
 			continue;
 		if (!out->n)
 			out->part.first = n;
 		out->n++;
-		end = n + 1;
 	}
-	if (!unread && w->to - end <= IN_FLIGHT)
-		w->to = end;
 	out->part.lost += unread;
-	out->part.torn = (uint32_t)(w->to - w->from - out->n - unread);
+	out->part.torn = (uint32_t)torn;
 	out->part.bytes = (uint32_t)(out->n * sizeof(*out->recs));
 	return 0;
 }
 
-int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i,
+int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i, bool last,
 		  struct fsg_ring_pos *pos, struct fsg_ring_out *out)
 {
 	const struct fsg_part *p = &l->d.dir.parts[i];
@@ -329,7 +343,7 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 		if (!err) {
 			forget_overwritten(p, &after, &w);
 			out->part.lost += w.from - pos->next;
-			err = take_records(&w, out);
+			err = take_records(&w, last, out);
 		}
 		free_window(&w);
 	}

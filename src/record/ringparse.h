@@ -86,12 +86,12 @@ struct fsg_ring_out {
 
 /*
  * Reads what ring @i got since @pos, at most FSG_MAX_READING bytes (the latest), and moves @pos on.
- * What is being written at the end is left for the next reading; after the last one it counts for
- * nothing: it was not there yet when the ring was read.
+ * Records at the end that are being written are left for the next reading, with those that came in
+ * between; the @last one takes all that is whole. What was not written yet does not count as torn.
  * Returns 0 (free out->recs), -EAGAIN (its head cannot be read), -EBADMSG (no ring, or its head is
  * behind @pos: it is another's), -ENOMEM, or the memory's error.
  */
-int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i,
+int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i, bool last,
 		  struct fsg_ring_pos *pos, struct fsg_ring_out *out);
 
 /*

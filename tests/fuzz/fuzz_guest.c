@@ -148,13 +148,13 @@ static void read_back(struct fsr_writer *w, const char *path)
 }
 
 static void read_rings(const struct fsg_mem *m, const struct fsg_layout *l, struct fsr_bytes *b,
-		       struct fsg_ring_pos *pos)
+		       struct fsg_ring_pos *pos, bool last)
 {
 	for (unsigned int i = 0; i < FSG_MAX_PARTS; i++) {
 		uint64_t was = pos[i].next;
 		struct fsg_ring_out out;
 
-		if (fsg_ring_read(m, l, i, &pos[i], &out))
+		if (fsg_ring_read(m, l, i, last, &pos[i], &out))
 			continue;
 		check(fsg_is_ring(l, i) && pos[i].next >= was);
 		check(out.part.bytes == out.n * sizeof(*out.recs));
@@ -223,7 +223,7 @@ static void read_guest(struct world *w, const struct fsg_mem *m, bool recording)
 		check(frames[i] < FRAMES);
 	free(frames);
 	for (int turn = 0; turn < 3; turn++)
-		read_rings(m, &l, &b, pos);
+		read_rings(m, &l, &b, pos, turn == 2);
 	keep(m, &l, &b, recording);
 	fsg_layout_free(&l);
 	fs_vec_free(&b);

@@ -86,7 +86,7 @@ static void stages(void **state)
 	say_stage(w, 1, "stage=applied mac=1\n", 1010 * MS);
 	req = due_at(w, 1040 * MS, 1);
 	assert_int_equal(req.nslots, 1);
-	assert_false(req.behind);
+	assert_false(req.last || req.behind);
 	/* what comes later is behind the end */
 	say_stage(w, 1, "stage=mailbox", 1050 * MS);
 	assert_true(fs_guestwatch_due(w) == UINT64_MAX);
@@ -216,6 +216,7 @@ static void those_that_end(void **state)
 	fs_guestwatch_stop(w);
 	assert_true(fs_guestwatch_next(w, 1, &req, slots));
 	assert_int_equal(req.vm, 3);
+	assert_true(req.last);
 	done(w, 3, FSR_GS_BAD);
 	assert_true(fs_guestwatch_unread(w, true, &vm, &tgid, &lives));
 	assert_int_equal(vm, 4);

@@ -90,13 +90,13 @@ static void write_some(struct world *w, unsigned int ring, unsigned int n)
 }
 
 /* Reads ring @i from *@pos on; the records' numbers must be [from, from + n) by their x. */
-static struct fsg_ring_out expect(struct world *w, unsigned int i, struct fsg_ring_pos *pos,
-				  uint64_t from, size_t n)
+static struct fsg_ring_out expect(struct world *w, unsigned int i, bool last,
+				  struct fsg_ring_pos *pos, uint64_t from, size_t n)
 {
 	struct fsg_layout l = load(w);
 	struct fsg_ring_out out;
 
-	assert_int_equal(fsg_ring_read(&w->m, &l, i, pos, &out), 0);
+	assert_int_equal(fsg_ring_read(&w->m, &l, i, last, pos, &out), 0);
 	assert_int_equal(out.n, n);
 	assert_int_equal(out.part.first, from);
 	assert_int_equal(out.part.bytes, n * sizeof(struct fsg_rec));
@@ -131,13 +131,13 @@ static void a_sound_one(void **state)
 	free(blob);
 	fsg_layout_free(&l);
 	write_some(w, 2, 20);
-	assert_int_equal(expect(w, 2, &pos, 5, 15).part.kind, FSR_GP_AGENT);
+	assert_int_equal(expect(w, 2, true, &pos, 5, 15).part.kind, FSR_GP_AGENT);
 	assert_int_equal(pos.next, 20);
-	expect(w, 2, &pos, 20, 0); /* nothing new */
+	expect(w, 2, true, &pos, 20, 0); /* nothing new */
 	write_some(w, 2, 3);
-	expect(w, 2, &pos, 20, 3); /* goes on */
+	expect(w, 2, false, &pos, 20, 3); /* goes on */
 	pos = (struct fsg_ring_pos){0};
-	expect(w, 0, &pos, 0, 0); /* empty */
+	expect(w, 0, true, &pos, 0, 0); /* empty */
 }
 
 /* A ring that went round: what was overwritten is lost, and said to be. */
@@ -148,16 +148,16 @@ static void wrapped(void **state)
 	struct fsg_ring_out out;
 
 	write_some(w, 1, CAP + 300);
-	out = expect(w, 1, &pos, 300, CAP);
+	out = expect(w, 1, true, &pos, 300, CAP);
 	assert_int_equal(out.part.lost, 200);
 	assert_int_equal(out.part.torn, 0);
 	assert_int_equal(out.part.index, 1);
 	write_some(w, 1, 7 * CAP + 3);
 	craft_head(&w->c, 1)->lost = 11; /* the guest could not write these */
-	out = expect(w, 1, &pos, 300 + 7 * CAP + 3, CAP);
+	out = expect(w, 1, true, &pos, 300 + 7 * CAP + 3, CAP);
 	assert_int_equal(out.part.lost, 6 * CAP + 3 + 11);
 	write_some(w, 1, 1);
-	out = expect(w, 1, &pos, 300 + 8 * CAP + 3, 1);
+	out = expect(w, 1, true, &pos, 300 + 8 * CAP + 3, 1);
 	assert_int_equal(out.part.lost, 0);
 }
 
@@ -171,7 +171,7 @@ static void numbers_beyond_32_bits(void **state)
 
 	craft_head(&w->c, 0)->head = 0xfffffffeull;
 	write_some(w, 0, 5);
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &pos, &out), 0);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &pos, &out), 0);
 	assert_int_equal(out.n, 5);
 	assert_int_equal(out.part.first, 0xfffffffeull);
 	assert_int_equal(out.recs[1].seq, 0);
@@ -184,7 +184,7 @@ static void numbers_beyond_32_bits(void **state)
 static void torn(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {0};
+	struct fsg_ring_pos pos = {0}, at_stop;
 	struct fsg_layout l = load(w);
 	struct fsg_ring_out out;
 
@@ -193,14 +193,41 @@ static void torn(void **state)
 	craft_slot(&w->c, 0, 11)->seq = 11; /* its number, not number + 1 */
 	craft_slot(&w->c, 0, 12)->kind = FSG_K_NONE;
 	craft_slot(&w->c, 0, 49)->seq = 0;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &pos, &out), 0);
+	at_stop = pos;
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 46);
 	assert_int_equal(out.part.torn, 3);
 	assert_int_equal(out.recs[10].seq, 14);
 	assert_int_equal(pos.next, 49);
 	free(out.recs);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &at_stop, &out), 0);
+	assert_int_equal(out.n, 46);
+	assert_int_equal(out.part.torn, 3); /* it was not written yet */
+	assert_int_equal(at_stop.next, 50);
+	free(out.recs);
 	craft_slot(&w->c, 0, 49)->seq = 50; /* now it is written */
-	expect(w, 0, &pos, 49, 1);
+	expect(w, 0, false, &pos, 49, 1);
+	fsg_layout_free(&l);
+}
+
+/* A program that was interrupted by another's record is not done yet: both wait for the next
+ * reading. */
+static void nested(void **state)
+{
+	struct world *w = *state;
+	struct fsg_ring_pos pos = {0}, at_stop = {0};
+	struct fsg_layout l = load(w);
+	struct fsg_ring_out out;
+
+	write_some(w, 0, 50);
+	craft_slot(&w->c, 0, 47)->seq = 0;
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &at_stop, &out), 0);
+	assert_int_equal(out.n, 49); /* the last reading takes what there is */
+	assert_int_equal(out.part.torn, 0);
+	free(out.recs);
+	assert_int_equal(expect(w, 0, false, &pos, 0, 47).part.torn, 0);
+	craft_slot(&w->c, 0, 47)->seq = 48;
+	expect(w, 0, false, &pos, 47, 3);
 	fsg_layout_free(&l);
 }
 
@@ -221,14 +248,14 @@ static void overwritten_meanwhile(void **state)
 	l = load(w);
 	w->meanwhile = sixty_more;
 	w->at = w->calls + 3; /* head, pages, then the head again */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &pos, &out), 0);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.part.first, 60);
 	assert_int_equal(out.n, CAP - 60);
 	assert_int_equal(out.part.lost, 30);
 	assert_int_equal(pos.next, CAP);
 	free(out.recs);
 	fsg_layout_free(&l);
-	expect(w, 0, &pos, CAP, 60);
+	expect(w, 0, false, &pos, CAP, 60);
 }
 
 /* Pages that cannot be read: what stood in them is lost, the rest is there. */
@@ -244,13 +271,13 @@ static void absent_pages(void **state)
 
 	write_some(w, 0, 3 * PER_PAGE);
 	w->absent[craft_gfn(&w->c, l.d.dir.parts[0].first + 2)] = true;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &pos, &out), 0);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 2 * PER_PAGE);
 	assert_int_equal(out.part.lost, PER_PAGE);
 	assert_int_equal(out.part.torn, 0);
 	free(out.recs);
 	w->absent[craft_gfn(&w->c, l.d.dir.parts[0].first)] = true;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &again, &out), -EAGAIN);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &again, &out), -EAGAIN);
 	w->absent[craft_gfn(&w->c, l.d.dir.parts[3].first)] = true;
 	assert_int_equal(fsg_blob_read(&w->m, &l, FSG_PART_SYMBOLS, &blob, &n, &raw), -EAGAIN);
 	fsg_layout_free(&l);
@@ -264,19 +291,19 @@ static void heads_that_lie(void **state)
 	struct fsg_ring_out out;
 
 	write_some(w, 0, 39);
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &pos, &out), -EBADMSG); /* backwards */
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), -EBADMSG); /* backwards */
 	craft_head(&w->c, 0)->head = UINT64_MAX;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &start, &out), -EBADMSG);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &start, &out), -EBADMSG);
 	craft_head(&w->c, 0)->head = (1ull << 62) - 1; /* as many as it says are gone */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, &start, &out), 0);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &start, &out), 0);
 	assert_int_equal(out.n, 0);
-	assert_int_equal(out.part.torn, CAP);
+	assert_int_equal(out.part.torn, CAP - 8); /* the rest may be being written */
 	assert_true(out.part.lost == (1ull << 62) - 1 - CAP);
 	free(out.recs);
 	craft_head(&w->c, 1)->mark = 0;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 1, &start, &out), -EBADMSG);
-	assert_int_equal(fsg_ring_read(&w->m, &l, 3, &start, &out), -EBADMSG); /* symbols */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 71, &start, &out), -EBADMSG);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 1, false, &start, &out), -EBADMSG);
+	assert_int_equal(fsg_ring_read(&w->m, &l, 3, false, &start, &out), -EBADMSG); /* symbols */
+	assert_int_equal(fsg_ring_read(&w->m, &l, 71, false, &start, &out), -EBADMSG);
 	fsg_layout_free(&l);
 }
 
@@ -423,6 +450,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wrapped, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_beyond_32_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(torn, setup, teardown),
+		cmocka_unit_test_setup_teardown(nested, setup, teardown),
 		cmocka_unit_test_setup_teardown(overwritten_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(absent_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(heads_that_lie, setup, teardown),
