@@ -58,8 +58,7 @@ static __always_inline bool fs_is_throttled(struct task_struct *task, struct cfs
 	return BPF_CORE_READ(rq, throttle_count) > 0;
 }
 
-/* Does a mutex of glibc stand there? A contended one has 2 in its first word, until it is let go.
- */
+/* Does a mutex of glibc stand there? A contended one has 2 in its first word until let go. */
 static __always_inline bool fs_glibc_mutex(unsigned long at)
 {
 	struct {
@@ -260,7 +259,7 @@ int FS_PROG(fs_waking, struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	wctx = fs_context();
 	t->w_flags = fs_wake_cause(t, task, wctx, id);
-	if (t->w_tgid == tgid) /* in the same memory; it may not have got off its CPU yet */
+	if (id >> 32 == tgid) /* in the same memory; it may not have got off its CPU yet */
 		t->w_flags |= fs_lock_flag(task);
 	if (BPF_CORE_READ(task, __state) & TASK_UNINTERRUPTIBLE)
 		t->w_flags |= FS_W_UNINT;

@@ -197,7 +197,7 @@ static enum fsa_cause outside(const struct walk *w, const struct at_thr *t)
 {
 	if (!t->is_vcpu || w->t <= w->vm->resume)
 		return FSA_C_VMM_IO;
-	return t->run_unseen && w->t > t->in_user ? FSA_C_UNKNOWN : FSA_C_EXIT_VMM;
+	return may_have_run(t, w->t) ? FSA_C_UNKNOWN : FSA_C_EXIT_VMM;
 }
 
 static int step(struct walk *w)
@@ -219,7 +219,7 @@ static int step(struct walk *w)
 	if (w->t <= t->seen)
 		return push(w, max64(w->start, t->born), piece(FSA_C_UNKNOWN));
 	if (!t->is_vcpu || !t->first_run || w->t <= t->first_run) {
-		if (t->run_unseen && w->t > t->in_user)
+		if (may_have_run(t, w->t))
 			lo = max64(lo, t->in_user);
 		return vmm_code(w, lo, outside(w, t));
 	}

@@ -217,7 +217,7 @@ int at_path_off_cpu(struct walk *w, const struct at_off *o)
 		return vcpu_blocked(w, o, x);
 	if (t->is_vcpu && w->t > w->vm->resume) {
 		uint64_t lo = o->out;
-		bool unsure = t->run_unseen && o->in > t->in_user;
+		bool unsure = may_have_run(t, o->in);
 		const struct at_mm *m = unsure ? slot_fault(w, &lo) : NULL;
 
 		if (m)

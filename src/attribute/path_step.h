@@ -121,6 +121,12 @@ TIMELINE(user_at, struct at_span, users, t0, c_user)
 TIMELINE(wait_at, struct at_span, waits, t0, c_wait)
 TIMELINE(mm_at, struct at_mm, mms, t0, c_mm)
 
+/* Its first KVM_RUN was not seen, and may have begun before @at. */
+static inline bool may_have_run(const struct at_thr *t, uint64_t at)
+{
+	return t->run_unseen && at > t->in_user;
+}
+
 /* --- guest memory that was touched --- */
 
 /*

@@ -32,7 +32,7 @@ bool at_is_restore(const struct fs_ev_first_run *e)
 
 /*
  * The wake-up that resumed @t: the last that a thread of the VMM sent it before its first KVM_RUN.
- * Those that only handed it a lock are not among its wakes (at_add_wake()).
+ * Those that only handed it a lock are not among its wakes (AT_W_TELLS_NOTHING).
  */
 static const struct at_wake *resuming_wake(const struct at_thr *t)
 {

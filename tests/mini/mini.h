@@ -36,7 +36,7 @@ struct mini_opts {
 	int one_by_one;         /* VMs run one after the other instead of at once */
 	int die;                /* the VMM kills itself before its end */
 	unsigned int lock_ms;   /* the VMM's lock, which the vCPU threads want before they run, is
-				 * held   for that long after the resume */
+				 * held for that long after the resume */
 	unsigned int unseen; /* MINI_UNSEEN_*: these calls are made so that no tracer sees them */
 	const char *log;     /* JSON lines, one per VM; 0 = standard output */
 };
