@@ -3,8 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/clock.h"
 #include "collect/guestring_impl.h"
+
+/* How long a reading waits for programs of the guest to end, and how often it looks. */
+#define SETTLE_NS      3000000000ull
+#define SETTLE_STEP_NS 2000000
 
 struct fs_guestring *fs_guestring_new(const struct fs_memfile *files, size_t nfiles)
 {
@@ -78,34 +83,84 @@ static int add_ring(struct reading *g, struct fsg_ring_out *out)
 	return err;
 }
 
-static int read_rings(struct reading *g)
-{
-	unsigned int rings = 0, bad = 0;
-	int err = 0;
+/* What one ring brought, and where it was read from. */
+struct ring_reading {
+	bool taken;
+	struct fsg_ring_pos from;
+	struct fsg_ring_out out;
+};
 
-	for (unsigned int i = 0; i < g->l.d.dir.nparts && !err; i++) {
-		struct fsg_ring_out out;
+static int read_ring(struct reading *g, unsigned int i, struct ring_reading *r)
+{
+	struct fsg_ring_pos pos = r->from;
+	struct fsg_ring_out out;
+	int err = fsg_ring_read(fs_guestmem_now(g->mem), &g->l, i, g->req->last, &pos, &out);
+
+	if (err)
+		return err;
+	free(r->out.recs);
+	*r = (struct ring_reading){.taken = true, .from = r->from, .out = out};
+	g->vm->pos[i] = pos;
+	return 0;
+}
+
+/* Every ring once. Those that are none are told and left out. */
+static int read_each(struct reading *g, struct ring_reading *rings)
+{
+	unsigned int n = 0, bad = 0;
+
+	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++) {
+		int err;
 
 		if (!fsg_is_ring(&g->l, i))
 			continue;
-		rings++;
-		err = fsg_ring_read(fs_guestmem_now(g->mem), &g->l, i, g->req->last, &g->vm->pos[i],
-				    &out);
+		n++;
+		rings[i].from = g->vm->pos[i];
+		err = read_ring(g, i, &rings[i]);
 		if (err == -EAGAIN || err == -EBADMSG) {
 			snprintf(g->head.why, sizeof(g->head.why),
 				 err == -EAGAIN ? "ring %u: its head cannot be read"
 						: "ring %u: what stands there is no head of it",
 				 i);
 			bad++;
-			err = 0;
-			continue;
+		} else if (err) {
+			return err;
 		}
-		if (!err)
-			err = add_ring(g, &out);
-		free(out.recs);
 	}
-	if (!err && rings == bad)
+	if (n == bad)
 		g->head.state = FSR_GS_BAD;
+	return 0;
+}
+
+/*
+ * A record far from the end that is not written yet is that of a program which interrupts, or a
+ * slow fault, keep from its end: the guest is given time, for it may belong to the gap. If the VMM
+ * ends meanwhile, what was read stands.
+ */
+static void settle(struct reading *g, struct ring_reading *rings)
+{
+	const struct timespec step = {.tv_nsec = SETTLE_STEP_NS};
+
+	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++)
+		while (rings[i].out.unfinished && fs_mono_ns() - g->head.at_ns < SETTLE_NS) {
+			nanosleep(&step, NULL);
+			if (read_ring(g, i, &rings[i]))
+				return;
+		}
+}
+
+static int read_rings(struct reading *g)
+{
+	struct ring_reading rings[FSG_MAX_PARTS] = {0};
+	int err = read_each(g, rings);
+
+	if (!err)
+		settle(g, rings);
+	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++) {
+		if (rings[i].taken && !err)
+			err = add_ring(g, &rings[i].out);
+		free(rings[i].out.recs);
+	}
 	return err;
 }
 

@@ -9,7 +9,7 @@
 #define PER_LIST  (FSG_PAGE / (uint32_t)sizeof(uint64_t))
 #define BATCH     64           /* pages that are read at once */
 #define MAX_HEAD  (1ull << 62) /* a counter beyond it is no count */
-#define IN_FLIGHT 8            /* records at the end that may be being written: nested contexts */
+#define IN_FLIGHT 8            /* records at the end whose writing is not waited for */
 
 /* --- directory --- */
 
@@ -208,51 +208,82 @@ int fsg_ring_head(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 
 /* The pages that hold the records [from, to), which are fewer than the ring has place for. */
 struct window {
-	uint64_t from, to;
+	uint64_t from, to, cap;
 	uint64_t first_page; /* number of from's page, counted from record 0 on */
 	size_t npages;
 	fsg_page *pages;
 	bool *got;
+	bool *written; /* of each record: its sequence was there before @pages was copied */
+	uint64_t *gfn;
 };
 
-static int load_window(const struct fsg_mem *m, const struct fsg_layout *l,
-		       const struct fsg_part *p, struct window *w)
+static int alloc_window(const struct fsg_layout *l, const struct fsg_part *p, struct window *w)
 {
 	uint64_t ring_pages = p->pages - 1;
-	uint64_t *gfn;
-	int err;
 
+	w->cap = p->bytes / sizeof(struct fsg_rec);
 	w->first_page = w->from / PER_PAGE;
 	w->npages = (size_t)((w->to - 1) / PER_PAGE - w->first_page + 1);
 	w->pages = malloc(w->npages * sizeof(*w->pages));
 	w->got = calloc(w->npages, sizeof(*w->got));
-	gfn = malloc(w->npages * sizeof(*gfn));
-	err = w->pages && w->got && gfn ? 0 : -ENOMEM;
-	for (size_t i = 0; i < w->npages && !err; i++)
-		gfn[i] = l->frames[p->first + 1 + (w->first_page + i) % ring_pages];
-	if (!err)
-		err = read_pages(m, gfn, w->npages, w->pages, w->got);
-	free(gfn);
-	return err;
+	w->written = calloc((size_t)(w->to - w->from), sizeof(*w->written));
+	w->gfn = malloc(w->npages * sizeof(*w->gfn));
+	if (!w->pages || !w->got || !w->written || !w->gfn)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->npages; i++)
+		w->gfn[i] = l->frames[p->first + 1 + (w->first_page + i) % ring_pages];
+	return 0;
 }
 
 static void free_window(struct window *w)
 {
 	free(w->pages);
 	free(w->got);
+	free(w->written);
+	free(w->gfn);
 }
 
-enum fate { WHOLE, TORN, UNREAD };
+enum fate { WHOLE, BEGUN, TORN, UNREAD };
 
-/* Record @n of the window; it is whole when its sequence says so. */
-static enum fate look_at(const struct window *w, uint64_t n, struct fsg_rec *rec)
+/* Does record @n of the window say by its sequence that it is whole, or that its writing began? */
+static enum fate says(const struct window *w, uint64_t n, struct fsg_rec *rec)
 {
 	size_t i = (size_t)(n / PER_PAGE - w->first_page);
+	uint32_t behind;
 
 	if (!w->got[i])
 		return UNREAD;
 	memcpy(rec, w->pages[i] + n % PER_PAGE * sizeof(*rec), sizeof(*rec));
-	return rec->seq == (uint32_t)(n + 1) && rec->kind != FSG_K_NONE ? WHOLE : TORN;
+	behind = (uint32_t)(n + 1) - rec->seq;
+	if (!behind)
+		return rec->kind != FSG_K_NONE ? WHOLE : TORN;
+	/* void, or what stood in its place the last time round, or before */
+	return !rec->seq || behind % w->cap == 0 ? BEGUN : TORN;
+}
+
+/*
+ * Copies the window twice: a copy is not taken in one moment, so that of a record that is being
+ * written its last word, the sequence, can come with older ones. What had it in the first copy is
+ * whole in the second.
+ */
+static int load_window(const struct fsg_mem *m, struct window *w)
+{
+	int err = read_pages(m, w->gfn, w->npages, w->pages, w->got);
+	struct fsg_rec rec;
+
+	if (err)
+		return err;
+	for (uint64_t n = w->from; n < w->to; n++)
+		w->written[n - w->from] = says(w, n, &rec) == WHOLE;
+	memset(w->got, 0, w->npages * sizeof(*w->got));
+	return read_pages(m, w->gfn, w->npages, w->pages, w->got);
+}
+
+static enum fate look_at(const struct window *w, uint64_t n, struct fsg_rec *rec)
+{
+	enum fate fate = says(w, n, rec);
+
+	return fate == WHOLE && !w->written[n - w->from] ? BEGUN : fate;
 }
 
 /* What of [pos->next, head) is to be read: not what was overwritten, nor more than is taken. */
@@ -267,45 +298,48 @@ static void aim(const struct fsg_part *p, const struct fsg_ring_head *h,
 	w->from = h->head - pos->next > most ? h->head - most : pos->next;
 }
 
-/* What was begun while the window was copied overwrites the oldest of it. */
-static void forget_overwritten(const struct fsg_part *p, const struct fsg_ring_head *after,
-			       struct window *w)
+/* The first record that is taken: what was begun while the window was copied overwrites its oldest.
+ */
+static uint64_t first_kept(const struct window *w, const struct fsg_ring_head *after)
 {
-	uint64_t cap = p->bytes / sizeof(struct fsg_rec);
+	uint64_t oldest = after->head > w->cap ? after->head - w->cap : 0;
 
-	if (after->head > cap && after->head - cap > w->from)
-		w->from = after->head - cap < w->to ? after->head - cap : w->to;
+	if (oldest <= w->from)
+		return w->from;
+	return oldest < w->to ? oldest : w->to;
 }
 
-/* The first record of the window's end that may be being written, or the end: programs nest. */
-static uint64_t first_in_flight(const struct window *w)
+/* The first record of the window's end that is being written, or the end: programs nest. */
+static uint64_t first_in_flight(const struct window *w, uint64_t from)
 {
-	uint64_t n = w->to - w->from > IN_FLIGHT ? w->to - IN_FLIGHT : w->from;
+	uint64_t n = w->to - from > IN_FLIGHT ? w->to - IN_FLIGHT : from;
 	struct fsg_rec rec;
 
-	while (n < w->to && look_at(w, n, &rec) != TORN)
+	while (n < w->to && look_at(w, n, &rec) != BEGUN)
 		n++;
 	return n;
 }
 
 /*
- * Takes the whole records of the window into @out. What is being written at its end is left for the
- * next reading, with what came in between; if this is the @last, it is no part of what was written.
+ * Takes the whole records from @from on into @out. What is being written at the window's end is
+ * left for the next reading, with what came in between; if this is the @last, it is no part of what
+ * was written.
  */
-static int take_records(struct window *w, bool last, struct fsg_ring_out *out)
+static int take_records(struct window *w, uint64_t from, bool last, struct fsg_ring_out *out)
 {
-	uint64_t begun = first_in_flight(w), unread = 0, torn = 0;
+	uint64_t begun = first_in_flight(w, from), unread = 0, torn = 0;
 
 	if (!last)
 		w->to = begun;
-	out->recs = malloc((size_t)(w->to - w->from + 1) * sizeof(*out->recs));
+	out->recs = malloc((size_t)(w->to - from + 1) * sizeof(*out->recs));
 	if (!out->recs)
 		return -ENOMEM;
-	for (uint64_t n = w->from; n < w->to; n++) {
+	for (uint64_t n = from; n < w->to; n++) {
 		enum fate fate = look_at(w, n, &out->recs[out->n]);
 
 		unread += fate == UNREAD;
-		torn += fate == TORN && n < begun;
+		out->unfinished += fate == BEGUN && n < begun;
+		torn += fate == TORN || (fate == BEGUN && n < begun);
 		if (fate != WHOLE)
 			continue;
 		if (!out->n)
@@ -324,6 +358,7 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 	const struct fsg_part *p = &l->d.dir.parts[i];
 	struct fsg_ring_head before, after;
 	struct window w = {0};
+	uint64_t from;
 	int err = fsg_ring_head(m, l, i, &before);
 
 	memset(out, 0, sizeof(*out));
@@ -337,13 +372,15 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 	out->part.first = pos->next;
 	aim(p, &before, pos, &w);
 	if (w.from < w.to) {
-		err = load_window(m, l, p, &w);
+		err = alloc_window(l, p, &w);
+		if (!err)
+			err = load_window(m, &w);
 		if (!err)
 			err = fsg_ring_head(m, l, i, &after);
 		if (!err) {
-			forget_overwritten(p, &after, &w);
-			out->part.lost += w.from - pos->next;
-			err = take_records(&w, last, out);
+			from = first_kept(&w, &after);
+			out->part.lost += from - pos->next;
+			err = take_records(&w, from, last, out);
 		}
 		free_window(&w);
 	}

@@ -82,12 +82,18 @@ struct fsg_ring_out {
 	struct fsr_guest_part part; /* as a GUEST chunk wants it */
 	struct fsg_rec *recs;
 	size_t n;
+	/*
+	 * Of part.torn: whose writing had begun, far from the end. A guest that runs ends it soon:
+	 * another reading from the same place has them whole.
+	 */
+	uint64_t unfinished;
 };
 
 /*
  * Reads what ring @i got since @pos, at most FSG_MAX_READING bytes (the latest), and moves @pos on.
- * Records at the end that are being written are left for the next reading, with those that came in
- * between; the @last one takes all that is whole. What was not written yet does not count as torn.
+ * If one of the last 8 is being written, it is left for the next reading, with those behind it; the
+ * @last one takes all that is whole, and does not count it as torn. One further back is an
+ * interrupted program's: torn, and @out->unfinished.
  * Returns 0 (free out->recs), -EAGAIN (its head cannot be read), -EBADMSG (no ring, or its head is
  * behind @pos: it is another's), -ENOMEM, or the memory's error.
  */

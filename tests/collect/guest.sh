@@ -65,6 +65,19 @@ at_the_end()
 }
 ok "each fork's own records, once its end has come" at_the_end
 
+# The first record of each is written 300 ms after the end: the reading waits for it, as long as a
+# guest may be kept from it; what never comes is said to be torn.
+interrupted()
+{
+	start "$TMP/i.fsr" --end pio:0xf4 -- "$MINI" --vms $VMS --pages 16 --file "$TMP/mem" \
+		--recorder $NEW --late "$1" --hold 500 && finish 0 && dumped "$TMP/i.fsr" &&
+		says "recorders of $VMS of $VMS guests read: $2 records, $3 lost" "$TMP/i.fsr.err"
+}
+on_time() { interrupted 300 $((VMS * (NEW + 1))) 0 && exact "$TMP/i.fsr.json" $VMS; }
+never() { VMS=1 interrupted 5000 "$NEW" 1; }
+ok "a record that an interrupted program ends late is waited for" on_time
+ok "one that does not come is torn, and the others are there" never
+
 text_again()
 {
 	make -s "$O/tools/mkrec" >/dev/null && "$FS" dump --text "$TMP/a.fsr" >"$TMP/a.text" &&

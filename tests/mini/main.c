@@ -24,9 +24,10 @@ static const char usage[] =
 	"TURNS] [--ports N] [--halts N]\n"
 	"            [--file PATH [--cold] | --uffd DELAY_US] [--one-by-one] "
 	"[--hold MS] [--die] [--log FILE]\n"
-	"            [--recorder N [--recorders M] [--again FILE]] [--copy] [--vary] "
-	"[--pre-fault]\n"
-	"            [--unseen vm,slot,vcpu,run] [--lock MS]\n"
+	"            [--recorder N [--recorders M] [--again FILE] [--late MS]] "
+	"[--copy]\n"
+	"            [--vary] [--pre-fault] "
+	"[--unseen vm,slot,vcpu,run] [--lock MS]\n"
 	"Each VM is a process with paused vCPU threads, resumed by its main "
 	"thread. Each vCPU touches its\n"
 	"pages, writes to port 0x80, halts until interrupted, and ends with a "
@@ -37,6 +38,8 @@ static const char usage[] =
 	"once the VM was resumed,\nand once more whenever FILE is there, which "
 	"is then removed. With --copy the memory file is read in,\nnot "
 	"mapped.\n"
+	"With --late the first of the N is written so long after the VM's end, as a program "
+	"of the\nguest does that was interrupted.\n"
 	"With --unseen calls that make these, or the first KVM_RUN, go unseen by a tracer.\n"
 	"With --lock the main thread resumes them with a lock held, which they want before they "
 	"run.\n"
@@ -96,6 +99,10 @@ static int run_one(const struct mini_opts *all, unsigned int number, int *ready,
 	for (unsigned int i = 0; i < o->vcpus; i++)
 		failed |= vm.vcpu[i].failed;
 	say(&vm);
+	if (o->late_ms) {
+		usleep(o->late_ms * 1000u);
+		mini_recorder_finish(&vm);
+	}
 	if (o->again)
 		mini_recorder_hold(&vm);
 	else
@@ -174,29 +181,14 @@ static unsigned int number(const char *text)
 }
 
 static const struct option longs[] = {
-	{"vms", 1, 0, 'n'},
-	{"vcpus", 1, 0, 'v'},
-	{"pages", 1, 0, 'p'},
-	{"write", 0, 0, 'w'},
-	{"spin", 1, 0, 's'},
-	{"ports", 1, 0, 'o'},
-	{"halts", 1, 0, 'h'},
-	{"file", 1, 0, 'f'},
-	{"cold", 0, 0, 'c'},
-	{"uffd", 1, 0, 'u'},
-	{"one-by-one", 0, 0, '1'},
-	{"hold", 1, 0, 'H'},
-	{"die", 0, 0, 'd'},
-	{"log", 1, 0, 'l'},
-	{"recorder", 1, 0, 'r'},
-	{"vary", 0, 0, 'y'},
-	{"pre-fault", 0, 0, 'P'},
-	{"recorders", 1, 0, 'R'},
-	{"again", 1, 0, 'a'},
-	{"copy", 0, 0, 'C'},
-	{"unseen", 1, 0, 'U'},
-	{"lock", 1, 0, 'L'},
-	{0, 0, 0, 0},
+	{"vms", 1, 0, 'n'},   {"vcpus", 1, 0, 'v'},      {"pages", 1, 0, 'p'},
+	{"write", 0, 0, 'w'}, {"spin", 1, 0, 's'},       {"ports", 1, 0, 'o'},
+	{"halts", 1, 0, 'h'}, {"file", 1, 0, 'f'},       {"cold", 0, 0, 'c'},
+	{"uffd", 1, 0, 'u'},  {"one-by-one", 0, 0, '1'}, {"hold", 1, 0, 'H'},
+	{"die", 0, 0, 'd'},   {"log", 1, 0, 'l'},        {"recorder", 1, 0, 'r'},
+	{"vary", 0, 0, 'y'},  {"pre-fault", 0, 0, 'P'},  {"recorders", 1, 0, 'R'},
+	{"again", 1, 0, 'a'}, {"copy", 0, 0, 'C'},       {"unseen", 1, 0, 'U'},
+	{"lock", 1, 0, 'L'},  {"late", 1, 0, 'e'},       {0, 0, 0, 0},
 };
 
 /* Returns -1 for what is no option. */
@@ -240,6 +232,9 @@ static int take(struct mini_opts *o, int c)
 		break;
 	case 'H':
 		o->hold_ms = number(optarg);
+		break;
+	case 'e':
+		o->late_ms = number(optarg);
 		break;
 	case 'd':
 		o->die = 1;

@@ -30,6 +30,7 @@ struct mini_opts {
 	int copy;               /* MINI_FILE: the file is read into memory instead of mapped */
 	unsigned int recorder;  /* MINI_FILE: a recorder is in it, which gets so many records */
 	unsigned int recorders; /* that many of them are in it */
+	unsigned int late_ms;   /* the first record is written that long after the end */
 	const char *again;      /* each time this file is there: the records once more */
 	int vary;               /* VM n (from 0) touches n more pages, writes to n more ports */
 	int pre_fault;          /* the memory is mapped into the VM before it is resumed */
@@ -112,6 +113,9 @@ void mini_pre_fault(struct mini_vm *vm);
 #define MINI_MOST_RECORDERS 2
 void mini_recorder_lay(const struct mini_opts *o);
 void mini_recorder_write(struct mini_vm *vm);
+
+/* With late_ms: writes what mini_recorder_write() left out of the first record. */
+void mini_recorder_finish(struct mini_vm *vm);
 /* Stays for hold_ms; whenever the file `again` is there, writes once more and removes the file. */
 void mini_recorder_hold(struct mini_vm *vm);
 

@@ -63,6 +63,17 @@ void mini_recorder_write(struct mini_vm *vm)
 		struct craft_ring c = place(vm->mem, vm->bytes, i);
 
 		record(&c, vm->o->recorder, mini_now());
+		if (vm->o->late_ms)
+			craft_slot(&c, 0, MINI_BEFORE)->seq = 0;
+	}
+}
+
+void mini_recorder_finish(struct mini_vm *vm)
+{
+	for (unsigned int i = 0; i < vm->o->recorders; i++) {
+		struct craft_ring c = place(vm->mem, vm->bytes, i);
+
+		craft_slot(&c, 0, MINI_BEFORE)->seq = MINI_BEFORE + 1;
 	}
 }
 

@@ -197,6 +197,8 @@ static void torn(void **state)
 	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 46);
 	assert_int_equal(out.part.torn, 3);
+	assert_int_equal(out.unfinished,
+			 1); /* the others are no work of a program that was begun */
 	assert_int_equal(out.recs[10].seq, 14);
 	assert_int_equal(pos.next, 49);
 	free(out.recs);
@@ -231,6 +233,56 @@ static void nested(void **state)
 	fsg_layout_free(&l);
 }
 
+/* One that was interrupted by many: torn as it is, whole when it is read again. */
+static void interrupted(void **state)
+{
+	struct world *w = *state;
+	struct fsg_ring_pos pos = {.next = CAP}, again = pos;
+	struct fsg_layout l = load(w);
+	struct fsg_ring_out out;
+
+	write_some(w, 0, CAP + 50);
+	craft_slot(&w->c, 0, CAP + 20)->seq = 21; /* of the round before: it is not even void */
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
+	assert_int_equal(out.n, 49);
+	assert_int_equal(out.part.torn, 1);
+	assert_int_equal(out.unfinished, 1);
+	assert_int_equal(pos.next, CAP + 50);
+	free(out.recs);
+	craft_slot(&w->c, 0, CAP + 20)->seq = CAP + 21;
+	out = expect(w, 0, false, &again, CAP, 50);
+	assert_int_equal(out.part.torn + out.unfinished, 0);
+	fsg_layout_free(&l);
+}
+
+static void end_the_last(struct world *w)
+{
+	craft_slot(&w->c, 0, 48)->ts = 4848;
+	craft_slot(&w->c, 0, 49)->seq = 50;
+}
+
+/* A copy can have a record's last word with older ones: what is taken is copied once more. */
+static void half_copied(void **state)
+{
+	struct world *w = *state;
+	struct fsg_ring_pos pos = {0};
+	struct fsg_layout l = load(w);
+	struct fsg_ring_out out;
+
+	write_some(w, 0, 50);
+	craft_slot(&w->c, 0, 48)->ts = 1; /* as the first copy has it */
+	craft_slot(&w->c, 0, 49)->seq = 0;
+	w->meanwhile = end_the_last;
+	w->at = w->calls + 3; /* head, pages, then the pages again */
+	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
+	assert_int_equal(out.n, 49);
+	assert_int_equal(out.recs[48].ts, 4848);
+	assert_int_equal(pos.next, 49); /* the other waits: only the second copy has its sequence */
+	free(out.recs);
+	fsg_layout_free(&l);
+	expect(w, 0, false, &pos, 49, 1);
+}
+
 static void sixty_more(struct world *w)
 {
 	write_some(w, 0, 60);
@@ -247,7 +299,7 @@ static void overwritten_meanwhile(void **state)
 	write_some(w, 0, CAP);
 	l = load(w);
 	w->meanwhile = sixty_more;
-	w->at = w->calls + 3; /* head, pages, then the head again */
+	w->at = w->calls + 4; /* head, pages twice, then the head again */
 	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.part.first, 60);
 	assert_int_equal(out.n, CAP - 60);
@@ -451,6 +503,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(numbers_beyond_32_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(torn, setup, teardown),
 		cmocka_unit_test_setup_teardown(nested, setup, teardown),
+		cmocka_unit_test_setup_teardown(interrupted, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_copied, setup, teardown),
 		cmocka_unit_test_setup_teardown(overwritten_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(absent_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(heads_that_lie, setup, teardown),
