@@ -43,15 +43,16 @@ static __always_inline __u16 fsg_context(const struct fsg_page *p)
 }
 
 /*
- * Takes the next place of the ring at once, because an interrupt may write between any two
- * instructions: of records whose numbers are neighbours the later one can carry the earlier time.
+ * Takes the next place of the ring and the time at once: what follows can take long, as a fork
+ * touches a page of the ring for the first time, and an interrupt may write between any two
+ * instructions. Of records whose numbers are neighbours the later one can carry the earlier time.
  * The place is void (seq 0) until all of it is written.
  */
 static __always_inline void fsg_write(struct fsg_page *p, __u16 kind, __u16 flags, __u32 tid,
 				      __u32 x, __u64 a)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), at;
-	__u64 n = __sync_fetch_and_add(&p->head.head, 1);
+	__u64 n = __sync_fetch_and_add(&p->head.head, 1), ts = bpf_ktime_get_ns();
 	struct fsg_page *page;
 	struct fsg_rec *r;
 
@@ -64,7 +65,7 @@ static __always_inline void fsg_write(struct fsg_page *p, __u16 kind, __u16 flag
 	r = &page->rec[n % FSG_PAGE_RECS];
 	*(volatile __u32 *)&r->seq = 0;
 	barrier();
-	r->ts = bpf_ktime_get_ns();
+	r->ts = ts;
 	r->kind = kind;
 	r->flags = flags;
 	r->tid = tid;

@@ -16,8 +16,10 @@
 
 struct ring { /* a ring being read */
 	const struct fsr_guest_ring *r;
+	const struct fsg_rec **order; /* its records by time */
 	size_t i;
-	uint64_t t; /* of the record at hand; only ever grows */
+	uint64_t t;       /* of the record at hand; only ever grows */
+	bool lost_before; /* more records were lost than the numbers of those that are there tell */
 };
 
 /* --- records --- */
@@ -363,23 +365,28 @@ static void end_stale(struct at_gb *b)
 		at_gb_close_frames(b, b->t);
 }
 
-static int cpu_record(struct at_gb *b, bool lost_before)
+/* Is the record missing whose number comes before that of @rec? */
+static bool is_behind_gap(const struct fsr_guest_ring *r, const struct fsg_rec *rec)
+{
+	return rec != r->recs && rec[-1].seq + 1 != rec->seq;
+}
+
+static int cpu_record(struct at_gb *b, const struct ring *q)
 {
 	struct at_gb_cpu *c = b->c = &b->cpus[b->cpu];
-	bool jumped = c->known && b->rec->seq != c->seq + 1;
+	bool jumped = c->known && is_behind_gap(q->r, b->rec);
 	bool empty = b->rec->kind == FSG_K_NONE || b->rec->kind == FSG_K_WRAP;
 	int ret;
 
 	if (empty) /* it does not say whose it was */
 		ret = jumped ? at_gb_gap(b) : 0;
 	else
-		ret = at_gb_sync(b, jumped, lost_before);
+		ret = at_gb_sync(b, jumped, q->lost_before);
 	if (!ret && !empty) {
 		end_stale(b);
 		ret = dispatch(b);
 		ret = ret ? ret : at_gb_emit(b, b->t, false);
 	}
-	c->seq = b->rec->seq;
 	c->last = b->t;
 	return ret;
 }
@@ -395,7 +402,6 @@ static int agent_record(struct at_gb *b)
 	return task < 0 ? -ENOMEM : on_stage(b, (uint32_t)task);
 }
 
-/* Whether more records of @r were lost than the numbers of those that are there tell. */
 static bool lost_before(const struct fsr_guest_ring *r)
 {
 	uint64_t jumps = 0, lost = r->lost + r->torn < r->lost ? UINT64_MAX : r->lost + r->torn;
@@ -403,6 +409,33 @@ static bool lost_before(const struct fsr_guest_ring *r)
 	for (size_t i = 1; i < r->n; i++)
 		jumps += (uint32_t)(r->recs[i].seq - r->recs[i - 1].seq - 1);
 	return lost > jumps;
+}
+
+static int by_time(const void *x, const void *y)
+{
+	const struct fsg_rec *a = *(const struct fsg_rec *const *)x;
+	const struct fsg_rec *b = *(const struct fsg_rec *const *)y;
+
+	if (a->ts != b->ts)
+		return a->ts < b->ts ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/*
+ * A program that is interrupted, or whose thread is preempted, between taking its number and taking
+ * the time has the later time of the two: then it went on. Each record fits what its CPU did at
+ * its own time, not at its number's.
+ */
+static int open_ring(const struct fsr_guest_ring *r, struct ring *q)
+{
+	*q = (struct ring){.r = r, .order = malloc(r->n * sizeof(const struct fsg_rec *))};
+	if (!q->order)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n; i++)
+		q->order[i] = &r->recs[i];
+	qsort(q->order, r->n, sizeof(const struct fsg_rec *), by_time);
+	q->lost_before = lost_before(r);
+	return 0;
 }
 
 static void load(const struct at_guest *g, struct ring *q)
@@ -413,13 +446,13 @@ static void load(const struct at_guest *g, struct ring *q)
 		q->t = UINT64_MAX;
 		return;
 	}
-	t = fsl_to_host(&g->map, q->r->recs[q->i].ts);
+	t = fsl_to_host(&g->map, q->order[q->i]->ts);
 	if (t >= UINT64_MAX)
 		t = UINT64_MAX - 1;
 	q->t = t > q->t ? t : q->t;
 }
 
-static int merge(struct at_gb *b, struct ring *rings, const bool *lost, size_t n, uint64_t until)
+static int merge(struct at_gb *b, struct ring *rings, size_t n, uint64_t until)
 {
 	for (;;) {
 		size_t k = 0;
@@ -432,11 +465,11 @@ static int merge(struct at_gb *b, struct ring *rings, const bool *lost, size_t n
 		q = &rings[k];
 		if (!n || q->t > until || q->t == UINT64_MAX)
 			return 0;
-		b->rec = &q->r->recs[q->i++];
+		b->rec = q->order[q->i++];
 		b->t = q->t;
 		b->cpu = q->r->index;
 		b->g->events++;
-		ret = q->r->kind == FSR_GP_AGENT ? agent_record(b) : cpu_record(b, lost[k]);
+		ret = q->r->kind == FSR_GP_AGENT ? agent_record(b) : cpu_record(b, q);
 		if (ret)
 			return ret;
 		load(b->g, q);
@@ -448,26 +481,27 @@ int at_guest_build(struct at *a, struct at_guest *g, uint64_t until)
 	const struct fsr_guest_data *d = g->data;
 	struct at_gb b = {.a = a, .g = g};
 	struct ring *rings = calloc(d->nrings + 1, sizeof(*rings));
-	bool *lost = calloc(d->nrings + 1, sizeof(*lost));
 	size_t n = 0;
-	int ret = -ENOMEM;
+	int ret;
 
 	b.armed = json_object_get(fsr_guest_meta(a->r, d->dir.id), "tasks");
 	b.cpus = calloc(FSG_MAX_CPUS, sizeof(*b.cpus));
-	for (size_t i = 0; rings && lost && i < d->nrings; i++) {
+	ret = b.cpus && rings ? 0 : -ENOMEM;
+	for (size_t i = 0; i < d->nrings && !ret; i++) {
 		const struct fsr_guest_ring *r = &d->rings[i];
 
 		if (!r->n || (r->kind != FSR_GP_AGENT && r->index >= FSG_MAX_CPUS))
 			continue;
-		rings[n].r = r;
-		lost[n] = lost_before(r);
-		load(g, &rings[n++]);
+		ret = open_ring(r, &rings[n]);
+		if (!ret)
+			load(g, &rings[n++]);
 	}
-	if (b.cpus && rings && lost)
-		ret = merge(&b, rings, lost, n, until);
+	if (!ret)
+		ret = merge(&b, rings, n, until);
 	at_idmap_free(&b.queued);
 	free(b.cpus);
+	for (size_t i = 0; i < n; i++)
+		free(rings[i].order);
 	free(rings);
-	free(lost);
 	return ret;
 }

@@ -13,8 +13,7 @@ struct at_gb_cpu {
 	uint32_t stack[AT_GB_DEPTH]; /* frames + 1 */
 	unsigned int depth;
 	uint32_t ended; /* + 1: frame that ended last, none since the last switch */
-	uint32_t seq;   /* of the record before this one */
-	uint64_t last;  /* its time */
+	uint64_t last;  /* time of the record before this one */
 };
 
 struct at_gb {

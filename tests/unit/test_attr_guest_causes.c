@@ -50,6 +50,35 @@ static void hog_before_the_worker(void **state)
 	attr_done(res);
 }
 
+/*
+ * The program of the WORK record took its number and was preempted before it took the time: what
+ * others recorded meanwhile is not later for that.
+ */
+static void preempted_program(void **state)
+{
+	struct fsa_result *res;
+	const struct fsa_fork *f = fork_of(
+		HOST GUEST(
+			GUEST_ALL) "GRING\n"
+				   "GREC ts=1050 IRQ tid=40 x=9 a=\"acpi\" flags=HARDIRQ\n"
+				   "GREC ts=1060 WORK_QUEUE tid=40 x=0x111 a=0xf1 flags=HARDIRQ\n"
+				   "GREC ts=1070 WAKING tid=40 x=20 a=\"kworker/\" flags=HARDIRQ\n"
+				   "GREC ts=1100 IRQ_END tid=40 x=9 a=1 flags=HARDIRQ\n"
+				   "GREC ts=1200 SWITCH tid=40 x=20 a=\"kworker/\" flags=0x1\n"
+				   "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n"
+				   "GREC ts=1300 SWITCH tid=20 x=40 a=\"hog\" flags=PREEMPT\n"
+				   "GREC ts=3100 SWITCH tid=40 x=20 a=\"kworker/\" "
+				   "flags=0x1\n" CLOCK_NOTIFY AGENT_RUNS AGENT_STAGES(1),
+		"ack:mailbox", &res);
+
+	(void)state;
+	assert_int_equal(cell(f, FSA_S_NOTIFY, FSA_C_GUEST_OTHER), 100 + 1800);
+	assert_int_equal(cell(f, FSA_S_NOTIFY, FSA_C_GUEST_SIGNAL), 50 + 100 + 1400);
+	assert_string_equal(guest_ran(f, 1900), "hog");
+	assert_int_equal(f->bucket_ns[FSA_B_GUEST], 0);
+	attr_done(res);
+}
+
 #define LOCKED(start)                                                                          \
 	VMM RAISED RESUMED ENTERED_IRQ ACKED("mailbox", 32500, 33000,                          \
 					     33500) ACKED("applied", 80000, 85000, 86000)      \
@@ -439,19 +468,13 @@ static void outside_guest_mode(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hog_before_the_worker),
-		cmocka_unit_test(holder_of_a_lock),
-		cmocka_unit_test(held_back),
-		cmocka_unit_test(the_guests_own_disk),
-		cmocka_unit_test(the_recorders_own_pages),
-		cmocka_unit_test(lost_records),
-		cmocka_unit_test(contradicting_records),
-		cmocka_unit_test(the_host_alone_agrees),
-		cmocka_unit_test(lost_mailbox_ack),
-		cmocka_unit_test(cut_in_the_middle),
-		cmocka_unit_test(the_clock_error),
-		cmocka_unit_test(without_a_guest_part),
-		cmocka_unit_test(outside_guest_mode),
+		cmocka_unit_test(hog_before_the_worker), cmocka_unit_test(preempted_program),
+		cmocka_unit_test(holder_of_a_lock),      cmocka_unit_test(held_back),
+		cmocka_unit_test(the_guests_own_disk),   cmocka_unit_test(the_recorders_own_pages),
+		cmocka_unit_test(lost_records),          cmocka_unit_test(contradicting_records),
+		cmocka_unit_test(the_host_alone_agrees), cmocka_unit_test(lost_mailbox_ack),
+		cmocka_unit_test(cut_in_the_middle),     cmocka_unit_test(the_clock_error),
+		cmocka_unit_test(without_a_guest_part),  cmocka_unit_test(outside_guest_mode),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
