@@ -343,6 +343,11 @@ static void signal_share(const struct fsx_bench *b, FILE *out)
 			 way.least, way.most, way.n);
 }
 
+static const char two_snapshots[] =
+	"A guest waits for one signal, so arms of two signals are forks of two snapshots. Whatever "
+	"else these differ by is in the difference, and its interval does not cover it: snapshots "
+	"taken anew would show it.";
+
 void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
 {
 	char path[512];
@@ -352,8 +357,10 @@ void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *ou
 	ledgers(v, b, out);
 	fsv_contention_text(v, out);
 	if (pairs(v, b, FSX_SIGNALS, "Does the signal matter? Gaps, each signal against another",
-		  out))
+		  out)) {
+		fsv_para(out, 2, 2, "%s", two_snapshots);
 		signal_share(b, out);
+	}
 	pairs(v, b, FSX_PREFETCHES, "Does the prefetch help? Gaps, each prefetch against none",
 	      out);
 	if (b->npairs)

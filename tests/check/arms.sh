@@ -36,6 +36,7 @@ is 'ten steady forks' grep -q '^vmgenid:none  *10 ' "$tmp/out"
 is 'apply takes what was planted' grep -q '^vmgenid:none .* 3.0 / 3 / 3$' "$tmp/out"
 is 'the ledger knows the major faults' grep -q 'fault.major  *50.0 ms .* 0.0 ms ' "$tmp/out"
 is 'signals that are alike' says 'vmgenid:none against vmclock:none: alike'
+is 'two signals are two snapshots' says 'forks of two snapshots. Whatever else these differ by is in the difference'
 is 'a slow one' says 'vmclock:none against slow:none: shorter; difference -3'
 is 'host-only, what the signal takes is not known' says 'What signal delivery takes is not known'
 is 'prefetches that help' says 'vmclock:all against vmclock:none: shorter; difference -4'
