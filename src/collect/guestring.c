@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "collect/guestring_impl.h"
 
-/* How long a reading waits for programs of the guest to end, and how often it looks. */
+/* How long readings of a VM wait in all for programs of the guest to end, and how often they look.
+ */
 #define SETTLE_NS      3000000000ull
 #define SETTLE_STEP_NS 2000000
 
@@ -135,17 +136,21 @@ static int read_each(struct reading *g, struct ring_reading *rings)
 /*
  * A record far from the end that is not written yet is that of a program which interrupts, or a
  * slow fault, keep from its end: the guest is given time, for it may belong to the gap. If the VMM
- * ends meanwhile, what was read stands.
+ * ends meanwhile, what was read stands. A guest whose record never comes keeps others waiting for
+ * SETTLE_NS, and no longer however often it is read.
  */
 static void settle(struct reading *g, struct ring_reading *rings)
 {
 	const struct timespec step = {.tv_nsec = SETTLE_STEP_NS};
 
 	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++)
-		while (rings[i].out.unfinished && fs_mono_ns() - g->head.at_ns < SETTLE_NS) {
+		while (rings[i].out.unfinished && g->vm->waited_ns < SETTLE_NS) {
+			uint64_t t = fs_mono_ns();
+
 			nanosleep(&step, NULL);
 			if (read_ring(g, i, &rings[i]))
 				return;
+			g->vm->waited_ns += fs_mono_ns() - t;
 		}
 }
 

@@ -22,6 +22,7 @@ struct vm {
 	uint8_t id[16];
 	bool begun;                             /* a reading of it was READ */
 	struct fsg_ring_pos pos[FSG_MAX_PARTS]; /* how far its rings have been read */
+	uint64_t waited_ns;                     /* for programs that had begun a record */
 };
 
 struct fs_guestring {
