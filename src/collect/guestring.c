@@ -91,6 +91,7 @@ struct ring_reading {
 	struct fsg_ring_out out;
 };
 
+/* Once more from the same place, if it was read before: -EOVERFLOW where that would lose more. */
 static int read_ring(struct reading *g, unsigned int i, struct ring_reading *r)
 {
 	struct fsg_ring_pos pos = r->from;
@@ -99,6 +100,10 @@ static int read_ring(struct reading *g, unsigned int i, struct ring_reading *r)
 
 	if (err)
 		return err;
+	if (r->taken && out.part.lost > r->out.part.lost) {
+		free(out.recs);
+		return -EOVERFLOW;
+	}
 	free(r->out.recs);
 	*r = (struct ring_reading){.taken = true, .from = r->from, .out = out};
 	g->vm->pos[i] = pos;
@@ -136,8 +141,8 @@ static int read_each(struct reading *g, struct ring_reading *rings)
 /*
  * A record far from the end that is not written yet is that of a program which interrupts, or a
  * slow fault, keep from its end: the guest is given time, for it may belong to the gap. If the VMM
- * ends meanwhile, what was read stands. A guest whose record never comes keeps others waiting for
- * SETTLE_NS, and no longer however often it is read.
+ * ends meanwhile, or the ring goes round, what was read stands. A guest whose record never comes
+ * keeps others waiting for SETTLE_NS, and no longer however often it is read.
  */
 static void settle(struct reading *g, struct ring_reading *rings)
 {
@@ -149,7 +154,7 @@ static void settle(struct reading *g, struct ring_reading *rings)
 
 			nanosleep(&step, NULL);
 			if (read_ring(g, i, &rings[i]))
-				return;
+				break;
 			g->vm->waited_ns += fs_mono_ns() - t;
 		}
 }

@@ -99,11 +99,7 @@ static int run_one(const struct mini_opts *all, unsigned int number, int *ready,
 	for (unsigned int i = 0; i < o->vcpus; i++)
 		failed |= vm.vcpu[i].failed;
 	say(&vm);
-	if (o->late_ms) {
-		usleep(o->late_ms * 1000u);
-		mini_recorder_finish(&vm);
-	}
-	if (o->again)
+	if (o->again || o->late_ms)
 		mini_recorder_hold(&vm);
 	else
 		usleep(o->hold_ms * 1000u);

@@ -113,10 +113,10 @@ void mini_pre_fault(struct mini_vm *vm);
 #define MINI_MOST_RECORDERS 2
 void mini_recorder_lay(const struct mini_opts *o);
 void mini_recorder_write(struct mini_vm *vm);
-
-/* With late_ms: writes what mini_recorder_write() left out of the first record. */
-void mini_recorder_finish(struct mini_vm *vm);
-/* Stays for hold_ms; whenever the file `again` is there, writes once more and removes the file. */
+/*
+ * Stays for hold_ms; whenever the file `again` is there, writes once more and removes the file.
+ * After late_ms writes what mini_recorder_write() left out of the first record.
+ */
 void mini_recorder_hold(struct mini_vm *vm);
 
 #endif

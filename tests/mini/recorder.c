@@ -2,6 +2,7 @@
 /* A recorder in a mini VM's memory: laid into the memory file, written to once the VM was resumed.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,14 +62,15 @@ void mini_recorder_write(struct mini_vm *vm)
 {
 	for (unsigned int i = 0; i < vm->o->recorders; i++) {
 		struct craft_ring c = place(vm->mem, vm->bytes, i);
+		uint64_t first = craft_head(&c, 0)->head;
 
 		record(&c, vm->o->recorder, mini_now());
-		if (vm->o->late_ms)
-			craft_slot(&c, 0, MINI_BEFORE)->seq = 0;
+		if (vm->o->late_ms && first == MINI_BEFORE)
+			craft_slot(&c, 0, first)->seq = 0;
 	}
 }
 
-void mini_recorder_finish(struct mini_vm *vm)
+static void finish(struct mini_vm *vm)
 {
 	for (unsigned int i = 0; i < vm->o->recorders; i++) {
 		struct craft_ring c = place(vm->mem, vm->bytes, i);
@@ -79,10 +81,15 @@ void mini_recorder_finish(struct mini_vm *vm)
 
 void mini_recorder_hold(struct mini_vm *vm)
 {
-	uint64_t until = mini_now() + vm->o->hold_ms * 1000000ull;
+	uint64_t from = mini_now(), t;
+	bool finished = !vm->o->late_ms;
 
-	while (mini_now() < until) {
-		if (!access(vm->o->again, F_OK)) {
+	while ((t = mini_now() - from) < vm->o->hold_ms * 1000000ull) {
+		if (!finished && t >= vm->o->late_ms * 1000000ull) {
+			finish(vm);
+			finished = true;
+		}
+		if (vm->o->again && !access(vm->o->again, F_OK)) {
 			mini_recorder_write(vm);
 			if (unlink(vm->o->again))
 				mini_die(vm->o->again);
