@@ -25,20 +25,22 @@ static const struct fsa_fork *fork_of(const char *text, const char *end, struct 
 	return &(*res)->forks[0];
 }
 
+/* The signal's interrupt while task 40 has the CPU: the worker is woken and has to wait. */
+#define IRQ_OVER_40                                                      \
+	"GREC ts=1050 IRQ tid=40 x=9 a=\"acpi\" flags=HARDIRQ\n"         \
+	"GREC ts=1060 WORK_QUEUE tid=40 x=0x111 a=0xf1 flags=HARDIRQ\n"  \
+	"GREC ts=1070 WAKING tid=40 x=20 a=\"kworker/\" flags=HARDIRQ\n" \
+	"GREC ts=1100 IRQ_END tid=40 x=9 a=1 flags=HARDIRQ\n"
+
 /* A real-time task that has the CPU from the resume on: the notify work waits for it. */
 static void hog_before_the_worker(void **state)
 {
 	struct fsa_result *res;
 	const struct fsa_fork *f = fork_of(
-		HOST GUEST(
-			GUEST_ALL) "GRING\n"
-				   "GREC ts=1050 IRQ tid=40 x=9 a=\"acpi\" flags=HARDIRQ\n"
-				   "GREC ts=1060 WORK_QUEUE tid=40 x=0x111 a=0xf1 flags=HARDIRQ\n"
-				   "GREC ts=1070 WAKING tid=40 x=20 a=\"kworker/\" flags=HARDIRQ\n"
-				   "GREC ts=1100 IRQ_END tid=40 x=9 a=1 flags=HARDIRQ\n"
-				   "GREC ts=3100 SWITCH tid=40 x=20 a=\"kworker/\" flags=0x1\n"
-				   "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n" CLOCK_NOTIFY
-					   AGENT_RUNS AGENT_STAGES(1),
+		HOST GUEST(GUEST_ALL) "GRING\n" IRQ_OVER_40
+				      "GREC ts=3100 SWITCH tid=40 x=20 a=\"kworker/\" flags=0x1\n"
+				      "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n" CLOCK_NOTIFY
+					      AGENT_RUNS AGENT_STAGES(1),
 		"ack:mailbox", &res);
 
 	(void)state;
@@ -58,17 +60,12 @@ static void preempted_program(void **state)
 {
 	struct fsa_result *res;
 	const struct fsa_fork *f = fork_of(
-		HOST GUEST(
-			GUEST_ALL) "GRING\n"
-				   "GREC ts=1050 IRQ tid=40 x=9 a=\"acpi\" flags=HARDIRQ\n"
-				   "GREC ts=1060 WORK_QUEUE tid=40 x=0x111 a=0xf1 flags=HARDIRQ\n"
-				   "GREC ts=1070 WAKING tid=40 x=20 a=\"kworker/\" flags=HARDIRQ\n"
-				   "GREC ts=1100 IRQ_END tid=40 x=9 a=1 flags=HARDIRQ\n"
-				   "GREC ts=1200 SWITCH tid=40 x=20 a=\"kworker/\" flags=0x1\n"
-				   "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n"
-				   "GREC ts=1300 SWITCH tid=20 x=40 a=\"hog\" flags=PREEMPT\n"
-				   "GREC ts=3100 SWITCH tid=40 x=20 a=\"kworker/\" "
-				   "flags=0x1\n" CLOCK_NOTIFY AGENT_RUNS AGENT_STAGES(1),
+		HOST GUEST(GUEST_ALL) "GRING\n" IRQ_OVER_40
+				      "GREC ts=1200 SWITCH tid=40 x=20 a=\"kworker/\" flags=0x1\n"
+				      "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n"
+				      "GREC ts=1300 SWITCH tid=20 x=40 a=\"hog\" flags=PREEMPT\n"
+				      "GREC ts=3100 SWITCH tid=40 x=20 a=\"kworker/\" "
+				      "flags=0x1\n" CLOCK_NOTIFY AGENT_RUNS AGENT_STAGES(1),
 		"ack:mailbox", &res);
 
 	(void)state;
