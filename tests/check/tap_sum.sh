@@ -74,5 +74,22 @@ else
 	echo "not ok $n - the sum of all tells what failed, and why"
 	fail=1
 fi
+printf '#!/bin/sh\necho $$ >%s\nsleep 300\n' "$tmp/pid" > "$tmp/p1"
+tools/tap-sum "$tmp/p1" > "$tmp/out" &
+sum=$!
+for _ in $(seq 200); do
+	[ -s "$tmp/pid" ] && break
+	sleep 0.05
+done
+kill -TERM $sum
+wait $sum
+got=$?
+n=$((n + 1))
+if [ $got -eq 143 ] && [ -s "$tmp/pid" ] && ! kill -0 "$(cat "$tmp/pid")" 2>"$tmp/out"; then
+	echo "ok $n - whoever ends it ends what it runs"
+else
+	echo "not ok $n - whoever ends it ends what it runs"
+	fail=1
+fi
 echo "1..$n"
 exit $fail
