@@ -7,8 +7,7 @@
 #include "base/clock.h"
 #include "collect/guestring_impl.h"
 
-/* How long readings of a VM wait in all for programs of the guest to end, and how often they look.
- */
+/* How long readings of a VM wait in all for the guest's programs, and how often they look. */
 #define SETTLE_NS      3000000000ull
 #define SETTLE_STEP_NS 2000000
 

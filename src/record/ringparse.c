@@ -298,8 +298,7 @@ static void aim(const struct fsg_part *p, const struct fsg_ring_head *h,
 	w->from = h->head - pos->next > most ? h->head - most : pos->next;
 }
 
-/* The first record that is taken: what was begun while the window was copied overwrites its oldest.
- */
+/* The first record to take: what was begun while the window was copied overwrites its oldest. */
 static uint64_t first_kept(const struct window *w, const struct fsg_ring_head *after)
 {
 	uint64_t oldest = after->head > w->cap ? after->head - w->cap : 0;

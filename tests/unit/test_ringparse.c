@@ -197,8 +197,7 @@ static void torn(void **state)
 	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 46);
 	assert_int_equal(out.part.torn, 3);
-	assert_int_equal(out.unfinished,
-			 1); /* the others are no work of a program that was begun */
+	assert_int_equal(out.unfinished, 1); /* the others are of no program that was begun */
 	assert_int_equal(out.recs[10].seq, 14);
 	assert_int_equal(pos.next, 49);
 	free(out.recs);
