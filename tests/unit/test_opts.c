@@ -25,6 +25,7 @@ struct got {
 	uint64_t time, size;
 	unsigned int count;
 	const char *name;
+	char *argv[32]; /* here, for args points into it after parse() has returned */
 	struct fs_args args;
 	json_t *asked;
 	int rc;
@@ -34,7 +35,6 @@ struct got {
 static void parse(struct got *g, const char *line)
 {
 	static char words[512];
-	char *argv[32] = {NULL};
 	int argc = 0;
 	struct fs_opt opts[] = {
 		FS_OPT("--all", "-a", NULL, fs_opt_flag, &g->all, "all"),
@@ -48,8 +48,8 @@ static void parse(struct got *g, const char *line)
 	memset(g, 0, sizeof(*g));
 	snprintf(words, sizeof(words), "thing %s", line);
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
-		argv[argc++] = w;
-	g->rc = fs_opts_parse(&usage, opts, argc, argv, &g->args);
+		g->argv[argc++] = w;
+	g->rc = fs_opts_parse(&usage, opts, argc, g->argv, &g->args);
 	g->asked = fs_opts_asked(opts);
 }
 

@@ -18,7 +18,7 @@ UNIT_BIN   := $(UNIT_SRC:%.c=$(SAN)/%)
 FORMAT_SRC := $(wildcard tests/format/test_*.c)
 FORMAT_BIN := $(FORMAT_SRC:%.c=$(SAN)/%)
 CHECK_SH   := $(wildcard tests/check/*.sh)
-SAN_ENV    := ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+SAN_ENV    := ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 JOBS       := $(shell nproc)
 
 .PHONY: check-programs check-unit fuzz-programs fuzz-short fuzz
