@@ -74,6 +74,17 @@ else
 	echo "not ok $n - the sum of all tells what failed, and why"
 	fail=1
 fi
+n=$((n + 1))
+printf '~95.0\tlab\n~94.0\tlab\tlong\n~1.0\tlab\tshort\nlab\t1\t0\t0\n' > "$tmp/times"
+tools/tap-sum --total "$tmp/times" > "$tmp/out"
+if grep -q '^~[0-9.]*	one$' "$tmp/totals" && grep -qx '  lab  *1.6' "$tmp/out" && grep -qx '    long  *1.6' "$tmp/out" &&
+	! grep -q short "$tmp/out" && [ "$(tail -n 1 "$tmp/out")" = "1 passed, 0 failed" ]; then
+	echo "ok $n - the minutes of each suite are printed, and of what takes long in it"
+else
+	sed 's/^/# /' "$tmp/out"
+	echo "not ok $n - the minutes of each suite are printed, and of what takes long in it"
+	fail=1
+fi
 printf '#!/bin/sh\necho $$ >%s\nsleep 300\n' "$tmp/pid" > "$tmp/p1"
 tools/tap-sum "$tmp/p1" > "$tmp/out" &
 sum=$!

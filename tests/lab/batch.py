@@ -15,6 +15,7 @@ TOP = Path(os.environ["FORKSCOPE_TOP"])
 OUT = Path(os.environ["OUT"])
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import ftrace      # noqa: E402
+import progress    # noqa: E402
 import prefault    # noqa: E402
 import scenarios   # noqa: E402
 _START = time.monotonic()
@@ -31,8 +32,8 @@ def words_here(words):
 
 
 def tool(name, words, env, log_path):
-    """The status of a program that makes forks, whose words go to a file."""
-    with open(log_path, "w", encoding="utf-8") as log:
+    """The status of a program that makes forks, whose words go to a file; what it waits for is said meanwhile."""
+    with open(log_path, "w", encoding="utf-8") as log, progress.Watch(log_path, say):
         return subprocess.run([*words_here(name.split()), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                               env=dict(os.environ, **env), check=False).returncode
 
@@ -69,7 +70,8 @@ def _run_script(scenario, folder):
     """A test of its own that speaks TAP, instead of forks."""
     folder.mkdir(parents=True)
     with open(folder / "tap", "w", encoding="utf-8") as log:
-        status = subprocess.run([str(TOP / scenario.script)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        with progress.Watch(folder / "tap", say):
+            status = subprocess.run([str(TOP / scenario.script)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
     (folder / "status").write_text(f"{status}\n", encoding="ascii")
     say(f"{scenario.name}: status {status}")
 
@@ -110,7 +112,7 @@ def killed():
 
 
 def main():
-    boot = next(each for each in scenarios.BOOTS + scenarios.OTHER_BOOTS if each.name == sys.argv[1])
+    boot = scenarios.boot_named(sys.argv[1])
     series = [scenario for scenario in boot.scenarios if not sys.argv[2:] or scenario.name in sys.argv[2:]]
     if boot.probe:
         doctor()
@@ -119,7 +121,9 @@ def main():
     if boot.name in prefault.BOOTS:
         prefault.run(TOP / ".output/forkscope", TOP / ".output/tests/mini", OUT)
     for scenario in series:
+        began = time.monotonic()
         run(scenario)
+        (OUT / scenario.name / "seconds").write_text(f"{time.monotonic() - began:.1f}\n", encoding="ascii")
     return 0
 
 

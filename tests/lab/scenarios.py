@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The scenarios of `make check-lab`: what runs in L1, in which boot of it, and which checks judge the outcome.
 
+Two tiers: `quick` (make test) has every kind of check once, `full` (make test-full) every size, sweep and long series.
+
 A scenario is (name, words for `lab forks`, environment of the hook, instances of ftrace, checks, what makes the forks instead of `lab forks`),
 or a script of its own that speaks TAP.
 Times are chosen so that a boot's scenarios take a few minutes emulated.
@@ -179,7 +181,55 @@ BOOTS = [   # other suites run beside the first; those that judge by statistics 
     Boot("prefetch", "backports", PREFETCH, 30),
 ]
 
+# The quick tier: one template serves as many kinds of check as it can, with as few forks as the checks can judge.
+QUICK_CHAIN = [
+    own_agent("vmclock", OWN, "vmclock", "vmclock", ["--count", "2", *COLD], ("agree",)),
+    own_agent("burst-armed", OWN, "vmclock", "vmclock", ["--count", "8", "--at-once", *COLD], ("apart", 8)),
+    own_agent("spin", OWN, "vmclock-spin", "vmclock-spin", [*NO_SYMBOLS, "--count", "1", *COLD]),
+    own_agent("two-vcpus", OWN, "auto", "vmclock", [*NO_SYMBOLS, "--vcpus", "2", "--count", "1", *COLD], ("followed",)),
+    own_agent("fc-auto", OWN_FC, "auto", "vmgenid", [*NO_SYMBOLS, "--count", "2", *COLD], ("agree",)),
+    Scenario("bare", [*OWN_FC, "--signal", "vmgenid", "--count", "1", *COLD, "--arm-arg=--no-bpf", *NO_SYMBOLS], {}, (), (("whole",), ("bare",), ("clock",))),
+]
+
+QUICK_GUEST = [
+    in_guest("tasks", "vmclock", "nothing hold:60 burn:60 rtnl:60", ("guest_injected", "hold", "notify", "guest.other"),
+             ("guest_injected", "burn", "wakeup", "guest.other"), ("held_back", "rtnl", "apply", "guest.idle", "ack:applied")),
+    in_guest("gpe", "vmgenid", "nothing wait:100", ("chain", "vmgenid"), ("agree",), ("held_back", "wait", "raise", "guest.idle")),
+    working_set(OWN, "qemu", "vmclock", 1024),
+]
+
+QUICK_INJECTED = [scenario for scenario in INJECTED_QEMU if scenario.name in ("base-qemu", "stop-80", "hog-100", "quota-30", "disk-4", "die")]
+
+QUICK_FIRECRACKER = [
+    uffd(500),
+    Scenario("cold-fc", [*FIRECRACKER, "--count", "2", *COLD], {}, (), (("whole",), ("statistics",))),
+    Scenario("warm-fc", [*FIRECRACKER, "--count", "2", *WARM], {}, (), (("whole",), ("statistics",), ("warmer", "cold-fc"))),
+    driven("jailed-uffd", JAIL, SERVED, IN_LOAD),
+    benched("fan-fc", "firecracker", "vmgenid", [], 8, 8, 5, ("contended", 8)),
+]
+
+QUICK_PREFETCH = [
+    hypothesis("all", 4, "cold", ["--prefetch", "all"], "supported", ("near_warm", "warm"), ("moves",)),
+    hypothesis("warm", 4, "warm", ["--prefetch", "all", "--delta", "50%"], "refuted", ("alike",)),
+]
+
+QUICK_BOOTS = [
+    *(boot for boot in BOOTS if boot.scenarios is SMOKE),
+    Boot("quick-chain", "backports", QUICK_CHAIN, 30),
+    Boot("quick-guest", "backports", QUICK_GUEST, 30),
+    Boot("quick-injected", "backports", QUICK_INJECTED, 30, probe=True),
+    Boot("quick-fc", "backports", QUICK_FIRECRACKER, 30),
+    Boot("quick-prefetch", "backports", QUICK_PREFETCH, 30),
+]
+
+TIERS = {"quick": QUICK_BOOTS, "full": BOOTS}
+
 # By name alone: `make check-lab BOOTS=null`.
 OTHER_BOOTS = [
     Boot("null", "backports", NULL, 30),
 ]
+
+
+def boot_named(name):
+    """The boot of that name, or None."""
+    return next((boot for boot in [*QUICK_BOOTS, *BOOTS, *OTHER_BOOTS] if boot.name == name), None)

@@ -31,6 +31,7 @@ def parser():
     _kernel_option(run)
     run.add_argument("--timeout", type=units.seconds, default=units.seconds("10m"), metavar="D", help="the script's time, as 90s or 10m (default: 10m)")
     run.add_argument("-o", "--out", default=None, metavar="DIR", help=f"where the files of the script's $OUT go (default: {OUT})")
+    run.add_argument("--once", action="store_true", help="do not try again if L1 breaks")
     run.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set in the script's environment")
     run.add_argument("--with", dest="files", action="append", default=[], metavar="FILE", help="a file of this host for the script: in $LAB_FILES/N/, N counted from 1")
     run.add_argument("script", metavar="SCRIPT")
@@ -74,7 +75,7 @@ def _run(arguments):
     words = [0, *arguments.arguments]
     if not os.access(script, os.X_OK):
         words.insert(0, "/bin/sh")
-    return session.run(arguments.kernel, words, _out(arguments.out), arguments.timeout, [script, *arguments.files], extra)
+    return session.run(arguments.kernel, words, _out(arguments.out), arguments.timeout, [script, *arguments.files], extra, tries=1 if arguments.once else session.TRIES)
 
 
 def _shell(arguments):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from .needs import QEMU
 from .proc import die_with_parent
+from .say import Waiting
 
 BOOT_SECONDS = 120          # from QEMU's start to L1's word `ready`
-SILENCE_SECONDS = 150       # without L1's word `alive` (every 5 s): hung
+SILENCE_SECONDS = 60        # without L1's word `alive` (every 5 s): hung
 POWEROFF_SECONDS = 20       # from the job's exit status to QEMU's end
 MEMORY_MIB = 3072
 PANIC = re.compile(r"Kernel panic - not syncing.*|Oops: .*|BUG: unable to handle.*|general protection fault.*")
@@ -80,6 +81,7 @@ class Boot:
         self.started = self.alive = time.monotonic()
         self.ready_after = None
         self.status = None
+        self.waiting = Waiting("L1 to come up")
         with open(self.work / "qemu.log", "wb") as log:
             self.qemu = subprocess.Popen(command(parts, work, shell), stdin=None if shell else subprocess.DEVNULL,  # pylint: disable=consider-using-with
                                          stdout=None if shell else log, stderr=log, start_new_session=not shell,
@@ -97,6 +99,7 @@ class Boot:
         *lines, self.words = self.words.split(b"\n")
         for line in lines:
             self.alive = time.monotonic()
+            self.waiting = Waiting("a sign of life of L1")
             if line == b"ready":
                 self.ready_after = self.alive - self.started
             elif line.startswith(b"exit "):
@@ -118,6 +121,8 @@ class Boot:
         now = time.monotonic()
         if self.ready_after is None and now - self.started > BOOT_SECONDS:
             raise Fault(f"L1 did not come up within {BOOT_SECONDS} s")
+        if not self.shell:
+            self.waiting.look()
         if self.ready_after is not None and not self.shell:
             if now - self.alive > SILENCE_SECONDS:
                 raise Fault(f"L1 hung: no sign of life for {SILENCE_SECONDS} s")

@@ -27,3 +27,23 @@ def say(message):
 def step(message):
     """Progress of something long, with the seconds since the start."""
     print(f"lab: [{time.monotonic() - _START:6.1f} s] {message}", file=sys.stderr, flush=True)
+
+
+class Waiting:
+    """Of anything that is waited for in a loop: what it is, said every 15 s."""
+
+    EVERY_SECONDS = 15
+
+    def __init__(self, what):
+        self.what = what
+        self.began = self.told = time.monotonic()
+
+    def seconds(self):
+        return time.monotonic() - self.began
+
+    def look(self, more=""):
+        """To be called as often as the loop goes round."""
+        now = time.monotonic()
+        if now - self.told >= self.EVERY_SECONDS:
+            self.told = now
+            step(f"waiting for {self.what}, {now - self.began:.0f} s by now{more}")

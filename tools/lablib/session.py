@@ -11,6 +11,7 @@ from .say import LAB_FAULT, TIMED_OUT, say, step
 
 OUT_SIZE = 8 << 30          # sparse
 SCRATCH_SIZE = 24 << 30     # sparse
+TRIES = 2                   # boots of L1, if one breaks
 
 
 class _Stopped(Exception):
@@ -51,8 +52,8 @@ def _keep_logs(work, out):
     return kept
 
 
-def _boot_twice(parts, work, seconds, out, shell):
-    for attempt in (1, 2):
+def _boot_until_it_holds(parts, work, seconds, out, shell, tries):
+    for attempt in range(1, tries + 1):
         for image, size in (("out", OUT_SIZE), ("scratch", SCRATCH_SIZE)):
             disks.empty(work / f"{image}.img", size, image)
         for name in ("kernel.log", "stream.log", "control.log"):
@@ -62,15 +63,15 @@ def _boot_twice(parts, work, seconds, out, shell):
             return status
         kept = _keep_logs(work, out)
         say(f"FAULT OF THE LAB, not a result of the job: {fault}. Its logs: {kept}")
-        if attempt == 1 and not shell:
-            say("trying once more, from the start")
-        else:
+        if shell:
             break
+        if attempt < tries:
+            say("trying once more, from the start")
     return LAB_FAULT
 
 
-def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False):
-    """Runs a command in L1 and returns its exit status; its files under $OUT are then in the folder `out`."""
+def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False, tries=TRIES):
+    """Runs a command in L1 and returns its exit status; its files under $OUT are then in the folder `out`. tries: boots of L1, should one break."""
     made = build.parts(kernel)
     old = {number: signal.signal(number, _on_signal) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     work = cache.work_folder("run")
@@ -81,7 +82,7 @@ def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False):
         with slots.take():
             version = (made["kernel"] / "version").read_text(encoding="ascii").strip()
             step(f"booting L1 (emulated, Linux {version})")
-            status = _boot_twice(parts, work, seconds, out, shell)
+            status = _boot_until_it_holds(parts, work, seconds, out, shell, tries)
         _bring_back(work / "out.img", out)
         return status
     except _Stopped as stopped:

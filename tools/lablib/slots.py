@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 
-from .say import say
+from .say import Waiting, say
 
 MOST, CPUS_EACH = 2, 2
 COUNT = max(1, min(MOST, (os.cpu_count() or 1) // CPUS_EACH))
@@ -49,9 +49,11 @@ def _wait_for_slot():
     if queue is None:
         queue = _open("queue")
         fcntl.flock(queue, fcntl.LOCK_EX)
+    waiting = Waiting("another lab VM to end")
     while handle is None:
         handle = _any_slot()
         if handle is None:
+            waiting.look()
             time.sleep(0.3)
     os.close(queue)
     return handle

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The two commands for people, and what they are made of.
+# The commands for people, and what they are made of.
 #
-#   sudo make demo     real forks, recorded and explained
-#   sudo make test     everything that can be tested; ends with "N passed, N failed"
+#   sudo make demo        real forks, recorded and explained
+#   sudo make test        every kind of check once; ends with "N passed, N failed"
+#   sudo make test-full   everything that can be tested; the same last line
 
-LAB_BOOTS := $(shell tests/lab/run --list)
 LAB_TIMEOUT := 2400
 
-## test            install what is missing, build, run every test (root); last line: N passed, N failed
+## test            install what is missing, build, every kind of check once (root); last line: N passed, N failed
 test:
 	@tools/test-all
+
+## test-full       the same with everything: every size, sweep, long series and fan-out (root; about an hour)
+.PHONY: test-full
+test-full:
+	@tools/test-all --full
 
 ## demo            make real forks, record them, print their ledgers (root); results in .output/demo
 demo:
@@ -26,8 +31,10 @@ check-bpf: all $(BPF_TEST_BIN) $(COLLECT_TEST_BIN) test-programs
 check-host: all test-programs
 	@O=$(O) tools/tap-sum -n check-host -t 600 $(wildcard tests/host/test_*)
 
-## check-lab       real forks in the lab: injected truth, bursts, fan-out, prefetches, three kernels (BOOTS= for some)
-BOOTS ?= $(LAB_BOOTS)
+## check-lab       real forks in the lab: injected truth, bursts, fan-out, prefetches, three kernels (BOOTS= for some,
+##                 TIER=quick for every kind of check once)
+TIER  ?= full
+BOOTS ?= $(shell tests/lab/run --list $(TIER))
 check-lab: all test-programs
 	@O=$(O) FORKSCOPE_PROGRESS=$${FORKSCOPE_PROGRESS-/proc/$$$$/fd/2} tools/tap-sum -n check-lab \
 		-t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..proc import die_with_parent
 from ..say import LabError
-from . import console, netns
+from . import console, netns, still
 from .firecracker import Api
 
 NAME = "cloud-hypervisor"
@@ -35,6 +35,10 @@ class Machine:
 
     def put(self, name, body=None):
         return self.api.ask("PUT", URL + name, body)
+
+    def look(self):
+        """What a guest that stands still looks like."""
+        return still.look(self.process.pid)
 
     def kill(self):
         self.process.kill()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..proc import die_with_parent
 from ..say import LabError
-from . import console, netns
+from . import console, netns, still
 from .qemu import connect
 
 NAME = "firecracker"
@@ -56,6 +56,10 @@ class Machine:
         except LabError as error:
             self.kill()
             raise LabError(f"{error}. It said: {console.tail(self.console, 5)}") from error
+
+    def look(self):
+        """What a guest that stands still looks like."""
+        return still.look(self.process.pid)
 
     def kill(self):
         self.process.kill()

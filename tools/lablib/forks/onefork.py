@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from ..proc import die_with_parent
-from ..say import LabError
+from ..say import LabError, Waiting
 from . import acks, kvmstat, mailbox, netns, pagecache
 
 HOOK_SECONDS = 120
@@ -66,9 +66,10 @@ class OneFork:
         with open(self.handler_log, "wb") as log:
             self.handler = subprocess.Popen([self.arguments.uffd, str(path), str(self.series.memfile)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,  # pylint: disable=consider-using-with
                                             env=self._environment(), preexec_fn=die_with_parent)
-        until = time.monotonic() + UFFD_SECONDS
+        waiting = Waiting(f"the Uffd handler of fork {self.number}")
         while not path.exists():
-            if self.handler.poll() is not None or time.monotonic() > until:
+            waiting.look()
+            if self.handler.poll() is not None or waiting.seconds() > UFFD_SECONDS:
                 raise LabError(f"fork {self.number}: the Uffd handler {self.arguments.uffd} did not listen on {path}: " +
                                (f"it ended with status {self.handler.returncode}" if self.handler.poll() is not None else f"not within {UFFD_SECONDS} s") +
                                f"; its words are in {self.handler_log}")
@@ -122,7 +123,9 @@ class OneFork:
     def _await_acks(self):
         """Until the last ack, the time limit, or the end of the VMM."""
         until = self.times["resume_ns"] / 1e9 + self.arguments.fork_timeout
+        waiting = Waiting(f"the last ack of fork {self.number}")
         while not self.waiter.wait(0.05):
+            waiting.look(f"; {len(self.waiter.acks)} acks have come")
             self.died = self.vmm.process.poll()
             if self.died is not None:
                 return

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from ..proc import die_with_parent
-from ..say import LabError, step
-from . import console, netns, vmclock
+from ..say import LabError, Waiting, step
+from . import console, netns, still, vmclock
 
 NAME = "qemu"
 PROGRAM = "qemu-system-x86_64"
@@ -33,17 +33,42 @@ def connect(path, process, seconds=120):
 class Monitor:
     """QEMU's QMP."""
 
+    ANSWER_SECONDS = 240    # within which QEMU answers, or hangs
+
     def __init__(self, path, process):
         self.events = []
-        self._file = connect(path, process).makefile("rw", encoding="utf-8")
-        self._file.readline()
+        self._sock = connect(path, process)
+        self._sock.settimeout(1)
+        self._rest = b""
+        self._line("its greeting")
         self.ask("qmp_capabilities")
 
+    def _line(self, what):
+        """The next line; empty: QEMU has ended."""
+        waiting = Waiting(f"QEMU's answer to {what}")
+        while b"\n" not in self._rest:
+            try:
+                more = self._sock.recv(1 << 16)
+            except TimeoutError:
+                waiting.look()
+                if waiting.seconds() > self.ANSWER_SECONDS:
+                    raise LabError(f"QEMU did not answer {what} within {self.ANSWER_SECONDS} s") from None
+                continue
+            except OSError:
+                more = b""
+            if not more:
+                return ""
+            self._rest += more
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode("utf-8", "replace") + "\n"
+
     def ask(self, command, **arguments):
-        self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self._file.flush()
+        try:
+            self._sock.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        except OSError as error:
+            raise LabError(f"asking QEMU for {command}: {error}") from error
         while True:
-            line = self._file.readline()
+            line = self._line(command)
             if not line:
                 raise LabError(f"QEMU ended while it was asked for {command}")
             answer = json.loads(line)
@@ -56,23 +81,22 @@ class Monitor:
 
     def last_events(self):
         """All that it told unasked; only once QEMU has ended."""
-        try:
-            self.events += [line for line in self._file if '"event"' in line]
-        except (OSError, ValueError):
-            pass
+        while line := self._line("its last events"):
+            self.events += [line] if '"event"' in line else []
         return self.events
 
     def ignore_shared(self):
         self.ask("migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}])
 
     def wait_migrated(self, seconds):
-        until = time.monotonic() + seconds
+        waiting = Waiting("QEMU to save the template's state")
         while True:
             state = self.ask("query-migrate")
             if state.get("status") == "completed":
                 return
-            if state.get("status") in ("failed", "cancelled") or time.monotonic() > until:
+            if state.get("status") in ("failed", "cancelled") or waiting.seconds() > seconds:
                 raise LabError(f"QEMU's migration of the template: {state.get('status')} {state.get('error-desc', '')}")
+            waiting.look()
             time.sleep(0.01)
 
 
@@ -109,6 +133,15 @@ class Machine:
         except LabError as error:
             self.kill()
             raise LabError(f"{error}. It said: {console.tail(self.log, 5)}") from error
+
+    def look(self):
+        """What a guest that stands still looks like."""
+        def ask(command):
+            return self.monitor.ask("human-monitor-command", **{"command-line": command})
+        try:
+            return still.look(self.process.pid, ask)
+        except LabError as error:
+            return str(error)
 
     def kill(self):
         self.process.kill()
@@ -171,10 +204,11 @@ class Fork:
         monitor = self.machine.monitor
         monitor.ignore_shared()
         monitor.ask("migrate-incoming", uri=f"file:{self.state}")
-        until = time.monotonic() + 240
+        waiting = Waiting("QEMU to load the template's state")
         while monitor.ask("query-status")["status"] != "paused":
-            if time.monotonic() > until or self.process.poll() is not None:
+            if waiting.seconds() > 240 or self.process.poll() is not None:
                 raise LabError(f"QEMU did not load the template's state: {console.tail(self.machine.log, 5)}")
+            waiting.look()
             time.sleep(0.005)
 
     def vcpu_tids(self):

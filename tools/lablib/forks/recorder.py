@@ -8,7 +8,7 @@ import time
 
 from ..build import TOP
 from ..proc import die_with_parent
-from ..say import LabError, say, step
+from ..say import LabError, Waiting, say, step
 
 ARMED = "forkscope: recording"
 ARM_SECONDS, END_SECONDS = 240, 300
@@ -41,12 +41,13 @@ class Recorder:
         return self.log.read_text(encoding="utf-8", errors="replace").strip() or "(nothing)"
 
     def _wait_armed(self):
-        until = time.monotonic() + ARM_SECONDS
+        waiting = Waiting("forkscope record to arm")
         while not self._armed.wait(0.05):
+            waiting.look()
             if self.process.poll() is not None:
                 self._thread.join(5)
                 raise LabError(f"forkscope record ended with status {self.process.returncode} before it recorded. It said:\n{self._said()}")
-            if time.monotonic() > until:
+            if waiting.seconds() > ARM_SECONDS:
                 self.process.kill()
                 raise LabError(f"forkscope record did not say '{ARMED}' within {ARM_SECONDS} s. It said:\n{self._said()}")
         step("forkscope is recording")
@@ -55,11 +56,13 @@ class Recorder:
         """Ends the recording; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        try:
-            status = self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise LabError(f"forkscope record did not end within {END_SECONDS} s of SIGINT. It said:\n{self._said()}") from None
+        waiting = Waiting("forkscope record to end")
+        while (status := self.process.poll()) is None:
+            waiting.look()
+            if waiting.seconds() > END_SECONDS:
+                self.process.kill()
+                raise LabError(f"forkscope record did not end within {END_SECONDS} s of SIGINT. It said:\n{self._said()}")
+            time.sleep(0.05)
         self._thread.join(5)
         if status not in FINE:
             say(f"forkscope record ended with status {status}. It said:\n{self._said()}")

@@ -21,6 +21,7 @@ from ..say import LabError, say, step
 from . import console, mailbox, netns, options
 
 KALLSYMS_PORT = 9798
+TRIES_EMULATED = 3      # of booting a template
 GUEST_INIT = Path(__file__).resolve().parents[1] / "guest-init"
 
 
@@ -72,7 +73,7 @@ class Spec:
         # The guest's own init starts them in this order: arm, what runs beside, the agent.
         words = ([b"armed directory="] if self.armed else []) + [b"armed signal=" if self.own else b"L2READY"] + ([b"L2BESIDE"] if self.beside else [])
         for word in words:
-            console.wait_for(machine.console, word, machine.process, self.boot_seconds, "booting the template")
+            console.wait_for(machine, word, self.boot_seconds, "booting the template")
             step(f"the guest said: {word.decode()}")
         time.sleep(self.settle_seconds)
 
@@ -160,6 +161,19 @@ def _make(spec, driver, folder):
         raise LabError("the guest sent no symbols while it booted (--with-guest-symbols)")
 
 
+def _make_until_it_lives(spec, driver, folder, tries):
+    """Emulated guests sometimes die, or stand still, while they boot."""
+    for number in range(1, tries + 1):
+        try:
+            _make(spec, driver, folder)
+            return
+        except LabError as error:
+            if number == tries:
+                raise
+            say(f"FAULT OF THE LAB: {error}")
+            say(f"trying again at once ({number} of {tries} tries failed)")
+
+
 def get(spec, driver, place):
     """The template's folder: made now, or by an earlier run with the same inputs."""
     folder = place.scratch / "templates" / spec.key()
@@ -169,14 +183,7 @@ def get(spec, driver, place):
         spec.initrd = folder / "initrd"
         spec.command_line = (folder / "command_line").read_text(encoding="utf-8")
         return folder
-    try:
-        _make(spec, driver, folder)
-    except LabError as error:
-        if not place.emulated:
-            raise
-        say(f"FAULT OF THE LAB: {error}")
-        say("emulated guests sometimes die while they boot: trying once more")
-        _make(spec, driver, folder)
+    _make_until_it_lives(spec, driver, folder, TRIES_EMULATED if place.emulated else 1)
     at = mailbox.patch(folder / "mem", spec.token)
     (folder / "command_line").write_text(spec.command_line, encoding="utf-8")
     (folder / "done").write_text("", encoding="ascii")

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The lab's own rules, without a VM: tiers, silent guests, what is said while something is waited for, and what runs again. TAP."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
+# pylint: disable=wrong-import-position
+import progress                                    # noqa: E402
+import scenarios                                   # noqa: E402
+from lablib import say                             # noqa: E402
+from lablib.forks import console, template         # noqa: E402
+
+CASES = []
+# Kinds of check that only make sense on long series; their rules are tested on made-up verdicts (test_judge.py).
+FULL_ALONE = {"percentiles", "reaches_ceiling", "no_ceiling", "needs_more"}
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def program(name):
+    """A script without .py, as a module."""
+    loader = importlib.machinery.SourceFileLoader(name, str(HERE / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+class Clock:
+    """Instead of the module time: sleeping takes no time."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class Guest:
+    """A VMM whose guest says these words on its console, each at its second of a clock."""
+
+    def __init__(self, folder, clock, *words):
+        self.console, self.words, self.clock, self.looked = Path(folder) / "console", list(words), clock, False
+        self.process, self.returncode = self, None
+        self.console.write_bytes(b"Linux\n")
+
+    def poll(self):
+        while self.words and self.clock.now > self.words[0][0]:
+            with open(self.console, "ab") as out:
+                out.write(self.words.pop(0)[1])
+        return None
+
+    def look(self):
+        self.looked = True
+        return "it stands still"
+
+
+@contextlib.contextmanager
+def quickly(module, name, value):
+    kept = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, kept)
+
+
+def _kinds(boots):
+    return {check[0] for boot in boots for scenario in boot.scenarios for check in scenario.checks}
+
+
+def _words(boots, option):
+    """Values of an option of `lab forks`, and a bench's VMM."""
+    found = set()
+    for scenario in (each for boot in boots for each in boot.scenarios):
+        found |= {value for word, value in zip(scenario.words, scenario.words[1:]) if word == option}
+    return found
+
+
+def _causes(boots):
+    """Injected causes: by host, by a handler, by a slow device, in the guest."""
+    found = set()
+    for scenario in (each for boot in boots for each in boot.scenarios):
+        found |= {check[1] for check in scenario.checks if check[0] in ("injected", "uffd", "disk")}
+        found |= {amount.partition(":")[0] for amount in scenario.env.get("INJECT_AMOUNTS", "").split()}
+    return found
+
+
+@case
+def the_quick_tier_has_every_kind_of_check():
+    quick, full = scenarios.TIERS["quick"], scenarios.TIERS["full"]
+    missing = _kinds(full) - _kinds(quick) - FULL_ALONE
+    print(f"# not in the quick tier: {sorted(missing)}")
+    return not missing
+
+
+@case
+def the_quick_tier_has_each_kernel_signal_vmm_and_cause():
+    quick, full = scenarios.TIERS["quick"], scenarios.TIERS["full"]
+    return ({boot.kernel for boot in quick} == {"trixie", "bookworm", "backports"} and _causes(quick) == _causes(full) and
+            all(_words(quick, option) >= _words(full, option) for option in ("--signal", "--vmm", "--cache")))
+
+
+@case
+def the_quick_tier_has_a_burst_of_8_and_both_verdicts():
+    every = [scenario for boot in scenarios.TIERS["quick"] for scenario in boot.scenarios]
+    burst = any("--at-once" in scenario.words and scenario.words[scenario.words.index("--count") + 1] == "8" for scenario in every)
+    return burst and {check[1] for scenario in every for check in scenario.checks if check[0] == "verdict"} == {"supported", "refuted"}
+
+
+@case
+def a_boot_has_one_name():
+    names = [boot.name for boot in {id(boot): boot for boot in [*scenarios.QUICK_BOOTS, *scenarios.BOOTS, *scenarios.OTHER_BOOTS]}.values()]
+    return len(names) == len(set(names)) and scenarios.boot_named("quick-chain") is not None and scenarios.boot_named("none") is None
+
+
+@case
+def a_guest_that_says_nothing_for_long_is_dead():
+    clock, said = Clock(), io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, quickly(console, "time", clock), quickly(say, "time", clock), contextlib.redirect_stderr(said):
+        guest = Guest(folder, clock)
+        try:
+            console.wait_for(guest, b"L2READY", 500, "booting the template")
+        except console.DeadGuest as dead:
+            return (guest.looked and "no line on its console for 60 s" in str(dead) and "it stands still" in str(dead) and 60 < clock.now < 61
+                    and said.getvalue().count("waiting for the guest's 'L2READY'") >= 3)
+    return False
+
+
+@case
+def a_guest_that_goes_on_saying_something_lives():
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder, quickly(console, "time", clock), quickly(say, "time", clock), contextlib.redirect_stderr(io.StringIO()):
+        guest = Guest(folder, clock, *((5 * n, b"L2ALIVE\n") for n in range(1, 60)), (300, b"L2READY\n"))
+        console.wait_for(guest, b"L2READY", 500, "booting the template")
+        return clock.now > 300 and "L2ALIVE" not in console.tail(guest.console)
+
+
+@case
+def a_dead_template_is_made_again_and_counted():
+    made, said = [], io.StringIO()
+
+    def make(*_):
+        made.append(1)
+        if len(made) < 3:
+            raise console.DeadGuest("no line for long")
+    with quickly(template, "_make", make), contextlib.redirect_stderr(said):
+        template._make_until_it_lives(None, None, None, 3)   # pylint: disable=protected-access
+    return len(made) == 3 and said.getvalue().count(progress.FAULT) == 2
+
+
+@case
+def a_template_that_dies_each_time_fails():
+    def make(*_):
+        raise console.DeadGuest("no line for long")
+    with quickly(template, "_make", make), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            template._make_until_it_lives(None, None, None, 3)   # pylint: disable=protected-access
+        except say.LabError:
+            return True
+    return False
+
+
+@case
+def what_is_waited_for_is_said():
+    said, clock = io.StringIO(), Clock()
+    with quickly(say, "time", clock), contextlib.redirect_stderr(said):
+        waiting = say.Waiting("the tide")
+        for _ in range(31):
+            waiting.look("; it is out")
+            clock.sleep(1)
+    return said.getvalue().count("waiting for the tide, 15 s by now; it is out") == 1 and said.getvalue().count("\n") == 2
+
+
+@case
+def a_silent_program_is_followed():
+    told = []
+    with tempfile.TemporaryDirectory() as folder, quickly(progress, "EVERY_SECONDS", 0.2):
+        path = Path(folder) / "forks.log"
+        with open(path, "w", encoding="utf-8", buffering=1) as log, progress.Watch(path, told.append):
+            log.write("lab: booting\n")
+            until = time.monotonic() + 60
+            while not any("booting" in line for line in told) and time.monotonic() < until:
+                time.sleep(0.05)
+            log.write("lab: FAULT OF THE LAB: it stands still\n")
+    return any("last said: lab: booting" in line for line in told) and any("it stands still" in line for line in told)
+
+
+def _broken_once(folder, breaks):
+    """tests/lab/run with an L1 that breaks after the first scenario. Returns (status, what ran in each L1, what is left in the folder)."""
+    run, ran, out = program("run"), [], Path(folder) / "boot"
+
+    def boot_lab(_name, _kernel, _minutes, wanted, where):
+        first = not ran
+        ran.append(list(wanted))
+        for name in (wanted or ["a", "b", "c"])[:1 if first and breaks else None]:
+            (where / name).mkdir(parents=True)
+            (where / name / "status").write_text("0\n", encoding="ascii")
+        if first and breaks:
+            (where / "b").mkdir()
+        return run.LAB_FAULT if first and breaks else 0
+    with quickly(run, "boot_lab", boot_lab), quickly(run, "progress", lambda _: None):
+        boot = scenarios.Boot("made-up", "backports", [scenarios.Scenario(name) for name in "abc"], 1)
+        status = run.run_boot(boot, [], out)
+    return status, ran, sorted(path.parent.name for path in out.glob("*/status"))
+
+
+@case
+def only_what_was_not_reached_runs_again():
+    with tempfile.TemporaryDirectory() as folder:
+        broken = _broken_once(folder, True)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = _broken_once(folder, False)
+    return broken == (0, [[], ["b", "c"]], ["a", "b", "c"]) and whole == (0, [[]], ["a", "b", "c"])
+
+
+@case
+def a_break_is_counted():
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "breaks"
+        os.environ["FORKSCOPE_BREAKS"] = str(place)
+        program("run").count_break("quick-chain", "lab: FAULT OF THE LAB: it hung")
+        del os.environ["FORKSCOPE_BREAKS"]
+        return place.read_text(encoding="utf-8") == "quick-chain: lab: FAULT OF THE LAB: it hung\n"
+
+
+if __name__ == "__main__":
+    failed = 0
+    for number, function in enumerate(CASES, 1):
+        good = function()
+        failed += not good
+        print(f"{'ok' if good else 'not ok'} {number} - lab: {function.__name__.replace('_', ' ')}", flush=True)
+    print(f"1..{len(CASES)}")
+    sys.exit(1 if failed else 0)
