@@ -166,8 +166,8 @@ FANOUT = [
     benched("fan-qemu", "qemu", "vmclock", [], 25, 8, 17, ("percentiles",), ("contended", 8)),
 ]
 
-# `probe`: what forkscope finds of this kernel, and what it leaves when it is killed, is looked at too.
-Boot = namedtuple("Boot", "name kernel scenarios minutes probe", defaults=(False,))
+# `probe`: what forkscope finds of this kernel, and what it leaves when it is killed, is looked at too. `cpus`: L1's processors.
+Boot = namedtuple("Boot", "name kernel scenarios minutes probe cpus", defaults=(False, 2))
 
 BOOTS = [   # other suites run beside the first; those that judge by statistics come when they are over
     Boot("smoke-trixie", "trixie", SMOKE, 30, probe=True),

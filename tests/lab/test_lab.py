@@ -204,7 +204,7 @@ def _broken_once(folder, breaks):
     """tests/lab/run with an L1 that breaks after the first scenario. Returns (status, what ran in each L1, what is left in the folder)."""
     run, ran, out = program("run"), [], Path(folder) / "boot"
 
-    def boot_lab(_name, _kernel, _minutes, wanted, where):
+    def boot_lab(_boot, wanted, where):
         first = not ran
         ran.append(list(wanted))
         for name in (wanted or ["a", "b", "c"])[:1 if first and breaks else None]:

@@ -7,7 +7,7 @@ import sys
 import termios
 from pathlib import Path
 
-from . import build, cache, kernels, session, units
+from . import build, cache, kernels, l1vm, session, units
 from .say import FAILED, LabError, USAGE, say
 
 OUT = ".output/lab/out"
@@ -31,6 +31,7 @@ def parser():
     _kernel_option(run)
     run.add_argument("--timeout", type=units.seconds, default=units.seconds("10m"), metavar="D", help="the script's time, as 90s or 10m (default: 10m)")
     run.add_argument("-o", "--out", default=None, metavar="DIR", help=f"where the files of the script's $OUT go (default: {OUT})")
+    run.add_argument("--cpus", type=int, choices=(1, 2), default=l1vm.CPUS, help="L1's processors (default: %(default)s)")
     run.add_argument("--once", action="store_true", help="do not try again if L1 breaks")
     run.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set in the script's environment")
     run.add_argument("--with", dest="files", action="append", default=[], metavar="FILE", help="a file of this host for the script: in $LAB_FILES/N/, N counted from 1")
@@ -75,7 +76,7 @@ def _run(arguments):
     words = [0, *arguments.arguments]
     if not os.access(script, os.X_OK):
         words.insert(0, "/bin/sh")
-    return session.run(arguments.kernel, words, _out(arguments.out), arguments.timeout, [script, *arguments.files], extra, tries=1 if arguments.once else session.TRIES)
+    return session.run(arguments.kernel, words, _out(arguments.out), arguments.timeout, [script, *arguments.files], extra, tries=1 if arguments.once else session.TRIES, cpus=arguments.cpus)
 
 
 def _shell(arguments):

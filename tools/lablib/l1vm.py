@@ -16,6 +16,7 @@ BOOT_SECONDS = 120          # from QEMU's start to L1's word `ready`
 SILENCE_SECONDS = 60        # without L1's word `alive` (every 5 s): hung
 POWEROFF_SECONDS = 20       # from the job's exit status to QEMU's end
 MEMORY_MIB = 3072
+CPUS = 2
 PANIC = re.compile(r"Kernel panic - not syncing.*|Oops: .*|BUG: unable to handle.*|general protection fault.*")
 
 
@@ -42,9 +43,9 @@ def _drive(number, serial, path, mode):
     return ["-drive", f"if=none,id=d{number},format=raw,file={path},{mode}", "-device", f"virtio-blk-pci,drive=d{number},serial={serial}"]
 
 
-def command(parts, work, shell):
+def command(parts, work, shell, cpus):
     """QEMU's command line; parts: kernel (folder), root, guest, top, out, scratch (images)."""
-    line = [QEMU, "-name", "forkscope-l1", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "EPYC-v4,+svm", "-smp", "2",
+    line = [QEMU, "-name", "forkscope-l1", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "EPYC-v4,+svm", "-smp", str(cpus),
             "-m", str(MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", f"{parts['kernel']}/bzImage", "-initrd", f"{parts['kernel']}/initrd",
             "-append", "console=ttyS0 panic=-1 oops=panic quiet loglevel=4",
@@ -72,7 +73,7 @@ def _first_in_line():
 
 
 class Boot:
-    def __init__(self, parts, work, shell=False):
+    def __init__(self, parts, work, shell=False, cpus=CPUS):
         self.work = Path(work)
         self.shell = shell
         self.stream = Tail(self.work / "stream.log")
@@ -83,7 +84,7 @@ class Boot:
         self.status = None
         self.waiting = Waiting("L1 to come up")
         with open(self.work / "qemu.log", "wb") as log:
-            self.qemu = subprocess.Popen(command(parts, work, shell), stdin=None if shell else subprocess.DEVNULL,  # pylint: disable=consider-using-with
+            self.qemu = subprocess.Popen(command(parts, work, shell, cpus), stdin=None if shell else subprocess.DEVNULL,  # pylint: disable=consider-using-with
                                          stdout=None if shell else log, stderr=log, start_new_session=not shell,
                                          preexec_fn=_first_in_line, env=dict(os.environ, TMPDIR=str(work)))
 

@@ -31,9 +31,9 @@ def _bring_back(image, folder):
         shutil.copytree(fresh, folder, symlinks=True, dirs_exist_ok=True, copy_function=os.replace)
 
 
-def _attempt(parts, work, seconds, shell):
+def _attempt(parts, work, seconds, shell, cpus):
     """One boot. Returns (status, fault): a status, or what broke."""
-    boot = l1vm.Boot(parts, work, shell)
+    boot = l1vm.Boot(parts, work, shell, cpus)
     try:
         return boot.follow(seconds), None
     except l1vm.Fault as fault:
@@ -52,13 +52,13 @@ def _keep_logs(work, out):
     return kept
 
 
-def _boot_until_it_holds(parts, work, seconds, out, shell, tries):
+def _boot_until_it_holds(parts, work, seconds, out, shell, tries, cpus):
     for attempt in range(1, tries + 1):
         for image, size in (("out", OUT_SIZE), ("scratch", SCRATCH_SIZE)):
             disks.empty(work / f"{image}.img", size, image)
         for name in ("kernel.log", "stream.log", "control.log"):
             (work / name).unlink(missing_ok=True)
-        status, fault = _attempt(parts, work, seconds, shell)
+        status, fault = _attempt(parts, work, seconds, shell, cpus)
         if fault is None:
             return status
         kept = _keep_logs(work, out)
@@ -70,8 +70,11 @@ def _boot_until_it_holds(parts, work, seconds, out, shell, tries):
     return LAB_FAULT
 
 
-def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False, tries=TRIES):
-    """Runs a command in L1 and returns its exit status; its files under $OUT are then in the folder `out`. tries: boots of L1, should one break."""
+def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False, tries=TRIES, cpus=l1vm.CPUS):
+    """
+    Runs a command in L1 and returns its exit status; its files under $OUT are then in the folder `out`.
+    tries: boots of L1, should one break; cpus: its processors.
+    """
     made = build.parts(kernel)
     old = {number: signal.signal(number, _on_signal) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     work = cache.work_folder("run")
@@ -79,10 +82,10 @@ def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False, tr
         stage.make(work / "top", work / "top.img", made["waiter"], words, files, extra)
         parts = {"kernel": made["kernel"], "root": made["root"], "guest": made["guest"] / "guest.img",
                  "top": work / "top.img", "out": work / "out.img", "scratch": work / "scratch.img"}
-        with slots.take():
+        with slots.take(cpus):
             version = (made["kernel"] / "version").read_text(encoding="ascii").strip()
             step(f"booting L1 (emulated, Linux {version})")
-            status = _boot_until_it_holds(parts, work, seconds, out, shell, tries)
+            status = _boot_until_it_holds(parts, work, seconds, out, shell, tries, cpus)
         _bring_back(work / "out.img", out)
         return status
     except _Stopped as stopped:

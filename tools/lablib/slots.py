@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""At most two L1 VMs at once on a machine, and only as many as it has two processors for: the others wait, and say so.
+"""No more processors of L1 VMs at once on a machine than it has, and at most four: the others wait, and say so.
 
-Two L1s on two processors take far longer than one after the other: each holds the locks that its other vCPU spins for.
+Two L1s of two processors each on two processors take far longer than one after the other: each holds the locks that its other
+vCPU spins for. Two of one processor each have nobody to spin for, and run side by side.
 """
 import contextlib
 import fcntl
@@ -10,8 +11,8 @@ import time
 
 from .say import Waiting, say
 
-MOST, CPUS_EACH = 2, 2
-COUNT = max(1, min(MOST, (os.cpu_count() or 1) // CPUS_EACH))
+MOST = 4
+COUNT = max(1, min(MOST, os.cpu_count() or 1))
 FOLDER = "/run/lock" if os.path.isdir("/run/lock") else "/tmp"
 
 
@@ -36,33 +37,37 @@ def _lock(name):
         return None
 
 
-def _any_slot():
-    return next((handle for handle in map(_lock, range(COUNT)) if handle is not None), None)
+def _add_slots(held, wanted, count):
+    """Takes of the slots that are free what is still wanted; they are named after their processors."""
+    for number in range(count):
+        if len(held) < wanted:
+            handle = _lock(f"cpu{number}")
+            held += [handle] if handle is not None else []
+    return len(held) >= wanted
 
 
-def _wait_for_slot():
-    """In order of arrival: who waits for a slot holds the queue's lock, the others wait for that."""
-    queue = _lock("queue")
-    handle = _any_slot() if queue is not None else None
-    if handle is None:
-        say(f"{COUNT} lab VM(s) run on this machine already, as many as it has processors for; waiting for one to end")
+def _wait_for_slots(wanted, count):
+    """In order of arrival: who waits for slots holds the queue's lock, the others wait for that."""
+    queue, held = _lock("queue"), []
+    if queue is None or not _add_slots(held, wanted, count):
+        say(f"other lab VMs run on this machine already, with as many processors as it has for them ({count}); waiting for one to end")
     if queue is None:
         queue = _open("queue")
         fcntl.flock(queue, fcntl.LOCK_EX)
     waiting = Waiting("another lab VM to end")
-    while handle is None:
-        handle = _any_slot()
-        if handle is None:
-            waiting.look()
-            time.sleep(0.3)
+    while not _add_slots(held, wanted, count):
+        waiting.look()
+        time.sleep(0.3)
     os.close(queue)
-    return handle
+    return held
 
 
 @contextlib.contextmanager
-def take():
-    handle = _wait_for_slot()
+def take(cpus, count=COUNT):
+    """For an L1 of so many processors. Of a machine that has fewer it gets all."""
+    held = _wait_for_slots(min(cpus, count), count)
     try:
         yield
     finally:
-        os.close(handle)
+        for handle in held:
+            os.close(handle)
