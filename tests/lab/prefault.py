@@ -7,7 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
-BOOTS = {"smoke-trixie"}    # the kernel needs the ioctl: 6.11 or later
+BOOTS = {"smoke-trixie", "quick-trixie"}    # the kernel needs the ioctl: 6.11 or later
 END, PAGES, VMS, UNSUPPORTED = "pio:0xf4", 256, 12, 77
 
 

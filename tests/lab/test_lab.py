@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
 # pylint: disable=wrong-import-position
 import progress                                    # noqa: E402
 import scenarios                                   # noqa: E402
-from lablib import say                             # noqa: E402
+from lablib import l1state, say, slots             # noqa: E402
 from lablib.forks import console, template         # noqa: E402
 
 CASES = []
@@ -198,6 +198,34 @@ def a_silent_program_is_followed():
                 time.sleep(0.05)
             log.write("lab: FAULT OF THE LAB: it stands still\n")
     return any("last said: lab: booting" in line for line in told) and any("it stands still" in line for line in told)
+
+
+def _free(wanted):
+    held = []
+    enough = slots._add_slots(held, wanted, 2)   # pylint: disable=protected-access
+    for handle in held:
+        os.close(handle)
+    return enough
+
+
+@case
+def l1s_have_no_more_processors_than_the_machine():
+    with tempfile.TemporaryDirectory() as folder, quickly(slots, "FOLDER", folder):
+        with slots.take(1, 2):
+            one = _free(1) and not _free(2)
+            with slots.take(1, 2):
+                both = not _free(1)
+        with slots.take(2, 2):
+            large = not _free(1)
+        with slots.take(2, 1):
+            small = True    # of a machine with one it gets that one
+        return one and both and large and small and _free(2)
+
+
+@case
+def a_monitor_that_is_gone_is_no_error():
+    with tempfile.TemporaryDirectory() as folder:
+        return "does not answer" in l1state.look(Path(folder) / "qmp.sock")
 
 
 def _broken_once(folder, breaks):

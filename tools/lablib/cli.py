@@ -27,6 +27,7 @@ def parser():
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     make = commands.add_parser("build", help="build everything (cached), from what the archive has now")
     _kernel_option(make)
+    make.add_argument("--missing", action="store_true", help="only what is missing, without asking the archive for newer versions")
     run = commands.add_parser("run", help="run a script in L1 as root")
     _kernel_option(run)
     run.add_argument("--timeout", type=units.seconds, default=units.seconds("10m"), metavar="D", help="the script's time, as 90s or 10m (default: 10m)")
@@ -105,7 +106,10 @@ def _where(_arguments):
 
 
 def _build(arguments):
-    build.build(arguments.kernel)
+    if arguments.missing:
+        build.parts(arguments.kernel)
+    else:
+        build.build(arguments.kernel)
     return 0
 
 

@@ -9,12 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+from . import l1state
 from .needs import QEMU
 from .proc import die_with_parent
 from .say import Waiting
 
 BOOT_SECONDS = 120          # from QEMU's start to L1's word `ready`
 SILENCE_SECONDS = 60        # without L1's word `alive` (every 5 s): hung
+LOOK_SECONDS = 20           # without it: what its CPUs do is written down, for whoever looks for the cause
 NUDGE_SECONDS = 0.5         # between the interrupts that L1 gets from here: see _Nudge
 POWEROFF_SECONDS = 20       # from the job's exit status to QEMU's end
 MEMORY_MIB = 3072
@@ -110,7 +112,7 @@ class Boot:
         self.stream = Tail(self.work / "stream.log")
         self.control = Tail(self.work / "control.log")
         self.nudge = _Nudge(self.work / "control.sock")
-        self.words = b""
+        self.words, self.looked = b"", False
         self.started = self.alive = time.monotonic()
         self.ready_after = None
         self.status = None
@@ -157,6 +159,9 @@ class Boot:
         if not self.shell:
             self.waiting.look()
         if self.ready_after is not None and not self.shell:
+            if now - self.alive > LOOK_SECONDS and not self.looked:
+                self.looked = True
+                (self.work / "silent.log").write_text(l1state.look(self.work / "qmp.sock"), encoding="utf-8")
             if now - self.alive > SILENCE_SECONDS:
                 raise Fault(f"L1 hung: no sign of life for {SILENCE_SECONDS} s")
             if deadline and now > deadline:

@@ -46,7 +46,7 @@ def _attempt(parts, work, seconds, shell, cpus):
 def _keep_logs(work, out):
     kept = Path(out) / ".lab-logs"
     kept.mkdir(parents=True, exist_ok=True)
-    for name in ("kernel.log", "qemu.log", "stream.log"):
+    for name in ("kernel.log", "qemu.log", "stream.log", "silent.log"):
         if (work / name).exists():
             shutil.copy(work / name, kept / name)
     return kept
@@ -56,7 +56,7 @@ def _boot_until_it_holds(parts, work, seconds, out, shell, tries, cpus):
     for attempt in range(1, tries + 1):
         for image, size in (("out", OUT_SIZE), ("scratch", SCRATCH_SIZE)):
             disks.empty(work / f"{image}.img", size, image)
-        for name in ("kernel.log", "stream.log", "control.log"):
+        for name in ("kernel.log", "stream.log", "control.log", "silent.log"):
             (work / name).unlink(missing_ok=True)
         status, fault = _attempt(parts, work, seconds, shell, cpus)
         if fault is None:

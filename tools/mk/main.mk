@@ -37,7 +37,7 @@ TIER  ?= full
 BOOTS ?= $(shell tests/lab/run --list $(TIER))
 check-lab: all test-programs
 	@O=$(O) FORKSCOPE_PROGRESS=$${FORKSCOPE_PROGRESS-/proc/$$$$/fd/2} tools/tap-sum -n check-lab \
-		-t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")
+		-j $(JOBS) -t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")
 
 ## check-lab-guest of these the guest's half: chains of all signals, delays injected in the guest
 GUEST_BOOTS := guest-chain guest-injected
