@@ -5,11 +5,8 @@
  * process: process_madvise() does not take it.)
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include "base/err.h"
 #include "bench/prefetch.h"
@@ -17,78 +14,75 @@
 #define PAGE  4096ull
 #define BATCH 256
 
-/* A line of /proc/PID/maps that maps this file: where, and which bytes. */
-struct mapping {
-	uint64_t start, end, off;
+/* What is looked for in the VMM's mappings. */
+struct look {
+	struct fs_prefetch_run *p;
+	uint64_t from, to;                   /* bytes of the file, from a page's begin on */
+	bool read[FS_PREFETCH_PIECE / PAGE]; /* its pages: read through some mapping */
 };
 
-static bool parse_mapping(const char *line, const struct stat *st, struct mapping *m)
-{
-	unsigned int major, minor;
-	uint64_t inode;
-
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %x:%x %" SCNu64, &m->start,
-		   &m->end, &m->off, &major, &minor, &inode) != 6)
-		return false;
-	return inode == st->st_ino && makedev(major, minor) == st->st_dev;
-}
-
-/* One byte of each page of [@at, @at + @pages pages) of the process. Pages that cannot be read are
- * left out: what they are is seen by the guest's fault. */
-static int touch(pid_t pid, uint64_t at, uint64_t pages)
+/*
+ * One byte of each page of [@at, @at + @n pages) of the process; read[] says of which. What cannot
+ * be read (behind the file's end, a disk's error) is left to the guest's own fault.
+ */
+static int touch(pid_t pid, uint64_t at, uint64_t n, bool *read)
 {
 	char sink[BATCH];
 	struct iovec local = {sink, 0}, remote[BATCH];
 
-	while (pages) {
-		uint64_t n = pages < BATCH ? pages : BATCH;
+	for (uint64_t i = 0; i < n;) {
+		uint64_t batch = n - i < BATCH ? n - i : BATCH;
 		ssize_t got;
 
-		for (uint64_t i = 0; i < n; i++)
-			remote[i] = (struct iovec){(void *)(uintptr_t)(at + i * PAGE), 1};
-		local.iov_len = n;
-		got = process_vm_readv(pid, &local, 1, remote, n, 0);
+		for (uint64_t k = 0; k < batch; k++)
+			remote[k] = (struct iovec){(void *)(uintptr_t)(at + (i + k) * PAGE), 1};
+		local.iov_len = batch;
+		got = process_vm_readv(pid, &local, 1, remote, batch, 0);
 		if (got < 0 && errno != EFAULT)
 			return -errno;
-		n = got > 0 ? (uint64_t)got : 1;
-		at += n * PAGE;
-		pages -= n;
+		for (ssize_t k = 0; k < got; k++)
+			read[i++] = true;
+		if (got < (ssize_t)batch)
+			i++; /* the one that could not be read */
 	}
 	return 0;
 }
 
+static int touch_mapped(const struct fs_map *m, void *arg)
+{
+	struct look *l = arg;
+	uint64_t from = l->from > m->offset ? l->from : m->offset;
+	uint64_t to = m->offset + (m->end - m->start);
+	enum fs_same_file same;
+
+	if (to > l->to)
+		to = l->to;
+	if (from >= to)
+		return 0;
+	same = fs_map_is("/proc", l->p->vmm, m, &l->p->file);
+	if (same != FS_FILE_SAME && same != FS_FILE_LAYER)
+		return 0;
+	return touch(l->p->vmm, m->start + (from - m->offset), (to - from + PAGE - 1) / PAGE,
+		     &l->read[(from - l->from) / PAGE]);
+}
+
 int fs_populate(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len)
 {
-	uint64_t found = 0;
-	char path[64], line[512];
-	struct stat st;
-	FILE *f;
-	int rc = 0;
+	struct look l = {.p = p, .from = r->off & ~(PAGE - 1), .to = r->off + r->len};
+	char path[64];
+	int rc = p->file.ino ? 0 : fs_map_file(p->fd, &p->file);
 
+	if (l.to - l.from > FS_PREFETCH_PIECE)
+		return fs_errf(err, len, -EINVAL, "populating: a range is larger than a piece");
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)p->vmm);
-	f = fopen(path, "re");
-	if (!f || fstat(p->fd, &st)) {
-		rc = fs_errf(err, len, -errno, "populating: reading %s: %m", path);
-		if (f)
-			fclose(f);
-		return rc;
-	}
-	while (!rc && fgets(line, sizeof(line), f)) {
-		uint64_t from, to;
-		struct mapping m;
+	if (!rc)
+		rc = fs_maps_each(path, touch_mapped, &l);
+	for (uint64_t at = l.from; at < l.to; at += PAGE) {
+		uint64_t end = at + PAGE < l.to ? at + PAGE : l.to;
 
-		if (!parse_mapping(line, &st, &m))
-			continue;
-		from = r->off > m.off ? r->off : m.off;
-		to = m.off + (m.end - m.start);
-		to = r->off + r->len < to ? r->off + r->len : to;
-		if (from >= to)
-			continue;
-		rc = touch(p->vmm, m.start + (from - m.off), (to - from + PAGE - 1) / PAGE);
-		found += to - from;
+		if (!l.read[(at - l.from) / PAGE])
+			p->missed += end - (at > r->off ? at : r->off);
 	}
-	fclose(f);
-	p->missed += found < r->len ? r->len - found : 0;
 	return rc ? fs_errf(err, len, rc, "populating through VMM %d: %s", (int)p->vmm,
 			    strerror(-rc))
 		  : 0;

@@ -14,7 +14,7 @@
 #include "base/units.h"
 
 #define PAGE  4096ull
-#define PIECE (1ull << 20) /* between two looks at the clock */
+#define PIECE FS_PREFETCH_PIECE
 
 const char *const fs_mechanism_names[FS_MECHANISM_COUNT] = {
 #define X(id, name, doc) name,
@@ -256,9 +256,10 @@ int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, ch
 		}
 	}
 	if (p->how == FS_MECH_POPULATE && p->done && p->missed == p->done)
-		return fs_errf(err, len, -ENOENT,
-			       "populating: VMM %d maps no part of these ranges of the memory file "
-			       "(with userfaultfd its memory is another)",
-			       (int)p->vmm);
+		return fs_errf(
+			err, len, -ENOENT,
+			"populating: no page of these ranges of the memory file could be read "
+			"through VMM %d (with userfaultfd its memory is another)",
+			(int)p->vmm);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "base/maps.h"
 #include "base/vec.h"
 #include "bench/cache.h"
 
@@ -72,19 +73,25 @@ struct fs_prefetch_run {
 	pid_t vmm;                 /* populate: whose mapping of it */
 	const volatile bool *stop; /* looked at between the pieces; may be NULL */
 	uint64_t done;             /* out: bytes asked for */
-	uint64_t missed;           /* out: populate: bytes that the VMM does not map */
+	uint64_t missed; /* out: populate: of these, not mapped by the VMM or not readable */
+	struct fs_map_file file; /* populate's own; zero at first */
 };
 
 /*
  * Brings the ranges into memory. Returns 0 or a negative errno with a sentence in @err:
- * populate: -ENOENT, the VMM maps no part of the file.
+ * populate: -ENOENT, no page of them could be read through the VMM.
  */
 int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, char *err,
 		   size_t len);
 
 /* --- populate alone (src/bench/populate.c) --- */
 
-/* One byte of each page of @r, through process p->vmm's mappings of the file. */
+#define FS_PREFETCH_PIECE (1ull << 20) /* between two looks at the clock */
+
+/*
+ * One byte of each page of @r, at most one piece, through process p->vmm's mappings of the file.
+ * Adds to p->missed what no mapping has, or what could not be read.
+ */
 int fs_populate(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len);
 
 #endif

@@ -37,7 +37,7 @@ static uint64_t hva_of(const struct fs_guestmem *g, uint64_t gfn)
 static struct vma *vma_of(const struct fs_guestmem *g, uint64_t hva)
 {
 	for (size_t i = 0; i < g->vmas.n; i++)
-		if (hva >= g->vmas.v[i].start && hva < g->vmas.v[i].end)
+		if (hva >= g->vmas.v[i].map.start && hva < g->vmas.v[i].map.end)
 			return &g->vmas.v[i];
 	return NULL;
 }
@@ -50,8 +50,11 @@ static bool inside(void *arg, uint64_t gfn)
 /* The mapping's file, if @fd is that: the path may lead to another one by now. */
 static bool is_file_of(struct vma *v, int fd, bool by_path)
 {
-	return !fstat(fd, &v->st) && S_ISREG(v->st.st_mode) && v->st.st_ino == v->ino &&
-	       (!by_path || v->st.st_dev == v->dev);
+	struct fs_map_file f;
+
+	if (fstat(fd, &v->st) || !S_ISREG(v->st.st_mode) || v->st.st_ino != v->map.ino)
+		return false;
+	return !by_path || (!fs_map_file(fd, &f) && (v->map.dev == f.shown || v->map.dev == f.dev));
 }
 
 /*
@@ -62,7 +65,7 @@ static int file_of(const struct fs_guestmem *g, struct vma *v)
 {
 	char path[4200];
 
-	if (v->tried || !v->ino)
+	if (v->tried || !v->map.ino)
 		return v->fd;
 	v->tried = true;
 	for (int by_path = 0; by_path < 2; by_path++) {
@@ -72,7 +75,7 @@ static int file_of(const struct fs_guestmem *g, struct vma *v)
 			snprintf(path, sizeof(path), "/proc/%d/root%s", g->pid, v->path);
 		else
 			snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", g->pid,
-				 (unsigned long long)v->start, (unsigned long long)v->end);
+				 (unsigned long long)v->map.start, (unsigned long long)v->map.end);
 		v->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		if (v->fd < 0)
 			continue;
@@ -135,7 +138,7 @@ static bool read_absent(const struct fs_guestmem *g, uint64_t hva, fsg_page to)
 	struct vma *v = vma_of(g, hva);
 	int fd = v ? file_of(g, v) : -1;
 
-	return fd >= 0 && read_file_page(fd, v->offset + (hva - v->start), to);
+	return fd >= 0 && read_file_page(fd, v->map.offset + (hva - v->map.start), to);
 }
 
 static int some_pages(const struct fs_guestmem *g, const uint64_t *gfn, size_t n, fsg_page *to,
@@ -205,7 +208,7 @@ static int pages_snapshot(void *arg, const uint64_t *gfn, size_t n, fsg_page *to
 
 		if (!hva)
 			continue;
-		if (v && v->ino && !v->shared)
+		if (v && v->map.ino && !v->map.shared)
 			got[i] = read_absent(g, hva, to[i]);
 		else if (g->file >= 0)
 			got[i] = read_file_page(g->file,
@@ -236,7 +239,8 @@ uint64_t fs_guestmem_frame_at(struct fs_guestmem *g, int fd, uint64_t offset,
 
 		if (v && file_of(g, v) >= 0 && v->st.st_ino == st.st_ino &&
 		    v->st.st_dev == st.st_dev)
-			from = v->offset + (s->hva - v->start); /* the file itself is mapped */
+			from = v->map.offset +
+			       (s->hva - v->map.start); /* the file itself is mapped */
 		if (offset >= from && offset - from < s->size)
 			return (s->gpa + (offset - from)) / FSG_PAGE;
 	}
@@ -248,7 +252,7 @@ bool fs_guestmem_backing(struct fs_guestmem *g, uint64_t gfn, struct fs_backing 
 	uint64_t hva = hva_of(g, gfn);
 	struct vma *v = hva ? vma_of(g, hva) : NULL;
 
-	if (!v || v->shared || file_of(g, v) < 0)
+	if (!v || v->map.shared || file_of(g, v) < 0)
 		return false;
 	*b = (struct fs_backing){
 		.dev = v->st.st_dev,

@@ -4,14 +4,13 @@
 #define FORKSCOPE_GUESTMEM_IMPL_H
 
 #include <sys/stat.h>
+#include "base/maps.h"
 #include "base/vec.h"
 #include "collect/guestmem.h"
 
 /* A mapping of the process that holds memory of a slot. */
 struct vma {
-	uint64_t start, end, offset;
-	uint64_t dev, ino; /* ino 0 = anonymous */
-	bool shared;
+	struct fs_map map; /* its path is `path` */
 	bool tried;
 	int fd; /* of its file, -1 */
 	struct stat st;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/err.h"
 #include "collect/guestmem_impl.h"
@@ -21,26 +20,15 @@ static bool holds_a_slot(const struct fs_guestmem *g, uint64_t start, uint64_t e
 	return false;
 }
 
-/* "7f0000000000-7f0000001000 rw-p 00000000 fe:00 1234   /path" */
-static int take_line(struct fs_guestmem *g, const char *line)
+static int take_map(const struct fs_map *m, void *arg)
 {
-	unsigned long long start, end, offset, ino;
-	unsigned int major_no, minor_no;
-	struct vma v = {.fd = -1};
-	char perms[5];
-	int path = 0, err;
+	struct fs_guestmem *g = arg;
+	struct vma v = {.map = *m, .fd = -1};
+	int err;
 
-	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &offset,
-		   &major_no, &minor_no, &ino, &path) < 7 ||
-	    !holds_a_slot(g, start, end))
+	if (!holds_a_slot(g, m->start, m->end))
 		return 0;
-	v.start = start;
-	v.end = end;
-	v.offset = offset;
-	v.dev = makedev(major_no, minor_no);
-	v.ino = ino;
-	v.shared = perms[3] == 's';
-	v.path = strndup(line + path, strcspn(line + path, "\n"));
+	v.map.path = v.path = strdup(m->path);
 	if (!v.path)
 		return -ENOMEM;
 	err = fs_vec_push(&g->vmas, v);
@@ -51,23 +39,10 @@ static int take_line(struct fs_guestmem *g, const char *line)
 
 static int read_maps(struct fs_guestmem *g)
 {
-	char path[64], *line = NULL;
-	size_t room = 0;
-	int err = 0;
-	FILE *f;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", g->pid);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	errno = 0;
-	while (!err && getline(&line, &room, f) > 0)
-		err = take_line(g, line);
-	if (!err && ferror(f))
-		err = -errno;
-	free(line);
-	fclose(f);
-	return err;
+	return fs_maps_each(path, take_map, g);
 }
 
 static int by_gpa(const void *a, const void *b)

@@ -9,6 +9,7 @@
 #include <sys/klog.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/maps.h"
 
 #define TRIES 500
 
@@ -63,26 +64,26 @@ static void best_of_many(struct fsg_clock *c)
 	}
 }
 
+static int note_pvclock(const struct fs_map *m, void *arg)
+{
+	uintptr_t *found = arg;
+
+	if (!strcmp(m->path, "[vvar_vclock]"))
+		*found = m->start;
+	else if (!strcmp(m->path, "[vvar]") && !*found)
+		*found = m->start + FSG_PAGE;
+	return 0;
+}
+
 /*
  * Where the kernel maps the pvclock pages: a mapping of its own from 6.13 on, before that the
  * second page of [vvar]. 0 = nowhere.
  */
 static uintptr_t pvclock_address(void)
 {
-	FILE *f = fopen("/proc/self/maps", "re");
 	uintptr_t found = 0;
-	char line[256];
 
-	while (f && fgets(line, sizeof(line), f)) {
-		unsigned long at = strtoul(line, NULL, 16);
-
-		if (strstr(line, "[vvar_vclock]"))
-			found = at;
-		else if (strstr(line, "[vvar]") && !found)
-			found = at + FSG_PAGE;
-	}
-	if (f)
-		fclose(f);
+	fs_maps_each("/proc/self/maps", note_pvclock, &found);
 	return found;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/maps.h"
 #include "guest/watchers.h"
 
 #define VMCLOCK "/dev/vmclock0"
@@ -98,19 +99,18 @@ static enum fsg_step by_descriptors(const char *pid)
 	return how;
 }
 
+static int is_vmclock(const struct fs_map *m, void *arg)
+{
+	(void)arg;
+	return !strcmp(m->path, VMCLOCK);
+}
+
 static bool maps_vmclock(const char *pid)
 {
-	char path[300], line[512];
-	bool found = false;
-	FILE *f;
+	char path[300];
 
 	snprintf(path, sizeof(path), "/proc/%s/maps", pid);
-	f = fopen(path, "re");
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, " " VMCLOCK "\n") != NULL;
-	if (f)
-		fclose(f);
-	return found;
+	return fs_maps_each(path, is_vmclock, NULL) == 1;
 }
 
 void fsg_watchers_find(struct fsg_dir *d)

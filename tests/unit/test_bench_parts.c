@@ -6,6 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "tmp.h"
 #include "bench/prefetch.h"
@@ -211,13 +216,71 @@ static void test_reads_exactly(void **st)
 	close(run.fd);
 }
 
+/* --- populating --- */
+
+/*
+ * A process that maps some of a file of 8 pages: pages 0 and 1 twice, page 3 so that nobody may
+ * read it, pages 4 to 6 of which the last lies behind the end of what is left of the file.
+ */
+static pid_t start_mapper(const char *path)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_return_code(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		int fd = open(path, O_RDWR);
+
+		for (int i = 0; i < 2; i++)
+			if (mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED)
+				_exit(1);
+		if (mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE, fd, 3 * 4096) == MAP_FAILED ||
+		    mmap(NULL, 3 * 4096, PROT_READ, MAP_SHARED, fd, 4 * 4096) == MAP_FAILED ||
+		    ftruncate(fd, 6 * 4096) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void test_populates(void **st)
+{
+	const char *path = tmp_path("populated");
+	struct fs_prefetch_run run = {.how = FS_MECH_POPULATE};
+	struct fs_range all = {0, 8 * 4096}, some = {100, 2 * 4096}, none = {7 * 4096, 4096};
+	struct fs_ranges asked = {&all, 1, 1};
+	char err[200];
+
+	(void)st;
+	run.fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_return_code(ftruncate(run.fd, 8 * 4096), 0);
+	run.vmm = start_mapper(path);
+	assert_int_equal(fs_prefetch_do(&run, &asked, err, sizeof(err)), 0);
+	assert_int_equal(run.done, 8 * 4096);
+	assert_int_equal(run.missed, 4 * 4096); /* read were 0, 1, 4 and 5: each once */
+	asked.v = &some;
+	assert_int_equal(fs_prefetch_do(&run, &asked, err, sizeof(err)), 0);
+	assert_int_equal(run.missed, 100); /* of page 2 */
+	asked.v = &none;
+	assert_int_equal(fs_prefetch_do(&run, &asked, err, sizeof(err)), -ENOENT);
+	kill(run.vmm, SIGKILL);
+	waitpid(run.vmm, NULL, 0);
+	close(run.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_acks),     cmocka_unit_test(test_bad_acks),
 		cmocka_unit_test(test_pool),          cmocka_unit_test(test_no_pools),
 		cmocka_unit_test(test_ranges),        cmocka_unit_test(test_no_ranges),
-		cmocka_unit_test(test_reads_exactly),
+		cmocka_unit_test(test_reads_exactly), cmocka_unit_test(test_populates),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
