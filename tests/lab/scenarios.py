@@ -209,8 +209,8 @@ QUICK_FIRECRACKER = [
 ]
 
 QUICK_PREFETCH = [
-    hypothesis("all", 4, "cold", ["--prefetch", "all"], "supported", ("near_warm", "warm"), ("moves",)),
-    hypothesis("warm", 4, "warm", ["--prefetch", "all", "--delta", "50%"], "refuted", ("alike",)),
+    hypothesis("all", 5, "cold", ["--prefetch", "all"], "supported", ("near_warm", "warm"), ("moves",)),
+    hypothesis("warm", 5, "warm", ["--prefetch", "all", "--delta", "50%"], "refuted", ("alike",)),
 ]
 
 QUICK_BOOTS = [
