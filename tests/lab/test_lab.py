@@ -261,9 +261,12 @@ def a_break_is_counted():
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "breaks"
         os.environ["FORKSCOPE_BREAKS"] = str(place)
-        program("run").count_break("quick-chain", "lab: FAULT OF THE LAB: it hung")
+        lines = ["lab: FAULT OF THE LAB, not a result of the job: L1 hung", "batch: [1 s] fc: lab: FAULT OF THE LAB: a guest died", "lab: FAULT OF THE LAB: a guest died",
+                 "batch: [2 s] fc: status 0"]
+        for line in lines:
+            program("run").count_break("quick-chain", line)
         del os.environ["FORKSCOPE_BREAKS"]
-        return place.read_text(encoding="utf-8") == "quick-chain: lab: FAULT OF THE LAB: it hung\n"
+        return place.read_text(encoding="utf-8").splitlines() == [f"quick-chain: {line}" for line in lines[:2]]
 
 
 if __name__ == "__main__":
