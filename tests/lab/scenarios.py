@@ -213,14 +213,14 @@ QUICK_PREFETCH = [
     hypothesis("warm", 5, "warm", ["--prefetch", "all", "--delta", "50%"], "refuted", ("alike",)),
 ]
 
-QUICK_BOOTS = [
-    Boot("quick-trixie", "trixie", [each for each in SMOKE if each.name != "arm"], 30, probe=True, cpus=1),
-    Boot("quick-bookworm", "bookworm", [each for each in SMOKE if each.name != "unseen"], 30, probe=True, cpus=1),
-    Boot("quick-guest", "backports", QUICK_GUEST, 30, cpus=1),
+QUICK_BOOTS = [   # the longest of one processor first: they share the machine's two
+    Boot("quick-prefetch", "backports", QUICK_PREFETCH, 30, cpus=1),
     Boot("quick-fc", "backports", QUICK_FIRECRACKER, 30, cpus=1),
+    Boot("quick-guest", "backports", QUICK_GUEST, 30, cpus=1),
+    Boot("quick-bookworm", "bookworm", [each for each in SMOKE if each.name != "unseen"], 30, probe=True, cpus=1),
+    Boot("quick-trixie", "trixie", [each for each in SMOKE if each.name != "arm"], 30, probe=True, cpus=1),
     Boot("quick-chain", "backports", QUICK_CHAIN, 30),
     Boot("quick-injected", "backports", QUICK_INJECTED, 30, probe=True),
-    Boot("quick-prefetch", "backports", QUICK_PREFETCH, 30, cpus=1),
 ]
 
 TIERS = {"quick": QUICK_BOOTS, "full": BOOTS}

@@ -6,6 +6,8 @@
 #   sudo make test-full   everything that can be tested; the same last line
 
 LAB_TIMEOUT := 2400
+# Boots at once: as many as tools/lablib/slots.py lets run, each on one processor; who waits for its turn is timed too.
+LAB_JOBS    := $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 ## test            install what is missing, build, every kind of check once (root); last line: N passed, N failed
 test:
@@ -37,7 +39,7 @@ TIER  ?= full
 BOOTS ?= $(shell tests/lab/run --list $(TIER))
 check-lab: all test-programs
 	@O=$(O) FORKSCOPE_PROGRESS=$${FORKSCOPE_PROGRESS-/proc/$$$$/fd/2} tools/tap-sum -n check-lab \
-		-j $(JOBS) -t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")
+		-j $(LAB_JOBS) -t $(LAB_TIMEOUT) $(BOOTS:%="tests/lab/run %")
 
 ## check-lab-guest of these the guest's half: chains of all signals, delays injected in the guest
 GUEST_BOOTS := guest-chain guest-injected
