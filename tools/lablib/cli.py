@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The command line of tools/lab."""
 import argparse
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import termios
 from pathlib import Path
 
-from . import build, cache, kernels, l1vm, session, units
+from . import build, cache, kernels, l1vm, session, slots, units
 from .say import FAILED, LabError, USAGE, say
 
 OUT = ".output/lab/out"
@@ -42,6 +44,7 @@ def parser():
     _kernel_option(shell)
     shell.add_argument("-o", "--out", default=None, metavar="DIR")
     commands.add_parser("clean", help="remove everything that was built")
+    commands.add_parser("hold", help="keep one processor from L1s, for what else is tested, until this is ended")
     commands.add_parser("where", help="say where forks would run: this host's KVM, or L1")
     _add_forks(commands)
     return top
@@ -113,12 +116,20 @@ def _build(arguments):
     return 0
 
 
+def _hold(_arguments):
+    """Of a machine with one processor nothing is kept: L1 could not run then."""
+    with slots.take(1) if slots.COUNT > 1 else contextlib.nullcontext():
+        print("held", flush=True)
+        while True:
+            signal.pause()
+
+
 def _clean(_arguments):
     cache.clean()
     return 0
 
 
-COMMANDS = {"build": _build, "run": _run, "shell": _shell, "clean": _clean, "forks": _forks, "where": _where}
+COMMANDS = {"build": _build, "run": _run, "shell": _shell, "clean": _clean, "forks": _forks, "hold": _hold, "where": _where}
 
 
 def main(words):
