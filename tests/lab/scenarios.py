@@ -26,10 +26,10 @@ def injected(vmm, kind, size, words, trace=(), check=None):
     return Scenario(f"{kind}-{size}", [*vmm, *words, *HOOK], {"INJECT": kind, "INJECT_MS": str(size)}, trace, (("whole",), ("injected", check)))
 
 
-def uffd(size_us):
+def uffd(size_us, forks=2):
     # The kernel's own memory faults are served by the handler too: a touched megabyte is plenty.
     vmm = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=1M"]
-    return Scenario(f"uffd-{size_us}us", [*vmm, "--count", "2", *WARM, "--uffd", HANDLER, *PATIENCE],
+    return Scenario(f"uffd-{size_us}us", [*vmm, "--count", str(forks), *WARM, "--uffd", HANDLER, *PATIENCE],
                     {"UFFD_DELAY_US": str(size_us)}, ("apf",), (("whole",), ("uffd", "fault.uffd")))
 
 
@@ -201,7 +201,7 @@ QUICK_GUEST = [
 QUICK_INJECTED = [scenario for scenario in INJECTED_QEMU if scenario.name in ("base-qemu", "stop-80", "hog-100", "quota-30", "disk-4", "die")]
 
 QUICK_FIRECRACKER = [
-    uffd(500),
+    uffd(500, forks=1),
     Scenario("cold-fc", [*FIRECRACKER, "--count", "2", *COLD], {}, (), (("whole",), ("statistics",))),
     Scenario("warm-fc", [*FIRECRACKER, "--count", "2", *WARM], {}, (), (("whole",), ("statistics",), ("warmer", "cold-fc"))),
     driven("jailed-uffd", JAIL, SERVED, IN_LOAD),
