@@ -43,6 +43,8 @@ struct fs_bench_opts {
 	bool wait_for_network; /* a fork is there when its network is; else when it is resumed */
 	uint64_t seed;
 	const char *token;
+	bool unseen_ok; /* the user knows that no VM runs on the memory files: see fs_guard_open()
+			 */
 	struct fs_payload payload;
 	uint64_t timeout_ns, linger_ns;
 	const char *last_ack; /* "applied" */

@@ -26,13 +26,18 @@ static int open_templates(struct fs_bench *b)
 	if (!b->templates)
 		return fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
 	for (size_t i = 0; i < o->nsignals; i++) {
-		b->templates[i].fd = -1;
+		b->templates[i].fd = b->templates[i].lock = -1;
 		b->templates[i].signal = o->signals[i];
 	}
-	for (size_t i = 0; i < o->nsignals && !rc && has_snapshot(o); i++)
-		rc = fs_template_open(&b->templates[i], o->signals[i], o->folders[i],
+	for (size_t i = 0; i < o->nsignals && !rc && has_snapshot(o); i++) {
+		struct fs_template *t = &b->templates[i];
+
+		rc = fs_template_open(t, o->signals[i], o->folders[i],
 				      o->plan.ops == &fs_vmm_cloud_hypervisor, b->err,
 				      sizeof(b->err));
+		if (!rc)
+			rc = fs_template_lock(t, b->templates, i, b->err, sizeof(b->err));
+	}
 	return rc;
 }
 
@@ -128,6 +133,7 @@ static int fill_mailboxes(struct fs_bench *b)
 		struct fs_template *t = &b->templates[i];
 
 		t->payload = o->payload;
+		t->unseen_ok = o->unseen_ok;
 		if (!o->token || t->fd < 0)
 			continue;
 		/* Two signals may share a snapshot: it is filled once. */

@@ -5,12 +5,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "mailbox/mappers.h"
+#include "mailbox/guard.h"
 #include "mailbox/patch.h"
+
+#define EMPTY_NS 5000000000ull /* how long an end of the VMs is waited for before it is emptied */
 
 /* The first of these names that is in the folder; @dir: the name's folder is meant. */
 static int pick(const char *folder, const char *const *names, char *path)
@@ -37,7 +41,7 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 	memset(t, 0, sizeof(*t));
 	t->signal = signal;
 	t->folder = folder;
-	t->fd = -1;
+	t->fd = t->lock = -1;
 	if (pick(folder, is_folder ? folders : states, t->state))
 		return fs_errf(err, len, -ENOENT, "the snapshot %s has no %s in it", folder,
 			       is_folder ? "state.json" : "file state, vmstate or snapshot");
@@ -53,6 +57,38 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 	if (!S_ISREG(st.st_mode) || !st.st_size)
 		return fs_errf(err, len, -EINVAL, "%s is no memory file", t->memory);
 	t->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static bool same_file(const char *path, const struct stat *st)
+{
+	struct stat other;
+
+	return *path && !stat(path, &other) && other.st_dev == st->st_dev &&
+	       other.st_ino == st->st_ino;
+}
+
+int fs_template_lock(struct fs_template *t, const struct fs_template *before, size_t n, char *err,
+		     size_t len)
+{
+	struct stat st;
+
+	t->lock = open(t->state, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (t->lock < 0 || fstat(t->lock, &st))
+		return fs_errf(err, len, -errno, "opening %s: %m", t->state);
+	for (size_t i = 0; i < n; i++)
+		if (same_file(before[i].state, &st))
+			return 0; /* two signals of ours share it */
+	if (!flock(t->lock, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return fs_errf(
+			err, len, -EBUSY,
+			"the snapshot %s is in use: another bench makes forks of it (it holds "
+			"a lock on %s). Wait until that has ended",
+			t->folder, t->state);
+	fs_warn("%s cannot be locked (%s): see that no other bench uses the snapshot meanwhile",
+		t->state, strerror(errno));
 	return 0;
 }
 
@@ -80,11 +116,33 @@ static int locate(int fd, const struct fs_template *t, const char *token,
 	return fs_mbox_prove(fd, t->size, &q, at, proof, err, len);
 }
 
+static int guard(const struct fs_template *t, struct fs_guard *g, enum fs_guard_for what_for,
+		 char *err, size_t len)
+{
+	char why[1024];
+	int rc = fs_guard_open(g, t->memory, what_for, t->unseen_ok, why, sizeof(why));
+
+	return rc ? fs_errf(err, len, rc, "%s: %s", t->memory, why) : 0;
+}
+
+static int still_unused(const struct fs_template *t, struct fs_guard *g, char *err, size_t len)
+{
+	char why[1024];
+	int rc = fs_guard_again(g, why, sizeof(why));
+
+	return rc ? fs_errf(err, len, rc, "%s: %s", t->memory, why) : 0;
+}
+
 int fs_template_find(struct fs_template *t, const char *token, char *err, size_t len)
 {
 	struct fs_mbox_proof proof;
-	int rc = locate(t->fd, t, token, &proof, err, len);
+	struct fs_guard g;
+	int rc = guard(t, &g, FS_GUARD_COPY, err, len);
 
+	if (rc)
+		return rc;
+	fs_guard_close(&g);
+	rc = locate(t->fd, t, token, &proof, err, len);
 	if (rc)
 		return rc;
 	t->mailbox = true;
@@ -94,26 +152,6 @@ int fs_template_find(struct fs_template *t, const char *token, char *err, size_t
 					"the mailbox in %s is full: forks with copies of their own "
 					"need an empty one",
 					t->memory);
-}
-
-static int nobody_maps(const struct fs_template *t, int fd, char *err, size_t len)
-{
-	struct fs_mappers m = {.unseen = 0};
-	struct stat st;
-	int rc;
-
-	if (fs_mbox_claim(fd, true))
-		return 0;
-	if (fstat(fd, &st))
-		return fs_errf(err, len, -errno, "%s: %m", t->memory);
-	rc = fs_mappers_find("/proc", &st, &m, err, len);
-	if (!rc && m.list.n)
-		rc = fs_errf(err, len, -EBUSY,
-			     "%s is mapped by process %d (%s): a VM that runs on it would see the "
-			     "mailbox change",
-			     t->memory, (int)m.list.v[0].pid, m.list.v[0].comm);
-	fs_mappers_free(&m);
-	return rc;
 }
 
 /* Writes @payload into the empty mailbox at @proof of @fd. */
@@ -143,41 +181,47 @@ static int take_full(struct fs_template *t, const struct fs_mbox_proof *p, char 
 	return 0;
 }
 
+/* The guard's file is open and nobody else uses it: fills its mailbox, if that is empty. */
+static int fill_guarded(struct fs_template *t, struct fs_guard *g, const char *token,
+			const struct fs_payload *payload, char *err, size_t len)
+{
+	struct fs_mbox_proof proof;
+	int rc = locate(g->fd, t, token, &proof, err, len);
+
+	if (rc)
+		return rc;
+	t->mailbox = true;
+	t->offset = proof.hit.offset;
+	t->payload = *payload;
+	t->before = (uint32_t)proof.len;
+	memcpy(t->was, proof.bytes, t->before < FS_MBOX_SIZE ? t->before : FS_MBOX_SIZE);
+	t->dev = g->st.st_dev;
+	t->ino = g->st.st_ino;
+	if (proof.seq)
+		return take_full(t, &proof, err, len);
+	rc = still_unused(t, g, err, len);
+	if (!rc)
+		rc = fill(g->fd, &proof, payload, err, len);
+	t->filled = !rc;
+	if (!rc && fdatasync(g->fd))
+		rc = fs_errf(err, len, -errno, "writing %s: %m", t->memory);
+	return rc;
+}
+
 int fs_template_fill(struct fs_template *t, const char *token, const struct fs_payload *payload,
 		     char *err, size_t len)
 {
-	struct fs_mbox_proof proof;
-	struct stat st;
-	int fd, rc;
+	struct fs_guard g;
+	int rc;
 
 	/* Our own descriptor would be in the way of the lease. */
 	close(t->fd);
 	t->fd = -1;
-	fd = open(t->memory, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st)) {
-		rc = fs_errf(err, len, -errno, "opening %s: %m", t->memory);
-		if (fd >= 0)
-			close(fd);
+	rc = guard(t, &g, FS_GUARD_WRITE, err, len);
+	if (rc)
 		return rc;
-	}
-	rc = fs_mbox_check_target(&st, err, len);
-	if (!rc)
-		rc = nobody_maps(t, fd, err, len);
-	if (!rc)
-		rc = locate(fd, t, token, &proof, err, len);
-	if (!rc) {
-		t->mailbox = true;
-		t->offset = proof.hit.offset;
-		t->payload = *payload;
-		t->before = (uint32_t)proof.len;
-		memcpy(t->was, proof.bytes, t->before < FS_MBOX_SIZE ? t->before : FS_MBOX_SIZE);
-		rc = proof.seq ? take_full(t, &proof, err, len)
-			       : fill(fd, &proof, payload, err, len);
-		t->filled = !rc && !proof.seq;
-	}
-	if (!rc && fdatasync(fd))
-		rc = fs_errf(err, len, -errno, "writing %s: %m", t->memory);
-	close(fd);
+	rc = fill_guarded(t, &g, token, payload, err, len);
+	fs_guard_close(&g);
 	t->fd = open(t->memory, O_RDONLY | O_CLOEXEC);
 	return rc || t->fd >= 0 ? rc : fs_errf(err, len, -errno, "opening %s: %m", t->memory);
 }
@@ -205,29 +249,51 @@ int fs_template_copy(const struct fs_template *t, const char *token, const char 
 	return rc;
 }
 
-/* Puts the mailbox's bytes back as they were. */
-static void empty(const struct fs_template *t)
+/* Puts the mailbox's bytes back as they were, into the file that was filled. */
+static int put_back(const struct fs_template *t, struct fs_guard *g, char *err, size_t len)
 {
 	const struct fs_mbox_layout *l = &fs_mbox_layouts[FS_MBOX_RESUME_NETWORK];
 	uint32_t end = t->before < FS_MBOX_SIZE ? t->before : FS_MBOX_SIZE;
-	int fd = open(t->memory, O_WRONLY | O_CLOEXEC);
 	off_t at = (off_t)(t->offset + l->seq_off);
 
+	if (g->st.st_dev != t->dev || g->st.st_ino != t->ino)
+		return fs_errf(err, len, -ESTALE, "%s is another file by now", t->memory);
 	/* the sequence first: a mailbox is full or empty, never in between */
-	if (fd < 0 || end <= l->payload_off ||
-	    pwrite(fd, t->was + l->seq_off, end - l->seq_off, at) != (ssize_t)(end - l->seq_off))
-		fs_warn("the mailbox in %s could not be emptied again: %s", t->memory,
-			strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	if (end <= l->payload_off ||
+	    pwrite(g->fd, t->was + l->seq_off, end - l->seq_off, at) != (ssize_t)(end - l->seq_off))
+		return fs_errf(err, len, -EIO, "%s: %m", t->memory);
+	return 0;
+}
+
+/* VMs that were just ended let go of the file a little later, so it is tried for a while. */
+static void empty(const struct fs_template *t)
+{
+	uint64_t until = fs_mono_ns() + EMPTY_NS;
+	struct fs_guard g;
+	char why[1200];
+	int rc;
+
+	while ((rc = guard(t, &g, FS_GUARD_WRITE, why, sizeof(why))) == -EBUSY &&
+	       fs_mono_ns() < until)
+		usleep(100000);
+	if (!rc) {
+		rc = put_back(t, &g, why, sizeof(why));
+		fs_guard_close(&g);
+	}
+	if (rc)
+		fs_warn("the mailbox stays full, it could not be emptied again: %s", why);
 }
 
 void fs_template_close(struct fs_template *t)
 {
-	if (t->filled)
-		empty(t);
-	t->filled = false;
+	/* ours first: it would be in the way of the lease */
 	if (t->fd >= 0)
 		close(t->fd);
 	t->fd = -1;
+	if (t->filled)
+		empty(t);
+	t->filled = false;
+	if (t->lock >= 0)
+		close(t->lock);
+	t->lock = -1;
 }

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "mailbox/locate.h"
 #include "mailbox/payload.h"
 
@@ -14,12 +15,16 @@ struct fs_template {
 	const char *folder; /* as given */
 	char state[PATH_MAX], memory[PATH_MAX];
 	int fd;          /* the memory file, for reading; -1 = none */
+	int lock;        /* of the state: this snapshot is ours; -1 = none */
 	uint64_t size;   /* of the memory file */
 	bool mailbox;    /* found and proven */
 	uint64_t offset; /* of the mailbox in the file */
 	bool filled;     /* by us; emptied again at the end */
 	uint32_t before; /* bytes in `was` */
 	uint8_t was[FS_MBOX_SIZE];
+	dev_t dev; /* the file that was filled */
+	ino_t ino;
+	bool unseen_ok;            /* see fs_guard_open() */
 	struct fs_payload payload; /* what every fork of the file finds */
 };
 
@@ -32,9 +37,18 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 		     char *err, size_t len);
 
 /*
+ * Takes the snapshot for this bench alone: its state is locked until fs_template_close(), or until
+ * this process ends, however it does. The @n templates @before it are ours too, and may share it.
+ * Returns 0, or -EBUSY and the like with a sentence in @err. (Where the file system has no locks, a
+ * warning says so.)
+ */
+int fs_template_lock(struct fs_template *t, const struct fs_template *before, size_t n, char *err,
+		     size_t len);
+
+/*
  * Finds the mailbox of @token, and fills it with @payload if it is empty. One that is full stays as
  * it is: its payload is what the forks will find, so it is decoded into t->payload. Refused while
- * any process has the file open or maps it. Returns 0 or a negative errno with a sentence in @err.
+ * a VM may run on the file (fs_guard_open). Returns 0 or a negative errno with a sentence in @err.
  */
 int fs_template_fill(struct fs_template *t, const char *token, const struct fs_payload *payload,
 		     char *err, size_t len);
@@ -46,10 +60,14 @@ int fs_template_fill(struct fs_template *t, const char *token, const struct fs_p
 int fs_template_copy(const struct fs_template *t, const char *token, const char *out,
 		     const struct fs_payload *payload, char *err, size_t len);
 
-/* Only finds the mailbox, for forks that get copies. */
+/* Only finds the mailbox, for forks that get copies. Refused while somebody writes into the file.
+ */
 int fs_template_find(struct fs_template *t, const char *token, char *err, size_t len);
 
-/* Empties a mailbox that fs_template_fill() filled, and closes the file. */
+/*
+ * Empties a mailbox that fs_template_fill() filled, and closes the file. A VM that still runs on it
+ * is in the way, as when it was filled: then a warning says so, and the mailbox stays full.
+ */
 void fs_template_close(struct fs_template *t);
 
 #endif

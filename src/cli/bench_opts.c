@@ -362,6 +362,9 @@ void bench_opts_defaults(struct bench_asked *a)
 	FS_OPT("--token", "-t", "TOKEN", fs_opt_string, &(o)->token,                             \
 	       "the mailbox's token: it is found in the memory file, filled for the run, "       \
 	       "and emptied again"),                                                             \
+		FS_OPT("--unseen-ok", NULL, NULL, fs_opt_flag, &(o)->unseen_ok,                  \
+		       "you know that no VM runs on the memory file: fill its mailbox though "   \
+		       "somebody has it open, or cannot be seen"),                               \
 		FS_OPT("--network", NULL, "WHERE", parse_network, &(a)->network,                 \
 		       "own: each fork in a namespace of its own, all with one address "         \
 		       "(the "                                                                   \

@@ -6,40 +6,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 #include <jansson.h>
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/cmds.h"
 #include "cli/mailbox_opts.h"
+#include "mailbox/guard.h"
 #include "mailbox/locate.h"
-#include "mailbox/mappers.h"
 #include "mailbox/offsets.h"
 #include "mailbox/patch.h"
 
-#define ERR_LEN   512
+#define ERR_LEN   1024
 #define MAX_SHOWN 16
 
 /* What was asked, and what came of it. */
 struct request {
 	struct mailbox_asked asked;
-	int fd;
+	int fd; /* to patch: the guard's */
 	struct stat st;
+	struct fs_guard guard;
 	struct fs_offset_memory memory;
 	struct fs_mbox_proof proof;
 	struct fs_mbox_found found; /* of the search, if there was one */
 	bool remembered;            /* there was none: the offset was known and has been proven */
-	bool claimed;               /* nobody else has it open, or (for a copy) open for writing */
 	char err[ERR_LEN];
 };
 
 /* --- finding -------------------------------------------------------------------------------- */
 
-static int open_file(struct request *r, int flags)
+static int open_file(struct request *r)
 {
 	/* not to hang on a pipe, nor to make a terminal ours, before it is seen to be no file */
-	r->fd = open(r->asked.file, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	r->fd = open(r->asked.file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (r->fd < 0 || fstat(r->fd, &r->st)) {
 		fs_error("opening %s: %s", r->asked.file, strerror(errno));
 		return -1;
@@ -272,7 +271,7 @@ static void print_payload(const struct fs_mbox_proof *p)
 
 static int run_find(struct request *r)
 {
-	if (open_file(r, O_RDONLY) || locate(r))
+	if (open_file(r) || locate(r))
 		return FS_EXIT_FAILED;
 	if (r->asked.json)
 		print_json(mailbox_json(r));
@@ -285,7 +284,7 @@ static int run_show(struct request *r)
 {
 	json_t *object;
 
-	if (open_file(r, O_RDONLY) || locate(r))
+	if (open_file(r) || locate(r))
 		return FS_EXIT_FAILED;
 	if (r->asked.json) {
 		object = mailbox_json(r);
@@ -347,44 +346,31 @@ static int make_payload(struct request *r, struct bytes *b)
 	return e ? -1 : 0;
 }
 
-/*
- * A VM that runs on the file would see the write (a private mapping too, in pages that it has not
- * copied yet). With a copy only those matter that write into the file while it is copied.
- */
-static int check_mappers(const struct request *r)
+/* Says why the file is left alone, and what can be done instead. */
+static int leave_alone(const struct request *r)
 {
-	struct fs_mappers m;
-	char err[ERR_LEN];
-	int refused = 0;
+	fs_error("%s: %s", r->asked.file, r->err);
+	fs_error("nothing was written%s",
+		 r->asked.copy_out ? "" : " (--private-copy leaves the file itself alone)");
+	return -1;
+}
 
-	if (fs_mappers_find("/proc", &r->st, &m, err, sizeof(err))) {
-		fs_error("looking for processes that map %s: %s", r->asked.file, err);
-		return -1;
-	}
-	for (size_t i = 0; i < m.list.n; i++) {
-		const struct fs_mapper *by = &m.list.v[i];
+/* Opens the file if no VM runs on it; with a copy only those matter that write into it. */
+static int open_guarded(struct request *r)
+{
+	enum fs_guard_for what_for = r->asked.copy_out ? FS_GUARD_COPY : FS_GUARD_WRITE;
 
-		if (r->asked.copy_out && !by->writes)
-			continue;
-		refused++;
-		fs_error("%s is mapped by process %d (%s)%s", r->asked.file, (int)by->pid, by->comm,
-			 by->writes ? ", which writes into it" : "");
-	}
-	if (refused)
-		fs_error("nothing was written: %s",
-			 r->asked.copy_out ? "a copy of a file that is being written is no snapshot"
-					   : "end what maps it, or use --private-copy");
-	if (!refused && m.unseen && !r->claimed && !r->asked.unseen_ok) {
-		refused = 1;
-		fs_error("nothing was written: the mappings of %u process%s (%d is one) cannot be "
-			 "read, and somebody may map %s: %s%sor say --unseen-ok if you know that "
-			 "nobody does",
-			 m.unseen, m.unseen > 1 ? "es" : "", (int)m.unseen_pid, r->asked.file,
-			 geteuid() ? "run as root, " : "",
-			 r->asked.copy_out ? "" : "use --private-copy, ");
-	}
-	fs_mappers_free(&m);
-	return refused ? -1 : 0;
+	if (fs_guard_open(&r->guard, r->asked.file, what_for, r->asked.unseen_ok, r->err,
+			  sizeof(r->err)))
+		return leave_alone(r);
+	r->fd = r->guard.fd;
+	r->st = r->guard.st;
+	return 0;
+}
+
+static int still_guarded(struct request *r)
+{
+	return fs_guard_again(&r->guard, r->err, sizeof(r->err)) ? leave_alone(r) : 0;
 }
 
 /* Fills the proven mailbox of @fd and proves that it is now as it should be. */
@@ -423,7 +409,7 @@ static int fill_copy(struct request *r, const struct bytes *b, const char **meth
 		fs_error("%s: %s", r->asked.file, r->err);
 		return -1;
 	}
-	if (fill(r, copy.fd, b) || fstat(copy.fd, &r->st)) {
+	if (still_guarded(r) || fill(r, copy.fd, b) || fstat(copy.fd, &r->st)) {
 		fs_mbox_copy_abort(&copy);
 		return -1;
 	}
@@ -478,21 +464,8 @@ static int run_patch(struct request *r)
 	const char *method = NULL;
 	int rc;
 
-	if (open_file(r, r->asked.copy_out ? O_RDONLY : O_RDWR))
-		return FS_EXIT_FAILED;
-	if (!r->asked.copy_out && fs_mbox_check_target(&r->st, r->err, sizeof(r->err))) {
-		fs_error("patching %s: %s", r->asked.file, r->err);
-		return FS_EXIT_FAILED;
-	}
-	if (!r->asked.copy_out && flock(r->fd, LOCK_EX | LOCK_NB)) {
-		fs_error("%s is locked by another process, perhaps another patch", r->asked.file);
-		return FS_EXIT_FAILED;
-	}
-	r->claimed = fs_mbox_claim(r->fd, !r->asked.copy_out);
-	/* the cheap refusal first, for the search may take long; and again, unless nobody can come
-	 */
-	if (check_mappers(r) || locate(r) || make_payload(r, &b) ||
-	    (!r->claimed && check_mappers(r)))
+	/* asked before the search, which may take long, and again right before the write */
+	if (open_guarded(r) || locate(r) || make_payload(r, &b) || still_guarded(r))
 		return FS_EXIT_FAILED;
 	rc = r->asked.copy_out ? fill_copy(r, &b, &method) : fill_in_place(r, &b);
 	if (rc)

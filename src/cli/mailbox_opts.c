@@ -79,7 +79,8 @@ static const struct fs_usage patch_usage = {
 		"length and sequence, in that order, inside of the page that was proven.",
 	.notes = "Refused: a payload that does not fit or that the agent would refuse, a mailbox "
 		 "that "
-		 "is full, a file that any process maps or anybody may write. Exit status 1 then, "
+		 "is full, a file that anybody may write, and one on which a VM may run: a process "
+		 "maps it or has it open, or it cannot be seen that none does. Exit status 1 then, "
 		 "and nothing was written.",
 	.min_pos = 1,
 	.max_pos = 1,
@@ -151,7 +152,8 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv)
 			       "fill "
 			       "that"),
 		FS_OPT("--unseen-ok", NULL, NULL, fs_opt_flag, &r->unseen_ok,
-		       "go on though some processes' mappings may not be read"),
+		       "you know that no VM runs on MEMFILE: go on though somebody has it open, or "
+		       "cannot be seen (who maps it is in the way all the same)"),
 		FS_OPT_END,
 	};
 	struct fs_args args;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/pidns.h"
 #include "base/units.h"
 #include "collect/guests.h"
 #include "collect/host.h"
@@ -26,9 +27,8 @@
 #include "collect/ring.h"
 #include "collect/stats.h"
 
-#define STATS_NS     (2000ull * 1000 * 1000)
-#define MAX_EVENTS   16
-#define PID_NS_INODE 0xEFFFFFFCu /* of the first PID namespace, PROC_PID_INIT_INO */
+#define STATS_NS   (2000ull * 1000 * 1000)
+#define MAX_EVENTS 16
 
 /* epoll's data: what a descriptor is; pidfds of targets count from TARGET on. */
 enum { SIGNALS, MARKS, GUESTS, TARGET };
@@ -131,9 +131,7 @@ static int check_path(struct session *s)
 /* The programs see the PIDs of the first namespace: those given must be of it too. */
 static int check_pid_namespace(struct session *s)
 {
-	struct stat st;
-
-	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != PID_NS_INODE)
+	if (fs_pidns_is_first("/proc") == 0)
 		return fs_errf(
 			s->err, sizeof(s->err), -EINVAL,
 			"cannot tell processes inside a PID namespace: run forkscope outside of "

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "mailbox/patch.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/err.h"
@@ -28,14 +26,6 @@ int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
 		return fs_errf(err, err_len, -EPERM, "it is set-uid or set-gid (mode %04o)",
 			       st->st_mode & 07777);
 	return 0;
-}
-
-bool fs_mbox_claim(int fd, bool to_write)
-{
-	/* whoever opens the file makes the kernel tell us to hurry, by a signal that would end us
-	 */
-	signal(SIGIO, SIG_IGN);
-	return !fcntl(fd, F_SETLEASE, to_write ? F_WRLCK : F_RDLCK);
 }
 
 static int write_at(int fd, const void *bytes, size_t len, uint64_t at, const char *what, char *err,

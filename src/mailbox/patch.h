@@ -18,16 +18,6 @@
 int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len);
 
 /*
- * Takes the kernel's lease on the file @fd. To write (@fd is open for reading and writing): it is
- * given only when nobody else has the file open or mapped, in whatever name space. To read (@fd is
- * open for reading): only when nobody has it open or mapped for writing. While it is held, whoever
- * opens the file so waits. Returns true when it was given; false when somebody has the file open,
- * or the file system or our rights allow no lease: then the mappings must be looked at. It ends
- * when @fd is closed.
- */
-bool fs_mbox_claim(int fd, bool to_write);
-
-/*
  * Writes payload, length and sequence, in that order, with exactly those bytes, inside of the
  * proven page. Returns 0, -EBUSY (the mailbox is full), -EMSGSIZE (the payload does not fit) or
  * another negative errno, with a sentence in @err.

@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "agent"))
 # pylint: disable=wrong-import-position
 import peer_patcher
+import volumes
 from world import Tap
 
 TOP = HERE.parents[1]
@@ -328,11 +329,108 @@ def mapped_files():
         refused("patch", path, "--token", "tok", *FIELDS, says=f"process {os.getpid()}")
 
 
+class Holder(Mapper):
+    """Another process that only has the file open, as a pager has."""
+
+    def __init__(self, path, user=None, maps=False):     # pylint: disable=super-init-not-called
+        code = ("import mmap,sys\nf=open(sys.argv[1],'rb')\n" + ("m=mmap.mmap(f.fileno(),0,flags=mmap.MAP_PRIVATE,prot=mmap.PROT_READ)\n" if maps else "") +
+                "print('ready',flush=True)\nsys.stdin.read()")
+        become = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        self.popen = subprocess.Popen([*become, "/usr/bin/python3", "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.popen.stdout.readline() == b"ready\n"
+
+
+def unharmed(path, *words, says, **more):
+    """The patch is refused, and the file is as it was."""
+    before = Path(path).read_bytes()
+    done = refused("patch", path, "--token", "tok", "--no-remember", *FIELDS, *words, says=says, **more)
+    assert Path(path).read_bytes() == before
+    return done
+
+
 def only_open():
-    """Open elsewhere but not mapped: no reason to refuse, where all mappings can be seen."""
+    """Open elsewhere but not mapped: a VM's memory may be served from it."""
     path = memory((0x3000, b"tok"))
-    with open(path, "rb"):
+    with Holder(path) as pid:
+        unharmed(path, says=f"is open in process {pid}")
         good("patch", path, "--token", "tok", *FIELDS, "--unseen-ok")
+
+
+def other_namespaces():
+    """The kernel says that somebody has it open, and nobody can be named: refused all the same."""
+    if os.geteuid():
+        return "SKIP needs root"
+    inside = [FORKSCOPE, "mailbox", "patch"]
+    for holds, namespace in ((Mapper, ["unshare", "--pid", "--fork", "--mount-proc"]), (Holder, ["unshare", "--pid", "--fork", "--mount-proc"]),
+                             (Mapper, ["unshare", "--user", "--map-root-user"])):
+        path = memory((0x3000, b"tok"))
+        before = Path(path).read_bytes()
+        words = [*namespace, *inside, path, "--token", "tok", "--no-remember", *FIELDS]
+        with holds(path):
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if "unshare" in done.stderr:
+                return "SKIP no such namespace here"
+            assert done.returncode == 1 and "who cannot be seen from here" in done.stderr, (words, done)
+            assert Path(path).read_bytes() == before
+            done = subprocess.run([*words, "--unseen-ok"], capture_output=True, text=True, check=False)     # the only way on
+            assert done.returncode == 0, (words, done)
+        path = memory((0x3000, b"tok"))
+        done = subprocess.run(words, capture_output=True, text=True, check=False)      # nobody has it open: the lease proves it from there too
+        assert done.returncode == 0, (words, done)
+    return None
+
+
+def nobody():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+def subvolumes():
+    """btrfs: maps shows another device than stat() does, one for all subvolumes, in which inode numbers come again."""
+    try:
+        place = volumes.btrfs(folder)
+    except volumes.Unavailable as why:
+        return f"SKIP {why}"
+    os.chmod(folder, 0o755)
+    path, twin = memory((0x3000, b"tok"), name="btrfs/one/memory"), memory((0x3000, b"tok"), name="btrfs/two/memory")
+    assert os.stat(path).st_ino == os.stat(twin).st_ino, "the twins were to have one inode number"
+    for each in (path, twin):
+        os.chown(each, 65534, 65534)
+    with Mapper(path) as pid:
+        unharmed(path, "--unseen-ok", says=f"is mapped by process {pid}")
+        with Holder(path) as opener, Holder(twin, maps=True) as other:        # whose mapping is of the other subvolume's file
+            assert f"process {other}" not in unharmed(path, says=f"process {pid}").stderr.decode()
+            assert f"process {opener}" not in unharmed(path, says=f"process {pid}").stderr.decode()      # mappers first
+    with Holder(path, user=65534, maps=True) as pid:       # its owner may not follow the link that would tell
+        unharmed(path, "--unseen-ok", says=f"is mapped by process {pid}", preexec_fn=nobody)
+    good("patch", path, "--token", "tok", "--no-remember", *FIELDS, preexec_fn=nobody)
+    subprocess.run(["rm", "-f", path, twin], check=True)
+    assert place
+    return None
+
+
+def overlays():
+    """A file under its names in an overlay and below it."""
+    try:
+        top = volumes.overlay(folder)
+    except volumes.Unavailable as why:
+        return f"SKIP {why}"
+    for layer in ("upper", "lower"):
+        below = memory((0x3000, b"tok"), name=f"{layer}/{layer}-memory")
+        merged = f"{top}/merged/{layer}-memory"
+        with Holder(merged, maps=True) as pid:
+            unharmed(below, "--unseen-ok", says=f"is mapped by process {pid}")
+            unharmed(merged, "--unseen-ok", says=f"is mapped by process {pid}")
+        with Holder(below, maps=True) as pid:
+            unharmed(below, "--unseen-ok", says=f"is mapped by process {pid}")
+            unharmed(merged, "--unseen-ok", says=f"is mapped by process {pid}")
+        unharmed(merged, says="a file of an overlay")         # nobody is seen, which proves nothing
+        assert layer == "upper" or not os.path.exists(f"{top}/upper/lower-memory"), "a refusal has copied the file up"
+        good("patch", below, "--token", "tok", "--no-remember", *FIELDS)
+    fresh = memory((0x3000, b"tok"), name="merged/fresh")
+    good("patch", fresh, "--token", "tok", "--no-remember", *FIELDS, "--unseen-ok")
+    return None
 
 
 def locked_files():
@@ -362,11 +460,6 @@ def other_users():
     os.chmod(folder, 0o755)
     os.chown(path, 0, 65534)
 
-    def nobody():
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-
     refused("patch", path, "--token", "tok", "--no-remember", *FIELDS, says="belongs to user 0", preexec_fn=nobody)
     os.chown(path, 65534, 65534)
     good("find", path, "--token", "tok", "--no-remember", preexec_fn=nobody)
@@ -374,7 +467,7 @@ def other_users():
     path = memory((0x3000, b"tok"), mode=0o660)
     os.chown(path, 65534, 65534)
     with open(path, "rb"):                          # open elsewhere: no lease, and root's processes cannot be seen
-        refused("patch", path, "--token", "tok", "--no-remember", *FIELDS, says="cannot be read", preexec_fn=nobody)
+        unharmed(path, says="who cannot be seen from here", preexec_fn=nobody)
         good("patch", path, "--token", "tok", "--no-remember", "--unseen-ok", *FIELDS, preexec_fn=nobody)
     return None
 
@@ -427,7 +520,8 @@ CASES = [
     ("patch: payload, length, sequence", patch_order), ("patch and show: a peer agrees", peers_see_it),
     ("patch: sizes and pages", payload_sizes), ("patch: what the agent would refuse", what_the_agent_would_refuse),
     ("patch: a full mailbox", full_already), ("patch: a file that is mapped", mapped_files),
-    ("patch: a file that is only open", only_open), ("patch: a file that is locked", locked_files),
+    ("patch: a file that is only open", only_open), ("patch: from other name spaces", other_namespaces),
+    ("patch: btrfs and its subvolumes", subvolumes), ("patch: overlays", overlays), ("patch: a file that is locked", locked_files),
     ("patch: odd files", odd_files), ("patch: other users' files", other_users), ("patch: private copies", private_copies),
     ("writes that fail", failed_writes), ("64 GiB of holes", big_and_sparse),
 ]
@@ -436,7 +530,8 @@ CASES = [
 def main():
     global folder
     os.umask(0o022)
-    with tempfile.TemporaryDirectory(prefix="forkscope-mailbox-") as folder:
+    volumes.own_mounts()
+    with tempfile.TemporaryDirectory(prefix="forkscope-mailbox-", dir=volumes.plain_folder()) as folder:
         tap = Tap()
         for name, function in CASES:
             if len(sys.argv) < 2 or any(word in name for word in sys.argv[1:]):
@@ -444,6 +539,7 @@ def main():
                     if os.path.isfile(path_of(left)) or os.path.islink(path_of(left)) or left == "pipe":
                         os.unlink(path_of(left))
                 tap.case(name, function)
+        volumes.unmount()
     tap.end()
 
 

@@ -15,9 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "mailbox/mappers.h"
+#include "mailbox/guard.h"
 #include "mailbox/offsets.h"
 #include "mailbox/patch.h"
+#include "mailbox/users.h"
 
 static const struct fs_mbox_query query = {.kinds = FS_MBOX_ALL, .token = "tok"};
 static char folder[64];
@@ -25,7 +26,9 @@ static char folder[64];
 static int make_folder(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/fs-mailbox-XXXXXX");
+	/* in a container /tmp may be of an overlay, which the guard does not trust */
+	snprintf(folder, sizeof(folder), "%s/fs-mailbox-XXXXXX",
+		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -188,48 +191,97 @@ static pid_t start_mapper(const char *path, int protection, int flags)
 	return pid;
 }
 
-static const struct fs_mapper *find_pid(const struct fs_mappers *m, pid_t pid)
+static const struct fs_user *find_pid(const struct fs_users *u, pid_t pid)
 {
-	for (size_t i = 0; i < m->list.n; i++)
-		if (m->list.v[i].pid == pid)
-			return &m->list.v[i];
+	for (size_t i = 0; i < u->list.n; i++)
+		if (u->list.v[i].pid == pid)
+			return &u->list.v[i];
 	return NULL;
 }
 
-static void test_mappers(void **state)
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_users(void **state)
 {
 	const char *path = in_folder("mapped");
-	const struct fs_mapper *by;
-	struct fs_mappers m;
+	const struct fs_user *by;
+	struct fs_map_file f;
+	struct fs_users u;
 	struct stat st;
 	char err[256];
 	pid_t private_one, shared_one;
 	int fd = make_memory(path, 0, &st);
 
 	(void)state;
-	assert_int_equal(fs_mappers_find("/proc", &st, &m, err, sizeof(err)), 0);
-	assert_int_equal(m.list.n, 0);
-	fs_mappers_free(&m);
+	assert_int_equal(fs_map_file(fd, &f), 0);
+	assert_int_equal(fs_users_find("/proc", &f, &u, err, sizeof(err)), 0);
+	assert_int_equal(u.list.n, 0); /* we have it open ourselves */
+	fs_users_free(&u);
 	private_one = start_mapper(path, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	shared_one = start_mapper(path, PROT_READ | PROT_WRITE, MAP_SHARED);
-	assert_false(fs_mbox_claim(fd, true)); /* open and mapped elsewhere: no lease */
-	assert_int_equal(unlink(path), 0);     /* the name does not matter */
-	assert_int_equal(fs_mappers_find("/proc", &st, &m, err, sizeof(err)), 0);
-	assert_int_equal(m.list.n, 2);
-	by = find_pid(&m, private_one);
+	assert_int_equal(unlink(path), 0); /* the name does not matter */
+	assert_int_equal(fs_users_find("/proc", &f, &u, err, sizeof(err)), 0);
+	assert_int_equal(u.list.n, 2);
+	by = find_pid(&u, private_one);
 	assert_non_null(by);
-	assert_false(by->writes);
-	by = find_pid(&m, shared_one);
+	assert_true(by->maps && by->how == FS_FILE_SAME);
+	by = find_pid(&u, shared_one);
 	assert_non_null(by);
-	assert_true(by->writes);
-	fs_mappers_free(&m);
-	kill(private_one, SIGKILL);
-	kill(shared_one, SIGKILL);
-	waitpid(private_one, NULL, 0);
-	waitpid(shared_one, NULL, 0);
-	assert_true(fs_mbox_claim(fd, true));
+	assert_true(by->maps && by->writes);
+	fs_users_free(&u);
+	end(private_one);
+	end(shared_one);
 	close(fd);
-	assert_true(fs_mappers_find("/nonexistent", &st, &m, err, sizeof(err)) < 0);
+	assert_true(fs_users_find("/nonexistent", &f, &u, err, sizeof(err)) < 0);
+}
+
+/* The lease is the proof, and it is looked at again: whoever opens the file meanwhile ends it. */
+static void test_guard(void **state)
+{
+	char path[128], err[1024];
+	struct fs_guard g, other;
+	struct stat st;
+	pid_t mapper;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s", in_folder("guarded"));
+	close(make_memory(path, 0, &st));
+	assert_int_equal(fs_guard_open(&g, path, FS_GUARD_WRITE, false, err, sizeof(err)), 0);
+	assert_int_equal(g.st.st_ino, st.st_ino);
+	if (!g.leased) {
+		fs_guard_close(&g);
+		skip(); /* this file system has no leases */
+	}
+	assert_int_equal(fs_guard_again(&g, err, sizeof(err)), 0);
+	assert_int_equal(open(path, O_RDONLY | O_NONBLOCK), -1); /* it would have to wait */
+	assert_int_equal(errno, EWOULDBLOCK);
+	assert_int_equal(fs_guard_again(&g, err, sizeof(err)), -EBUSY);
+	assert_non_null(strstr(err, "opened it meanwhile"));
+	fs_guard_close(&g);
+
+	/* to copy: readers are in nobody's way, writers are; to write everybody is */
+	mapper = start_mapper(path, PROT_READ, MAP_PRIVATE);
+	assert_int_equal(fs_guard_open(&g, path, FS_GUARD_WRITE, true, err, sizeof(err)), -EBUSY);
+	assert_non_null(strstr(err, "is mapped by process"));
+	end(mapper);
+	assert_int_equal(fs_guard_open(&g, path, FS_GUARD_COPY, false, err, sizeof(err)), 0);
+	assert_int_equal(fs_guard_open(&other, path, FS_GUARD_COPY, false, err, sizeof(err)), 0);
+	fs_guard_close(&other);
+	fs_guard_close(&g);
+	mapper = start_mapper(path, PROT_READ | PROT_WRITE, MAP_SHARED);
+	assert_int_equal(fs_guard_open(&g, path, FS_GUARD_COPY, false, err, sizeof(err)), -EBUSY);
+	assert_non_null(strstr(err, "which writes into it"));
+	end(mapper);
+	assert_int_equal(fs_guard_open(&g, path, FS_GUARD_WRITE, false, err, sizeof(err)), 0);
+	fs_guard_close(&g);
+	assert_int_equal(
+		fs_guard_open(&g, in_folder("none"), FS_GUARD_WRITE, false, err, sizeof(err)),
+		-ENOENT);
+	assert_int_equal(g.fd, -1);
 }
 
 static void write_text(const char *path, const char *text)
@@ -244,8 +296,8 @@ static void write_text(const char *path, const char *text)
 /* A /proc made by hand: another device, a name with brackets, what cannot be read. */
 static void test_strange_proc(void **state)
 {
-	struct stat st = {.st_dev = 0xfe05, .st_ino = 77};
-	struct fs_mappers m;
+	const struct fs_map_file f = {.dev = 0xfe05, .shown = 0xfe05, .ino = 77};
+	struct fs_users u;
 	char err[256], proc[64];
 
 	(void)state;
@@ -264,14 +316,51 @@ static void test_strange_proc(void **state)
 	mkdir(in_folder("proc/13"), 0700);
 	mkdir(in_folder("proc/13/maps"), 0700);
 	write_text(in_folder("proc/13/stat"), "13 (x) S 1 0 0 0 -1 4194304 0\n");
-	assert_int_equal(fs_mappers_find(proc, &st, &m, err, sizeof(err)), 0);
-	assert_int_equal(m.list.n, 1);
-	assert_int_equal(m.list.v[0].pid, 10);
-	assert_true(m.list.v[0].writes);
-	assert_string_equal(m.list.v[0].comm, "a) (b");
-	assert_int_equal(m.unseen, 1);
-	assert_int_equal(m.unseen_pid, 13);
-	fs_mappers_free(&m);
+	assert_int_equal(fs_users_find(proc, &f, &u, err, sizeof(err)), 0);
+	assert_int_equal(u.list.n, 1);
+	assert_int_equal(u.list.v[0].pid, 10);
+	assert_true(u.list.v[0].maps && u.list.v[0].writes);
+	assert_string_equal(u.list.v[0].comm, "a) (b");
+	assert_int_equal(u.unseen, 1);
+	assert_int_equal(u.unseen_pid, 13);
+	assert_true(u.hidden); /* it does not say that it is of the first PID namespace */
+	fs_users_free(&u);
+}
+
+/* Descriptors, of a /proc made by hand: a pager has the file open, and maps nothing. */
+static void test_descriptors(void **state)
+{
+	char path[128], proc[64], err[256];
+	struct fs_map_file f;
+	struct fs_users u;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s", in_folder("served"));
+	snprintf(proc, sizeof(proc), "%s", in_folder("proc2"));
+	fd = make_memory(path, 0, &st);
+	assert_int_equal(fs_map_file(fd, &f), 0);
+	mkdir(proc, 0700);
+	mkdir(in_folder("proc2/20"), 0700);
+	mkdir(in_folder("proc2/20/fd"), 0700);
+	mkdir(in_folder("proc2/20/fdinfo"), 0700);
+	write_text(in_folder("proc2/20/maps"), "");
+	write_text(in_folder("proc2/20/comm"), "pager\n");
+	assert_return_code(symlink("/dev/null", in_folder("proc2/20/fd/0")), 0);
+	assert_return_code(symlink("/nonexistent", in_folder("proc2/20/fd/1")), 0);
+	assert_return_code(symlink(path, in_folder("proc2/20/fd/7")), 0);
+	write_text(in_folder("proc2/20/fdinfo/7"), "pos:\t0\nflags:\t0100000\nmnt_id:\t1\n");
+	assert_int_equal(fs_users_find(proc, &f, &u, err, sizeof(err)), 0);
+	assert_int_equal(u.list.n, 1);
+	assert_true(!u.list.v[0].maps && !u.list.v[0].writes);
+	assert_string_equal(u.list.v[0].comm, "pager");
+	fs_users_free(&u);
+	write_text(in_folder("proc2/20/fdinfo/7"), "pos:\t0\nflags:\t0100002\nmnt_id:\t1\n");
+	assert_int_equal(fs_users_find(proc, &f, &u, err, sizeof(err)), 0);
+	assert_true(u.list.n == 1 && u.list.v[0].writes);
+	fs_users_free(&u);
+	close(fd);
 }
 
 /* --- filling and copying -------------------------------------------------------------------- */
@@ -370,7 +459,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_remembers),     cmocka_unit_test(test_damaged_memory),
-		cmocka_unit_test(test_foreign_cache), cmocka_unit_test(test_mappers),
+		cmocka_unit_test(test_foreign_cache), cmocka_unit_test(test_users),
+		cmocka_unit_test(test_guard),         cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_strange_proc),  cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_targets),       cmocka_unit_test(test_copy),
 	};

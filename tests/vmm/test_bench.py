@@ -341,15 +341,109 @@ def wrong_snapshots():
     bench("--snapshot", path, "--token", "tok", status=1, says="has 2 mailboxes of this token")
 
 
+class User:
+    """Another process that maps the memory file, or only holds it open."""
+
+    def __init__(self, path, maps=True):
+        code = ("import mmap,sys\nf=open(sys.argv[1],'rb')\n" +
+                ("m=mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ)\nf.close()\n" if maps else "") + "print(1,flush=True)\nsys.stdin.read()")
+        self.popen = subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.popen.stdout.readline()
+
+    def __enter__(self):
+        return self.popen.pid
+
+    def __exit__(self, *_):
+        self.popen.communicate()
+
+
+def refused(path, *words, prefix=(), says):
+    """The bench fails before it makes a fork, and the memory file is as it was."""
+    before = digest(path + "/mem")
+    done = subprocess.run([*prefix, *command(["--snapshot", path, "--token", "tok", "--iters", "1", "--no-record", *words])], capture_output=True, text=True,
+                          check=False, env=environment(), timeout=60)
+    assert done.returncode == 1 and says in done.stderr and "fork 1 of" not in done.stderr, (says, done)
+    assert digest(path + "/mem") == before
+
+
 def memory_is_in_use():
     path = snapshot()
-    with subprocess.Popen([sys.executable, "-c", "import mmap,sys\nf=open(sys.argv[1],'r+b')\nm=mmap.mmap(f.fileno(),0)\nprint(1,flush=True)\nsys.stdin.read()",
-                           path + "/mem"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:
-        user.stdout.readline()
-        done = subprocess.run(command(["--snapshot", path, "--token", "tok", "--no-record"]), capture_output=True, text=True, check=False,
-                              env=environment(), timeout=60)
-        user.stdin.close()
-    assert done.returncode == 1 and "is mapped by process" in done.stderr, done
+    with User(path + "/mem") as pid:
+        refused(path, says=f"is mapped by process {pid}")
+        refused(path, "--unseen-ok", says=f"is mapped by process {pid}")
+    with User(path + "/mem", maps=False) as pid:        # it may serve a VM's memory
+        refused(path, says=f"is open in process {pid}")
+        done = subprocess.run(command(["--snapshot", path, "--token", "tok", "--iters", "1", "--no-record", "--unseen-ok"]), capture_output=True,
+                              check=False, env=environment(), timeout=60)
+        assert done.returncode == 0, done
+        # from here the process cannot be named
+        refused(path, prefix=("unshare", "--pid", "--fork", "--mount-proc"), says="who cannot be seen from here")
+
+
+def two_benches():
+    """The second one on a snapshot is refused before it does anything, and the lock goes with its holder, however that ends."""
+    path = snapshot()
+    os.makedirs(folder + "/other", exist_ok=True)
+    os.path.lexists(folder + "/other/link") or os.symlink(path, folder + "/other/link")
+    words = command(["--snapshot", path, "--iters", "1", "--timeout", "300s", "--no-record"])       # it has no token: nothing but the lock is in the way
+    with subprocess.Popen(words, env=environment(FIXTURE_GUEST="", FIXTURE_LOG=folder + "/first"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
+        try:
+            until = time.monotonic() + 60
+            while time.monotonic() < until and not (os.path.exists(folder + "/first") and "resume" in Path(folder + "/first").read_text().lower()):
+                time.sleep(0.05)
+            Path(folder + "/requests").unlink(missing_ok=True)
+            refused(path, says="is in use: another bench")
+            refused(folder + "/other/link", "--network", "none", says="is in use: another bench")
+            assert not os.path.exists(folder + "/requests"), "it started a VMM"
+        finally:
+            first.kill()
+            first.wait()
+    time.sleep(0.5)
+    only_a_folder_is_left()
+    run = result("--snapshot", path, "--token", "tok", "--iters", "1")
+    assert ends(run) == ["done"], run
+
+
+LATE = """#!{python}
+import mmap, os, shutil, subprocess, sys, time
+how, path, pid = sys.argv[1:]
+if how == "moves":
+    shutil.copy(path, path + "2")
+    os.replace(path + "2", path)
+elif how == "maps" and os.fork():
+    while not os.path.exists(pid):
+        time.sleep(0.01)
+elif how == "maps":
+    os.setsid()
+    with open(path, "rb") as handle:
+        kept = mmap.mmap(handle.fileno(), 0, prot=mmap.PROT_READ)
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in range(3):
+        os.dup2(null, fd)
+    with open(pid + ".new", "w") as out:
+        out.write(str(os.getpid()))
+    os.rename(pid + ".new", pid)
+    time.sleep(300)
+"""
+
+
+def emptied_as_it_was_filled():
+    """Who maps the file at the end is in the way then too, and another file of that name is left alone: a warning says that it stays full."""
+    guest, pid = folder + "/late", folder + "/late.pid"
+    Path(guest).write_text(LATE.replace("{python}", sys.executable), encoding="ascii")
+    os.chmod(guest, 0o755)
+    for how, says in (("maps", "is mapped by process"), ("moves", "is another file by now")):
+        path = snapshot()
+        before = digest(path + "/mem")
+        try:
+            done = subprocess.run(command(["--snapshot", path, "--token", "tok", "--iters", "1", "--no-record", "--", guest, how, path + "/mem", pid],
+                                          vmm="attach"), capture_output=True, text=True, check=False, env=environment(), timeout=120)
+            assert done.returncode == 0 and "stays full" in done.stderr and says in done.stderr, (how, done)
+            assert digest(path + "/mem") != before
+        finally:
+            if os.path.exists(pid):
+                os.kill(int(Path(pid).read_text()), signal.SIGKILL)
+                os.unlink(pid)
 
 
 def tap_exists():
@@ -514,12 +608,13 @@ def main():
     os.makedirs(SOCKETS, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "none", SOCKETS], check=True)
     tap = Tap()
-    with tempfile.TemporaryDirectory(prefix="forkscope-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="forkscope-test-", dir=volumes.plain_folder()) as folder:
         os.mkdir(folder + "/tmp")
         os.chmod(folder + "/tmp", 0o755)
         chosen = sys.argv[1:]
         for case in (arms_and_residency, warm, clamped, workingset, populate, populate_on_btrfs, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
-                     many_at_once, one_namespace, lives_until_it_was_read, never_acks, load_is_refused, vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, tap_exists,
+                     many_at_once, one_namespace, lives_until_it_was_read, never_acks, load_is_refused, vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, two_benches, emptied_as_it_was_filled,
+                     tap_exists,
                      no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,
                      killed, qemu, cloud_hypervisor, attach, jailer, recorded):
             if not chosen or case.__name__ in chosen:
