@@ -368,12 +368,21 @@ static void tell_armed(void)
 		 physical_address(agent.server.mailbox));
 }
 
+/* What was there before and is not any more, though nobody asked for that. */
+static void say_lost(const struct fsg_outcome *o)
+{
+	if (o->lost)
+		fsg_say("%u of the network could not be put back, the first a %s: %s", o->lost,
+			o->lost_what, strerror(-o->lost_error));
+}
+
 static void say_not_applied(const struct fsg_outcome *o)
 {
 	fsg_say("not applied: %s: %s; %s", o->step, strerror(-o->error),
 		o->undone ? "the old network is back"
-			  : "and the old network could not be put back");
-	if (!o->undone)
+			  : "and the old network could not be put back whole");
+	say_lost(o);
+	if (!o->undone && !o->lost)
 		fsg_say("undoing it: %s", strerror(-o->undo_error));
 }
 
@@ -389,8 +398,9 @@ static void say_served(const struct fsg_served *r)
 			(unsigned long long)(r->mailbox_ns - r->signal_ns) / 1000,
 			(unsigned long long)(r->apply_ns - r->signal_ns) / 1000);
 		if (s->outcome.flush_error)
-			fsg_say("the neighbours could not be flushed: %s",
+			fsg_say("not all neighbours of another life could be flushed: %s",
 				strerror(-s->outcome.flush_error));
+		say_lost(&s->outcome);
 		break;
 	case FSG_NO_PAYLOAD:
 		fsg_say("resumed, but the mailbox stayed empty: the network is as it was");

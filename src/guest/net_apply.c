@@ -1,234 +1,60 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Changing the network: all requests of one change go to the kernel in one message, their acks
- * come back in one call. The kernel goes on behind a request that failed, so what a failed change
- * did is undone from what was known before it.
+ * Changing the network, in two or three messages: none has what must not happen when something
+ * before it failed. The new address comes before the old ones go: a link without one loses all its
+ * routes. What failed
+ * is undone, and what the kernel flushed otherwise is put back, in net_restore.c.
  */
 #include "guest/net.h"
 #include <linux/if_addr.h>
-#include <linux/neighbour.h>
 #include <net/if.h>
 #include "guest/hot.h"
-
-#define BATCH_BYTES 16384
-#define FEW_STEPS   24
-#define MAX_STEPS   192
-#define ACK_BYTES   64 /* an ack without a copy of the request */
-#define ACKS        8  /* received in one call */
-
-/* How a step may fail and be as good as done. */
-enum tolerance {
-	TOLERATE_NOTHING,
-	TOLERATE_GONE, /* what was to be deleted went with something else */
-	TOLERATE_THERE /* what was to be added is there */
-};
-
-struct step {
-	const char *name;
-	enum tolerance tolerance;
-	bool *done; /* set when the kernel did it; NULL = nobody asks */
-};
-
-/*
- * One block for all that is touched: a usual change (a dozen steps, some 600 bytes) stays in its
- * first page, the neighbours come into the next.
- */
-static struct {
-	struct fsg_batch batch;
-	uint32_t first_seq, n_steps;
-	struct iovec iov[ACKS];
-	struct mmsghdr msgs[ACKS];
-	uint8_t acks[ACKS][ACK_BYTES];
-	struct step few_steps[FEW_STEPS];
-	uint8_t bytes[BATCH_BYTES];
-	uint8_t neighbours[BATCH_BYTES];
-	struct step more_steps[MAX_STEPS - FEW_STEPS];
-} work __attribute__((aligned(4096)));
-
-static struct step *step_at(uint32_t i)
-{
-	return i < FEW_STEPS ? &work.few_steps[i] : &work.more_steps[i - FEW_STEPS];
-}
-
-struct change {
-	struct fsg_net *net;
-	const struct fs_payload *p;
-	struct fsg_link link; /* as it was */
-	bool keep_address;    /* the only address is already the new one */
-	bool change_mac;
-	bool mac_changed; /* it has been */
-};
-
-/* --- sending -------------------------------------------------------------------------------- */
-
-static void begin_batch(struct fsg_net *n)
-{
-	work.batch = (struct fsg_batch){.buf = work.bytes, .room = sizeof(work.bytes)};
-	work.n_steps = 0;
-	work.first_seq = n->seq + 1;
-}
-
-static void begin_step(struct fsg_net *n, const char *name, enum tolerance tolerance, uint16_t type,
-		       uint16_t flags, const void *body, uint32_t size)
-{
-	if (work.n_steps == MAX_STEPS) {
-		work.batch.full = true;
-		return;
-	}
-	*step_at(work.n_steps++) = (struct step){name, tolerance, NULL};
-	fsg_begin(&work.batch, type, (uint16_t)(flags | NLM_F_ACK), ++n->seq, body, size);
-}
-
-static bool tolerated(enum tolerance t, int error)
-{
-	switch (t) {
-	case TOLERATE_GONE:
-		return error == -ESRCH || error == -EADDRNOTAVAIL || error == -ENOENT ||
-		       error == -ENODEV;
-	case TOLERATE_THERE:
-		return error == -EEXIST;
-	default:
-		return false;
-	}
-}
-
-/* Looks at one ack; returns 1 if it was one of this batch. */
-static int take_ack(uint8_t *bytes, uint32_t len, int *error, const char **step)
-{
-	struct nlmsghdr *h = fsg_message(bytes, len, 0);
-	struct step *s;
-	uint32_t i;
-	int e;
-
-	if (!h || h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(int)))
-		return 0;
-	i = h->nlmsg_seq - work.first_seq;
-	if (i >= work.n_steps)
-		return 0;
-	e = ((struct nlmsgerr *)NLMSG_DATA(h))->error;
-	s = step_at(i);
-	if (!e && s->done)
-		*s->done = true;
-	if (e && !*error && !tolerated(s->tolerance, e)) {
-		*error = e;
-		*step = s->name;
-	}
-	return 1;
-}
-
-static void prepare_acks(void)
-{
-	for (int i = 0; i < ACKS; i++) {
-		work.iov[i] = (struct iovec){work.acks[i], ACK_BYTES};
-		work.msgs[i] =
-			(struct mmsghdr){.msg_hdr = {.msg_iov = &work.iov[i], .msg_iovlen = 1}};
-	}
-}
-
-/*
- * Sends the batch and waits for all acks (the kernel has answered when the send returns). Returns
- * 0 or the first error that is not tolerated, and whose it is.
- */
-static int send_batch(struct fsg_net *n, const char **step)
-{
-	uint32_t answered = 0;
-	int error = 0;
-	long rc;
-
-	if (work.batch.full)
-		return -E2BIG;
-	if (!work.n_steps)
-		return 0;
-	rc = hot_sendto(n->fd, work.bytes, work.batch.len, 0, NULL, 0);
-	if (rc != (long)work.batch.len)
-		return rc < 0 ? (int)rc : -EIO;
-	while (answered < work.n_steps) {
-		uint32_t want = work.n_steps - answered;
-
-		prepare_acks();
-		rc = hot_call(SYS_recvmmsg, n->fd, (long)work.msgs, want < ACKS ? want : ACKS,
-			      MSG_WAITFORONE, 0, 0);
-		if (rc == -EINTR)
-			continue;
-		if (rc < 0)
-			return (int)rc;
-		for (long i = 0; i < rc; i++)
-			answered += (uint32_t)take_ack(work.acks[i], work.msgs[i].msg_len, &error,
-						       step);
-	}
-	return error;
-}
+#include "guest/net_change.h"
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-static void add_link(const struct change *c, const char *name, uint32_t flags, uint32_t mask,
-		     const uint8_t *mac)
+void fsg_step_link(const struct fsg_change *c, const char *name, uint32_t flags, uint32_t mask,
+		   const uint8_t *mac)
 {
 	struct ifinfomsg body = {
 		.ifi_index = c->link.index, .ifi_flags = flags, .ifi_change = mask};
 
-	begin_step(c->net, name, TOLERATE_NOTHING, RTM_NEWLINK, 0, &body, sizeof(body));
+	fsg_step(c->net, name, FSG_MUST, RTM_NEWLINK, 0, &body, sizeof(body));
 	if (mac)
-		fsg_attr(&work.batch, IFLA_ADDRESS, mac, 6);
-}
-
-/* Sends a message that was dumped back, as a request of another type. */
-static void replay(struct fsg_net *n, const struct nlmsghdr *h, const char *name,
-		   enum tolerance tolerance, uint16_t type, uint16_t flags, uint32_t body_size)
-{
-	uint8_t body[sizeof(struct ifinfomsg)];
-	uint32_t attrs = NLMSG_HDRLEN + NLMSG_ALIGN(body_size);
-	void *to;
-
-	memcpy(body, NLMSG_DATA(h), body_size);
-	if (type == RTM_NEWROUTE) /* only these may be set; the others tell of the past */
-		((struct rtmsg *)(void *)body)->rtm_flags &= RTNH_F_ONLINK;
-	begin_step(n, name, tolerance, type, flags, body, body_size);
-	if (h->nlmsg_len <= attrs)
-		return;
-	to = fsg_take(&work.batch, h->nlmsg_len - attrs);
-	if (!to)
-		return;
-	memcpy(to, (const uint8_t *)h + attrs, h->nlmsg_len - attrs);
-	((struct nlmsghdr *)(void *)(work.bytes + work.batch.at))->nlmsg_len =
-		work.batch.len - work.batch.at;
+		fsg_attr(&fsg_work.batch, IFLA_ADDRESS, mac, 6);
 }
 
 static uint32_t network_mask(uint32_t prefix)
 {
-	return ~0u << (32 - prefix); /* prefix is 1 to 32 */
+	return prefix ? ~0u << (32 - prefix) : 0; /* prefix is 0 to 32 */
 }
 
-static void new_address(const struct change *c, uint16_t type, uint16_t flags,
-			enum tolerance tolerance)
+static void address_step(const struct fsg_change *c, uint16_t type, uint8_t prefix, uint32_t flags)
 {
 	struct ifaddrmsg body = {.ifa_family = AF_INET,
-				 .ifa_prefixlen = c->p->prefix,
+				 .ifa_prefixlen = prefix,
 				 .ifa_index = (uint32_t)c->link.index};
 	uint32_t ip = __builtin_bswap32(c->p->ip);
+	bool add = type == RTM_NEWADDR;
 
-	begin_step(c->net, "address", tolerance, type, flags, &body, sizeof(body));
-	fsg_attr_u32(&work.batch, IFA_LOCAL, ip);
-	fsg_attr_u32(&work.batch, IFA_ADDRESS, ip);
-	if (type == RTM_NEWADDR && c->p->prefix < 31)
-		fsg_attr_u32(&work.batch, IFA_BROADCAST,
-			     __builtin_bswap32(c->p->ip | ~network_mask(c->p->prefix)));
+	fsg_step(c->net, "address", add ? FSG_MUST : FSG_IF_THERE, type,
+		 add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &body, sizeof(body));
+	fsg_attr_u32(&fsg_work.batch, IFA_LOCAL, ip);
+	fsg_attr_u32(&fsg_work.batch, IFA_ADDRESS, ip);
+	if (flags)
+		fsg_attr_u32(&fsg_work.batch, IFA_FLAGS, flags);
+	if (!add || prefix != c->p->prefix)
+		return;
+	if (prefix < 31)
+		fsg_attr_u32(&fsg_work.batch, IFA_BROADCAST,
+			     __builtin_bswap32(c->p->ip | ~network_mask(prefix)));
+	if (c->metric)
+		fsg_attr_u32(&fsg_work.batch, IFA_RT_PRIORITY, c->metric);
 }
 
-static void default_route(const struct change *c, uint16_t type, uint16_t flags,
-			  enum tolerance tolerance)
+static void new_address(const struct fsg_change *c)
 {
-	struct rtmsg body = {.rtm_family = AF_INET,
-			     .rtm_table = RT_TABLE_MAIN,
-			     .rtm_protocol = RTPROT_BOOT,
-			     .rtm_type = RTN_UNICAST};
-
-	/* a gateway outside of the network is reached on the link all the same */
-	if ((c->p->ip ^ c->p->gateway) & network_mask(c->p->prefix))
-		body.rtm_flags = RTNH_F_ONLINK;
-	begin_step(c->net, "route", tolerance, type, flags, &body, sizeof(body));
-	fsg_attr_u32(&work.batch, RTA_GATEWAY, __builtin_bswap32(c->p->gateway));
-	fsg_attr_u32(&work.batch, RTA_OIF, (uint32_t)c->link.index);
+	address_step(c, RTM_NEWADDR, c->p->prefix, c->inherit ? IFA_F_NOPREFIXROUTE : 0);
 }
 
 /* --- what is there -------------------------------------------------------------------------- */
@@ -237,48 +63,113 @@ static void default_route(const struct change *c, uint16_t type, uint16_t flags,
 	for (uint32_t at_ = 0; ((h) = fsg_message((store)->buf, (store)->len, at_)) != NULL; \
 	     at_ += NLMSG_ALIGN((h)->nlmsg_len))
 
-static bool on_link(const struct change *c, const struct nlmsghdr *h)
+static bool on_link(const struct fsg_change *c, const struct nlmsghdr *h)
 {
-	const struct ifaddrmsg *a = NLMSG_DATA(h);
-
-	return a->ifa_index == (uint32_t)c->link.index;
+	return h->nlmsg_pid == (uint32_t)c->link.index;
 }
 
-static bool is_new_address(const struct change *c, const struct nlmsghdr *h)
+static uint32_t local_of(const struct nlmsghdr *h)
 {
-	const struct ifaddrmsg *a = NLMSG_DATA(h);
-	uint32_t local = fsg_attr_get_u32(h, sizeof(*a), IFA_LOCAL, 0);
-
-	return a->ifa_prefixlen == c->p->prefix && local == __builtin_bswap32(c->p->ip) &&
-	       fsg_attr_get_u32(h, sizeof(*a), IFA_ADDRESS, 0) == local;
+	return fsg_attr_get_u32(h, sizeof(struct ifaddrmsg), IFA_LOCAL, 0);
 }
 
-static bool is_default(const struct nlmsghdr *h)
+static uint32_t address_flags(const struct nlmsghdr *h)
+{
+	return fsg_attr_get_u32(h, sizeof(struct ifaddrmsg), IFA_FLAGS, 0);
+}
+
+/* Whether the new address with @prefix would be in one network with @h: then it would be its
+ * secondary, which goes when the primary goes. */
+static bool in_network_of(const struct fsg_change *c, const struct nlmsghdr *h, uint8_t prefix)
+{
+	const struct ifaddrmsg *a = NLMSG_DATA(h);
+	uint32_t other = fsg_attr_get_u32(h, sizeof(*a), IFA_ADDRESS, 0);
+
+	return a->ifa_prefixlen == prefix &&
+	       !((__builtin_bswap32(other) ^ c->p->ip) & network_mask(prefix));
+}
+
+static bool is_new_address(const struct fsg_change *c, const struct nlmsghdr *h)
+{
+	uint32_t ip = __builtin_bswap32(c->p->ip);
+
+	return in_network_of(c, h, c->p->prefix) && local_of(h) == ip &&
+	       fsg_attr_get_u32(h, sizeof(struct ifaddrmsg), IFA_ADDRESS, 0) == ip;
+}
+
+bool fsg_address_goes(const struct fsg_change *c, uint32_t address)
+{
+	bool goes = false;
+	struct nlmsghdr *h;
+
+	if (address == __builtin_bswap32(c->p->ip))
+		return false;
+	for_each_message(h, &c->net->addresses)
+	{
+		if (local_of(h) != address)
+			continue;
+		if (!on_link(c, h))
+			return false; /* another link has it too */
+		goes = true;
+	}
+	return goes;
+}
+
+bool fsg_default_goes(const struct fsg_change *c, const struct nlmsghdr *h)
 {
 	const struct rtmsg *r = NLMSG_DATA(h);
 
-	return r->rtm_dst_len == 0 && r->rtm_tos == 0 && r->rtm_type == RTN_UNICAST;
+	return r->rtm_family == AF_INET && r->rtm_dst_len == 0 && r->rtm_tos == 0 &&
+	       r->rtm_type == RTN_UNICAST && on_link(c, h) &&
+	       fsg_attr_get_u32(h, sizeof(*r), RTA_TABLE, r->rtm_table) == RT_TABLE_MAIN;
 }
 
-static bool route_on_link(const struct change *c, const struct nlmsghdr *h)
+bool fsg_is_prefix_route(const struct fsg_change *c, const struct nlmsghdr *h)
 {
-	return fsg_attr_get_u32(h, sizeof(struct rtmsg), RTA_OIF, 0) == (uint32_t)c->link.index;
+	const struct rtmsg *r = NLMSG_DATA(h);
+	uint32_t net = fsg_attr_get_u32(h, sizeof(*r), RTA_DST, 0);
+
+	return r->rtm_dst_len == c->p->prefix && on_link(c, h) && r->rtm_scope == RT_SCOPE_LINK &&
+	       fsg_attr_get_u32(h, sizeof(*r), RTA_TABLE, r->rtm_table) == RT_TABLE_MAIN &&
+	       __builtin_bswap32(net) == (c->p->ip & network_mask(c->p->prefix));
 }
 
-/* Keeping an address is only safe alone: deleting a primary one takes its secondaries along. */
-static void look_at_addresses(struct change *c)
+static void choose_stand_in(struct fsg_change *c)
 {
 	struct nlmsghdr *h;
-	int n = 0;
+	bool taken;
 
-	c->keep_address = false;
+	c->stand_in = 33;
+	do {
+		taken = --c->stand_in == c->p->prefix;
+		for_each_message(h, &c->net->addresses) if (on_link(c, h)) taken |=
+			in_network_of(c, h, c->stand_in);
+	} while (taken && c->stand_in > 1);
+}
+
+static void look_at_addresses(struct fsg_change *c)
+{
+	bool first = true, without_route = false, meet = false;
+	struct nlmsghdr *h;
+
 	for_each_message(h, &c->net->addresses)
 	{
+		bool near = in_network_of(c, h, c->p->prefix);
+
 		if (!on_link(c, h))
 			continue;
-		c->keep_address = is_new_address(c, h) && n == 0;
-		n++;
+		meet |= near;
+		if (first || near)
+			c->metric =
+				fsg_attr_get_u32(h, sizeof(struct ifaddrmsg), IFA_RT_PRIORITY, 0);
+		without_route |= near && address_flags(h) & IFA_F_NOPREFIXROUTE;
+		c->keep_address |= is_new_address(c, h) && !(address_flags(h) & IFA_F_SECONDARY);
+		first = false;
 	}
+	if (meet && !c->keep_address)
+		choose_stand_in(c);
+	for_each_message(h, &c->net->routes) if (without_route && fsg_is_prefix_route(c, h))
+		c->inherit = true;
 }
 
 static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
@@ -286,149 +177,126 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
 	return memcmp(a, b, n) == 0;
 }
 
-/* --- the change and its undoing ------------------------------------------------------------- */
+/* --- the change ----------------------------------------------------------------------------- */
 
-static void plan_change(struct change *c, bool down_first)
+/* Routes whose source is an address that goes would go with it: they get the new one. */
+static void move_routes(const struct fsg_change *c)
 {
-	struct fsg_net *n = c->net;
-	struct nlmsghdr *h;
-
-	begin_batch(n);
-	if (down_first)
-		add_link(c, "mac", 0, IFF_UP, NULL);
-	if (c->change_mac) {
-		add_link(c, "mac", 0, 0, c->p->mac);
-		step_at(work.n_steps - 1)->done = &c->mac_changed;
-	}
-	if (!c->keep_address) {
-		for_each_message(h, &n->addresses) if (on_link(c, h)) replay(
-			n, h, "address", TOLERATE_GONE, RTM_DELADDR, 0, sizeof(struct ifaddrmsg));
-		new_address(c, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, TOLERATE_NOTHING);
-	}
-	if (down_first || !(c->link.flags & IFF_UP))
-		add_link(c, "up", IFF_UP, IFF_UP, NULL);
-	/* those of another metric would stay beside the new one */
-	for_each_message(h, &n->routes) if (is_default(h) && route_on_link(c, h))
-		replay(n, h, "route", TOLERATE_GONE, RTM_DELROUTE, 0, sizeof(struct rtmsg));
-	default_route(c, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, TOLERATE_NOTHING);
-}
-
-/* Routes without a gateway first: the others need them. The kernel's own come with the addresses.
- */
-static void replay_routes(const struct change *c, bool with_gateway)
-{
-	struct nlmsghdr *h;
+	struct nlmsghdr *h, *moved;
 
 	for_each_message(h, &c->net->routes)
 	{
 		const struct rtmsg *r = NLMSG_DATA(h);
-		bool has = fsg_find_attr(h, sizeof(*r), RTA_GATEWAY, 4) != NULL;
+		const struct rtattr *source = fsg_find_attr(h, sizeof(*r), RTA_PREFSRC, 4);
+		uint32_t address;
 
-		if (has != with_gateway || r->rtm_protocol == RTPROT_KERNEL)
+		if (!source || fsg_default_goes(c, h))
 			continue;
-		if (is_default(h) || route_on_link(c, h))
-			replay(c->net, h, "route", TOLERATE_THERE, RTM_NEWROUTE, NLM_F_CREATE,
-			       sizeof(struct rtmsg));
+		memcpy(&address, RTA_DATA(source), 4);
+		if (!fsg_address_goes(c, address) ||
+		    (r->rtm_protocol == RTPROT_KERNEL && on_link(c, h) &&
+		     !(c->inherit && fsg_is_prefix_route(c, h))))
+			continue;
+		(void)fsg_step_message(c->net, h, "route", FSG_IF_THERE, RTM_DELROUTE, 0);
+		moved = fsg_step_message(c->net, h, "route", FSG_PUT_BACK, RTM_NEWROUTE,
+					 NLM_F_CREATE | NLM_F_APPEND);
+		if (moved) {
+			uint32_t ip = __builtin_bswap32(c->p->ip);
+
+			source = fsg_find_attr(moved, sizeof(*r), RTA_PREFSRC, 4);
+			memcpy(RTA_DATA(source), &ip, 4);
+		}
 	}
 }
 
-/* Back to what the network was. */
-static int undo(const struct change *c, bool down_first)
+/* What only adds: if it fails, the old addresses have not gone, and no route with them. */
+static void plan_arrival(struct fsg_change *c, bool down_first)
 {
-	const char *step;
-	struct nlmsghdr *h;
-
-	begin_batch(c->net);
-	default_route(c, RTM_DELROUTE, 0, TOLERATE_GONE);
-	if (!c->keep_address)
-		new_address(c, RTM_DELADDR, 0, TOLERATE_GONE);
 	if (down_first)
-		add_link(c, "up", 0, IFF_UP, NULL);
-	if (c->mac_changed && c->link.mac_len)
-		add_link(c, "mac", 0, 0, c->link.mac);
-	for_each_message(h, &c->net->addresses) if (on_link(c, h))
-		replay(c->net, h, "address", TOLERATE_THERE, RTM_NEWADDR, NLM_F_CREATE,
-		       sizeof(struct ifaddrmsg));
-	add_link(c, "up", c->link.flags & IFF_UP, IFF_UP, NULL);
-	if (c->link.flags & IFF_UP) {
-		replay_routes(c, false);
-		replay_routes(c, true);
+		fsg_step_link(c, "mac", 0, IFF_UP, NULL);
+	if (c->change_mac) {
+		fsg_step_link(c, "mac", 0, 0, c->p->mac);
+		fsg_last_step()->done = &c->mac_changed;
 	}
-	return send_batch(c->net, &step);
+	if (c->stand_in)
+		address_step(c, RTM_NEWADDR, c->stand_in, IFA_F_NOPREFIXROUTE);
+	else if (!c->keep_address)
+		new_address(c);
 }
 
-/*
- * Neighbours learnt in another life: with other hosts behind the same addresses. One that is still
- * being asked for is not stale, and deleting it would throw away the acks that wait for it.
- */
-static void add_stale_neighbours(const struct change *c, uint8_t *bytes, uint32_t len)
+static void plan_departure(const struct fsg_change *c)
 {
 	struct nlmsghdr *h;
 
-	for (uint32_t at = 0; (h = fsg_message(bytes, len, at)) != NULL;
-	     at += NLMSG_ALIGN(h->nlmsg_len)) {
-		const struct ndmsg *d = NLMSG_DATA(h);
-		struct ndmsg body;
-		const struct rtattr *to;
-
-		if (h->nlmsg_type != RTM_NEWNEIGH || h->nlmsg_len < NLMSG_LENGTH(sizeof(*d)) ||
-		    d->ndm_ifindex != c->link.index || d->ndm_family != AF_INET ||
-		    (d->ndm_state & (NUD_PERMANENT | NUD_NOARP | NUD_INCOMPLETE)))
-			continue;
-		to = fsg_find_attr(h, sizeof(*d), NDA_DST, 4);
-		if (!to)
-			continue;
-		body = (struct ndmsg){.ndm_family = AF_INET, .ndm_ifindex = c->link.index};
-		begin_step(c->net, "neighbours", TOLERATE_GONE, RTM_DELNEIGH, 0, &body,
-			   sizeof(body));
-		fsg_attr(&work.batch, NDA_DST, RTA_DATA(to), 4);
+	move_routes(c);
+	for_each_message(h, &c->net->addresses)
+	{
+		if (on_link(c, h) && !(is_new_address(c, h) && !c->stand_in))
+			(void)fsg_step_message(c->net, h, "address", FSG_IF_THERE, RTM_DELADDR, 0);
 	}
+	if (c->stand_in)
+		new_address(c);
 }
 
-static bool ends_dump(uint8_t *bytes, uint32_t len, uint32_t seq, int *error)
+/* The new default route, with the metrics (MTU and the like) of the one that it replaces. */
+static void plan_default_route(const struct fsg_change *c)
 {
+	struct rtmsg body = {.rtm_family = AF_INET,
+			     .rtm_table = RT_TABLE_MAIN,
+			     .rtm_protocol = RTPROT_BOOT,
+			     .rtm_type = RTN_UNICAST};
+	const struct rtattr *metrics = NULL;
 	struct nlmsghdr *h;
 
-	for (uint32_t at = 0; (h = fsg_message(bytes, len, at)) != NULL;
-	     at += NLMSG_ALIGN(h->nlmsg_len)) {
-		if (h->nlmsg_seq != seq)
+	/* those of another metric would stay beside the new one */
+	for_each_message(h, &c->net->routes)
+	{
+		if (!fsg_default_goes(c, h))
 			continue;
-		if (h->nlmsg_type == NLMSG_ERROR)
-			*error = ((struct nlmsgerr *)NLMSG_DATA(h))->error;
-		if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
-			return true;
+		if (!metrics)
+			metrics = fsg_find_attr(h, sizeof(body), RTA_METRICS, 4);
+		(void)fsg_step_message(c->net, h, "route", FSG_IF_THERE, RTM_DELROUTE, 0);
 	}
-	return false;
+	/* a gateway outside of the network is reached on the link all the same */
+	if ((c->p->ip ^ c->p->gateway) & network_mask(c->p->prefix))
+		body.rtm_flags = RTNH_F_ONLINK;
+	fsg_step(c->net, "route", FSG_MUST, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &body,
+		 sizeof(body));
+	fsg_attr_u32(&fsg_work.batch, RTA_GATEWAY, __builtin_bswap32(c->p->gateway));
+	fsg_attr_u32(&fsg_work.batch, RTA_OIF, (uint32_t)c->link.index);
+	if (metrics)
+		fsg_attr(&fsg_work.batch, RTA_METRICS, RTA_DATA(metrics),
+			 (uint32_t)RTA_PAYLOAD(metrics));
 }
 
-static int flush_neighbours(const struct change *c)
+/* The rest, once the new address is the only one. */
+static void plan_rest(struct fsg_change *c, bool down_first)
 {
-	struct ndmsg body = {.ndm_family = AF_INET};
-	const char *step;
-	uint32_t seq;
-	int error = 0;
-	long len;
-
-	begin_batch(c->net);
-	seq = ++c->net->seq;
-	fsg_begin(&work.batch, RTM_GETNEIGH, NLM_F_DUMP, seq, &body, sizeof(body));
-	fsg_attr_u32(&work.batch, NDA_IFINDEX, (uint32_t)c->link.index);
-	len = hot_sendto(c->net->fd, work.bytes, work.batch.len, 0, NULL, 0);
-	if (len < 0)
-		return (int)len;
-	begin_batch(c->net);
-	do {
-		len = hot_recv(c->net->fd, work.neighbours, sizeof(work.neighbours), 0);
-		if (len == -EINTR)
-			continue;
-		if (len < 0)
-			return (int)len;
-		add_stale_neighbours(c, work.neighbours, (uint32_t)len);
-	} while (len < 0 || !ends_dump(work.neighbours, (uint32_t)len, seq, &error));
-	return error ? error : send_batch(c->net, &step);
+	if (down_first || !(c->link.flags & IFF_UP))
+		fsg_step_link(c, "up", IFF_UP, IFF_UP, NULL);
+	plan_default_route(c);
+	if (c->change_mac && !down_first)
+		fsg_neighbours_put_back(c, false);
 }
 
-static bool find_link(struct change *c, const char *name)
+static int make_change(struct fsg_change *c, bool down_first, struct fsg_outcome *o)
+{
+	fsg_work.lost = 0;
+	fsg_batch_begin();
+	plan_arrival(c, down_first);
+	if (fsg_batch_send(c->net, &o->step))
+		return fsg_work.error;
+	plan_departure(c);
+	if (c->stand_in) {
+		if (fsg_batch_send(c->net, &o->step))
+			return fsg_work.error;
+		address_step(c, RTM_DELADDR, c->stand_in, 0);
+	}
+	plan_rest(c, down_first);
+	return fsg_batch_send(c->net, &o->step);
+}
+
+static bool find_link(struct fsg_change *c, const char *name)
 {
 	struct fsg_link *l;
 
@@ -436,14 +304,25 @@ static bool find_link(struct change *c, const char *name)
 	if (!c->net->fresh && fsg_net_refresh(c->net))
 		return false;
 	l = fsg_net_link(c->net, name);
+	if (!l)
+		l = fsg_net_ask_link(c->net, name, fsg_work.received, sizeof(fsg_work.received));
 	if (l)
 		c->link = *l;
 	return l != NULL;
 }
 
+/* What was counted as lost, unless a restoration has counted again. */
+static void count_lost(const struct fsg_change *c, struct fsg_outcome *o)
+{
+	o->lost = fsg_work.lost + c->no_room;
+	o->lost_what = fsg_work.lost ? fsg_work.lost_what : "neighbour";
+	o->lost_error = fsg_work.lost ? fsg_work.lost_error : c->no_room ? -ENOBUFS : 0;
+}
+
 void fsg_net_apply(struct fsg_net *n, const struct fs_payload *p, struct fsg_outcome *o)
 {
-	struct change c = {.net = n, .p = p};
+	struct fsg_change c = {
+		.net = n, .p = p, .neighbours = {.buf = fsg_work.received, .room = FSG_KEPT_BYTES}};
 	bool down_first = false;
 
 	*o = (struct fsg_outcome){.step = "state"};
@@ -455,25 +334,29 @@ void fsg_net_apply(struct fsg_net *n, const struct fs_payload *p, struct fsg_out
 	}
 	c.change_mac = !c.link.mac_len || !same_bytes(c.link.mac, p->mac, 6);
 	look_at_addresses(&c);
-	plan_change(&c, false);
-	if (work.batch.full) {
-		o->error = -E2BIG;
+	if (c.change_mac)
+		o->error = fsg_neighbours_read(&c);
+	if (o->error) {
 		o->undone = true;
 		return;
 	}
 	n->fresh = false; /* from here on it is not what was read */
-	o->error = send_batch(n, &o->step);
+	o->error = make_change(&c, false, o);
 	if (o->error == -EBUSY && c.change_mac && (c.link.flags & IFF_UP)) {
 		/* a device that takes no new MAC while it is up: down, and all again */
 		down_first = true;
-		o->error = 0;
-		plan_change(&c, true);
-		o->error = send_batch(n, &o->step);
+		o->error = fsg_neighbours_read_proxies(&c);
+		if (!o->error)
+			o->error = make_change(&c, true, o);
 	}
 	if (o->error) {
-		o->undo_error = undo(&c, down_first);
-		o->undone = !o->undo_error;
+		fsg_change_undo(&c, down_first, o);
 		return;
 	}
-	o->flush_error = flush_neighbours(&c);
+	if (down_first)
+		fsg_change_put_back(&c, o);
+	else
+		count_lost(&c, o);
+	if (!c.change_mac)
+		o->flush_error = fsg_neighbours_flush(&c);
 }

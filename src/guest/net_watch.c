@@ -71,3 +71,42 @@ struct fsg_link *fsg_net_link(struct fsg_net *n, const char *name)
 			return &n->links[i];
 	return NULL;
 }
+
+/* The answer to a request for one link: its index, or a negative errno. */
+static int link_answer(struct fsg_net *n, uint8_t *buf, uint32_t room, uint32_t seq)
+{
+	for (;;) {
+		long len = hot_recv(n->fd, buf, room, 0);
+		struct nlmsghdr *h;
+
+		if (len == -EINTR)
+			continue;
+		if (len < 0)
+			return (int)len;
+		h = fsg_message(buf, (uint32_t)len, 0);
+		if (!h || h->nlmsg_seq != seq)
+			continue;
+		if (h->nlmsg_type == NLMSG_ERROR)
+			return ((struct nlmsgerr *)NLMSG_DATA(h))->error;
+		if (h->nlmsg_type == RTM_NEWLINK && h->nlmsg_len >= NLMSG_LENGTH(16))
+			return ((struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
+	}
+}
+
+struct fsg_link *fsg_net_ask_link(struct fsg_net *n, const char *name, uint8_t *buf, uint32_t room)
+{
+	struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
+	struct fsg_batch b = {.buf = buf, .room = room};
+	uint32_t seq = ++n->seq;
+	int index;
+
+	fsg_begin(&b, RTM_GETLINK, 0, seq, &body, sizeof(body));
+	fsg_attr(&b, IFLA_ALT_IFNAME, name, (uint32_t)strlen(name) + 1);
+	if (hot_sendto(n->fd, buf, b.len, 0, NULL, 0) != (long)b.len)
+		return NULL;
+	index = link_answer(n, buf, room, seq);
+	for (uint32_t i = 0; i < n->n_links; i++)
+		if (index > 0 && n->links[i].index == index)
+			return &n->links[i];
+	return NULL;
+}

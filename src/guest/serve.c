@@ -61,6 +61,20 @@ static void send_timed(struct fsg_server *s, const char *stage, const char *key,
 	send_ack(s, stage);
 }
 
+/* What the host would not expect after a change: something went with it, or stayed. */
+static void add_lost(struct fsg_server *s)
+{
+	const struct fsg_outcome *o = &s->outcome;
+
+	if (o->lost) {
+		fsg_ack_number(&s->ack, "lost", o->lost);
+		fsg_ack_word(&s->ack, "lost_what", o->lost_what);
+		fsg_ack_number(&s->ack, "lost_errno", (uint64_t)-o->lost_error);
+	}
+	if (o->flush_error)
+		fsg_ack_number(&s->ack, "flush_errno", (uint64_t)-o->flush_error);
+}
+
 /* The network is as it was; the host is told why, if it is known where it listens. */
 static void send_refusal(struct fsg_server *s, const struct fsg_served *o)
 {
@@ -73,6 +87,7 @@ static void send_refusal(struct fsg_server *s, const struct fsg_served *o)
 		fsg_ack_word(&s->ack, "what", s->outcome.step);
 		fsg_ack_number(&s->ack, "errno", (uint64_t)-s->outcome.error);
 		fsg_ack_word(&s->ack, "undone", s->outcome.undone ? "yes" : "no");
+		add_lost(s);
 	}
 	send_ack(s, "error");
 }
@@ -117,6 +132,7 @@ static void apply(struct fsg_server *s, struct fsg_served *o)
 static void send_applied(struct fsg_server *s, struct fsg_served *o, const struct rusage *before)
 {
 	fsg_ack_begin(&s->ack, "applied", &s->payload);
+	add_lost(s);
 	if (s->debug_stages) {
 		struct rusage now = {0};
 

@@ -3,7 +3,8 @@
 
 GUEST      := $(O)/forkscope-guest
 # Objects whose code runs between the resume signal and the last ack: linked side by side.
-GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c src/guest/net_watch.c \
+GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c src/guest/net_batch.c \
+	      src/guest/net_neigh.c src/guest/net_watch.c \
 	      src/guest/stage.c src/guest/mem.c src/mailbox/payload.c
 GUEST_COLD := $(filter-out $(GUEST_HOT),$(wildcard src/guest/*.c)) src/mailbox/format.c \
 	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c \
@@ -65,6 +66,17 @@ $(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/armed.o $(O)/guest/src/
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $^
 
+# The agent's change of the network with a request broken on the way (tests/agent/test_network.py).
+NETAPPLY     := $(O)/tests/agent/netapply
+NETAPPLY_OBJ := $(filter-out $(O)/guest/src/guest/net_batch.o,$(filter $(O)/guest/src/guest/net%.o,$(GUEST_OBJ))) \
+		$(addprefix $(O)/guest/src/,guest/say.o guest/mem.o mailbox/payload.o)
+test-programs: $(NETAPPLY)
+
+$(NETAPPLY): tests/agent/netapply.c src/guest/net_batch.c $(NETAPPLY_OBJ)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $< $(NETAPPLY_OBJ)
+
 UNIT_EXTRA_test_guest_layout := src/guest/layout.c src/guest/block.c
 UNIT_EXTRA_test_guest_armed  := src/guest/armed.c src/guest/watchers.c
 
@@ -74,8 +86,8 @@ UNIT_EXTRA_test_guest_armed  := src/guest/armed.c src/guest/watchers.c
 guest: $(GUEST)
 
 ## check-agent     the guest's agent in network namespaces, with peers of the protocol (root)
-check-agent: all $(RINGDUMP)
-	@O=$(O) tools/tap-sum -n check-agent -t 300 tests/agent/test_agent.py
+check-agent: all $(RINGDUMP) $(NETAPPLY)
+	@O=$(O) tools/tap-sum -n check-agent -t 300 tests/agent/test_agent.py tests/agent/test_network.py
 
 # Seeds of fuzz_mailbox: one for each thing that its first byte chooses.
 MBOX_SEEDS := $(O)/fuzz/seeds/fuzz_mailbox
