@@ -175,14 +175,15 @@ enum fsg_step {
 };
 
 /* X(number, NAME, "meaning of a") : what the agent says of itself, append-only */
-#define FSG_STAGES(X)                                                                      \
-	X(1, ARMED,                                                                        \
-	  "enum fs signal: 1 vmclock, 2 vmgenid, 3 vmclock-spin, 4 vmclock read in turns") \
-	X(2, SIGNAL_SEEN, "the same")                                                      \
-	X(3, MAILBOX_SEEN, "decoded: 0 = well, else the error")                            \
-	X(4, ACK, "before it is sent: the stage's name, its first 8 bytes")                \
-	X(5, NETLINK_START, "0")                                                           \
-	X(6, NETLINK_DONE, "errno, 0 = applied")                                           \
+#define FSG_STAGES(X)                                                                       \
+	X(1, ARMED,                                                                         \
+	  "enum fs signal: 1 vmclock, 2 vmgenid, 3 vmclock-spin, 4 vmclock read in turns, " \
+	  "5 the mailbox read in turns")                                                    \
+	X(2, SIGNAL_SEEN, "the same")                                                       \
+	X(3, MAILBOX_SEEN, "decoded: 0 = well, else the error")                             \
+	X(4, ACK, "before it is sent: the stage's name, its first 8 bytes")                 \
+	X(5, NETLINK_START, "0")                                                            \
+	X(6, NETLINK_DONE, "errno, 0 = applied")                                            \
 	X(7, DONE, "armed again")
 
 enum fsg_stage {

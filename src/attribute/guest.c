@@ -203,6 +203,8 @@ static const char *signal_name(uint64_t signal)
 		return "vmgenid";
 	case AT_G_SPIN:
 		return "vmclock-spin";
+	case AT_G_MAILBOX:
+		return "mailbox";
 	default:
 		return "";
 	}

@@ -105,7 +105,7 @@ struct at_gturn { /* from t0 on the path was on that CPU, until the one before i
 };
 
 /* The argument of the stages ARMED and SIGNAL_SEEN. */
-enum { AT_G_VMCLOCK = 1, AT_G_VMGENID = 2, AT_G_SPIN = 3, AT_G_TURNS = 4 };
+enum { AT_G_VMCLOCK = 1, AT_G_VMGENID = 2, AT_G_SPIN = 3, AT_G_TURNS = 4, AT_G_MAILBOX = 5 };
 
 struct at_guest {
 	struct fsr_guest_data *data; /* of the VM, not owned */

@@ -19,6 +19,9 @@ static const char none_spin[] =
 static const char none_turns[] =
 	"the kernel's vmclock cannot be polled: the agent reads it in turns, nothing wakes it";
 
+static const char none_mailbox[] =
+	"this VM has no resume signal: the agent looks into its mailbox in turns, nothing wakes it";
+
 static const char other_wake[] =
 	"not by the signal's own handler: something else woke the agent, which then saw the signal";
 
@@ -99,6 +102,21 @@ static uint64_t seen_by(const struct at_guest *g, uint64_t decoded, uint64_t end
 	return end;
 }
 
+/* Why nothing is raised for this agent and sent to it, NULL = something is. */
+static const char *no_way(const struct at_guest *g)
+{
+	switch (g->signal) {
+	case AT_G_SPIN:
+		return none_spin;
+	case AT_G_TURNS:
+		return none_turns;
+	case AT_G_MAILBOX:
+		return none_mailbox;
+	default:
+		return NULL;
+	}
+}
+
 static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct way *y)
 {
 	const struct at_gwake *w;
@@ -107,9 +125,8 @@ static int find_chain(const struct at *a, const struct at_vm *vm, struct at_gues
 	uint32_t irq;
 	int ret;
 
-	if (g->signal == AT_G_SPIN || g->signal == AT_G_TURNS) {
-		y->raise_why = y->inject_why = y->notify_why = y->wakeup_why =
-			g->signal == AT_G_SPIN ? none_spin : none_turns;
+	if (no_way(g)) {
+		y->raise_why = y->inject_why = y->notify_why = y->wakeup_why = no_way(g);
 		return 0;
 	}
 	y->raise_why = y->inject_why = y->notify_why = y->wakeup_why =
@@ -218,7 +235,7 @@ static void order(struct at_guest *g, const struct at_vm *vm)
  */
 static void in_progress(struct at_guest *g, const struct at_vm *vm)
 {
-	bool none = g->signal == AT_G_SPIN || g->signal == AT_G_TURNS;
+	bool none = no_way(g) != NULL;
 	size_t next = 0;
 
 	for (size_t i = 0; i < g->nlinks; i++)

@@ -30,7 +30,7 @@
 #define ENV_DEBUG   "HYPEMAN_RESUME_NETWORK_DEBUG_STAGES"
 
 #define STACK_BYTES (64u << 10)
-#define NOTE_LEN    480
+#define NOTE_LEN    1024
 
 /* Page-aligned and one block: what a fork touches lies together. */
 static struct {
@@ -89,7 +89,7 @@ static int parse_signal(const char *text, enum fsg_signal *signal)
 			return 0;
 		}
 	}
-	fsg_say("signal \"%s\" is none of auto, vmclock, vmgenid, vmclock-spin", text);
+	fsg_say("signal \"%s\" is none of auto, vmclock, vmgenid, vmclock-spin, mailbox", text);
 	return -1;
 }
 
@@ -102,7 +102,8 @@ static void print_help(void)
 	       "sends\n"
 	       "the acks, and arms itself again.\n\n"
 	       "  --token T             beside the mailbox's magic, 1 to 30 bytes\n"
-	       "  --signal S            auto, vmclock, vmgenid or vmclock-spin (default: auto)\n"
+	       "  --signal S            auto, vmclock, vmgenid, vmclock-spin or mailbox (default: "
+	       "auto)\n"
 	       "  --ack-stages          send the ack \"mailbox\" too, before netlink\n"
 	       "  --debug-stages        send the debug acks, with microseconds since the signal "
 	       "and\n"
@@ -111,6 +112,7 @@ static void print_help(void)
 	       "  --once                end after the first fork that was served\n"
 	       "  --vmclock-device P    instead of /dev/vmclock0\n"
 	       "  --kmsg P              instead of /dev/kmsg\n"
+	       "  --sysfs P             instead of /sys, where a VMGenID device is looked for\n"
 	       "  --ring-dir DIR        where `arm` keeps the recorder, into which the agent "
 	       "writes its\n"
 	       "                        stages, if one is armed (" FSG_RUN_DIR ")\n"
@@ -133,6 +135,7 @@ enum {
 	OPT_ONCE,
 	OPT_CLOCK,
 	OPT_KMSG,
+	OPT_SYS,
 	OPT_RING
 };
 
@@ -167,6 +170,9 @@ static int take_option(struct options *o, int c)
 	case OPT_KMSG:
 		o->paths.kmsg = optarg;
 		return 0;
+	case OPT_SYS:
+		o->paths.sys = optarg;
+		return 0;
 	case OPT_RING:
 		o->ring_dir = optarg;
 		return 0;
@@ -198,6 +204,7 @@ static int parse(struct options *o, int argc, char **argv)
 		{"once", no_argument, NULL, OPT_ONCE},
 		{"vmclock-device", required_argument, NULL, OPT_CLOCK},
 		{"kmsg", required_argument, NULL, OPT_KMSG},
+		{"sysfs", required_argument, NULL, OPT_SYS},
 		{"ring-dir", required_argument, NULL, OPT_RING},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -206,7 +213,7 @@ static int parse(struct options *o, int argc, char **argv)
 
 	*o = (struct options){.patience_ns = 2000000000u,
 			      .ring_dir = FSG_RUN_DIR,
-			      .paths = {"/dev/vmclock0", "/dev/kmsg"}};
+			      .paths = {"/dev/vmclock0", "/dev/kmsg", "/sys"}};
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			print_help();
@@ -313,6 +320,9 @@ static uint64_t signal_number(const struct fsg_signal_source *s, enum fsg_step *
 	case FSG_SIGNAL_SPIN:
 		*step = FSG_STEP_VMCLOCK_MMAP;
 		return 3;
+	case FSG_SIGNAL_MAILBOX:
+		*step = FSG_STEP_NONE;
+		return 5;
 	default:
 		*step = s->timed ? FSG_STEP_VMCLOCK_READ : FSG_STEP_VMCLOCK_POLL;
 		return s->timed ? 4 : 1;
@@ -354,7 +364,10 @@ static int arm(const struct options *o)
 		return -1;
 	open_ring(s, o->ring_dir);
 	lock_memory();
-	return make_mailbox(s, o->token);
+	if (make_mailbox(s, o->token))
+		return -1;
+	agent.source.sequence = fsg_serve_sequence(s);
+	return 0;
 }
 
 /* --- serving -------------------------------------------------------------------------------- */

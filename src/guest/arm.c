@@ -38,7 +38,9 @@ struct options {
 
 struct arming {
 	const struct options *o;
-	unsigned int cpus;
+	unsigned int cpus;     /* with a ring */
+	unsigned int cpus_out; /* beyond them: not recorded */
+	bool other;            /* another process has armed; nothing here is ours to remove */
 	uint64_t ring_bytes;
 	struct fsg_recorder rec;
 	struct fsg_symbols symbols;
@@ -149,7 +151,7 @@ static int parse(struct options *o, int argc, char **argv)
 /* ---- arming ---- */
 
 /* CPUs that may come to run: numbers up to the highest that is online. */
-static unsigned int count_cpus(void)
+static void count_cpus(struct arming *a)
 {
 	FILE *f = fopen("/sys/devices/system/cpu/online", "re");
 	unsigned int last = 0;
@@ -160,7 +162,12 @@ static unsigned int count_cpus(void)
 			last = (unsigned int)strtoul(at, &at, 10); /* "0-3,8" */
 	if (f)
 		fclose(f);
-	return last + 1 > FSG_MAX_CPUS ? FSG_MAX_CPUS : last + 1;
+	a->cpus = last + 1 > FSG_MAX_CPUS ? FSG_MAX_CPUS : last + 1;
+	a->cpus_out = last + 1 - a->cpus;
+	if (a->cpus_out)
+		fsg_say("not recorded: what runs on CPUs %u to %u (the recorder has rings for %u "
+			"CPUs); a fork whose vCPU is one of them has no guest part for it",
+			a->cpus, last, FSG_MAX_CPUS);
 }
 
 /* All rings together take a 64th of the memory at most, unless the user says otherwise. */
@@ -234,6 +241,7 @@ static int make_layout(struct arming *a, char *err)
 			     .bpf = a->why_no_bpf,
 			     .ring_bytes = a->ring_bytes,
 			     .cpus = a->cpus,
+			     .cpus_out = a->cpus_out,
 			     .probe_ns_x16 = a->rec.probe_ns_x16};
 	char *text = fsg_meta_text(&m);
 	bool bpf = !a->why_no_bpf[0];
@@ -288,7 +296,8 @@ static int arm(struct arming *a, char *err)
 	struct fsg_clock first;
 	int rc;
 
-	if (!fsg_armed_read(a->o->run_dir, &file, NULL, 0)) {
+	a->other = !fsg_armed_read(a->o->run_dir, &file, NULL, 0);
+	if (a->other) {
 		snprintf(err, SENTENCE,
 			 "armed already, by process %llu (directory=0x%llx); end it "
 			 "to arm anew: kill %llu",
@@ -296,7 +305,7 @@ static int arm(struct arming *a, char *err)
 			 (unsigned long long)file.pid);
 		return -EEXIST;
 	}
-	a->cpus = count_cpus();
+	count_cpus(a);
 	a->ring_bytes = ring_size(a);
 	fsg_clocksource(a->clocksource, sizeof(a->clocksource));
 	fsg_clock_sample(0, &first);
@@ -412,7 +421,7 @@ static int stay(const struct options *o, int done)
 	block_end();
 	if (arm(&a, err)) {
 		fsg_say("%s", err);
-		if (strstr(err, "armed already") != err)
+		if (!a.other)
 			disarm(&a);
 		return FSG_EXIT_FAILED;
 	}

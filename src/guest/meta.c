@@ -94,6 +94,7 @@ char *fsg_meta_text(const struct fsg_meta *m)
 	json_object_set_new(o, "machine", text(u.machine));
 	json_object_set_new(o, "clocksource", text(m->clocksource));
 	json_object_set_new(o, "cpus", json_integer(m->cpus));
+	json_object_set_new(o, "cpus_without_ring", json_integer(m->cpus_out));
 	json_object_set_new(o, "bpf", text(m->bpf));
 	json_object_set_new(o, "symbols", text(m->symbols));
 	json_object_set_new(o, "probe_ns", json_real(m->probe_ns_x16 / 16.0));

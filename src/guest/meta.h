@@ -13,6 +13,7 @@ struct fsg_meta {
 	const char *bpf;     /* likewise for programs */
 	uint64_t ring_bytes;
 	unsigned int cpus;
+	unsigned int cpus_out; /* that have no ring */
 	uint32_t probe_ns_x16;
 };
 

@@ -8,7 +8,7 @@
 
 static void put_line(int fd, const char *prefix, const char *fmt, va_list args, int error)
 {
-	char line[640];
+	char line[2048];
 	size_t n = 0;
 
 	n += (size_t)snprintf(line, sizeof(line), "%s", prefix);

@@ -14,9 +14,14 @@ FS_MBOX_KIND_TABLE(X)
 #define LEN_AT     (SEQ_AT + 4)
 #define PAYLOAD_AT (SEQ_AT + 8)
 
+const uint32_t *fsg_serve_sequence(const struct fsg_server *s)
+{
+	return (const uint32_t *)(const void *)(s->mailbox + SEQ_AT);
+}
+
 static uint32_t load_sequence(const struct fsg_server *s)
 {
-	return __atomic_load_n((uint32_t *)(void *)(s->mailbox + SEQ_AT), __ATOMIC_ACQUIRE);
+	return __atomic_load_n(fsg_serve_sequence(s), __ATOMIC_ACQUIRE);
 }
 
 static bool await_payload(const struct fsg_server *s, uint64_t signal_ns, bool only_look)

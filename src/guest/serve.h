@@ -40,6 +40,9 @@ struct fsg_served {
 	long minor_faults, major_faults; /* debug only: from the signal to before the last ack */
 };
 
+/* The mailbox's sequence: 0 until a payload is there. */
+const uint32_t *fsg_serve_sequence(const struct fsg_server *s);
+
 /*
  * Serves one fork: waits up to the patience (or not at all: @only_look) for a payload, decodes it,
  * applies it, sends the acks, and empties the mailbox.

@@ -136,6 +136,23 @@ static int wait_spin(struct fsg_signal_source *s, int other)
 	return other < 0 ? -EAGAIN : FSG_EVENT_OTHER;
 }
 
+static int wait_mailbox(const struct fsg_signal_source *s, int other)
+{
+	const struct timespec pause = {.tv_nsec = TIMED_NS};
+	struct pollfd p = {.fd = other, .events = POLLIN};
+	long n;
+
+	for (;;) {
+		n = hot_ppoll(&p, 1, &pause);
+		if (n == -EINTR || n > 0)
+			return FSG_EVENT_OTHER;
+		if (n < 0)
+			return (int)n;
+		if (__atomic_load_n(s->sequence, __ATOMIC_ACQUIRE))
+			return FSG_EVENT_FORK;
+	}
+}
+
 int fsg_signal_wait(struct fsg_signal_source *s, int other)
 {
 	int rc;
@@ -143,6 +160,8 @@ int fsg_signal_wait(struct fsg_signal_source *s, int other)
 	switch (s->kind) {
 	case FSG_SIGNAL_VMGENID:
 		return wait_vmgenid(s, other);
+	case FSG_SIGNAL_MAILBOX:
+		return wait_mailbox(s, other);
 	case FSG_SIGNAL_SPIN:
 		do {
 			rc = wait_spin(s, other);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How a guest learns that it is a fork: VMClock (poll or mapped page) or VMGenID (kernel log). */
+/*
+ * How a guest learns that it is a fork: VMClock (poll or mapped page), VMGenID (kernel log), or, in
+ * a VM that has neither, by a payload in its mailbox.
+ */
 #ifndef FORKSCOPE_GUEST_SIGNAL_H
 #define FORKSCOPE_GUEST_SIGNAL_H
 
@@ -8,11 +11,12 @@
 #include <stdint.h>
 
 /* X(ID, name in HYPEMAN_RESUME_NETWORK_SIGNAL) */
-#define FSG_SIGNAL_TABLE(X)   \
-	X(AUTO, "auto")       \
-	X(VMCLOCK, "vmclock") \
-	X(VMGENID, "vmgenid") \
-	X(SPIN, "vmclock-spin")
+#define FSG_SIGNAL_TABLE(X)     \
+	X(AUTO, "auto")         \
+	X(VMCLOCK, "vmclock")   \
+	X(VMGENID, "vmgenid")   \
+	X(SPIN, "vmclock-spin") \
+	X(MAILBOX, "mailbox")
 
 enum fsg_signal {
 #define X(id, name) FSG_SIGNAL_##id,
@@ -32,14 +36,15 @@ struct fsg_signal_source {
 	bool timed; /* VMCLOCK: poll tells nothing, so the page is read every millisecond */
 	uint64_t generation;
 	const volatile uint8_t *page; /* SPIN */
+	const uint32_t *sequence; /* MAILBOX: of the agent's mailbox; to be set before waiting */
 	uint8_t clock[FSG_VMCLOCK_SIZE];
 	size_t log_len; /* VMGENID: bytes of log[] that are no whole line yet */
 	char log[8192]; /* a record of /dev/kmsg is at most this long */
 };
 
-/* Where things are; other than in /dev only in tests. */
+/* Where things are; other than in /dev and /sys only in tests. */
 struct fsg_signal_paths {
-	const char *vmclock, *kmsg;
+	const char *vmclock, *kmsg, *sys;
 };
 
 /*

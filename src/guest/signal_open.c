@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Chooses and opens the resume signal, and says why when it is not the one that was asked for. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include "mailbox/format.h"
 
 #define PAGE_SIZE 4096
+#define PATH_ROOM 4200
+#define REASON    400 /* one reason, the path of a user among it */
 
 const char *const fsg_signal_names[FSG_SIGNALS] = {
 #define X(id, name) name,
@@ -125,6 +128,37 @@ static int open_vmgenid(struct fsg_signal_source *s, const struct fsg_signal_pat
 	return 0;
 }
 
+/* A driver's folder has a link for each device that it is bound to. */
+static bool binds(const char *sys, const char *bus)
+{
+	char path[PATH_ROOM];
+	struct dirent *e;
+	bool bound = false;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/bus/%s/drivers/vmgenid", sys, bus);
+	d = opendir(path);
+	while (d && (e = readdir(d)) != NULL)
+		bound |= e->d_type == DT_LNK && strcmp(e->d_name, "module") != 0;
+	if (d)
+		closedir(d);
+	return bound;
+}
+
+/* Without a bound device the kernel never writes the line. "" when there is one. */
+static void look_for_vmgenid(const struct fsg_signal_paths *paths, char *why, size_t len)
+{
+	const char *sys = paths->sys;
+
+	why[0] = 0;
+	if (!binds(sys, "platform") && !binds(sys, "acpi"))
+		snprintf(why, len,
+			 "no VMGenID device has a driver (nothing bound in "
+			 "%s/bus/{platform,acpi}/drivers/vmgenid), so the kernel will not tell of "
+			 "a fork",
+			 sys);
+}
+
 static void start_over(struct fsg_signal_source *s)
 {
 	fsg_signal_close(s);
@@ -132,15 +166,22 @@ static void start_over(struct fsg_signal_source *s)
 	s->fd = -1;
 }
 
+static int open_mailbox(struct fsg_signal_source *s)
+{
+	s->kind = FSG_SIGNAL_MAILBOX;
+	return 0;
+}
+
 static int open_auto(struct fsg_signal_source *s, const struct fsg_signal_paths *paths, char *note,
 		     size_t len)
 {
-	char clock_note[192], log_note[192];
+	char clock_note[REASON], log_note[REASON];
 
 	if (!open_vmclock(s, paths, true, clock_note, sizeof(clock_note)))
 		return 0;
 	start_over(s);
-	if (!open_vmgenid(s, paths, log_note, sizeof(log_note))) {
+	look_for_vmgenid(paths, log_note, sizeof(log_note));
+	if (!log_note[0] && !open_vmgenid(s, paths, log_note, sizeof(log_note))) {
 		snprintf(note, len, "auto takes vmgenid: %s", clock_note);
 		return 0;
 	}
@@ -150,13 +191,18 @@ static int open_auto(struct fsg_signal_source *s, const struct fsg_signal_paths 
 			 log_note);
 		return 0;
 	}
-	return refuse(note, len, -ENODEV, "no signal: %s; and %s", clock_note, log_note);
+	start_over(s);
+	snprintf(note, len,
+		 "auto looks into the mailbox every 1 ms, as this VM has no resume signal: %s; and "
+		 "%s",
+		 clock_note, log_note);
+	return open_mailbox(s);
 }
 
 int fsg_signal_open(struct fsg_signal_source *s, enum fsg_signal wanted,
 		    const struct fsg_signal_paths *paths, char *note, size_t note_len)
 {
-	char why[192] = "";
+	char why[REASON] = "";
 	int rc;
 
 	memset(s, 0, sizeof(*s));
@@ -173,11 +219,14 @@ int fsg_signal_open(struct fsg_signal_source *s, enum fsg_signal wanted,
 		break;
 	case FSG_SIGNAL_VMGENID:
 		rc = open_vmgenid(s, paths, why, sizeof(why));
+		if (!rc)
+			look_for_vmgenid(paths, note, note_len);
+		break;
+	case FSG_SIGNAL_MAILBOX:
+		rc = open_mailbox(s);
 		break;
 	default:
 		rc = open_auto(s, paths, note, note_len);
-		if (rc)
-			snprintf(why, sizeof(why), "%.190s", note);
 	}
 	if (rc) {
 		snprintf(note, note_len, "%s", why);

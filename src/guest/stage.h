@@ -17,8 +17,9 @@ struct fsg_ring {
 
 /*
  * Takes the ring of what is armed in @run_dir over and enters this process into the directory as
- * one that waits by @how (enum fsg_step). Returns 0, -ENOENT when nothing is armed, -EBUSY when
- * another agent has the ring, or another negative errno; with a sentence in @err.
+ * one that waits by @how (FSG_STEP_NONE: by nothing that is watched). Returns 0, -ENOENT when
+ * nothing is armed, -EBUSY when another agent has the ring, or another negative errno; with a
+ * sentence in @err.
  */
 int fsg_ring_open(struct fsg_ring *r, const char *run_dir, enum fsg_step how, char *err,
 		  size_t len);

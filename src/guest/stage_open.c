@@ -42,7 +42,7 @@ int fsg_ring_open(struct fsg_ring *r, const char *run_dir, enum fsg_step how, ch
 		return fs_errf(err, len, rc, "another agent writes into the recorder's ring");
 	}
 	rc = fsg_armed_map(&a, a.dir_fd, 0, 1, &dir, err, len);
-	if (!rc)
+	if (!rc && how != FSG_STEP_NONE)
 		r->self = fsg_watcher_enter(dir, (uint32_t)getpid(), r->tid, how, true);
 	r->head = ring;
 	r->rec = (struct fsg_rec *)(void *)((uint8_t *)ring + FSG_PAGE);

@@ -259,6 +259,7 @@ static void print_hooks(const json_t *hooks)
 
 static void print_words(const struct view *v)
 {
+	json_int_t without = json_integer_value(json_object_get(v->meta, "cpus_without_ring"));
 	const struct fsg_dir *d = v->dir;
 	char of[32];
 
@@ -271,6 +272,10 @@ static void print_words(const struct view *v)
 	       (unsigned long long)d->tsc_khz, (unsigned long long)d->clocks[0].tsc_width);
 	printf("cost      %.1f ns to write a record (%s)\n", d->probe_ns_x16 / 16.0,
 	       d->probe_ns_x16 ? "measured when armed" : "not known");
+	if (without > 0)
+		printf("no ring   CPUs %llu to %llu: what runs there is not recorded\n",
+		       (unsigned long long)v->armed.cpus,
+		       (unsigned long long)(v->armed.cpus + (uint64_t)without - 1));
 	for (uint64_t i = 0; v->rings && i < v->armed.cpus; i++) {
 		snprintf(of, sizeof(of), "CPU %llu", (unsigned long long)i);
 		print_ring(of, ring_head(v, i), records_of(v->armed.ring_pages));

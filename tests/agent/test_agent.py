@@ -39,11 +39,15 @@ def payload(acks, **more):
 class Scene:
     """A guest with an agent in it, and the host's patcher and acks."""
 
-    def __init__(self, *options, signal="vmgenid", environment=None, program=None, clock=None, address="172.16.0.3/29"):
+    def __init__(self, *options, signal="vmgenid", environment=None, program=None, clock=None, address="172.16.0.3/29", device="platform"):
         self.guest, self.kmsg, self.acks, self.clock = Guest(address), Kmsg(), Acks(), clock
         self.folder = tempfile.TemporaryDirectory(prefix="snapshot-")
         clock_path = clock.path if clock else "/nonexistent/vmclock0"
-        words = program or [AGENT, "agent", "--kmsg", self.kmsg.path, "--vmclock-device", clock_path,
+        if device:   # a VMGenID device that has its driver
+            drivers = Path(self.folder.name, "sys/bus", device, "drivers/vmgenid")
+            drivers.mkdir(parents=True)
+            (drivers / "VMGENCTR:00").symlink_to("/nonexistent")
+        words = program or [AGENT, "agent", "--kmsg", self.kmsg.path, "--vmclock-device", clock_path, "--sysfs", os.path.join(self.folder.name, "sys"),
                             *(["--signal", signal] if signal else []), *options]
         if program:
             words = [*program, self.kmsg.path]
@@ -213,6 +217,51 @@ def auto_falls_back():
             seen = scene.fork()
             assert stages(seen) == ["mailbox", "applied"], (reason, seen)
         assert "auto takes vmgenid" in scene.ended[1] and reason in scene.ended[1], (reason, scene.ended)
+
+
+def auto_needs_a_device():
+    """A kernel without a VMGenID device writes no line, ever: the next best is taken, and said."""
+    with Scene(signal="auto", device="acpi") as scene:
+        assert scene.first["signal"] == "vmgenid"
+    with Scene(signal="auto", device=None, clock=ClockFile(generation=7)) as scene:
+        assert scene.first["signal"] == "vmclock", scene.first
+        scene.peer_patches(payload(scene.acks))
+        scene.clock.bump(8)
+        scene.acks.until("applied")
+    assert "auto reads VMClock every 1 ms" in scene.ended[1] and "no VMGenID device" in scene.ended[1], scene.ended
+    with Recorder() as recorder, Scene("--ring-dir", recorder.dir, signal="auto", device=None) as scene:
+        assert scene.first["signal"] == "mailbox", scene.first
+        used = cpu_ticks(scene.agent.pid)
+        time.sleep(0.5)
+        assert cpu_ticks(scene.agent.pid) - used <= 10, "it spins"
+        for _ in range(2):
+            scene.peer_patches(payload(scene.acks))
+            assert stages(scene.acks.until("applied")) == ["mailbox", "applied"]
+            scene.agent.armed()
+        assert [s[3:] for s in recorder.stages()][:2] == [("ARMED", 5), ("SIGNAL_SEEN", 5)], recorder.stages()
+        assert recorder.status()["watchers"] == []
+    assert "auto looks into the mailbox every 1 ms" in scene.ended[1] and "/nonexistent/vmclock0" in scene.ended[1], scene.ended
+    with Scene(device=None) as scene:   # demanded: it is taken, but not without a word
+        assert scene.first["signal"] == "vmgenid"
+    assert "no VMGenID device" in scene.ended[1], scene.ended
+
+
+def more_cpus_than_rings():
+    """What the recorder leaves out of a guest with more than 64 CPUs is said when it arms, and stays in the snapshot."""
+    with tempfile.TemporaryDirectory(prefix="armed-") as folder:
+        online, run = os.path.join(folder, "online"), os.path.join(folder, "run")
+        Path(online).write_text("0-63,70-79\n", encoding="ascii")
+        words = [AGENT, "arm", "--no-bpf", "--no-symbols", "--run-dir", run]
+        said = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {online} /sys/devices/system/cpu/online && exec \"$@\"", "sh", *words],
+                              capture_output=True, text=True, check=False)
+        try:
+            shown = [subprocess.run([AGENT, "status", "--run-dir", run, *more], capture_output=True, text=True, check=True).stdout
+                     for more in ([], ["--json"])]
+        finally:
+            os.kill(int(re.search(r"pid=(\d+)", said.stdout)[1]), signal.SIGTERM)
+    assert "CPUs 64 to 79" in said.stderr and "CPUs 64 to 79" in shown[0], (said, shown[0])
+    meta = json.loads(shown[1])["meta"]
+    assert (meta["cpus"], meta["cpus_without_ring"]) == (64, 16), meta
 
 
 def refuses_to_arm():
@@ -620,7 +669,7 @@ def not_armed():
 
 def manual_page():
     page = (TOP / "docs/man/forkscope-guest.1").read_text(encoding="utf-8").replace("\\", "")
-    for command, count in (("agent", 10), ("arm", 7), ("status", 3)):
+    for command, count in (("agent", 11), ("arm", 7), ("status", 3)):
         said = subprocess.run([AGENT, command, "--help"], capture_output=True, text=True, check=True).stdout
         options = {word for word in re.split(r"[\s,():]+", said) if word.startswith("--")}
         assert len(options) == count and not [option for option in options if option not in page], options
@@ -632,6 +681,7 @@ CASES = [
     ("no page fault between signal and last ack", no_page_faults), ("few pages are touched", few_pages), ("vmgenid: only the kernel's own line", only_the_kernels_line),
     ("vmclock: poll, re-armed by read, generation compared", poll_signal), ("vmclock-spin: waits for an even count", spin_signal),
     ("vmclock: a poll that is always ready", always_ready_poll), ("auto: falls back and says why", auto_falls_back),
+    ("auto: looks for the device", auto_needs_a_device), ("more CPUs than rings", more_cpus_than_rings),
     ("bad use is refused", refuses_to_arm), ("a bad payload is refused whole, with an error ack", refused_whole),
     ("an interface that is not there", no_such_interface), ("a failed change is rolled back", rolled_back),
     ("a failed first step is rolled back", first_step_fails),

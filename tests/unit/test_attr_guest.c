@@ -146,6 +146,23 @@ static void log_reader_awake(void **state)
 		     "ack:mailbox", TOLD, CELLS(WORKED, "mailbox/guest.signal=18000"));
 }
 
+/* A VM without a signal: the agent looks into its mailbox, and nothing is raised or sent to it. */
+static void mailbox_in_turns(void **state)
+{
+	static const char *const text =
+		HOST GUEST(GUEST_ALL) "GRING\n"
+				      "GREC ts=3000 SWITCH tid=71 x=30 a=\"hog\"\n"
+				      "GREC ts=4000 SWITCH tid=30 x=71 a=\"forkscop\"\n"
+				      "GREC ts=32000 UDP_SEND tid=71 x=9000 a=40\n" AGENT_STAGES(5);
+	struct fsa_result *res = attr_run(text, "ack:mailbox");
+
+	(void)state;
+	assert_string_equal(res->forks[0].signal_kind, "mailbox");
+	for (int i = 0; i < 4; i++)
+		assert_non_null(strstr(res->forks[0].links[i].why, "has no resume signal"));
+	attr_done(res);
+}
+
 /* Nobody tells an agent that reads the clock's page itself: it runs from the resume on. */
 static void vmclock_spin(void **state)
 {
@@ -384,6 +401,7 @@ int main(void)
 		cmocka_unit_test(begin_unseen),
 		cmocka_unit_test(log_reader_awake),
 		cmocka_unit_test(vmclock_spin),
+		cmocka_unit_test(mailbox_in_turns),
 		cmocka_unit_test(vmclock_in_turns),
 		cmocka_unit_test(another_agent),
 		cmocka_unit_test(unknown_agent),
