@@ -16,16 +16,42 @@ extern void fs_release(void);
 #define FS_HOLDS_TP bpf_core_type_exists(class_srcu_fast_notrace_t)
 #define FS_HOLDS_FN 1
 
+static __always_inline struct fs_cpu *fs_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+/* When a program begins, ns; 0 = the kernel counts its run time, or nobody does. */
+static __always_inline __u64 fs_began(void)
+{
+	return knobs.own_stats ? bpf_ktime_get_ns() : 0;
+}
+
+static __always_inline void fs_ended(__u64 began)
+{
+	struct fs_cpu *c = began ? fs_cpu() : NULL;
+
+	if (!c)
+		return;
+	__sync_fetch_and_add(&c->run_ns, bpf_ktime_get_ns() - began);
+	__sync_fetch_and_add(&c->run_cnt, 1);
+}
+
 #define FS_PROG_HELD(held, name, args...)                                       \
 	name(unsigned long long *ctx);                                          \
 	static __always_inline int ____##name(unsigned long long *ctx, ##args); \
 	int name(unsigned long long *ctx)                                       \
 	{                                                                       \
+		__u64 began;                                                    \
 		int ret;                                                        \
                                                                                 \
 		if (held)                                                       \
 			fs_hold();                                              \
+		began = fs_began();                                             \
 		ret = ____##name(___bpf_ctx_cast(args));                        \
+		fs_ended(began);                                                \
 		if (held)                                                       \
 			fs_release();                                           \
 		return ret;                                                     \
@@ -36,14 +62,21 @@ extern void fs_release(void);
 #define FS_PROG(name, args...)    FS_PROG_HELD(FS_HOLDS_TP, name, ##args)
 #define FS_FN_PROG(name, args...) FS_PROG_HELD(FS_HOLDS_FN, name, ##args)
 
+/* On a tracepoint as perf has it: with preemption off before and behind us, on any kernel. */
+#define FS_PERF_PROG(name, type)                          \
+	name(type *ctx);                                  \
+	static __always_inline int ____##name(type *ctx); \
+	int name(type *ctx)                               \
+	{                                                 \
+		__u64 began = fs_began();                 \
+		int ret = ____##name(ctx);                \
+                                                          \
+		fs_ended(began);                          \
+		return ret;                               \
+	}                                                 \
+	static __always_inline int ____##name(type *ctx)
+
 #pragma clang diagnostic ignored "-Wint-conversion" /* arguments of any type come as integers */
-
-static __always_inline struct fs_cpu *fs_cpu(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&cpus, &zero);
-}
 
 enum fs_loss { FS_LOSS_RECORD, FS_LOSS_STACK, FS_LOSS_STATE };
 

@@ -59,7 +59,9 @@
 	X(31, MARK, fs_ev_mark, "a moment named by the user (forkscope mark)")                     \
 	X(32, FLUSH, fs_ev_flush, "end of recording: what a thread was in the middle of")          \
 	X(33, CLOCK, fs_ev_clock,                                                                  \
-	  "the recorder read the host's clocks between two reads of its TSC")
+	  "the recorder read the host's clocks between two reads of its TSC")                      \
+	X(34, MISSED, fs_ev_missed,                                                                \
+	  "the kernel skipped runs of a program between two readings of its counters")
 
 enum fs_ev_kind {
 	FS_EV_NONE = 0,
@@ -453,6 +455,21 @@ struct fs_ev_clock {
 	__u64 mono_ns, raw_ns;
 	__u32 on_cpu; /* on which they were read */
 	__u32 pad;
+};
+
+#define FS_ANY_CPU 0xffffffffu
+
+/*
+ * What a program would have recorded is missing: the kernel skips one that is met while the same
+ * program is under way on that CPU (interrupted, or preempted inside).
+ */
+struct fs_ev_missed {
+	struct fs_ev h; /* ts: of the reading that found them; cpu 0xffff */
+	__u64 ts_start; /* of the reading before */
+	__u64 runs;     /* of twins (two programs for one event): those that may have lost it */
+	__u32 on_cpu;   /* FS_ANY_CPU = the kernel gave the sum over all only */
+	__u32 pad;
+	char prog[32]; /* a program of src/collect/hooks.def */
 };
 
 #define FS_CHECK(num, name, type, doc)                                                       \

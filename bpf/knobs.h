@@ -13,6 +13,8 @@
 #define FS_MAX_CPUS     1024
 #define FS_MAX_SYSCALLS 512
 
+#define FS_MAX_PROGS    128 /* whose skipped runs are counted */
+
 enum fs_match {                        /* which processes become traced */
 		FS_MATCH_ALL = 1 << 0, /* whoever creates a KVM VM, or is seen to run one */
 		FS_MATCH_COMM =
@@ -31,6 +33,7 @@ struct fs_knobs {
 	__u32 has_uffd_probe;
 	__u32 has_irq_hooks;    /* interrupt context comes from the irq and softirq tracepoints */
 	__u32 has_exit_classic; /* exits come from the classic kvm_exit tracepoint (Intel) */
+	__u32 own_stats;        /* programs count their run time themselves: core.bpf.c */
 	char comm[16];
 	__u8 syscalls[FS_MAX_SYSCALLS]; /* 1 = record as SYSCALL (OPEN, MMAP have records of their
 					   own) */

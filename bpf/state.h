@@ -161,7 +161,8 @@ struct fs_cpu {
 	__u32 soft_timer; /* inside a timer's function */
 	__u32 in_irq;     /* inside an interrupt handler */
 	__u32 in_softirq;
-	char scratch[128]; /* net.bpf.c */
+	char scratch[128];     /* net.bpf.c */
+	__u64 run_ns, run_cnt; /* of our programs, where they count themselves (knobs.own_stats) */
 };
 
 _Static_assert(sizeof(struct fs_thr) <= 512, "a thread's state");

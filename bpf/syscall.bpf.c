@@ -92,26 +92,23 @@ static __always_inline void fs_run_enter(struct fs_self *s, int fd, __u64 now)
 	t->user_ts = 0;
 }
 
-SEC("?tp_btf/sys_enter")
-int FS_PROG(fs_sys_enter, struct pt_regs *regs, long nr)
+/* @fd and @cmd: the first two arguments, of an ioctl. */
+static __always_inline int fs_call_enter(long nr, int fd, __u32 cmd)
 {
 	struct fs_self s;
 	__u64 now;
 
 	if (!fs_self(&s)) {
-		__u32 cmd = regs->si;
 
 		if (nr != NR_IOCTL || (cmd & 0xff00) != 0xae00 || cmd == KVM_RUN ||
-		    !fs_match_creator(regs->di, cmd) || !fs_self(&s))
+		    !fs_match_creator(fd, cmd) || !fs_self(&s))
 			return 0;
 	}
 	if (s.p->scan)
 		fs_scan(&s);
 	if (nr == NR_IOCTL) {
-		__u32 cmd = regs->si;
-
 		if (cmd == KVM_RUN) {
-			fs_run_enter(&s, regs->di, bpf_ktime_get_ns());
+			fs_run_enter(&s, fd, bpf_ktime_get_ns());
 			return 0;
 		}
 		if ((cmd & 0xff00) != 0xae00 && !knobs.syscalls[NR_IOCTL])
@@ -123,6 +120,18 @@ int FS_PROG(fs_sys_enter, struct pt_regs *regs, long nr)
 	s.t->sc_ts = now;
 	s.t->sc_nr = nr;
 	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int FS_PROG(fs_sys_enter, struct pt_regs *regs, long nr)
+{
+	return fs_call_enter(nr, regs->di, regs->si);
+}
+
+SEC("?tracepoint/raw_syscalls/sys_enter")
+int FS_PERF_PROG(fs_sys_enter_perf, struct trace_event_raw_sys_enter)
+{
+	return fs_call_enter(ctx->id, ctx->args[0], ctx->args[1]);
 }
 
 static __always_inline void fs_memslot(struct fs_call *c, __u64 kvm)
@@ -267,8 +276,7 @@ static __always_inline void fs_call_done(struct fs_call *c, struct pt_regs *regs
 	}
 }
 
-SEC("?tp_btf/sys_exit")
-int FS_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
+static __always_inline int fs_call_exit(struct pt_regs *regs, long ret)
 {
 	struct fs_call c;
 	struct fs_thr *t;
@@ -295,6 +303,18 @@ int FS_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
 	fs_call_done(&c, regs);
 	t->sc_ts = 0;
 	return 0;
+}
+
+SEC("?tp_btf/sys_exit")
+int FS_PROG(fs_sys_exit, struct pt_regs *regs, long ret)
+{
+	return fs_call_exit(regs, ret);
+}
+
+SEC("?tracepoint/raw_syscalls/sys_exit")
+int FS_PERF_PROG(fs_sys_exit_perf, struct trace_event_raw_sys_exit)
+{
+	return fs_call_exit((void *)bpf_task_pt_regs(bpf_get_current_task_btf()), ctx->ret);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -175,7 +175,7 @@ int FS_PROG(fs_kvm_exit, struct kvm_vcpu *vcpu, u32 isa)
 
 /* Where reason and RIP come from the processor's VMCS (Intel): KVM's own decoded record. */
 SEC("?tracepoint/kvm/kvm_exit")
-int fs_kvm_exit_classic(struct trace_event_raw_kvm_exit *ctx)
+int FS_PERF_PROG(fs_kvm_exit_classic, struct trace_event_raw_kvm_exit)
 {
 	struct fs_thr *t;
 	__u64 id;
@@ -191,8 +191,7 @@ int fs_kvm_exit_classic(struct trace_event_raw_kvm_exit *ctx)
 	return 0;
 }
 
-SEC("?tp_btf/kvm_userspace_exit")
-int FS_PROG(fs_kvm_userspace_exit, u32 reason, int err)
+static __always_inline int fs_userspace_exit(__u32 reason, int err)
 {
 	struct fs_thr *t;
 	__u64 id, now;
@@ -219,8 +218,19 @@ int FS_PROG(fs_kvm_userspace_exit, u32 reason, int err)
 	return 0;
 }
 
-SEC("?tp_btf/kvm_page_fault")
-int FS_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
+SEC("?tp_btf/kvm_userspace_exit")
+int FS_PROG(fs_kvm_userspace_exit, u32 reason, int err)
+{
+	return fs_userspace_exit(reason, err);
+}
+
+SEC("?tracepoint/kvm/kvm_userspace_exit")
+int FS_PERF_PROG(fs_userspace_exit_perf, struct trace_event_raw_kvm_userspace_exit)
+{
+	return fs_userspace_exit(ctx->reason, ctx->errno);
+}
+
+static __always_inline int fs_page_fault(__u64 addr, __u64 error_code)
 {
 	struct fs_thr *t;
 	struct fs_vm *v;
@@ -238,6 +248,18 @@ int FS_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
 	if (v)
 		t->x_inval = v->inval;
 	return 0;
+}
+
+SEC("?tp_btf/kvm_page_fault")
+int FS_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
+{
+	return fs_page_fault(addr, error_code);
+}
+
+SEC("?tracepoint/kvm/kvm_page_fault")
+int FS_PERF_PROG(fs_page_fault_perf, struct trace_event_raw_kvm_page_fault)
+{
+	return fs_page_fault(ctx->fault_address, ctx->error_code);
 }
 
 /*
@@ -339,6 +361,16 @@ int FS_PROG(fs_kvm_pio, unsigned int rw, unsigned int port, unsigned int size, u
 	if (rw && data)
 		bpf_probe_read_kernel(&value, fs_pio_bytes(size), data);
 	return fs_pio(t, id, rw, port, size, count, value);
+}
+
+SEC("?tracepoint/kvm/kvm_pio")
+int FS_PERF_PROG(fs_kvm_pio_perf, struct trace_event_raw_kvm_pio)
+{
+	struct fs_thr *t;
+	__u64 id;
+
+	t = fs_vcpu_self(&id);
+	return t ? fs_pio(t, id, ctx->rw, ctx->port, ctx->size, ctx->count, ctx->val) : 0;
 }
 
 /* 6.12 does not let us have `data`: the value of a single OUT is in the guest's RAX. */

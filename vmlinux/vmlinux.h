@@ -408,6 +408,47 @@ struct trace_event_raw_kvm_exit {
 	u64 info2;
 };
 
+struct trace_event_raw_kvm_userspace_exit {
+	u32 reason;
+	int errno;
+};
+
+struct trace_event_raw_kvm_page_fault {
+	u64 fault_address;
+	u64 error_code;
+};
+
+struct trace_event_raw_kvm_pio {
+	unsigned int rw;
+	unsigned int port;
+	unsigned int size;
+	unsigned int count;
+	unsigned int val;
+};
+
+struct trace_event_raw_sys_enter {
+	long id;
+	unsigned long args[6];
+};
+
+struct trace_event_raw_sys_exit {
+	long ret;
+};
+
+struct bpf_prog_stats {
+	struct {
+		u64 v;
+	} misses;
+};
+
+struct bpf_prog {
+	struct bpf_prog_stats *stats; /* per CPU */
+};
+
+struct bpf_array {
+	void *pptrs[0]; /* per CPU */
+};
+
 /* Guard of ordinary tracepoints where they no longer turn preemption off (7.0). */
 typedef struct {
 	void *lock;

@@ -108,7 +108,7 @@ static void note_losses(struct at *a)
 		f->lost = at_lost_of(info->stats, f->vm);
 		if (f->lost)
 			f->notes |= 1u << FSA_N_LOST_EVENTS;
-		else if (counted && !at_lost_of(info->stats, 0) && !unknown_of(f))
+		else if (counted && f->complete && !at_lost_of(info->stats, 0) && !unknown_of(f))
 			f->notes &= ~(1u << FSA_N_LOST_EVENTS);
 	}
 }
@@ -116,9 +116,9 @@ static void note_losses(struct at *a)
 static int run(struct at *a)
 {
 	const struct fs_ev *ev;
-	int got, ret = 0;
+	int got = 0, ret = at_missed_load(a);
 
-	while ((got = fsr_next(a->r, &ev)) > 0 && !ret)
+	while (!ret && (got = fsr_next(a->r, &ev)) > 0)
 		ret = at_feed(a, ev);
 	if (!ret && got < 0)
 		return fs_errf(a->err, a->err_len, got, "reading the recording: %s",

@@ -253,7 +253,8 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	case FS_EV_CLOCK:
 		return at_on_clock(a, (const void *)ev);
 	case FS_EV_NONE:
-	case FS_EV_UFFD: /* its wait is seen as a sleep with that stack, and as a hint */
+	case FS_EV_MISSED: /* known from the start: missed.c */
+	case FS_EV_UFFD:   /* its wait is seen as a sleep with that stack, and as a hint */
 		break;
 	}
 	return 0;

@@ -235,6 +235,7 @@ static int evaluate(struct at *a, struct at_vm *vm, bool last)
 	if (!ret && a->path.uncovered && !last)
 		return 0;
 	ret = ret ? ret : at_guest_split(a, vm, &a->path);
+	ret = ret ? ret : at_missed_widen(a, vm, &a->path);
 	ret = ret ? ret : at_ledger(a, vm, &a->path);
 	if (!ret) {
 		at_guest_free(vm);

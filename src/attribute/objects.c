@@ -272,6 +272,8 @@ void at_free(struct at *a)
 	fs_vec_free(&a->all_procs);
 	fs_vec_free(&a->all_vms);
 	fs_vec_free(&a->holes);
+	for (int k = 0; k < AT_MISSES; k++)
+		fs_vec_free(&a->misses[k]);
 	fs_vec_free(&a->clocks);
 	at_idmap_free(&a->procs);
 	at_idmap_free(&a->thrs);

@@ -296,6 +296,14 @@ struct at_hole { /* records of a CPU were lost in [t0, t1] */
 	uint32_t missing;
 };
 
+/* Runs of programs that the kernel skipped: what happened on @cpu in [t0, t1] may not be known. */
+struct at_miss {
+	uint64_t t0, t1;
+	uint32_t cpu; /* FS_ANY_CPU = which is not known */
+};
+/* Of any program; of those that the ledger is made from; of those that tell guest mode. */
+enum { AT_MISS_ANY, AT_MISS_SOME, AT_MISS_ALL, AT_MISSES };
+
 struct at_cpu {
 	uint32_t max_seq;
 	uint64_t last_ts;
@@ -377,7 +385,8 @@ struct at {
 	FS_VEC(struct at_proc *) all_procs;
 	FS_VEC(struct at_vm *) all_vms;
 	FS_VEC(struct at_hole) holes;
-	FS_VEC(struct fsl_host_clock) clocks; /* the host's, the latest of them */
+	FS_VEC(struct at_miss) misses[AT_MISSES]; /* by CPU and time, disjoint */
+	FS_VEC(struct fsl_host_clock) clocks;     /* the host's, the latest of them */
 	FS_VEC(struct at_made {
 		struct fsa_fork *f;
 		uint64_t template_id;
@@ -489,6 +498,11 @@ const struct at_exit *at_exit_of_wait(const struct at_thr *t, const struct at_sp
 /* Time in which another vCPU was in guest mode while the path was in guest mode, ns. */
 uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path);
 uint64_t at_off_path(const struct at_vm *vm);
+
+/* --- missed.c --- */
+int at_missed_load(struct at *a); /* once, before the first record */
+/* What the path cannot know for skipped programs becomes unknown. 0 or -ENOMEM. */
+int at_missed_widen(struct at *a, struct at_vm *vm, struct at_path *path);
 
 /* --- ledger.c --- */
 /* Makes vm->fork from the path. */

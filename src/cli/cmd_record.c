@@ -284,7 +284,7 @@ int cmd_record(int argc, char **argv)
 		       "read the recorder's own pages of each --memfile into the page cache, so "
 		       "that their faults cost little; all others stay as they are"),
 		FS_OPT("--no-probe-stats", NULL, NULL, fs_opt_no, &s.load.probe_stats,
-		       "do not let the kernel count the run time of the programs"),
+		       "do not count the run time of the programs"),
 		FS_OPT_END,
 	};
 	struct fs_args args;

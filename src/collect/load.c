@@ -23,6 +23,8 @@ struct fs_bpf {
 	struct host_bpf *skel;
 	struct bpf_link **links;    /* one for each hook of the table, NULL = not attached */
 	struct bpf_program **progs; /* likewise */
+	bool own_stats;             /* the programs count their run time themselves */
+	bool no_misses;             /* fs_misses does not load here */
 	int stats_fd;
 	int inner_fd; /* of a ring, the pattern of all */
 	uint64_t ring_bytes;
@@ -72,6 +74,11 @@ static int make_plan(struct fs_bpf *b, char *err, size_t len)
 	}
 	b->plan = fs_plan_new(&fs_hooks_host, fs_probe_has_struct(probe, "vcpu_svm"),
 			      fs_probe_has_struct(probe, "vcpu_vmx"));
+	if (b->plan && fs_probe_tp_preempt(probe))
+		fs_plan_tp_preempt(b->plan);
+	/* The kernel's own count would turn preemption on in the midst of what it keeps others
+	 * from. */
+	b->own_stats = b->opts->probe_stats && fs_probe_has_func(probe, "bpf_preempt_disable");
 	if (b->plan) {
 		fs_plan_leave_out(b->plan, b->opts->without);
 		fs_probe_plan(probe, b->plan);
@@ -110,11 +117,15 @@ static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
 		if (t->hooks[i].knob >= 0)
 			*(__u32 *)((char *)&knobs + t->hooks[i].knob) = 1;
 	}
+	bpf_program__set_autoload(b->skel->progs.fs_misses, !b->no_misses);
+	knobs.own_stats = b->own_stats;
 	b->skel->rodata->knobs = knobs;
 	/* What all the inner maps will be like. */
 	b->inner_fd =
 		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes, NULL);
 	if (b->inner_fd < 0 || bpf_map__set_max_entries(b->skel->maps.rings, (__u32)ncpu) ||
+	    bpf_map__set_max_entries(b->skel->maps.prog_fds, (__u32)t->nhooks) ||
+	    bpf_map__set_max_entries(b->skel->maps.misses, (__u32)(t->nhooks * (size_t)ncpu)) ||
 	    bpf_map__set_inner_map_fd(b->skel->maps.rings, b->inner_fd))
 		return fs_errf(err, len, -errno, "cannot make a ring of %llu bytes: %m%s",
 			       (unsigned long long)b->ring_bytes,
@@ -147,6 +158,11 @@ static int blame_load(struct fs_bpf *b, int rc, char *err, size_t len)
 
 	if (i >= 0 && fs_plan_rule_out(b->plan, (size_t)i, rc, *l->why ? l->why : NULL)) {
 		fs_debug("%s does not load: %s", l->prog, b->plan->progs[i].why);
+		return 0;
+	}
+	if (!b->no_misses && !strcmp(l->prog, "fs_misses")) {
+		b->no_misses = true;
+		fs_debug("fs_misses does not load: %s", *l->why ? l->why : strerror(-rc));
 		return 0;
 	}
 	if (*l->map)
@@ -268,7 +284,7 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 		fs_bpf_free(b);
 		return rc;
 	}
-	if (o->probe_stats) {
+	if (o->probe_stats && !b->own_stats) {
 		b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		if (b->stats_fd < 0)
 			fs_warn("the kernel does not count the programs' run time: %s (the cost of "
@@ -339,6 +355,33 @@ int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why)
 
 	/* One that the programs have found already keeps what they know of it. */
 	return bpf_map_update_elem(bpf_map__fd(b->skel->maps.procs), &tgid, &proc, BPF_NOEXIST);
+}
+
+bool fs_bpf_run_time(const struct fs_bpf *b, uint64_t *ns, uint64_t *cnt)
+{
+	int n = libbpf_num_possible_cpus();
+	struct fs_cpu *c = b->own_stats && n > 0 ? calloc((size_t)n, sizeof(*c)) : NULL;
+	uint32_t zero = 0;
+
+	*ns = *cnt = 0;
+	if (!c || bpf_map_lookup_elem(fs_bpf_map(b, "cpus"), &zero, c))
+		n = 0;
+	for (int i = 0; i < n; i++) {
+		*ns += c[i].run_ns;
+		*cnt += c[i].run_cnt;
+	}
+	free(c);
+	return n > 0;
+}
+
+int fs_bpf_prog(const struct fs_bpf *b, size_t hook)
+{
+	return b->plan->progs[hook].on ? bpf_program__fd(b->progs[hook]) : -1;
+}
+
+int fs_bpf_misses(const struct fs_bpf *b)
+{
+	return b->no_misses ? -1 : bpf_program__fd(b->skel->progs.fs_misses);
 }
 
 bool fs_bpf_cost(const struct fs_bpf *b, size_t i, struct fs_prog_cost *c)

@@ -52,6 +52,15 @@ int fs_bpf_map(const struct fs_bpf *b, const char *name); /* descriptor, or -ENO
 /* Adds a process to those that are traced. Returns 0, -EEXIST when it is, or a negative errno. */
 int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why);
 
+/* Descriptor of the attached program of hook @hook of the table, -1 = it is not attached. */
+int fs_bpf_prog(const struct fs_bpf *b, size_t hook);
+
+/* Of the program that reads how often the kernel skipped the others; -1 = none loads here. */
+int fs_bpf_misses(const struct fs_bpf *b);
+
+/* Run time of all programs so far, where they count it themselves; else false. */
+bool fs_bpf_run_time(const struct fs_bpf *b, uint64_t *ns, uint64_t *cnt);
+
 /* Run time of one program so far, 0 where the kernel does not count. */
 struct fs_prog_cost {
 	const char *name;

@@ -49,6 +49,11 @@ struct fs_plan *fs_plan_new(const struct fs_hooks *table, bool svm, bool vmx)
 	return p;
 }
 
+void fs_plan_tp_preempt(struct fs_plan *p)
+{
+	p->cond[FS_COND_TP_PREEMPT] = true;
+}
+
 void fs_plan_free(struct fs_plan *p)
 {
 	if (!p)
@@ -118,6 +123,15 @@ static bool belongs(const struct fs_plan *p, size_t i, unsigned int want, unsign
 	return h->want == want && h->rank == rank && p->cond[h->cond];
 }
 
+/* Has the rank a hook whose condition holds here? */
+static bool exists(const struct fs_plan *p, unsigned int want, unsigned int rank)
+{
+	for (size_t i = 0; i < p->table->nhooks; i++)
+		if (belongs(p, i, want, rank))
+			return true;
+	return false;
+}
+
 /* Is there such a rank here, and do all of its hooks stand? Says in @c which do not. */
 static bool stands(struct fs_plan *p, unsigned int want, unsigned int rank, struct fs_choice *c)
 {
@@ -143,23 +157,22 @@ static bool stands(struct fs_plan *p, unsigned int want, unsigned int rank, stru
 	return n && all;
 }
 
-/* Do two hooks of a rank stand on the same thing, one as the other's stand-in? */
-static bool twins(const struct fs_hook *a, const struct fs_hook *b)
+bool fs_hooks_twins(const struct fs_hook *a, const struct fs_hook *b)
 {
 	return a->want == b->want && a->rank == b->rank && a->kind == b->kind &&
 	       !strcmp(a->target, b->target);
 }
 
 /* Twins stand one after the other in the table. */
-static void use(struct fs_plan *p, unsigned int want, struct fs_choice *c)
+static void use(struct fs_plan *p, unsigned int want, unsigned int rank, struct fs_choice *c)
 {
 	const struct fs_hooks *t = p->table;
 
 	for (size_t i = 0; i < t->nhooks; i++) {
-		if (!belongs(p, i, want, c->rank))
+		if (!belongs(p, i, want, rank))
 			continue;
 		p->progs[i].on = true;
-		if (i && twins(&t->hooks[i], &t->hooks[i - 1]))
+		if (i && fs_hooks_twins(&t->hooks[i], &t->hooks[i - 1]))
 			add(c->got, sizeof(c->got), " (twice)");
 		else
 			add(c->got, sizeof(c->got), "%s%s/%s", *c->got ? " + " : "",
@@ -182,12 +195,14 @@ size_t fs_plan_choose(struct fs_plan *p)
 		for (size_t i = 0; i < t->nhooks; i++)
 			if (t->hooks[i].want == w && t->hooks[i].rank > ranks)
 				ranks = t->hooks[i].rank;
-		for (unsigned int r = 1; r <= ranks && !c->rank; r++)
-			if (stands(p, w, r, c))
-				c->rank = r;
-		if (c->rank)
-			use(p, w, c);
-		else if (t->wants[w].needed)
+		for (unsigned int r = 1, way = 0; r <= ranks && !c->rank; r++) {
+			way += exists(p, w, r);
+			if (!stands(p, w, r, c))
+				continue;
+			c->rank = way;
+			use(p, w, r, c);
+		}
+		if (!c->rank && t->wants[w].needed)
 			missing++;
 	}
 	return missing;

@@ -21,7 +21,14 @@ enum fs_hook_kind {
 	FS_HOOK_RAW_TP,
 	FS_HOOK_KINDS
 };
-enum fs_hook_cond { FS_COND_ALWAYS, FS_COND_SVM, FS_COND_VMX, FS_COND_NOT_VMX, FS_HOOK_CONDS };
+enum fs_hook_cond {
+	FS_COND_ALWAYS,
+	FS_COND_SVM,
+	FS_COND_VMX,
+	FS_COND_NOT_VMX,
+	FS_COND_TP_PREEMPT,
+	FS_HOOK_CONDS
+};
 
 /* One thing to know. */
 struct fs_want {
@@ -50,6 +57,9 @@ struct fs_hooks {
 	size_t nhooks;
 };
 
+/* Do two hooks of a rank stand on the same thing, one as the other's stand-in? */
+bool fs_hooks_twins(const struct fs_hook *a, const struct fs_hook *b);
+
 extern const struct fs_hooks fs_hooks_host; /* hooks.def */
 
 const char *fs_hook_kind_name(enum fs_hook_kind k); /* "tp_btf", as a section name begins */
@@ -62,7 +72,8 @@ struct fs_prog {
 };
 
 struct fs_choice {
-	unsigned int rank; /* of the way that serves the want; 0 = none does */
+	unsigned int rank; /* of the way that serves the want, from 1 among those whose condition
+			    * holds here; 0 = none does */
 	char got[200];     /* its hooks, "tp_btf/sys_enter + tp_btf/sys_exit"; "" = none.
 			    * "tp_btf/x (twice)": by two programs */
 	char why[400];     /* why no better one does, "" when it is the best */
@@ -81,6 +92,9 @@ struct fs_plan {
  */
 struct fs_plan *fs_plan_new(const struct fs_hooks *table, bool svm, bool vmx);
 void fs_plan_free(struct fs_plan *p);
+
+/* For a kernel on which programs on tracepoints can be preempted. */
+void fs_plan_tp_preempt(struct fs_plan *p);
 
 /* Index of the hook whose program is @name, or -1. */
 int fs_plan_find(const struct fs_plan *p, const char *name);

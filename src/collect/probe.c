@@ -116,6 +116,11 @@ bool fs_probe_has_tracepoint(struct fs_probe *p, const char *name)
 	return has(p, type, BTF_KIND_TYPEDEF);
 }
 
+bool fs_probe_tp_preempt(struct fs_probe *p)
+{
+	return has(p, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF);
+}
+
 int fs_probe_fentry(struct fs_probe *p)
 {
 	static const char *const targets[] = {"bpf_fentry_test1", "vfs_read"};

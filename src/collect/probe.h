@@ -13,6 +13,9 @@ struct fs_probe;
 int fs_probe_new(struct fs_probe **out, char *err, size_t len);
 void fs_probe_free(struct fs_probe *p);
 
+/* Can programs on tracepoints be preempted (7.0 and later), so that the kernel skips others? */
+bool fs_probe_tp_preempt(struct fs_probe *p);
+
 /* Is there a function, or a struct, of that name in the kernel or a loaded module? */
 bool fs_probe_has_func(struct fs_probe *p, const char *name);
 bool fs_probe_has_struct(struct fs_probe *p, const char *name);

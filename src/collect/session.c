@@ -22,6 +22,7 @@
 #include "collect/guests.h"
 #include "collect/host.h"
 #include "collect/marks.h"
+#include "collect/misses.h"
 #include "collect/privs.h"
 #include "collect/remains.h"
 #include "collect/ring.h"
@@ -37,6 +38,7 @@ struct session {
 	struct fs_session_opts *o;
 	struct fs_bpf *bpf;
 	struct fs_rings *rings;
+	struct fs_misses *misses;
 	struct fsr_writer *w;
 	int epoll, signals, marks, kallsyms;
 	uint64_t armed_ns, stats_ns;
@@ -225,7 +227,7 @@ static bool still_works(void *arg)
 {
 	struct session *s = arg;
 
-	return fs_bpf_works(s->bpf);
+	return fs_bpf_works(s->bpf) && fs_misses_works(s->misses);
 }
 
 static json_t *filters(const struct fs_targets *t)
@@ -330,6 +332,9 @@ static int arm(struct session *s)
 	if (rc)
 		return fs_errf(s->err, sizeof(s->err), rc, "cannot record to %s: %s", s->o->path,
 			       rc == -ELOOP ? "it is a symbolic link" : strerror(-rc));
+	s->misses = fs_misses_new(s->bpf);
+	if (!s->misses)
+		return fs_errf(s->err, sizeof(s->err), -ENOMEM, "out of memory");
 	open_marks(s);
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fs_debug("cannot lock memory: %m");
@@ -431,6 +436,7 @@ static int write_stats(struct session *s, bool final)
 		.used = final ? s->stopped : fs_cpu_time_now(),
 		.bpf = s->bpf,
 		.rings = s->rings,
+		.misses = s->misses,
 		.armed_ns = s->armed_ns,
 		.bytes = fsr_written(s->w),
 		.own_events = s->own.events,
@@ -476,6 +482,8 @@ static int record(struct session *s)
 			rc = fs_rings_drain(s->rings, s->w, false);
 		if (!rc)
 			rc = fs_guests_work(s->guests, s->w, &s->own);
+		if (!rc && now >= fs_misses_next(s->misses))
+			rc = fs_misses_read(s->misses, s->w, &s->own, fs_mono_ns());
 		if (!rc && fs_mono_ns() - s->stats_ns >= STATS_NS)
 			rc = write_stats(s, false);
 	}
@@ -511,6 +519,8 @@ static int finish(struct session *s, uint64_t *lost)
 	munlockall();
 	rc = read_marks(s); /* those sent while we were told to stop */
 	if (!rc)
+		rc = fs_misses_read(s->misses, s->w, &s->own, end_ns);
+	if (!rc)
 		rc = fs_rings_drain(s->rings, s->w, false);
 	if (!rc)
 		rc = fs_guests_clock(s->w, &s->own);
@@ -528,7 +538,8 @@ static int finish(struct session *s, uint64_t *lost)
 	if (!rc)
 		rc = write_stats(s, true);
 	l = fs_stats_losses(s->bpf);
-	*lost = l.records + l.state; /* a stack that was not taken is no event */
+	/* a stack that was not taken is no event */
+	*lost = l.records + l.state + fs_misses_runs(s->misses);
 	if (!rc)
 		rc = write_json(s, FSR_END,
 				json_pack("{s:s, s:I, s:I, s:o, s:i, s:i, s:b}", "why", s->why,
@@ -562,11 +573,17 @@ static bool incomplete(const struct session *s, uint64_t lost)
 	bool no_end = (o->proof == FS_PROOF_KIND && !c->kinds[o->proof_kind]) ||
 		      (o->proof == FS_PROOF_MARK && !s->mark_seen);
 
-	if (lost)
+	uint64_t missed = fs_misses_runs(s->misses);
+
+	if (lost > missed)
 		fs_warn("%llu events were lost: the report says of which forks (a larger "
 			"--ring-size "
 			"helps)",
-			(unsigned long long)lost);
+			(unsigned long long)(lost - missed));
+	if (missed)
+		fs_warn("the kernel skipped %llu runs of probes (the same probe was under way on "
+			"that CPU): what forks did there meanwhile is unknown in the report",
+			(unsigned long long)missed);
 	if (no_end)
 		fs_warn("the end asked for (%s) was never seen", o->end);
 	if (c->late || c->malformed)
@@ -636,6 +653,7 @@ enum fs_session_result fs_session_run(struct fs_session_opts *o)
 			 strerror(-rc));
 		res = FS_SESSION_FAILED;
 	}
+	fs_misses_free(s.misses);
 	fs_rings_free(s.rings);
 	fs_bpf_free(s.bpf);
 	fs_guests_free(s.guests);

@@ -17,6 +17,27 @@ static struct fs_losses add(struct fs_losses a, const struct fs_lost *l)
 	return a;
 }
 
+static json_t *missed_row(uint32_t cpu, uint64_t runs)
+{
+	return json_pack("{s:o, s:I}", "cpu", cpu == FS_ANY_CPU ? json_null() : json_integer(cpu),
+			 "runs", INT(runs));
+}
+
+/* The runs of probes that the kernel skipped: all, and by CPU (null: which is not known). */
+static json_t *missed(const struct fs_misses *m)
+{
+	json_t *rows = json_array();
+	int n = libbpf_num_possible_cpus();
+
+	for (int i = -1; i < n; i++) {
+		uint32_t cpu = i < 0 ? FS_ANY_CPU : (uint32_t)i;
+
+		if (fs_misses_of(m, cpu))
+			json_array_append_new(rows, missed_row(cpu, fs_misses_of(m, cpu)));
+	}
+	return json_pack("{s:I, s:o}", "runs", INT(fs_misses_runs(m)), "by_cpu", rows);
+}
+
 static bool any(const struct fs_lost *l)
 {
 	return l->records || l->stacks || l->state;
@@ -84,7 +105,7 @@ static void programs(const struct fs_bpf *b, json_t *o)
 {
 	json_t *rows = json_array();
 	struct fs_prog_cost c;
-	uint64_t ns = 0, cnt = 0, misses = 0;
+	uint64_t ns = 0, cnt = 0, misses = 0, all_ns, all_cnt;
 
 	for (size_t i = 0; fs_bpf_cost(b, i, &c); i++) {
 		ns += c.run_ns;
@@ -93,6 +114,10 @@ static void programs(const struct fs_bpf *b, json_t *o)
 		json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:I}", "name", c.name,
 						      "run_ns", INT(c.run_ns), "run_cnt",
 						      INT(c.run_cnt), "misses", INT(c.misses)));
+	}
+	if (fs_bpf_run_time(b, &all_ns, &all_cnt)) {
+		ns = all_ns;
+		cnt = all_cnt;
 	}
 	json_object_set_new(o, "progs", rows);
 	json_object_set_new(o, "probe_ns", json_integer(INT(ns)));
@@ -148,8 +173,10 @@ json_t *fs_stats_json(const struct fs_stats_in *in)
 		      vm_rows, "cost", own_cost(&in->prepared, &in->used), "probe_stats",
 		      in->probe_stats, "ring_max_fill", c->max_fill, "clock",
 		      fs_clocks_json(&clocks), "guests", in->guests);
-	if (o)
+	if (o) {
 		programs(in->bpf, o);
+		json_object_set_new(o, "missed", missed(in->misses));
+	}
 	return o;
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <jansson.h>
 #include "collect/load.h"
+#include "collect/misses.h"
 #include "collect/ring.h"
 
 /* Sums over all CPUs, or all VMs. */
@@ -25,6 +26,7 @@ struct fs_stats_in {
 	struct fs_cpu_time used;     /* now, or when the recording was stopped */
 	const struct fs_bpf *bpf;
 	const struct fs_rings *rings;
+	const struct fs_misses *misses;
 	uint64_t armed_ns;   /* CLOCK_MONOTONIC */
 	uint64_t bytes;      /* of the file so far */
 	uint64_t own_events; /* marks, clocks and flushes */

@@ -85,6 +85,8 @@
 	F(T, vcpu_id, DEC) F(T, prev_state, HEX) F(T, reason, HEX) F(T, hints, HINTS)
 #define FS_FIELDS_CLOCK(F, T) \
 	F(T, tsc, DEC) F(T, tsc_width, DEC) F(T, mono_ns, DEC) F(T, raw_ns, DEC) F(T, on_cpu, DEC) F(T, pad, PAD)
+#define FS_FIELDS_MISSED(F, T) \
+	F(T, ts_start, DEC) F(T, runs, DEC) F(T, on_cpu, DEC) F(T, pad, PAD) F(T, prog, TEXT)
 
 /* What GUEST chunks hold: of format.h and bpf/guest_ring.h. */
 #define FS_FIELDS_GUEST(F, T) \

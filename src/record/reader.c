@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "record/reader_impl.h"
+#include "record/scan.h"
 
 /* Bytes of a JSON chunk; parsed it takes some twenty times as much memory. */
 #define MAX_JSON (8u << 20)
@@ -67,13 +68,43 @@ static const char *payload_error(int err)
 	}
 }
 
+/*
+ * Events are read later, in their order; but what the recorder itself says of missing ones must be
+ * known before. A chunk that is damaged ends the reading of events, then.
+ */
+static int load_missed(struct fsr_reader *r, const struct fsr_chunk *c)
+{
+	struct fsr_events head;
+	struct fsr_buf *b;
+	char why[200];
+	int err;
+
+	if (c->bytes < sizeof(head) ||
+	    pread(r->walk.fd, &head, sizeof(head), (off_t)c->data) != sizeof(head) ||
+	    head.cpu != FSR_NO_CPU)
+		return 0;
+	b = fsr_merge_buf(r->merge, (size_t)c->bytes + 8);
+	err = b ? fsr_walk_payload(&r->walk, c, b->bytes, why, sizeof(why)) : -ENOMEM;
+	if (!err)
+		err = fsr_missed_add(&r->missed, b->bytes + sizeof(head), c->bytes - sizeof(head));
+	else if (b)
+		err = 0;
+	fsr_merge_drop(r->merge, b);
+	return err ? fs_errf(r->info.why, sizeof(r->info.why), err, "chunk %u at byte %llu: %s %s",
+			     c->seq, (unsigned long long)c->offset, fsr_chunk_name(c->type),
+			     payload_error(err))
+		   : 0;
+}
+
 /* Reads, checks and loads one chunk on the way through the headers. */
 static int load_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 {
 	struct fsr_buf *b;
 	int err;
 
-	if (c->type == FSR_EVENTS || c->type == FSR_ROUND)
+	if (c->type == FSR_EVENTS)
+		return load_missed(r, c);
+	if (c->type == FSR_ROUND)
 		return 0;
 	if (!fsr_chunk_name(c->type)) {
 		r->info.unknown_chunks++;
@@ -296,6 +327,12 @@ const char *fsr_ksym(const struct fsr_reader *r, uint64_t addr, uint64_t *off)
 	return r->symbols.text.v + sym->name;
 }
 
+const struct fs_ev_missed *fsr_missed(const struct fsr_reader *r, size_t *n)
+{
+	*n = r->missed.v.n;
+	return r->missed.v.v;
+}
+
 void fsr_free(struct fsr_reader *r)
 {
 	if (!r)
@@ -304,6 +341,7 @@ void fsr_free(struct fsr_reader *r)
 	fsr_stacks_free(&r->stacks);
 	fsr_symbols_free(&r->symbols);
 	fsr_guests_free(&r->guests);
+	fsr_missed_free(&r->missed);
 	json_decref(r->info.meta);
 	json_decref(r->info.stats);
 	json_decref(r->info.end);

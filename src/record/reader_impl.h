@@ -6,6 +6,7 @@
 #include "record/chunks.h"
 #include "record/guests.h"
 #include "record/merge.h"
+#include "record/missed.h"
 #include "record/reader.h"
 #include "record/tables.h"
 
@@ -18,6 +19,7 @@ struct fsr_reader {
 	struct fsr_stacks stacks;
 	struct fsr_symbols symbols;
 	struct fsr_guests guests;
+	struct fsr_missed missed;
 	uint64_t horizon; /* of the last ROUND that was passed */
 	bool drained;     /* all chunks are in the merge */
 };

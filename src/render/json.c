@@ -113,6 +113,7 @@ static json_t *trust(const struct fsv_view *v, const struct fsv_trust *t)
 	json_object_set_new(o, "lost_by_cpu", copy_array(t->lost_cpu));
 	json_object_set_new(o, "sequence_holes", fsj_u64(t->seq_holes));
 	json_object_set_new(o, "skipped_runs", fsj_u64(t->skipped_runs));
+	json_object_set_new(o, "skipped_by_cpu", copy_array(t->skipped_by_cpu));
 	json_object_set_new(o, "probe_runs", fsj_u64(t->probe_runs));
 	json_object_set_new(o, "probe_run_ns", fsj_u64(t->probe_run_ns));
 	json_object_set_new(o, "tracer_cpu_ns", fsj_u64(t->cpu_ns));

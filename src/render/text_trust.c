@@ -27,6 +27,33 @@ static void lost_list(const json_t *a, const char *key, const char *what, FILE *
 		fprintf(out, "    and %zu more\n", listed - MAX_LISTED);
 }
 
+static bool skipped(const struct fsv_trust *t)
+{
+	return t->skipped_runs != FSV_NOT_RECORDED && t->skipped_runs;
+}
+
+static void skipped_list(const json_t *a, FILE *out)
+{
+	size_t i;
+	json_t *o;
+
+	json_array_foreach ((json_t *)a, i, o) {
+		const json_t *cpu = json_object_get(o, "cpu");
+		json_int_t n = json_integer_value(json_object_get(o, "runs"));
+
+		if (i >= MAX_LISTED)
+			continue;
+		if (json_is_integer(cpu))
+			fprintf(out, "    CPU %" JSON_INTEGER_FORMAT ": %" JSON_INTEGER_FORMAT "\n",
+				json_integer_value(cpu), n);
+		else
+			fprintf(out, "    on which CPU is not known: %" JSON_INTEGER_FORMAT "\n",
+				n);
+	}
+	if (i > MAX_LISTED)
+		fprintf(out, "    and %zu CPUs more\n", i - MAX_LISTED);
+}
+
 static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 {
 	if (t->lost_records == FSV_NOT_RECORDED)
@@ -34,7 +61,7 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 			 "lost: not recorded (the recording has no statistics); holes "
 			 "in the sequence numbers: %" PRIu64,
 			 t->seq_holes);
-	else if (!t->lost_records && !t->lost_state && !t->seq_holes)
+	else if (!t->lost_records && !t->lost_state && !t->seq_holes && !skipped(t))
 		fprintf(out,
 			"  lost: nothing (%" PRIu64 " records read, no hole in their "
 			"sequence)\n",
@@ -50,11 +77,12 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 			"  stacks that found no place (their frames are missing, no time is): "
 			"%" PRIu64 "\n",
 			t->lost_stacks);
-	if (t->skipped_runs != FSV_NOT_RECORDED && t->skipped_runs)
-		fsv_para(
-			out, 2, 4,
-			"probe runs that the kernel skipped (a probe met inside a probe): %" PRIu64,
-			t->skipped_runs);
+	if (skipped(t))
+		fsv_para(out, 2, 4,
+			 "LOST: %" PRIu64 " runs of probes that the kernel skipped (the same probe "
+			 "was under way on that CPU): what forks did there meanwhile is unknown",
+			 t->skipped_runs);
+	skipped_list(t->skipped_by_cpu, out);
 	lost_list(t->lost_cpu, "cpu", "CPU", out);
 	lost_list(t->lost_vm, "vm", "VM", out);
 	for (size_t i = 0; i < v->res->nforks; i++)
@@ -96,8 +124,8 @@ static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 	uint64_t events = 0, all = 0;
 
 	if (t->probe_ns_per_event == FSV_NOT_RECORDED) {
-		fprintf(out, "  cost of the probes: not recorded (kernel statistics of BPF run "
-			     "time were off)\n");
+		fprintf(out, "  cost of the probes: not recorded (their run time was not "
+			     "counted)\n");
 	} else {
 		for (size_t i = 0; i < v->res->nforks; i++) {
 			if (!fsv_shows(v, &v->res->forks[i]))
@@ -108,7 +136,7 @@ static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 		fsv_para(out, 2, 4,
 			 "cost of the probes: %s per recorded event, %s in all (%" PRIu64
 			 " runs); in the windows shown about %s of their time (%" PRIu64
-			 " events at that price). The kernel's figure leaves out what getting into "
+			 " events at that price). The figure leaves out what getting into "
 			 "and out of a probe costs",
 			 fs_fmt_ns(t->probe_ns_per_event, b[0], sizeof(b[0])),
 			 fs_fmt_ns(t->probe_run_ns, b[1], sizeof(b[1])), t->probe_runs,

@@ -36,18 +36,20 @@ static uint64_t sum_of(const json_t *o, const char *a, const char *b)
 }
 
 /*
- * Runs that the kernel skipped because a probe was met inside a probe: what they would have seen
- * is missing, so this is a loss. One whose stand-in ran (hooks.def) has lost nothing; counts cannot
- * tell which these are, so they are counted too.
+ * Runs that the kernel skipped because the same probe was under way on that CPU: what they would
+ * have seen is lost. Older recordings have the kernel's counts alone, those of stand-ins
+ * (hooks.def) included.
  */
-static uint64_t skipped_runs(const json_t *progs)
+static uint64_t skipped_runs(const json_t *stats)
 {
-	uint64_t all = 0, x;
+	const json_t *progs = array(stats, "progs");
+	uint64_t all = num(json_object_get(stats, "missed"), "runs"), x;
 	json_t *o;
 	size_t i;
 
-	if (!progs)
-		return FSV_NOT_RECORDED;
+	if (all != FSV_NOT_RECORDED || !progs)
+		return all;
+	all = 0;
 	json_array_foreach ((json_t *)progs, i, o) {
 		x = num(o, "misses");
 		if (x != FSV_NOT_RECORDED)
@@ -67,7 +69,8 @@ static void read_stats(const json_t *stats, struct fsv_trust *t)
 	t->lost_state = num(lost, "state");
 	t->cpu_ns = sum_of(cost, "user_ns", "sys_ns");
 	t->wall_ns = num(stats, "wall_ns");
-	t->skipped_runs = skipped_runs(array(stats, "progs"));
+	t->skipped_runs = skipped_runs(stats);
+	t->skipped_by_cpu = array(json_object_get(stats, "missed"), "by_cpu");
 	t->probe_runs = t->probe_run_ns = t->probe_ns_per_event = FSV_NOT_RECORDED;
 	if (!json_is_true(json_object_get(stats, "probe_stats")))
 		return; /* the kernel did not count: its zeros mean nothing */
@@ -98,6 +101,8 @@ void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t)
 	t->host_incomplete =
 		in && (in->truncated || !in->complete || in->seq_holes || in->bad_events);
 	if (t->lost_records != FSV_NOT_RECORDED && (t->lost_records || t->lost_state))
+		t->host_incomplete = true;
+	if (t->skipped_runs != FSV_NOT_RECORDED && t->skipped_runs)
 		t->host_incomplete = true;
 }
 

@@ -23,8 +23,9 @@ struct fsv_trust {
 	const json_t *lost_vm;  /* array of {"vm", "records", "stacks", "state"} or NULL */
 	const json_t *lost_cpu; /* the same with "cpu" */
 	uint64_t lost_records, lost_stacks, lost_state; /* sums; FSV_NOT_RECORDED */
-	uint64_t skipped_runs; /* of probes, by the recursion guard of the kernel; FSV_NOT_RECORDED
-				*/
+	/* of probes, that the kernel skipped: lost; FSV_NOT_RECORDED */
+	uint64_t skipped_runs;
+	const json_t *skipped_by_cpu;      /* [{"cpu", "runs"}], NULL = not recorded */
 	uint64_t probe_runs, probe_run_ns; /* sums; FSV_NOT_RECORDED */
 	uint64_t probe_ns_per_event;       /* per recorded event; FSV_NOT_RECORDED */
 	uint64_t cpu_ns;          /* CPU time of the tracer's own process; FSV_NOT_RECORDED */

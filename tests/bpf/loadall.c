@@ -34,7 +34,7 @@ static const struct {
 };
 
 enum kind { TP_BTF, FENTRY, FEXIT, KPROBE, KRETPROBE, TRACEPOINT };
-enum cond { ALWAYS, SVM, VMX, NOT_VMX };
+enum cond { ALWAYS, SVM, VMX, NOT_VMX, TP_PREEMPT, NCONDS };
 
 static const struct hook {
 	enum want want;
@@ -177,6 +177,16 @@ static bool has_type(const char *module, const char *type)
 	return found;
 }
 
+static bool tracepoints_preempt(void)
+{
+	struct btf *base = btf__load_vmlinux_btf();
+	bool found = base && btf__find_by_name_kind(base, "class_srcu_fast_notrace_t",
+						    BTF_KIND_TYPEDEF) > 0;
+
+	btf__free(base);
+	return found;
+}
+
 /*
  * Functions of the object with more than five arguments: clang passes the sixth on the stack, which
  * some kernels take and others refuse.
@@ -228,13 +238,14 @@ int main(int argc, char **argv)
 {
 	const char *out = getenv("O");
 	size_t order[NHOOKS], n = 0;
-	bool holds[NOT_VMX + 1] = {[ALWAYS] = true,
-				   [SVM] = has_type("kvm_amd", "vcpu_svm"),
-				   [VMX] = has_type("kvm_intel", "vcpu_vmx")};
+	bool holds[NCONDS] = {[ALWAYS] = true,
+			      [SVM] = has_type("kvm_amd", "vcpu_svm"),
+			      [VMX] = has_type("kvm_intel", "vcpu_vmx")};
 	unsigned int test = 0, failed = 0;
 	char path[512];
 
 	holds[NOT_VMX] = !holds[VMX];
+	holds[TP_PREEMPT] = tracepoints_preempt();
 	snprintf(path, sizeof(path), "%s", argc > 1 ? argv[1] : "");
 	if (argc < 2)
 		snprintf(path, sizeof(path), "%s/host.bpf.o", out ? out : ".output");

@@ -70,7 +70,7 @@ static void conditions_pick_programs_and_skip_ranks(void **state)
 	assert_true(on(p, "exit_classic"));
 	assert_false(on(p, "exit"));
 	/* A rank none of whose conditions holds is skipped without a word. */
-	assert_int_equal(p->choices[EXTRA].rank, 2);
+	assert_int_equal(p->choices[EXTRA].rank, 1);
 	assert_string_equal(p->choices[EXTRA].why, "");
 	fs_plan_free(p);
 }

@@ -190,7 +190,7 @@ static void losses_and_cost_come_from_the_statistics(void **state)
 	assert_non_null(strstr(text, "no time is): 2"));
 	assert_non_null(strstr(text, "CPU 1: 7 records"));
 	assert_non_null(strstr(text, "100 ns per recorded event"));
-	assert_non_null(strstr(text, "a probe met inside a probe): 5"));
+	assert_non_null(strstr(text, "LOST: 5 runs of probes that the kernel skipped"));
 	assert_non_null(strstr(text, "1 of 2 by their best way"));
 	assert_non_null(strstr(text, "uffd: NOT SEEN: userfaultfd waits look like sleeps; EPERM"));
 	assert_non_null(strstr(text, "5.0 ms in 2.000 s of recording"));

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "record/missed.h"
+#include <errno.h>
+#include <string.h>
+
+int fsr_missed_add(struct fsr_missed *t, const void *recs, size_t bytes)
+{
+	const uint8_t *p = recs, *end = p + bytes;
+	struct fs_ev_missed e;
+	struct fs_ev h;
+
+	for (; (size_t)(end - p) >= sizeof(h); p += h.len) {
+		memcpy(&h, p, sizeof(h));
+		if (h.len < sizeof(h) || h.len % 8 || h.len > (size_t)(end - p))
+			break;
+		if (h.kind != FS_EV_MISSED || h.len < sizeof(e))
+			continue;
+		if (t->v.n >= FSR_MAX_MISSED)
+			return -E2BIG;
+		memcpy(&e, p, sizeof(e));
+		e.prog[sizeof(e.prog) - 1] = '\0';
+		if (fs_vec_push(&t->v, e))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void fsr_missed_free(struct fsr_missed *t)
+{
+	fs_vec_free(&t->v);
+}
