@@ -78,14 +78,18 @@ static __always_inline void fs_ended(__u64 began)
 
 #pragma clang diagnostic ignored "-Wint-conversion" /* arguments of any type come as integers */
 
-enum fs_loss { FS_LOSS_RECORD, FS_LOSS_STACK, FS_LOSS_STATE };
+enum fs_loss { FS_LOSS_RECORD, FS_LOSS_STACK, FS_LOSS_STATE, FS_LOSS_SLOTS, FS_LOSS_NO_RING };
 
 static __always_inline void fs_lost_add(struct fs_lost *l, enum fs_loss what)
 {
-	if (what == FS_LOSS_RECORD)
+	if (what == FS_LOSS_NO_RING)
+		__sync_fetch_and_add(&l->no_ring, 1);
+	if (what == FS_LOSS_RECORD || what == FS_LOSS_NO_RING)
 		__sync_fetch_and_add(&l->records, 1);
 	else if (what == FS_LOSS_STACK)
 		__sync_fetch_and_add(&l->stacks, 1);
+	else if (what == FS_LOSS_SLOTS)
+		__sync_fetch_and_add(&l->slots, 1);
 	else
 		__sync_fetch_and_add(&l->state, 1);
 }
@@ -171,7 +175,7 @@ static __always_inline void *fs_begin(__u64 size, __u16 kind, __u64 id, __u32 vm
 	if (ring)
 		rec = bpf_ringbuf_reserve(ring, size, 0);
 	if (!rec) {
-		fs_lose(vm, FS_LOSS_RECORD);
+		fs_lose(vm, ring ? FS_LOSS_RECORD : FS_LOSS_NO_RING);
 		return NULL;
 	}
 	fs_head(rec, ts, seq, kind, size, id, vm, cpu, flags);

@@ -44,6 +44,8 @@ struct fs_lost {
 	__u64 records; /* ring was full */
 	__u64 stacks;  /* stack table was full or collided */
 	__u64 state;   /* a thread, work or bio table was full: its spans are missing */
+	__u64 slots;   /* a VM seen late has so many memory slots that not all were looked at */
+	__u64 no_ring; /* of the records: this CPU has no ring */
 };
 
 #endif

@@ -11,7 +11,8 @@
 #define KVM_SET_USER_MEMORY_REGION  0x4020AE46u
 #define KVM_SET_USER_MEMORY_REGION2 0x40A0AE49u
 
-#define FS_SLOT_CHAIN               4 /* slots looked at per hash bucket of a VM seen late */
+#define FS_SLOT_BUCKETS             128
+#define FS_SLOT_CHAIN               512 /* of a bucket, at most: KVM has 32764 slots in 128 buckets */
 #define FS_OWN_PAGES                8 /* in slots that KVM sets for itself: TSS, APIC, identity map */
 
 /* struct file of @fd of the current task, NULL. Read without a reference: an identity only. */
@@ -101,36 +102,43 @@ static FS_SUBPROG __u32 fs_vm_add(__u64 kvm, __u32 tgid, __u64 ts_start, int fd)
 
 struct fs_slots {
 	struct kvm_memslots *slots;
+	struct hlist_node *node; /* of the bucket at hand */
 	int idx;
 	__u32 vm;
 };
 
-static long fs_slot_bucket(__u32 i, struct fs_slots *s)
+static long fs_slot_tell(__u32 i, struct fs_slots *s)
 {
 	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
-	struct kvm_memslots *slots = s->slots;
-	struct hlist_node *node;
+	__u64 off = bpf_core_field_offset(struct kvm_memory_slot, id_node);
+	struct kvm_memory_slot *m;
 
-	if (i >= 128)
+	if (!s->node)
 		return 1;
-	bpf_probe_read_kernel(&node, sizeof(node), &slots->id_hash[i]);
-	for (int n = 0; n < FS_SLOT_CHAIN && node; n++) {
-		__u64 off = bpf_core_field_offset(struct kvm_memory_slot, id_node);
-		struct kvm_memory_slot *m;
-
-		m = (void *)node - off - (s->idx ? sizeof(void *) * 2 : 0);
-		FS_EMIT(memslot, MEMSLOT, e, id, s->vm, FS_F_LATE, now)
-		{
-			e->ts_start = 0;
-			e->gpa = BPF_CORE_READ(m, base_gfn) << 12;
-			e->size = BPF_CORE_READ(m, npages) << 12;
-			e->hva = BPF_CORE_READ(m, userspace_addr);
-			e->slot =
-				(__u32)BPF_CORE_READ(m, as_id) << 16 | (__u16)BPF_CORE_READ(m, id);
-			e->slot_flags = BPF_CORE_READ(m, flags);
-		}
-		bpf_probe_read_kernel(&node, sizeof(node), &node->next);
+	m = (void *)s->node - off - (s->idx ? sizeof(void *) * 2 : 0);
+	FS_EMIT(memslot, MEMSLOT, e, id, s->vm, FS_F_LATE, now)
+	{
+		e->ts_start = 0;
+		e->gpa = BPF_CORE_READ(m, base_gfn) << 12;
+		e->size = BPF_CORE_READ(m, npages) << 12;
+		e->hva = BPF_CORE_READ(m, userspace_addr);
+		e->slot = (__u32)BPF_CORE_READ(m, as_id) << 16 | (__u16)BPF_CORE_READ(m, id);
+		e->slot_flags = BPF_CORE_READ(m, flags);
 	}
+	bpf_probe_read_kernel(&s->node, sizeof(s->node), &s->node->next);
+	return 0;
+}
+
+static long fs_slot_bucket(__u32 i, struct fs_slots *s)
+{
+	struct kvm_memslots *slots = s->slots;
+
+	if (i >= FS_SLOT_BUCKETS)
+		return 1;
+	bpf_probe_read_kernel(&s->node, sizeof(s->node), &slots->id_hash[i]);
+	bpf_loop(FS_SLOT_CHAIN, fs_slot_tell, s, 0);
+	if (s->node)
+		fs_lose(s->vm, FS_LOSS_SLOTS);
 	return 0;
 }
 
@@ -155,7 +163,7 @@ static __always_inline void fs_slots_tell(struct fs_vm *v, __u64 kvm)
 	v->slots_unseen = 0;
 	s.vm = v->vm;
 	s.idx = BPF_CORE_READ(slots, node_idx);
-	bpf_loop(128, fs_slot_bucket, &s, 0);
+	bpf_loop(FS_SLOT_BUCKETS, fs_slot_bucket, &s, 0);
 }
 
 /* A slot of @size bytes was set (0: taken away): is that all that changed since the newest? */

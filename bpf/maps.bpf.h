@@ -60,7 +60,7 @@ FS_MAP struct {
 	__uint(value_size, FS_STACK_DEPTH * sizeof(__u64));
 } stacks SEC(".maps");
 
-/* One ring buffer per CPU, made by user space; an empty slot counts as a lost record. */
+/* One ring buffer per possible CPU, made by user space; an empty slot counts as a lost record. */
 struct fs_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);

@@ -200,6 +200,28 @@ int BPF_KRETPROBE(fs_hmm_exit_krp, unsigned long ret)
 	return fs_hmm_end(ctx, ret);
 }
 
+/* As function probes, but with preemption off before and behind us. */
+SEC("?kprobe.multi/handle_mm_fault")
+int BPF_KPROBE(fs_hmm_enter_multi, struct vm_area_struct *vma, unsigned long addr,
+	       unsigned int flags, struct pt_regs *regs)
+{
+	__u64 began = fs_began();
+
+	fs_hmm_begin(vma, addr, flags, regs);
+	fs_ended(began);
+	return 0;
+}
+
+SEC("?kretprobe.multi/handle_mm_fault")
+int BPF_KRETPROBE(fs_hmm_exit_multi, unsigned long ret)
+{
+	__u64 began = fs_began();
+
+	fs_hmm_end(ctx, ret);
+	fs_ended(began);
+	return 0;
+}
+
 /* Swap-in that had to read; from the swap cache it is no major fault. */
 SEC("?fexit/do_swap_page")
 int FS_FN_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
@@ -214,8 +236,7 @@ int FS_FN_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
 
 /* ---- pages ---- */
 
-SEC("?tp_btf/mm_page_alloc")
-int FS_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int gfp, int migratetype)
+static __always_inline int fs_page_allocated(unsigned int order, unsigned int gfp)
 {
 	struct fs_thr *t;
 	struct fs_acc *a;
@@ -231,6 +252,18 @@ int FS_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int g
 	else
 		a->new_pages += 1u << (order & 31);
 	return 0;
+}
+
+SEC("?tp_btf/mm_page_alloc")
+int FS_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int gfp, int migratetype)
+{
+	return fs_page_allocated(order, gfp);
+}
+
+SEC("?tracepoint/kmem/mm_page_alloc")
+int FS_PERF_PROG(fs_page_alloc_perf, struct trace_event_raw_mm_page_alloc)
+{
+	return fs_page_allocated(ctx->order, ctx->gfp_flags);
 }
 
 /* page->flags: a word, or a structure of one word (6.18); the count was renamed in 6.15. */
@@ -283,6 +316,18 @@ int FS_PROG(fs_filemap_fault)
 
 SEC("?tp_btf/mm_filemap_map_pages")
 int FS_PROG(fs_filemap_map)
+{
+	return fs_filemap();
+}
+
+SEC("?tracepoint/filemap/mm_filemap_fault")
+int FS_PERF_PROG(fs_filemap_fault_perf, void)
+{
+	return fs_filemap();
+}
+
+SEC("?tracepoint/filemap/mm_filemap_map_pages")
+int FS_PERF_PROG(fs_filemap_map_perf, void)
 {
 	return fs_filemap();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Packets as they leave a VM through its TAP: the moment at which the VMM (or the vhost thread
- * working for it) has written one. Everything in a packet is the guest's word: lengths are bounded,
- * nothing is followed.
+ * Packets as they leave a VM through its TAP or macvtap: the moment at which the VMM (or the vhost
+ * thread working for it) has written one. A TAP's packet is then received by the host, a macvtap's
+ * sent on its way out; the other direction of each is what comes to the VM. Everything in a packet
+ * is the guest's word: lengths are bounded, nothing is followed.
  */
 #include "kvm.bpf.h"
 
@@ -81,17 +82,23 @@ static __always_inline void fs_parse(struct fs_packet *k)
 	fs_parse_l4(k, ETH_HLEN + ihl, h[ETH_HLEN + 9]);
 }
 
-/* TUN/TAP and macvtap devices, by the kind of link. */
-static __always_inline bool fs_is_tap(struct net_device *dev)
+enum fs_tap { FS_TAP_NONE, FS_TAP_TUN, FS_TAP_MACVTAP };
+
+/* By the kind of link: "tun"; "macvtap", and "ipvtap", which sends as that does. */
+static __always_inline enum fs_tap fs_tap(struct net_device *dev)
 {
 	const char *kind = BPF_CORE_READ(dev, rtnl_link_ops, kind);
 	char b[8] = {};
 
 	if (!kind)
-		return false;
+		return FS_TAP_NONE;
 	bpf_probe_read_kernel_str(b, sizeof(b), kind);
-	return (b[0] == 't' && b[1] == 'u' && b[2] == 'n' && !b[3]) ||
-	       (b[0] == 'm' && b[1] == 'a' && b[2] == 'c' && b[3] == 'v' && b[4] == 't');
+	if (b[0] == 't' && b[1] == 'u' && b[2] == 'n' && !b[3])
+		return FS_TAP_TUN;
+	if ((b[0] == 'm' && b[1] == 'a' && b[2] == 'c' && b[3] == 'v' && b[4] == 't') ||
+	    (b[0] == 'i' && b[1] == 'p' && b[2] == 'v' && b[3] == 't'))
+		return FS_TAP_MACVTAP;
+	return FS_TAP_NONE;
 }
 
 /*
@@ -165,7 +172,8 @@ static __always_inline void fs_emit_net(struct fs_self *s, struct fs_packet *k,
 	}
 }
 
-static __always_inline int fs_packet(struct sk_buff *skb)
+/* @by: the kind of device whose packets leave a VM on this way. */
+static __always_inline int fs_packet(struct sk_buff *skb, enum fs_tap by)
 {
 	struct fs_packet k = {};
 	struct net_device *dev;
@@ -181,7 +189,7 @@ static __always_inline int fs_packet(struct sk_buff *skb)
 	if (!fs_self(&s) && !fs_vhost(&s))
 		return 0;
 	dev = BPF_CORE_READ(skb, dev);
-	if (!s.vm || !fs_is_tap(dev))
+	if (!s.vm || fs_tap(dev) != by)
 		return 0;
 	k.l2 = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, mac_header);
 	/* The linear part: what stands in page fragments is not looked at. */
@@ -202,13 +210,19 @@ static __always_inline int fs_packet(struct sk_buff *skb)
 SEC("?tp_btf/netif_receive_skb")
 int FS_PROG(fs_netif_receive_skb, struct sk_buff *skb)
 {
-	return fs_packet(skb);
+	return fs_packet(skb, FS_TAP_TUN);
 }
 
 SEC("?tp_btf/netif_rx")
 int FS_PROG(fs_netif_rx, struct sk_buff *skb)
 {
-	return fs_packet(skb);
+	return fs_packet(skb, FS_TAP_TUN);
+}
+
+SEC("?tp_btf/net_dev_queue")
+int FS_PROG(fs_net_dev_queue, struct sk_buff *skb)
+{
+	return fs_packet(skb, FS_TAP_MACVTAP);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

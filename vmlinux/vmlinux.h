@@ -426,6 +426,11 @@ struct trace_event_raw_kvm_pio {
 	unsigned int val;
 };
 
+struct trace_event_raw_mm_page_alloc {
+	unsigned int order;
+	unsigned long gfp_flags;
+};
+
 struct trace_event_raw_sys_enter {
 	long id;
 	unsigned long args[6];

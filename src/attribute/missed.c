@@ -13,7 +13,7 @@
 #include "attribute/state.h"
 
 /* Programs whose records are in no ledger: ends, milestones, and the guest's clock. */
-static const char *const beside[] = {"fs_kvm_pio", "fs_netif_", "fs_tsc_offset", "fs_pvclock",
+static const char *const beside[] = {"fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock",
 				     "fs_signal"};
 /* Programs by which guest mode and waiting are told. */
 static const char *const bearing[] = {"fs_kvm_entry", "fs_kvm_exit", "fs_switch", "fs_waking"};

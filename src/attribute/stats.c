@@ -49,7 +49,8 @@ uint64_t at_lost_of(const json_t *stats, uint32_t vm)
 
 	json_array_foreach (rows, i, row) {
 		json_int_t n = json_integer_value(json_object_get(row, "records")) +
-			       json_integer_value(json_object_get(row, "state"));
+			       json_integer_value(json_object_get(row, "state")) +
+			       json_integer_value(json_object_get(row, "slots"));
 
 		if (json_integer_value(json_object_get(row, "vm")) == (json_int_t)vm && n > 0)
 			lost += (uint64_t)n;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "bpf/knobs.h"
 
 #define CLOCK_TRIES 32
 
@@ -128,23 +129,46 @@ const char *fs_kvm_text(enum fs_kvm_kind k)
 	return "none";
 }
 
-size_t fs_host_cpus(unsigned int *cpus, size_t max)
+size_t fs_host_list(const char *list, unsigned int *cpus, size_t max)
 {
-	FILE *f = fopen("/sys/devices/system/cpu/online", "re");
 	unsigned int from, to;
 	size_t n = 0;
-	int got;
+	int got, used;
 
-	while (f && (got = fscanf(f, "%u-%u", &from, &to)) >= 1) {
-		for (unsigned int c = from; c <= (got == 2 ? to : from); c++, n++)
+	while ((got = sscanf(list, "%u%n-%u%n", &from, &used, &to, &used)) >= 1) {
+		for (unsigned int c = from; c <= (got == 2 ? to : from) && n < FS_MAX_CPUS;
+		     c++, n++)
 			if (n < max)
 				cpus[n] = c;
-		if (fgetc(f) != ',')
+		list += used;
+		if (*list++ != ',')
 			break;
 	}
+	return n;
+}
+
+static size_t list_of(const char *path, unsigned int *cpus, size_t max)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0, n = 0;
+
+	if (f && getline(&line, &size, f) > 0)
+		n = fs_host_list(line, cpus, max);
+	free(line);
 	if (f)
 		fclose(f);
 	return n;
+}
+
+size_t fs_host_cpus(unsigned int *cpus, size_t max)
+{
+	return list_of("/sys/devices/system/cpu/online", cpus, max);
+}
+
+size_t fs_host_possible(unsigned int *cpus, size_t max)
+{
+	return list_of("/sys/devices/system/cpu/possible", cpus, max);
 }
 
 void fs_clocks_read(struct fs_clocks *c)

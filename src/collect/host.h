@@ -40,8 +40,16 @@ struct fs_clocks {
 void fs_host_read(struct fs_host *h);
 const char *fs_kvm_text(enum fs_kvm_kind k); /* "hardware svm" */
 
-/* Up to @max numbers of online CPUs; returns how many there are. */
+/*
+ * Up to @max numbers of the CPUs that are online, or that may ever be; returns how many there are.
+ * The numbers ascend and may have holes. What the kernel gives out for each possible CPU (the
+ * values of per-CPU maps) stands in the order of fs_host_possible(), without the holes.
+ */
 size_t fs_host_cpus(unsigned int *cpus, size_t max);
+size_t fs_host_possible(unsigned int *cpus, size_t max);
+
+/* The same of a list as the kernel writes it, "0-3,8,10-11". */
+size_t fs_host_list(const char *list, unsigned int *cpus, size_t max);
 
 /* The narrowest of several bracketed reads. */
 void fs_clocks_read(struct fs_clocks *c);

@@ -28,7 +28,8 @@ struct fs_bpf {
 	int stats_fd;
 	int inner_fd; /* of a ring, the pattern of all */
 	uint64_t ring_bytes;
-	unsigned int cpus[FS_MAX_CPUS];
+	unsigned int cpus[FS_MAX_CPUS]; /* all that may ever be online */
+	size_t ncpus;
 	int rings[FS_MAX_CPUS];
 	size_t nrings;
 };
@@ -42,7 +43,7 @@ static uint64_t ring_size(const struct fs_load_opts *o)
 	if (o->ring_bytes)
 		return size;
 	fs_host_read(&h);
-	while (size > FS_RING_MIN && size * h.cpus > h.memory / 16)
+	while (size > FS_RING_MIN && size * fs_host_possible(NULL, 0) > h.memory / 16)
 		size /= 2;
 	return size;
 }
@@ -97,10 +98,12 @@ static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
 	const struct fs_hooks *t = b->plan->table;
 	struct bpf_program *prog;
 	struct fs_knobs knobs = b->opts->knobs;
-	int ncpu = libbpf_num_possible_cpus();
+	uint32_t ncpu; /* numbers that CPUs have: there may be holes among them */
 
+	b->ncpus = fs_host_possible(b->cpus, FS_MAX_CPUS);
+	ncpu = b->ncpus ? b->cpus[b->ncpus - 1] + 1 : 1;
 	b->skel = host_bpf__open();
-	if (!b->skel || ncpu < 0)
+	if (!b->skel)
 		return fs_errf(err, len, -errno, "cannot open the BPF programs: %m");
 	bpf_object__for_each_program (prog, b->skel->obj)
 		bpf_program__set_autoload(prog, false);
@@ -123,9 +126,9 @@ static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
 	/* What all the inner maps will be like. */
 	b->inner_fd =
 		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes, NULL);
-	if (b->inner_fd < 0 || bpf_map__set_max_entries(b->skel->maps.rings, (__u32)ncpu) ||
+	if (b->inner_fd < 0 || bpf_map__set_max_entries(b->skel->maps.rings, ncpu) ||
 	    bpf_map__set_max_entries(b->skel->maps.prog_fds, (__u32)t->nhooks) ||
-	    bpf_map__set_max_entries(b->skel->maps.misses, (__u32)(t->nhooks * (size_t)ncpu)) ||
+	    bpf_map__set_max_entries(b->skel->maps.misses, (__u32)t->nhooks * ncpu) ||
 	    bpf_map__set_inner_map_fd(b->skel->maps.rings, b->inner_fd))
 		return fs_errf(err, len, -errno, "cannot make a ring of %llu bytes: %m%s",
 			       (unsigned long long)b->ring_bytes,
@@ -135,7 +138,17 @@ static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
 
 static int attach(struct fs_bpf *b, size_t i)
 {
-	b->links[i] = bpf_program__attach(b->progs[i]);
+	const struct fs_hook *h = &b->plan->table->hooks[i];
+	const char *sym = h->target;
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, o, .syms = &sym, .cnt = 1);
+
+	o.retprobe = h->kind == FS_HOOK_KRETPROBE_MULTI;
+	/* libbpf would look the name up among all of the kernel's symbols; the kernel does itself
+	 */
+	if (o.retprobe || h->kind == FS_HOOK_KPROBE_MULTI)
+		b->links[i] = bpf_program__attach_kprobe_multi_opts(b->progs[i], NULL, &o);
+	else
+		b->links[i] = bpf_program__attach(b->progs[i]);
 	return b->links[i] ? 0 : -errno;
 }
 
@@ -208,9 +221,9 @@ static int try_load(struct fs_bpf *b, char *err, size_t len)
 static int make_rings(struct fs_bpf *b, char *err, size_t len)
 {
 	int outer = bpf_map__fd(b->skel->maps.rings);
-	size_t n = fs_host_cpus(b->cpus, FS_MAX_CPUS);
 
-	for (size_t i = 0; i < n && i < FS_MAX_CPUS; i++) {
+	/* Those that are offline may come online while we record. */
+	for (size_t i = 0; i < b->ncpus; i++) {
 		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes,
 					NULL);
 		int rc = fd < 0 ? fd : bpf_map_update_elem(outer, &b->cpus[i], &fd, BPF_ANY);
@@ -223,7 +236,7 @@ static int make_rings(struct fs_bpf *b, char *err, size_t len)
 				       b->cpus[i], (unsigned long long)b->ring_bytes, strerror(-rc),
 				       rc == -ENOMEM ? " (try a smaller --ring-size)" : "");
 	}
-	return b->nrings ? 0 : fs_errf(err, len, -ENODEV, "no online CPU was found");
+	return b->nrings ? 0 : fs_errf(err, len, -ENODEV, "cannot read which CPUs there may be");
 }
 
 /* Nothing but a want without which there is no recording at all ends it here. */
@@ -335,6 +348,12 @@ uint64_t fs_bpf_ring_bytes(const struct fs_bpf *b)
 	return b->ring_bytes;
 }
 
+size_t fs_bpf_cpus(const struct fs_bpf *b, const unsigned int **cpus)
+{
+	*cpus = b->cpus;
+	return b->ncpus;
+}
+
 size_t fs_bpf_rings(const struct fs_bpf *b, const unsigned int **cpus, const int **fds)
 {
 	*cpus = b->cpus;
@@ -359,14 +378,14 @@ int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why)
 
 bool fs_bpf_run_time(const struct fs_bpf *b, uint64_t *ns, uint64_t *cnt)
 {
-	int n = libbpf_num_possible_cpus();
-	struct fs_cpu *c = b->own_stats && n > 0 ? calloc((size_t)n, sizeof(*c)) : NULL;
+	size_t n = b->ncpus;
+	struct fs_cpu *c = b->own_stats ? calloc(n, sizeof(*c)) : NULL;
 	uint32_t zero = 0;
 
 	*ns = *cnt = 0;
 	if (!c || bpf_map_lookup_elem(fs_bpf_map(b, "cpus"), &zero, c))
 		n = 0;
-	for (int i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		*ns += c[i].run_ns;
 		*cnt += c[i].run_cnt;
 	}

@@ -46,6 +46,8 @@ void fs_bpf_free(struct fs_bpf *b);
 
 const struct fs_plan *fs_bpf_plan(const struct fs_bpf *b);
 uint64_t fs_bpf_ring_bytes(const struct fs_bpf *b);
+/* All possible CPUs, as the values of per-CPU maps stand. */
+size_t fs_bpf_cpus(const struct fs_bpf *b, const unsigned int **cpus);
 size_t fs_bpf_rings(const struct fs_bpf *b, const unsigned int **cpus, const int **fds);
 int fs_bpf_map(const struct fs_bpf *b, const char *name); /* descriptor, or -ENOENT */
 

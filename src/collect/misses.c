@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "collect/misses.h"
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,8 +11,9 @@
 
 struct fs_misses {
 	struct fs_bpf *bpf;
-	size_t nhooks, ncpus;
-	uint64_t *mapped; /* of the program of ours that reads them, or NULL */
+	const unsigned int *possible;
+	size_t nhooks, ncpus; /* ncpus: numbers that CPUs have, holes included */
+	uint64_t *mapped;     /* of the program of ours that reads them, or NULL */
 	size_t mapped_bytes;
 	bool by_cpu;        /* else the sum over all CPUs stands in the first of a program */
 	uint64_t *counts;   /* as the kernel has them: [hook * ncpus + CPU] */
@@ -35,9 +35,16 @@ static bool run_reader(const struct fs_misses *m)
 
 static bool read_by_cpu(struct fs_misses *m)
 {
+	size_t n;
+
 	if (!m->mapped || !run_reader(m))
 		return false;
-	memcpy(m->counts, m->mapped, m->nhooks * m->ncpus * sizeof(*m->counts));
+	n = fs_bpf_cpus(m->bpf, &m->possible);
+	/* what stands for a number that no CPU has means nothing */
+	for (size_t h = 0; h < m->nhooks; h++)
+		for (size_t i = 0; i < n; i++)
+			m->counts[h * m->ncpus + m->possible[i]] =
+				m->mapped[h * m->ncpus + m->possible[i]];
 	return true;
 }
 
@@ -77,6 +84,12 @@ static uint64_t group_count(const struct fs_misses *m, size_t h, size_t end, siz
 {
 	uint64_t least = UINT64_MAX;
 
+	/*
+	 * On perf's tracepoints preemption is off: one is skipped in an interrupt upon another
+	 * only, and these programs look at what threads do.
+	 */
+	if (fs_bpf_plan(m->bpf)->table->hooks[h].kind == FS_HOOK_TRACEPOINT)
+		return 0;
 	for (; h < end; h++)
 		if (fs_bpf_prog(m->bpf, h) >= 0 && m->counts[h * m->ncpus + cpu] < least)
 			least = m->counts[h * m->ncpus + cpu];
@@ -138,12 +151,13 @@ static void map_counts(struct fs_misses *m)
 struct fs_misses *fs_misses_new(struct fs_bpf *b)
 {
 	struct fs_misses *m = calloc(1, sizeof(*m));
-	int n = libbpf_num_possible_cpus();
+	size_t n;
 
 	if (!m)
 		return NULL;
 	m->bpf = b;
-	m->ncpus = n > 0 ? (size_t)n : 1;
+	n = fs_bpf_cpus(b, &m->possible);
+	m->ncpus = n ? m->possible[n - 1] + 1 : 1;
 	m->nhooks = fs_bpf_plan(b)->table->nhooks;
 	m->counts = calloc(m->nhooks * m->ncpus, sizeof(*m->counts));
 	m->of_group = calloc(m->nhooks * m->ncpus, sizeof(*m->of_group));

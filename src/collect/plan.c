@@ -9,10 +9,15 @@
 const char *fs_hook_kind_name(enum fs_hook_kind k)
 {
 	static const char *const names[FS_HOOK_KINDS] = {
-		[FS_HOOK_TP_BTF] = "tp_btf",       [FS_HOOK_FENTRY] = "fentry",
-		[FS_HOOK_FEXIT] = "fexit",         [FS_HOOK_KPROBE] = "kprobe",
-		[FS_HOOK_KRETPROBE] = "kretprobe", [FS_HOOK_TRACEPOINT] = "tp",
+		[FS_HOOK_TP_BTF] = "tp_btf",
+		[FS_HOOK_FENTRY] = "fentry",
+		[FS_HOOK_FEXIT] = "fexit",
+		[FS_HOOK_KPROBE] = "kprobe",
+		[FS_HOOK_KRETPROBE] = "kretprobe",
+		[FS_HOOK_TRACEPOINT] = "tp",
 		[FS_HOOK_RAW_TP] = "raw_tp",
+		[FS_HOOK_KPROBE_MULTI] = "kprobe.multi",
+		[FS_HOOK_KRETPROBE_MULTI] = "kretprobe.multi",
 	};
 
 	return names[k];

@@ -179,6 +179,8 @@ static void check_hook(struct fs_probe *p, struct fs_plan *plan, size_t i, int f
 			fs_plan_rule_out(plan, i, kprobe, "this kernel has no kprobes");
 		break;
 	case FS_HOOK_TRACEPOINT:
+	case FS_HOOK_KPROBE_MULTI:
+	case FS_HOOK_KRETPROBE_MULTI:
 	case FS_HOOK_KINDS:
 		break;
 	}

@@ -539,7 +539,7 @@ static int finish(struct session *s, uint64_t *lost)
 		rc = write_stats(s, true);
 	l = fs_stats_losses(s->bpf);
 	/* a stack that was not taken is no event */
-	*lost = l.records + l.state + fs_misses_runs(s->misses);
+	*lost = l.records + l.state + l.slots + fs_misses_runs(s->misses);
 	if (!rc)
 		rc = write_json(s, FSR_END,
 				json_pack("{s:s, s:I, s:I, s:o, s:i, s:i, s:b}", "why", s->why,
@@ -565,6 +565,32 @@ static void tell_command(const struct session *s)
 		fs_warn("%s ended with status %d", t->command[0], WEXITSTATUS(t->child_status));
 }
 
+/* Says what was lost, and what helps where something does. */
+static void tell_losses(const struct session *s)
+{
+	struct fs_losses l = fs_stats_losses(s->bpf);
+	uint64_t full = l.records - l.no_ring, missed = fs_misses_runs(s->misses);
+
+	if (full)
+		fs_warn("%" PRIu64 " events were lost, their ring was full: the report says of "
+			"which forks (a larger --ring-size helps)",
+			full);
+	if (l.no_ring)
+		fs_warn("%" PRIu64 " events were lost on CPUs that have no ring", l.no_ring);
+	if (l.state)
+		fs_warn("%" PRIu64 " events were lost, a table of the programs was full: the "
+			"report says of which forks (fewer VMs at a time help)",
+			l.state);
+	if (l.slots)
+		fs_warn("not all memory slots of a VM were looked at: it has too many (%" PRIu64
+			" lists were cut)",
+			l.slots);
+	if (missed)
+		fs_warn("the kernel skipped %" PRIu64 " runs of probes (the same probe was under "
+			"way on that CPU): what forks did there meanwhile is unknown in the report",
+			missed);
+}
+
 /* Is anything missing that was asked for? Says so. */
 static bool incomplete(const struct session *s, uint64_t lost)
 {
@@ -573,17 +599,8 @@ static bool incomplete(const struct session *s, uint64_t lost)
 	bool no_end = (o->proof == FS_PROOF_KIND && !c->kinds[o->proof_kind]) ||
 		      (o->proof == FS_PROOF_MARK && !s->mark_seen);
 
-	uint64_t missed = fs_misses_runs(s->misses);
-
-	if (lost > missed)
-		fs_warn("%llu events were lost: the report says of which forks (a larger "
-			"--ring-size "
-			"helps)",
-			(unsigned long long)(lost - missed));
-	if (missed)
-		fs_warn("the kernel skipped %llu runs of probes (the same probe was under way on "
-			"that CPU): what forks did there meanwhile is unknown in the report",
-			(unsigned long long)missed);
+	if (lost)
+		tell_losses(s);
 	if (no_end)
 		fs_warn("the end asked for (%s) was never seen", o->end);
 	if (c->late || c->malformed)

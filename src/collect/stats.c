@@ -14,6 +14,8 @@ static struct fs_losses add(struct fs_losses a, const struct fs_lost *l)
 	a.records += l->records;
 	a.stacks += l->stacks;
 	a.state += l->state;
+	a.slots += l->slots;
+	a.no_ring += l->no_ring;
 	return a;
 }
 
@@ -24,13 +26,14 @@ static json_t *missed_row(uint32_t cpu, uint64_t runs)
 }
 
 /* The runs of probes that the kernel skipped: all, and by CPU (null: which is not known). */
-static json_t *missed(const struct fs_misses *m)
+static json_t *missed(const struct fs_bpf *b, const struct fs_misses *m)
 {
 	json_t *rows = json_array();
-	int n = libbpf_num_possible_cpus();
+	const unsigned int *cpus;
+	size_t n = fs_bpf_cpus(b, &cpus);
 
-	for (int i = -1; i < n; i++) {
-		uint32_t cpu = i < 0 ? FS_ANY_CPU : (uint32_t)i;
+	for (size_t i = 0; i <= n; i++) {
+		uint32_t cpu = i < n ? cpus[i] : FS_ANY_CPU;
 
 		if (fs_misses_of(m, cpu))
 			json_array_append_new(rows, missed_row(cpu, fs_misses_of(m, cpu)));
@@ -40,13 +43,13 @@ static json_t *missed(const struct fs_misses *m)
 
 static bool any(const struct fs_lost *l)
 {
-	return l->records || l->stacks || l->state;
+	return l->records || l->stacks || l->state || l->slots;
 }
 
 static json_t *loss_row(const char *key, uint32_t n, const struct fs_lost *l)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", key, INT(n), "records", INT(l->records), "stacks",
-			 INT(l->stacks), "state", INT(l->state));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", key, INT(n), "records", INT(l->records),
+			 "stacks", INT(l->stacks), "state", INT(l->state), "slots", INT(l->slots));
 }
 
 /* Reads the per-CPU counters; adds a row to @rows (may be NULL) for each CPU that lost something.
@@ -54,15 +57,16 @@ static json_t *loss_row(const char *key, uint32_t n, const struct fs_lost *l)
 static struct fs_losses read_cpus(const struct fs_bpf *b, json_t *rows)
 {
 	struct fs_losses sum = {0};
-	int n = libbpf_num_possible_cpus();
-	struct fs_lost *l = n > 0 ? calloc((size_t)n, sizeof(*l)) : NULL;
+	const unsigned int *cpus;
+	size_t n = fs_bpf_cpus(b, &cpus);
+	struct fs_lost *l = calloc(n, sizeof(*l));
 	uint32_t zero = 0;
 
 	if (l && !bpf_map_lookup_elem(fs_bpf_map(b, "lost_cpu"), &zero, l))
-		for (int i = 0; i < n; i++) {
+		for (size_t i = 0; i < n; i++) {
 			sum = add(sum, &l[i]);
 			if (rows && any(&l[i]))
-				json_array_append_new(rows, loss_row("cpu", (uint32_t)i, &l[i]));
+				json_array_append_new(rows, loss_row("cpu", cpus[i], &l[i]));
 		}
 	free(l);
 	return sum;
@@ -163,19 +167,21 @@ json_t *fs_stats_json(const struct fs_stats_in *in)
 
 	read_vms(in->bpf, vm_rows);
 	fs_clocks_read(&clocks);
-	o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:o, "
+	o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I}, "
+		      "s:o, s:o, "
 		      "s:o, s:b, s:f, s:o, s:o}",
 		      "final", in->final, "at_ns", INT(now), "wall_ns", INT(now - in->armed_ns),
 		      "bytes", INT(in->bytes), "rounds", INT(c->rounds), "events",
 		      INT(c->events + in->own_events), "kinds", kinds(c), "late", INT(c->late),
 		      "malformed", INT(c->malformed), "lost", "records", INT(l.records), "stacks",
-		      INT(l.stacks), "state", INT(l.state), "lost_cpu", cpu_rows, "lost_vm",
-		      vm_rows, "cost", own_cost(&in->prepared, &in->used), "probe_stats",
-		      in->probe_stats, "ring_max_fill", c->max_fill, "clock",
-		      fs_clocks_json(&clocks), "guests", in->guests);
+		      INT(l.stacks), "state", INT(l.state), "slots", INT(l.slots), "no_ring",
+		      INT(l.no_ring), "lost_cpu", cpu_rows, "lost_vm", vm_rows, "cost",
+		      own_cost(&in->prepared, &in->used), "probe_stats", in->probe_stats,
+		      "ring_max_fill", c->max_fill, "clock", fs_clocks_json(&clocks), "guests",
+		      in->guests);
 	if (o) {
 		programs(in->bpf, o);
-		json_object_set_new(o, "missed", missed(in->misses));
+		json_object_set_new(o, "missed", missed(in->bpf, in->misses));
 	}
 	return o;
 }

@@ -12,7 +12,8 @@
 
 /* Sums over all CPUs, or all VMs. */
 struct fs_losses {
-	uint64_t records, stacks, state;
+	uint64_t records, stacks, state, slots;
+	uint64_t no_ring; /* of the records: their CPU has no ring */
 };
 
 /* CPU time of this process so far, ns. */

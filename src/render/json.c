@@ -109,6 +109,7 @@ static json_t *trust(const struct fsv_view *v, const struct fsv_trust *t)
 	fsj_trust_guest(v, o);
 	json_object_set_new(o, "lost_stacks", fsj_u64(t->lost_stacks));
 	json_object_set_new(o, "lost_state", fsj_u64(t->lost_state));
+	json_object_set_new(o, "lost_slots", fsj_u64(t->lost_slots));
 	json_object_set_new(o, "lost_by_vm", copy_array(t->lost_vm));
 	json_object_set_new(o, "lost_by_cpu", copy_array(t->lost_cpu));
 	json_object_set_new(o, "sequence_holes", fsj_u64(t->seq_holes));

@@ -77,6 +77,11 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 			"  stacks that found no place (their frames are missing, no time is): "
 			"%" PRIu64 "\n",
 			t->lost_stacks);
+	if (t->lost_slots != FSV_NOT_RECORDED && t->lost_slots)
+		fprintf(out,
+			"  LOST: memory slots of VMs with more of them than are looked at (%" PRIu64
+			" lists cut)\n",
+			t->lost_slots);
 	if (skipped(t))
 		fsv_para(out, 2, 4,
 			 "LOST: %" PRIu64 " runs of probes that the kernel skipped (the same probe "

@@ -67,6 +67,7 @@ static void read_stats(const json_t *stats, struct fsv_trust *t)
 	t->lost_records = num(lost, "records");
 	t->lost_stacks = num(lost, "stacks");
 	t->lost_state = num(lost, "state");
+	t->lost_slots = num(lost, "slots");
 	t->cpu_ns = sum_of(cost, "user_ns", "sys_ns");
 	t->wall_ns = num(stats, "wall_ns");
 	t->skipped_runs = skipped_runs(stats);
@@ -101,6 +102,8 @@ void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t)
 	t->host_incomplete =
 		in && (in->truncated || !in->complete || in->seq_holes || in->bad_events);
 	if (t->lost_records != FSV_NOT_RECORDED && (t->lost_records || t->lost_state))
+		t->host_incomplete = true;
+	if (t->lost_slots != FSV_NOT_RECORDED && t->lost_slots)
 		t->host_incomplete = true;
 	if (t->skipped_runs != FSV_NOT_RECORDED && t->skipped_runs)
 		t->host_incomplete = true;

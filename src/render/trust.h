@@ -23,6 +23,7 @@ struct fsv_trust {
 	const json_t *lost_vm;  /* array of {"vm", "records", "stacks", "state"} or NULL */
 	const json_t *lost_cpu; /* the same with "cpu" */
 	uint64_t lost_records, lost_stacks, lost_state; /* sums; FSV_NOT_RECORDED */
+	uint64_t lost_slots; /* where memory slots of a VM were left out; FSV_NOT_RECORDED */
 	/* of probes, that the kernel skipped: lost; FSV_NOT_RECORDED */
 	uint64_t skipped_runs;
 	const json_t *skipped_by_cpu;      /* [{"cpu", "runs"}], NULL = not recorded */

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Makes a VM with a memory slot and a vCPU, says so, and runs the vCPU once told to on standard input."""
+"""Makes a VM with a memory slot and a vCPU, says so, and runs the vCPU once told to on standard input.
+
+latevm.py [N]: with N memory slots, of a page each.
+"""
 import fcntl
 import json
 import mmap
@@ -20,6 +23,8 @@ def main():
         found = [line.split("-") for line in maps]
     hva = next(int(a, 16) for a, rest in ((line[0], line[1]) for line in found) if int(rest.split()[0], 16) - int(a, 16) == BYTES)
     fcntl.ioctl(vm, KVM_SET_USER_MEMORY_REGION, struct.pack("<IIQQQ", 3, 0, 0x10000, BYTES, hva))
+    for slot in range(4, 3 + int(sys.argv[1]) if sys.argv[1:] else 0):
+        fcntl.ioctl(vm, KVM_SET_USER_MEMORY_REGION, struct.pack("<IIQQQ", slot, 0, slot << 24, 4096, hva))
     vcpu = fcntl.ioctl(vm, KVM_CREATE_VCPU, 0)
     print(json.dumps({"pid": os.getpid(), "hva": hva, "bytes": BYTES}), flush=True)
     sys.stdin.readline()

@@ -33,7 +33,17 @@ static const struct {
 #include "collect/hooks.def"
 };
 
-enum kind { TP_BTF, FENTRY, FEXIT, KPROBE, KRETPROBE, TRACEPOINT };
+enum kind {
+	TP_BTF,
+	FENTRY,
+	FEXIT,
+	KPROBE,
+	KRETPROBE,
+	TRACEPOINT,
+	KPROBE_MULTI,
+	KRETPROBE_MULTI,
+	NKINDS
+};
 enum cond { ALWAYS, SVM, VMX, NOT_VMX, TP_PREEMPT, NCONDS };
 
 static const struct hook {
@@ -250,7 +260,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		snprintf(path, sizeof(path), "%s/host.bpf.o", out ? out : ".output");
 	libbpf_set_print(keep_log);
-	for (enum kind k = TP_BTF; k <= TRACEPOINT; k++)
+	for (enum kind k = TP_BTF; k < NKINDS; k++)
 		for (size_t i = 0; i < NHOOKS; i++)
 			if (hooks[i].kind == k)
 				order[n++] = i;

@@ -154,6 +154,40 @@ def packets(folder):
     ok("one SYN-ACK, with its source port", len(syn) == 1 and syn[0]["sport"] == 22, syn)
 
 
+def macvtap(folder):
+    """The same by a macvtap, whose packets the host sends on, and does not receive."""
+    if subprocess.run(["unshare", "-n", "ip", "link", "add", "link", "lo", "name", "x", "type", "macvtap"], capture_output=True, text=True, check=False).stderr.find("Unknown") >= 0:
+        print("# no macvtap: not tried")
+        return
+    out, events = record(folder, "unshare", "-n", "-m", sys.executable, HERE / "vmnet.py", "--macvtap")
+    if not out:
+        ok("a macvtap in a network namespace", False, "vmnet.py did not end")
+        return
+    truth = json.loads(out)
+    tx = of(events, "NET_TX")
+    ok("macvtap: the device is named, and its VMM", tx and all((e["ifname"], e["netns"], e["tgid"]) == ("fstest0", truth["netns"], truth["pid"]) for e in tx), tx)
+    ok("macvtap: one first packet", [e["eth_proto"] for e in tx if e["what"] & NET_FIRST] == [0x0806], tx)
+    acks = [e for e in tx if e["what"] & NET_STAGE]
+    ok("macvtap: two stage= datagrams, each once", [e["dport"] for e in acks] == [5000, 5002], acks)
+    ok("macvtap: ... with their payload", acks and acks[0]["payload"].startswith("stage=mailbox mac=02:00:00:00:00:01 ip=10.0.0.2"), acks)
+    ok("macvtap: what comes to the VM is not its own", not [e for e in tx if e["dport"] == 7000], tx)
+
+
+def sparse(folder):
+    """CPUs whose numbers have holes, and one that may come online: each has its ring, and it is recorded as ever."""
+    cpus = Path("/sys/devices/system/cpu")
+    here = (cpus / "possible").read_text(encoding="ascii").strip()
+    (folder / "online").write_text("0,2\n", encoding="ascii")
+    (folder / "possible").write_text(f"{here},{int(here.split('-')[-1]) + 3}\n", encoding="ascii")
+    out = folder / "r.fsr"
+    words = f"mount --bind {folder}/online {cpus}/online && mount --bind {folder}/possible {cpus}/possible && exec {O.resolve()}/forkscope record -o {out} -- true"
+    run = subprocess.run(["unshare", "-m", "sh", "-c", words], capture_output=True, text=True, timeout=120, check=False)
+    ok("holes among the CPUs' numbers: recorded whole", run.returncode == 0, run.stderr)
+    meta = [line for line in subprocess.run([O / "forkscope", "dump", out], capture_output=True, text=True, check=False).stdout.splitlines() if line.startswith("META ")]
+    rings = json.loads(meta[0][5:])["rings"] if meta else None
+    ok("... with a ring for each possible one", rings == os.sysconf("SC_NPROCESSORS_CONF") + 1, rings)
+
+
 def untraced(folder):
     """A VM beside the recorded command: none of its records may be there."""
     with subprocess.Popen([O / "tests/mini", "--pages", "64", "--ports", "1000"], stdout=subprocess.PIPE, text=True) as other:
@@ -163,20 +197,24 @@ def untraced(folder):
        [e for e in events if e["tgid"] == other.pid][:3])
 
 
-def late(folder):
-    """A VM that exists before the recording begins, given by its process."""
-    out = folder / "r.fsr"
-    with subprocess.Popen([sys.executable, HERE / "latevm.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as vmm:
+def record_late(out, *words):
+    """Records a VM that was made before, by its process; what it says of itself, and the events."""
+    with subprocess.Popen([sys.executable, HERE / "latevm.py", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as vmm:
         truth = json.loads(vmm.stdout.readline())
-        words = [O / "forkscope", "record", "-o", out, "--vmm-pid", str(truth["pid"])]
-        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as recorder:
+        command = [O / "forkscope", "record", "-o", out, "--vmm-pid", str(truth["pid"])]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as recorder:
             while "recording to" not in recorder.stderr.readline():
                 pass
             vmm.stdin.write("\n")
             vmm.stdin.flush()
             vmm.wait(30)
             recorder.communicate(timeout=60)
-    events = dumped(out)
+    return truth, dumped(out)
+
+
+def late(folder):
+    """A VM that exists before the recording begins, given by its process."""
+    truth, events = record_late(folder / "r.fsr")
     made = of(events, "VM_CREATE")
     ok("a VM made before: one VM_CREATE, late", len(made) == 1 and made[0]["flags"] & F_LATE and made[0]["fd"] == -1, made)
     slots = of(events, "MEMSLOT")
@@ -185,6 +223,10 @@ def late(folder):
     ok("... its vCPU too", [(e["vcpu_id"], e["flags"]) for e in of(events, "VCPU_CREATE")] == [(0, F_LATE)])
     ok("... which had not run: a FIRST_RUN", len(of(events, "FIRST_RUN", vm=1)) == 1, of(events, "FIRST_RUN"))
     ok("... and two RUNs", len(of(events, "RUN", vm=1)) == 2, of(events, "RUN"))
+    # KVM keeps them in 128 lists
+    _, events = record_late(folder / "many.fsr", "1500")
+    slots = {e["slot"] for e in of(events, "MEMSLOT")}
+    ok("of 1500 memory slots each is read", slots == set(range(3, 1503)), f"{len(slots)} were")
 
 
 def unseen(folder):
@@ -215,7 +257,7 @@ def main():
     if os.geteuid():
         print("1..0 # SKIP needs root")
         return 0
-    for test in (mini, cold_read, packets, untraced, late, unseen):
+    for test in (mini, cold_read, packets, macvtap, sparse, untraced, late, unseen):
         with tempfile.TemporaryDirectory(prefix="fs-records-", dir=O) as folder:
             test(Path(folder).resolve())
     print(f"1..{counts['all']}")

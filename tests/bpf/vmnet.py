@@ -2,13 +2,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A VMM as far as packets go: makes a VM and a TAP (in this network namespace), writes packets to it.
 
-Prints the frames' ports and the TAP's name as JSON. To be run under `unshare -n`.
+Prints the frames' ports and the TAP's name as JSON. To be run under `unshare -n`; with --macvtap, whose
+device is an end of a veth pair, under `unshare -n -m`.
 """
 import fcntl
 import json
 import os
+import shutil
 import socket
+import stat
 import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 KVM_CREATE_VM = 0xAE01
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
@@ -34,10 +41,31 @@ def tcp(sport, dport, flags):
     return frame(6, struct.pack(">HHIIBBHHH", sport, dport, 1, 1, 0x50, flags, 1024, 0, 0))
 
 
-def main():
+def plain_tap():
     tap = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH14x", b"fstest0", IFF_TAP | IFF_NO_PI))
     up(b"fstest0")
+    return tap
+
+
+def macvtap():
+    """Its character device, without the header that virtio has; what comes in by the other end is the VM's."""
+    for words in ("add fsv0 type veth peer name fsv1", "set fsv0 up", "set fsv1 up", "add link fsv0 name fstest0 type macvtap mode bridge", "set fstest0 up"):
+        subprocess.run(["ip", "link", *words.split()], check=True)
+    folder = tempfile.mkdtemp()
+    subprocess.run(["mount", "-t", "sysfs", "sysfs", folder], check=True)   # of this network namespace
+    node = next(Path(folder, "class/net/fstest0/macvtap").iterdir())
+    major, minor = (node / "dev").read_text(encoding="ascii").split(":")
+    subprocess.run(["umount", folder], check=True)
+    os.mknod(f"{folder}/tap", 0o600 | stat.S_IFCHR, os.makedev(int(major), int(minor)))
+    tap = os.open(f"{folder}/tap", os.O_RDWR)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH14x", b"", IFF_TAP | IFF_NO_PI))
+    shutil.rmtree(folder)
+    return tap
+
+
+def main():
+    tap = macvtap() if sys.argv[1:] == ["--macvtap"] else plain_tap()
     arp = b"\xff" * 6 + b"\x02\0\0\0\0\x01" + b"\x08\x06" + b"\0" * 28
     os.write(tap, udp(1, 2, PAYLOAD))   # before there is a VM: nobody's packet
     vm = fcntl.ioctl(os.open("/dev/kvm", os.O_RDWR), KVM_CREATE_VM, 0)
@@ -48,6 +76,10 @@ def main():
     os.write(tap, tcp(22, 40000, 0x12))                 # SYN-ACK
     os.write(tap, tcp(23, 40000, 0x10))                 # a mere ACK
     os.write(tap, udp(1, 2, b"")[:30])                  # cut short
+    if sys.argv[1:]:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as other:   # from outside to the VM
+            other.bind(("fsv1", 0))
+            other.send(udp(1, 7000, PAYLOAD))
     os.close(vm)
     print(json.dumps({"netns": os.stat("/proc/self/ns/net").st_ino, "pid": os.getpid()}))
 

@@ -8,6 +8,13 @@ $(O)/tests/bpf/loadall: tests/bpf/loadall.c src/collect/hooks.def $(O)/host.bpf.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $< $(LIBS)
 
+BPF_TEST_BIN += $(O)/tests/bpf/misses
+
+$(O)/tests/bpf/misses: tests/bpf/misses.c $(O)/host.bpf.o
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $< $(LIBS)
+
 ## check-vmlinux   hold vmlinux/vmlinux.h against the BTF of this kernel
 .PHONY: check-vmlinux
 check-vmlinux:

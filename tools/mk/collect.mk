@@ -5,6 +5,7 @@
 UNIT_EXTRA_test_plan  := src/collect/plan.c src/collect/hooks.c src/guest/hooks.c
 UNIT_EXTRA_test_opts  := src/cli/opts.c
 UNIT_EXTRA_test_ring  := src/collect/ring.c
+UNIT_EXTRA_test_host  := src/collect/host.c
 UNIT_EXTRA_test_marks := src/collect/marks.c
 UNIT_EXTRA_test_ksyms := src/collect/ksyms.c
 UNIT_EXTRA_test_guestwatch := src/collect/guestwatch.c
