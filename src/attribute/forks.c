@@ -2,6 +2,7 @@
 /* The windows of forks: when they begin, when they have ended, when they can be evaluated. */
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/guest.h"
@@ -136,12 +137,31 @@ static bool parse_stage(const struct fs_ev_net_tx *e, char *stage, size_t len)
 	return i && (6 + i < n || n < sizeof(e->payload));
 }
 
+/* What the datagram says behind stage, mac and ip: an error's reason, step and errno. */
+static void keep_words(const struct fs_ev_net_tx *e, char *words, size_t len)
+{
+	size_t n = e->payload_len < sizeof(e->payload) ? e->payload_len : sizeof(e->payload);
+	const char *end = memchr(e->payload, '\n', n), *at = e->payload;
+	bool cut = !end && n == sizeof(e->payload);
+
+	for (end = end ? end : e->payload + n; cut && end > at && end[-1] != ' ';)
+		end--;
+	for (int skip = 0; skip < 3 && at; skip++) {
+		at = memchr(at, ' ', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
+	}
+	if (at && at < end)
+		snprintf(words, len, "%.*s%s", (int)strnlen(at, (size_t)(end - at)), at,
+			 cut ? "..." : "");
+}
+
 static int on_ack(struct at *a, struct at_vm *vm, const struct fs_ev_net_tx *e)
 {
 	struct fsa_ack ack = {.at_ns = e->h.ts};
 
 	if (!parse_stage(e, ack.stage, sizeof(ack.stage)) || vm->acks.n >= MAX_ACKS)
 		return 0;
+	keep_words(e, ack.words, sizeof(ack.words));
 	if (fs_vec_push(&vm->acks, ack))
 		return -ENOMEM;
 	if (vm->state != AT_VM_OPEN || a->o.end != FSA_END_ACK)

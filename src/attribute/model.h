@@ -135,6 +135,9 @@ struct fsa_phase {
 
 struct fsa_ack {
 	char stage[32];
+	/* what follows its address, hostile: "reason=netlink what=route errno=22"; "..." at the end
+	 * of it: the recording has no more */
+	char words[100];
 	uint64_t at_ns;
 };
 

@@ -15,7 +15,7 @@
 #include "net/tap.h"
 #include "vmm/vmm.h"
 
-#define FS_BENCH_ACKS 8  /* acks of a fork that are kept */
+#define FS_BENCH_ACKS 16 /* acks of a fork that are kept, see fork_acks.h */
 #define FS_ARM_NAME   60 /* with its NUL; "arm:" before it is a mark's name */
 
 enum fs_cache_state { FS_CACHE_COLD, FS_CACHE_WARM, FS_CACHE_AS_IS };
@@ -109,7 +109,8 @@ struct fs_fork_result {
 	uint64_t resident, resident_ranges; /* bytes of the memory file, of the arm's ranges, in the
 					     * page cache just before the resume */
 	struct fs_ack acks[FS_BENCH_ACKS];
-	unsigned int nacks, refused_acks;
+	unsigned int nacks;
+	uint64_t refused_acks, acks_not_kept;
 	json_t *metrics; /* the VMM's own, or NULL */
 };
 

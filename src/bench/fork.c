@@ -20,6 +20,7 @@
 #include "base/tree.h"
 #include "base/units.h"
 #include "bench/bench.h"
+#include "bench/fork_acks.h"
 #include "vmm/jail.h"
 
 #define SLICE_NS   (100ull * 1000 * 1000)
@@ -366,26 +367,22 @@ static int run_vmm(struct fork *f)
 
 /* --- its end -------------------------------------------------------------------------------- */
 
-static bool read_acks(struct fork *f)
+/* Returns whether nothing more is to be waited for. */
+static bool listen_for_acks(struct fork *f, enum fs_fork_end *end)
 {
 	struct fs_fork_result *r = f->r;
-	struct fs_ack a;
-	bool last = false;
-	int got;
+	enum fs_heard heard = fs_fork_listen(r, f->acks, f->b->o.last_ack,
+					     f->address ? f->payload.ip_text : NULL);
 
-	while (f->acks >= 0 && (got = fs_acks_next(f->acks, &a))) {
-		/* Where forks share a namespace, another's may come here. */
-		if (got < 0 || (f->address && strcmp(a.ip, f->payload.ip_text))) {
-			r->refused_acks++;
-		} else {
-			last |= !strcmp(a.stage, f->b->o.last_ack);
-			if (r->nacks < FS_BENCH_ACKS)
-				r->acks[r->nacks++] = a;
-		}
-		if (r->refused_acks + r->nacks > 10000)
-			break; /* a guest that floods is not listened to for ever */
+	*end = FS_FORK_DONE;
+	if (heard != FS_HEARD_ERROR)
+		return heard == FS_HEARD_LAST;
+	/* The agent waits for another payload then, and none will come. */
+	if (f->b->o.wait_for_network) {
+		*end = FS_FORK_FAILED;
+		fs_ack_error_text(fs_fork_find_ack(r, "error"), r->why, sizeof(r->why));
 	}
-	return last;
+	return true;
 }
 
 /* What the attached command's end means: it has done its work, or it has failed. */
@@ -423,9 +420,10 @@ static enum fs_fork_end await(struct fork *f)
 		until = f->r->resume_ns;
 	for (;;) {
 		uint64_t now = fs_mono_ns();
+		enum fs_fork_end end;
 
-		if (read_acks(f))
-			return FS_FORK_DONE;
+		if (listen_for_acks(f, &end))
+			return end;
 		if (fs_process_ended(&f->vmm.process))
 			return after_death(f);
 		if (*f->b->o.stop)
@@ -457,7 +455,7 @@ static void linger(struct fork *f)
 		return;
 	poll(&p, 1, (int)(f->b->o.linger_ns / 1000000));
 	wait_until_read(f, &p);
-	read_acks(f);
+	fs_fork_listen(f->r, f->acks, f->b->o.last_ack, f->address ? f->payload.ip_text : NULL);
 	if (f->r->end == FS_FORK_DONE && fs_vmm_died(v) && v->ops != &fs_vmm_attach)
 		f->r->end = after_death(f);
 	else if (!v->process.ended && v->ops->metrics)

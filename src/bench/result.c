@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "bench/result.h"
+#include "bench/fork_acks.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,22 +70,58 @@ static json_t *arm_json(const struct fs_bench *b, size_t i)
 			 a->clamped, "ends", ends);
 }
 
+static json_t *words_json(const struct fs_ack *a)
+{
+	json_t *o = json_object();
+	const struct {
+		const char *key, *value;
+	} words[] = {{"reason", a->reason}, {"what", a->what}, {"undone", a->undone}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (*words[i].value)
+			json_object_set_new(o, words[i].key, json_string(words[i].value));
+	if (*a->error)
+		json_object_set_new(o, "errno", json_integer(strtol(a->error, NULL, 10)));
+	return o;
+}
+
+static json_t *acks_json(const struct fs_fork_result *r)
+{
+	json_t *acks = json_array();
+
+	for (unsigned int i = 0; i < r->nacks; i++) {
+		const struct fs_ack *a = &r->acks[i];
+		json_t *o = json_pack("{s:s, s:I, s:s, s:s}", "stage", a->stage, "at_ns",
+				      (json_int_t)a->at_ns, "mac", a->mac, "ip", a->ip),
+		       *words = words_json(a);
+
+		json_object_update(o, words);
+		json_decref(words);
+		json_array_append_new(acks, o);
+	}
+	return acks;
+}
+
+/* What the agent said of its failure; null: nothing. */
+static json_t *agent_error_json(const struct fs_fork_result *r)
+{
+	const struct fs_ack *a = fs_fork_find_ack(r, "error");
+
+	return a ? words_json(a) : json_null();
+}
+
 static json_t *fork_json(const struct fs_bench *b, const struct fs_fork_result *r)
 {
-	json_t *acks = json_array(), *o;
+	json_t *o;
 
-	for (unsigned int i = 0; i < r->nacks; i++)
-		json_array_append_new(acks,
-				      json_pack("{s:s, s:I, s:s, s:s}", "stage", r->acks[i].stage,
-						"at_ns", (json_int_t)r->acks[i].at_ns, "mac",
-						r->acks[i].mac, "ip", r->acks[i].ip));
-	o = json_pack("{s:I, s:s, s:b, s:i, s:s, s:o, s:i, s:I, s:I, s:I, s:I, s:O?}", "id",
-		      (json_int_t)r->number, "arm", b->arms[r->arm].name, "first", r->first, "pid",
-		      (int)r->pid, "end", fs_fork_end_names[r->end], "acks", acks, "refused_acks",
-		      (int)r->refused_acks, "prefetched_bytes", (json_int_t)r->prefetched,
-		      "prefetch_missed_bytes", (json_int_t)r->missed, "resident_bytes",
-		      (json_int_t)r->resident, "resident_range_bytes",
-		      (json_int_t)r->resident_ranges, "vmm_us", r->metrics);
+	o = json_pack("{s:I, s:s, s:b, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}",
+		      "id", (json_int_t)r->number, "arm", b->arms[r->arm].name, "first", r->first,
+		      "pid", (int)r->pid, "end", fs_fork_end_names[r->end], "acks", acks_json(r),
+		      "agent_error", agent_error_json(r), "refused_acks",
+		      (json_int_t)r->refused_acks, "acks_not_kept", (json_int_t)r->acks_not_kept,
+		      "prefetched_bytes", (json_int_t)r->prefetched, "prefetch_missed_bytes",
+		      (json_int_t)r->missed, "resident_bytes", (json_int_t)r->resident,
+		      "resident_range_bytes", (json_int_t)r->resident_ranges, "vmm_us", r->metrics);
 	if (*r->why)
 		json_object_set_new(o, "why", json_string(r->why) ?: json_string("?"));
 #define X(key, field) \
@@ -129,12 +166,21 @@ static void csv_number(FILE *out, uint64_t v)
 		fprintf(out, ",%" PRIu64, v);
 }
 
+/* Plain words, as the parser of acks lets through. */
+static void csv_error(FILE *out, const struct fs_fork_result *r)
+{
+	const struct fs_ack *a = fs_fork_find_ack(r, "error");
+
+	fprintf(out, ",%s,%s,%s", a ? a->reason : "", a ? a->what : "", a ? a->error : "");
+}
+
 void fs_bench_csv(const struct fs_bench *b, FILE *out)
 {
 	fprintf(out, "fork,signal,prefetch,first,end,pid");
 	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 		fprintf(out, ",%s", fsx_column_key((enum fsx_column)c));
-	fprintf(out, ",load_ns,resident_bytes,resident_range_bytes,prefetched_bytes,prefetch_ns\n");
+	fprintf(out, ",load_ns,resident_bytes,resident_range_bytes,prefetched_bytes,prefetch_ns,"
+		     "error_reason,error_what,error_errno\n");
 	for (size_t i = 0; i < b->forks.n; i++) {
 		const struct fs_fork_result *r = &b->forks.v[i];
 		const struct fs_arm *a = &b->arms[r->arm];
@@ -148,6 +194,7 @@ void fs_bench_csv(const struct fs_bench *b, FILE *out)
 		csv_number(out, r->resident_ranges);
 		csv_number(out, r->prefetched);
 		csv_number(out, r->prefetched_ns ? r->prefetched_ns - r->prefetch_ns : UINT64_MAX);
+		csv_error(out, r);
 		fputc('\n', out);
 	}
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "bench/bench.h"
+#include "bench/fork_acks.h"
 #include "stats/rng.h"
 
 #define DROP_NS 1000000000ull /* how long what stays in the page cache is tried to be dropped */
@@ -111,10 +112,9 @@ static int prepare_wave(struct fs_bench *b, const struct fs_arm *arm, struct fs_
 
 uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage)
 {
-	for (unsigned int i = 0; i < r->nacks; i++)
-		if (!strcmp(r->acks[i].stage, stage))
-			return r->acks[i].at_ns;
-	return 0;
+	const struct fs_ack *a = fs_fork_find_ack(r, stage);
+
+	return a ? a->at_ns : 0;
 }
 
 uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *r)

@@ -3,13 +3,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/err.h"
 
+#define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define NAME    LETTERS DIGITS "._-"
 
 /* The word "KEY=VALUE" at *at: VALUE of characters @set, into @to; *at moves behind it. */
 static int word(const char **at, const char *key, const char *set, char *to, size_t size)
@@ -27,24 +31,80 @@ static int word(const char **at, const char *key, const char *set, char *to, siz
 	return 0;
 }
 
+/* As word(), or "-": the agent knows none. */
+static int word_or_dash(const char **at, const char *key, const char *set, char *to, size_t size)
+{
+	if (!word(at, key, set, to, size))
+		return 0;
+	return word(at, key, "-", to, size) || strcmp(to, "-") ? -EINVAL : 0;
+}
+
+/* The words that only some acks have, in any order; of two equal ones the first. */
+static void more_words(const char *at, struct fs_ack *a)
+{
+	const struct {
+		const char *key, *set;
+		char *to;
+	} known[] = {{"reason=", NAME, a->reason},
+		     {"what=", NAME, a->what},
+		     {"errno=", DIGITS, a->error},
+		     {"undone=", NAME, a->undone}};
+
+	for (size_t n; *at == ' '; at += n) {
+		n = strcspn(++at, " \n");
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+			char value[FS_ACK_WORD];
+			const char *end = at;
+
+			if (!*known[i].to &&
+			    !word(&end, known[i].key, known[i].set, value, sizeof(value)) &&
+			    end == at + n)
+				memcpy(known[i].to, value, sizeof(value));
+		}
+	}
+}
+
+static bool is_address(const struct fs_ack *a)
+{
+	struct in_addr in;
+
+	return (strlen(a->mac) == 17 || !strcmp(a->mac, "-")) &&
+	       (inet_pton(AF_INET, a->ip, &in) == 1 || !strcmp(a->ip, "-"));
+}
+
 int fs_ack_parse(const void *data, size_t bytes, struct fs_ack *a)
 {
 	char text[FS_ACK_BYTES + 1];
 	const char *at = text;
-	struct in_addr in;
 
 	memset(a, 0, sizeof(*a));
 	if (!bytes || bytes > FS_ACK_BYTES || memchr(data, 0, bytes))
 		return -EINVAL;
 	memcpy(text, data, bytes);
 	text[bytes] = '\0';
-	if (word(&at, "stage=", LETTERS "0123456789._-", a->stage, sizeof(a->stage)) ||
-	    word(&at, " mac=", "0123456789abcdefABCDEF:", a->mac, sizeof(a->mac)) ||
-	    word(&at, " ip=", "0123456789.", a->ip, sizeof(a->ip)))
+	if (word(&at, "stage=", NAME, a->stage, sizeof(a->stage)) ||
+	    word_or_dash(&at, " mac=", DIGITS "abcdefABCDEF:", a->mac, sizeof(a->mac)) ||
+	    word_or_dash(&at, " ip=", DIGITS ".", a->ip, sizeof(a->ip)))
 		return -EINVAL;
-	if (strlen(a->mac) != 17 || inet_pton(AF_INET, a->ip, &in) != 1)
+	if (!is_address(a) || (*at != '\n' && *at != ' ' && *at))
 		return -EINVAL;
-	return *at == '\n' || *at == ' ' || !*at ? 0 : -EINVAL;
+	more_words(at, a);
+	return 0;
+}
+
+char *fs_ack_error_text(const struct fs_ack *a, char *buf, size_t len)
+{
+	bool has = *a->error && strlen(a->error) < 6;
+	char why[80] = "";
+
+	if (has)
+		snprintf(why, sizeof(why), " (%s)",
+			 strerrordesc_np(atoi(a->error)) ?: "no errno of this host");
+	snprintf(buf, len, "the agent said stage=error:%s%s%s%s%s%s%s%s%s",
+		 *a->reason ? " reason=" : " without a reason", a->reason, *a->what ? " what=" : "",
+		 a->what, *a->error ? " errno=" : "", a->error, why, *a->undone ? " undone=" : "",
+		 a->undone);
+	return buf;
 }
 
 int fs_acks_open(uint32_t gateway, uint16_t port, const char *device, char *err, size_t len)

@@ -222,10 +222,14 @@ static json_t *fork_acks(const struct fsa_fork *f)
 {
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < f->nacks; i++)
-		json_array_append_new(a,
-				      json_pack("{s:o, s:o}", "stage", fsj_text(f->acks[i].stage),
-						"at_ns", fsj_u64(f->acks[i].at_ns)));
+	for (size_t i = 0; i < f->nacks; i++) {
+		json_t *o = json_pack("{s:o, s:o}", "stage", fsj_text(f->acks[i].stage), "at_ns",
+				      fsj_u64(f->acks[i].at_ns));
+
+		if (*f->acks[i].words)
+			json_object_set_new(o, "words", fsj_text(f->acks[i].words));
+		json_array_append_new(a, o);
+	}
 	return a;
 }
 

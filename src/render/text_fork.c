@@ -121,7 +121,7 @@ static void phases(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 
 static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
-	char at[FS_UNITS_LEN + 2], name[64], note[64];
+	char at[FS_UNITS_LEN + 2], name[64], note[128];
 
 	if (!f->nmilestones && !f->nacks)
 		return;
@@ -136,8 +136,10 @@ static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 			*m->note ? " " : "", fsv_clean(m->note, note, sizeof(note)));
 	}
 	for (size_t i = 0; i < f->nacks; i++)
-		fprintf(out, "  %12s  ack:%s\n", fsv_rel(f, f->acks[i].at_ns, at, sizeof(at)),
-			fsv_clean(f->acks[i].stage, name, sizeof(name)));
+		fprintf(out, "  %12s  ack:%s%s%s\n", fsv_rel(f, f->acks[i].at_ns, at, sizeof(at)),
+			fsv_clean(f->acks[i].stage, name, sizeof(name)),
+			*f->acks[i].words ? "  " : "",
+			fsv_clean(f->acks[i].words, note, sizeof(note)));
 }
 
 static void fault_classes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)

@@ -247,7 +247,7 @@ static inline struct fx *fx_typical(void)
 						  .io_bytes = 131072,
 						  .io_count = 1};
 	x->top_exits[0] = (struct fsa_top_exit){0x400, FS_ISA_SVM, 0x401234, 251, 33200320};
-	x->acks[0] = (struct fsa_ack){"mailbox", FX_START + 36802560};
+	x->acks[0] = (struct fsa_ack){.stage = "mailbox", .at_ns = FX_START + 36802560};
 	x->forks[0].acks = x->acks;
 	x->forks[0].nacks = 1;
 	x->forks[0].notes = 1u << FSA_N_FIRST;

@@ -41,9 +41,11 @@ static struct fsa_fork *add(const char *arm, uint64_t mailbox, uint64_t applied,
 	f->notes = notes | (mailbox || !applied ? 0 : 1u << FSA_N_MAILBOX_ACK_LOST);
 	f->acks = acks[i];
 	if (mailbox)
-		f->acks[f->nacks++] = (struct fsa_ack){"mailbox", f->resume_ns + mailbox};
+		f->acks[f->nacks++] =
+			(struct fsa_ack){.stage = "mailbox", .at_ns = f->resume_ns + mailbox};
 	if (applied)
-		f->acks[f->nacks++] = (struct fsa_ack){"applied", f->resume_ns + applied};
+		f->acks[f->nacks++] =
+			(struct fsa_ack){.stage = "applied", .at_ns = f->resume_ns + applied};
 	f->bucket_ns[FSA_B_GUEST] = f->gap_ns;
 	f->cells[FSA_S_GUEST][FSA_C_GUEST_RUN].ns = f->gap_ns;
 	snprintf(f->arm, sizeof(f->arm), "%s", arm);

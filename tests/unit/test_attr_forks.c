@@ -317,6 +317,26 @@ static void hostile_acks(void **state)
 	attr_done(res);
 }
 
+/* What an agent says of its failure is kept, as far as the recording has it. */
+static void words_of_an_ack(void **state)
+{
+#define NETLINK "stage=error mac=06:00:ac:10:00:22 ip=172.16.0.2 reason=netlink what=route errno=22"
+	struct fsa_result *res =
+		attr_run(STANDARD TX(1500, "what=STAGE payload=\"" NETLINK "\\n\"")
+				 TX(1510, "what=STAGE payload=\"" NETLINK " undone=yes an\"")
+					 STAGE(1520, "mailbox") COVER,
+			 "ack:mailbox");
+	const struct fsa_fork *f = &res->forks[0];
+
+	(void)state;
+	assert_int_equal(f->nacks, 3);
+	assert_string_equal(f->acks[0].words, "reason=netlink what=route errno=22");
+	/* the packet's end cuts it (96 bytes are kept): no half word */
+	assert_string_equal(f->acks[1].words, "reason=netlink what=route errno=22 undone=yes ...");
+	assert_string_equal(f->acks[2].words, "");
+	attr_done(res);
+}
+
 static void lost_mailbox_ack(void **state)
 {
 	struct fsa_result *res = attr_run(
@@ -609,6 +629,7 @@ int main(void)
 		cmocka_unit_test(first_run_unseen),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(hostile_acks),
+		cmocka_unit_test(words_of_an_ack),
 		cmocka_unit_test(lost_mailbox_ack),
 		cmocka_unit_test(late_acks),
 		cmocka_unit_test(timed_out),

@@ -7,12 +7,17 @@
 #include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "tmp.h"
+#include "bench/fork_acks.h"
 #include "bench/prefetch.h"
 #include "net/acks.h"
 #include "net/tap.h"
@@ -38,6 +43,82 @@ static void test_good_acks(void **st)
 	}
 }
 
+static void test_error_acks(void **st)
+{
+	static const char
+		netlink[] = "stage=error mac=06:00:ac:10:00:22 ip=172.16.0.2 "
+			    "reason=netlink what=route errno=22 undone=yes\n",
+		payload[] = "stage=error mac=- ip=- reason=payload what=mac\n",
+		odd[] = "stage=error mac=- ip=- reason=\x1b[2J what= errno=-5 undone=yes,no "
+			"reason=0123456789012345678901234 what=x what=y errno=999999999\n";
+	struct fs_ack a;
+	char text[400];
+
+	(void)st;
+	assert_int_equal(fs_ack_parse(netlink, strlen(netlink), &a), 0);
+	assert_string_equal(fs_ack_error_text(&a, text, sizeof(text)),
+			    "the agent said stage=error: reason=netlink what=route errno=22 "
+			    "(Invalid argument) undone=yes");
+	assert_int_equal(fs_ack_parse(payload, strlen(payload), &a), 0);
+	assert_string_equal(a.mac, "-");
+	assert_string_equal(fs_ack_error_text(&a, text, sizeof(text)),
+			    "the agent said stage=error: reason=payload what=mac");
+	/* of what is no plain word nothing is kept, and the first of two */
+	assert_int_equal(fs_ack_parse(odd, strlen(odd), &a), 0);
+	assert_string_equal(fs_ack_error_text(&a, text, sizeof(text)),
+			    "the agent said stage=error: without a reason what=x errno=999999999");
+}
+
+/* A socket of acks on the loopback, and one that sends there. */
+static int ack_pair(int *to)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*to = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(*to, (struct sockaddr *)&at, len), 0);
+	return fd;
+}
+
+static void say_ack(int to, const char *stage)
+{
+	char text[100];
+	int n = snprintf(text, sizeof(text), "stage=%s mac=06:00:ac:10:00:22 ip=172.16.0.2\n",
+			 stage);
+
+	assert_int_equal(send(to, text, (size_t)n, 0), n);
+}
+
+/* A guest that floods holds nobody: one call reads so many, and counts what it does not keep. */
+static void test_flood_of_acks(void **st)
+{
+	struct fs_fork_result r = {.number = 1};
+	int to, fd = ack_pair(&to);
+	struct fs_ack a;
+
+	(void)st;
+	for (int i = 0; i < FS_ACKS_AT_ONCE + 20; i++)
+		say_ack(to, "noise");
+	say_ack(to, "applied");
+	assert_int_equal(fs_fork_listen(&r, fd, "applied", NULL), FS_HEARD_NOTHING);
+	assert_int_equal(r.nacks + r.acks_not_kept, FS_ACKS_AT_ONCE);
+	assert_int_equal(fs_fork_listen(&r, fd, "applied", NULL), FS_HEARD_LAST);
+	assert_int_equal(r.nacks + r.acks_not_kept, FS_ACKS_AT_ONCE + 21);
+	assert_non_null(fs_fork_find_ack(&r, "applied"));
+	say_ack(to, "error");
+	say_ack(to, "error");
+	assert_int_equal(fs_fork_listen(&r, fd, "applied", NULL), FS_HEARD_ERROR);
+	say_ack(to, "mailbox");
+	assert_int_equal(fs_fork_listen(&r, fd, "applied", "172.16.0.3"), FS_HEARD_NOTHING);
+	assert_int_equal(r.refused_acks, 1);
+	assert_int_equal(fs_acks_next(fd, &a), 0);
+	close(to);
+	close(fd);
+}
+
 static void test_bad_acks(void **st)
 {
 	static const char *const bad[] = {
@@ -48,6 +129,8 @@ static void test_bad_acks(void **st)
 		"stage=a mac=06:00:ac:10:00 ip=172.16.0.2\n",
 		"stage=a mac=06:00:ac:10:00:22 ip=172.16.0.256\n",
 		"stage=a mac=06:00:ac:10:00:22 ip=172.16.0.2x\n",
+		"stage=a mac=06-00-ac-10-00-22 ip=172.16.0.2\n",
+		"stage=a mac=-- ip=172.16.0.2\n",
 		"stage=a ip=172.16.0.2 mac=06:00:ac:10:00:22\n",
 		"stage=01234567890123456789012345678901 mac=06:00:ac:10:00:22 ip=1.2.3.4\n"};
 	char big[FS_ACK_BYTES + 2];
@@ -278,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_acks),     cmocka_unit_test(test_bad_acks),
+		cmocka_unit_test(test_error_acks),    cmocka_unit_test(test_flood_of_acks),
 		cmocka_unit_test(test_pool),          cmocka_unit_test(test_no_pools),
 		cmocka_unit_test(test_ranges),        cmocka_unit_test(test_no_ranges),
 		cmocka_unit_test(test_reads_exactly), cmocka_unit_test(test_populates),

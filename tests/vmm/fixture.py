@@ -13,8 +13,9 @@ Which of them is told by the arguments, as the real ones take them: `--api-sock 
     FIXTURE_LOG=FILE     each request on a line: METHOD PATH BODY
     FIXTURE_VERSION=V    what it says it is (1.12.1)
     FIXTURE_GUEST=STAGES acts as a guest once it is resumed: reads the mailbox out of the memory file, sends these acks
-                         ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack. "fork-2=STAGES;STAGES" is for
-                         that fork, and for the others
+                         ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack, "flood" sends acks without end.
+                         "error+reason=payload+what=mac" has more words, "error-+..." neither MAC nor address. "fork-2=STAGES;STAGES"
+                         is for that fork, and for the others
 """
 import ctypes
 import fcntl
@@ -40,7 +41,7 @@ def fault_of(request):
 
 def stages_of_guest():
     """Those of this fork, or of all."""
-    choices = [each.split("=", 1) if "=" in each else [None, each] for each in os.environ.get("FIXTURE_GUEST", "").split(";")]
+    choices = [each.split("=", 1) if re.match(r"fork-\d+=", each) else [None, each] for each in os.environ.get("FIXTURE_GUEST", "").split(";")]
     return next((stages for fork, stages in choices if fork in (None, Firecracker.id)), "")
 
 
@@ -78,9 +79,35 @@ def guest(memory):
         time.sleep(0.01)
         if stage == "die":
             last_words("the guest's last words", 7)
-        text = f"stage={stage} mac={payload['mac']} ip={payload['ipv4']}\n" if stage != "garbage" else "\x1b[2Jstage=\0" + "x" * 1200
-        os.write(tap, frame(payload, text.encode()))
+        if stage == "flood":
+            flood(payload)
+        os.write(tap, frame(payload, ack(stage, payload)))
     note("guest: " + stages)
+
+
+def ack(stage, payload):
+    if stage == "garbage":
+        return b"\x1b[2Jstage=\0" + b"x" * 1200
+    stage, *words = stage.split("+")
+    mac, address = ("-", "-") if stage.endswith("-") else (payload["mac"], payload["ipv4"])
+    return " ".join([f"stage={stage.rstrip('-')}", f"mac={mac}", f"ip={address}", *words]).encode() + b"\n"
+
+
+def flood(payload):
+    """More than anybody can read: two processes that do nothing else, from the gateway's side of the TAP."""
+    many = 1024
+    text = ctypes.create_string_buffer(ack("noise", payload))
+    vector = struct.pack("PN", ctypes.addressof(text), len(text.value))
+    vectors = ctypes.create_string_buffer(vector)
+    head = struct.pack("PIPNPNi4xI4x", 0, 0, ctypes.addressof(vectors), 1, 0, 0, 0, 0)
+    messages = ctypes.create_string_buffer(head * many)
+    for _ in range(2):
+        os.fork()
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((payload["gateway"], payload["ack_port"]))
+        while True:
+            ctypes.CDLL(None).sendmmsg(sock.fileno(), messages, many, 0)
 
 
 def open_tap(name):

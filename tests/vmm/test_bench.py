@@ -86,6 +86,14 @@ def left_behind():
     return found + re.findall(r"\b(?:fsb|tap)\w+", links)
 
 
+def nothing_left():
+    """What was killed may need a moment to be gone."""
+    until = time.monotonic() + 10
+    while rest := left_behind():
+        assert time.monotonic() < until, rest
+        time.sleep(0.05)
+
+
 def bench(*words, status=0, says=(), vmm="firecracker", record=False, **env):
     done = subprocess.run(command([*words, *([] if record else ["--no-record"])] if "--" not in words else
                                   [*words[:words.index("--")], "--no-record", *words[words.index("--"):]], vmm),
@@ -94,7 +102,7 @@ def bench(*words, status=0, says=(), vmm="firecracker", record=False, **env):
     assert done.returncode == status, (words, done.returncode, said, done.stdout)
     for each in [says] if isinstance(says, str) else says:
         assert each in said + done.stdout, (each, said, done.stdout)
-    assert not left_behind(), left_behind()
+    nothing_left()
     return done
 
 
@@ -283,6 +291,45 @@ def never_acks():
     assert ends(run) == ["fell-back"] * 2 and all(fork["total_ns"] is None for fork in run["forks"])
     run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--timeout", "700ms", status=1, FIXTURE_GUEST="garbage")
     assert ends(run) == ["fell-back"] * 2 and all(fork["refused_acks"] == 1 and not fork["acks"] for fork in run["forks"])
+
+
+def agent_says_error():
+    """The agent waits for another payload then: so does nobody, and what it said is kept."""
+    began = time.monotonic()
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--timeout", "60s", status=1,
+                 FIXTURE_GUEST="fork-1=mailbox,error+reason=netlink+what=route+errno=22+undone=yes;error-+reason=payload+what=mac",
+                 says="failed, load ")
+    assert time.monotonic() - began < 50, ("the time was waited out", run)
+    first, second = run["forks"]
+    assert ends(run) == ["failed"] * 2, run
+    assert first["agent_error"] == {"reason": "netlink", "what": "route", "errno": 22, "undone": "yes"}, first
+    assert second["agent_error"] == {"reason": "payload", "what": "mac"} and second["acks"][-1]["mac"] == "-" and not second["refused_acks"], second
+    assert first["acks"][-1]["stage"] == "error" and first["acks"][-1]["errno"] == 22, first
+    assert "the agent said stage=error: reason=netlink what=route errno=22 (Invalid argument) undone=yes" in first["why"], first
+    rows = list(csv.DictReader(io.StringIO(bench("--csv", "--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--timeout", "60s", status=1,
+                                                 FIXTURE_GUEST="error+reason=netlink+what=route+errno=22").stdout)))
+    assert (rows[0]["error_reason"], rows[0]["error_what"], rows[0]["error_errno"], rows[0]["end"]) == ("netlink", "route", "22", "failed"), rows
+    # who does not wait for the network has a fork when it is resumed
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--wait-for-network", "false", "--timeout", "60s",
+                 FIXTURE_GUEST="error+reason=netlink+what=route")
+    assert ends(run) == ["done"] and run["forks"][0]["agent_error"] == {"reason": "netlink", "what": "route"}, run
+
+
+def many_acks():
+    """However many stages an agent sends: those that the table needs are kept, the rest is counted."""
+    stages = ",".join(f"step{at}" for at in range(30))
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", FIXTURE_GUEST=stages + ",mailbox," + stages + ",applied")
+    fork, = run["forks"]
+    assert fork["total_ns"] and fork["mailbox_ns"] and fork["apply_ns"] and fork["end"] == "done", fork
+    assert fork["acks_not_kept"] + len(fork["acks"]) == 62 and len(fork["acks"]) < 20, fork
+
+
+def flooding_guest():
+    """It sends faster than anybody reads, and never the last ack: the time-out holds."""
+    run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--timeout", "2s", status=1, FIXTURE_GUEST="mailbox,flood")
+    fork, = run["forks"]
+    assert fork["end"] == "fell-back" and fork["acks_not_kept"] > 1000, fork
+    assert fork["end_ns"] - fork["resume_ns"] < 30e9, "the time-out did not end the wait"
 
 
 def load_is_refused():
@@ -613,8 +660,9 @@ def main():
         os.chmod(folder + "/tmp", 0o755)
         chosen = sys.argv[1:]
         for case in (arms_and_residency, warm, clamped, workingset, populate, populate_on_btrfs, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
-                     many_at_once, one_namespace, lives_until_it_was_read, never_acks, load_is_refused, vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, two_benches, emptied_as_it_was_filled,
-                     tap_exists,
+                     many_at_once, one_namespace, lives_until_it_was_read, never_acks, agent_says_error, many_acks, flooding_guest, load_is_refused,
+                     vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, two_benches,
+                     emptied_as_it_was_filled, tap_exists,
                      no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,
                      killed, qemu, cloud_hypervisor, attach, jailer, recorded):
             if not chosen or case.__name__ in chosen:
