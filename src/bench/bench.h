@@ -32,8 +32,9 @@ extern const char *const fs_network_names[];
 
 struct fs_bench_opts {
 	struct fs_vmm_plan plan;
-	const char *const *signals; /* of the arms, and */
-	const char *const *folders; /* the snapshot of each */
+	const char *const *signals;     /* of the arms, and */
+	const char *const *folders;     /* the snapshot of each */
+	struct fs_template_files files; /* names in them; is_folder is set here */
 	size_t nsignals;
 	struct fs_prefetch_spec *prefetch;
 	size_t nprefetch;

@@ -529,6 +529,7 @@ static int prepare(struct fork *f, struct fs_bench *b, const struct fs_arm *arm,
 	f->at = (struct fs_vmm_at){.folder = f->folder,
 				   .id = f->id,
 				   .state = *f->t->state ? f->t->state : NULL,
+				   .original = f->t->fd < 0 ? NULL : f->t->memory,
 				   .snapshot = f->t->folder,
 				   .signal = f->t->signal,
 				   .override = b->o.override};

@@ -147,12 +147,13 @@ json_t *fs_bench_json(const struct fs_bench *b)
 	for (size_t i = 0; i < b->forks.n; i++)
 		json_array_append_new(forks, fork_json(b, &b->forks.v[i]));
 	return json_pack(
-		"{s:i, s:s, s:s, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:b, s:b, s:I, s:o, s:o}",
-		"format", 1, "vmm", o->plan.ops->name, "vmm_version", b->version, "seed",
-		(json_int_t)o->seed, "iters", (int)o->iters, "concurrency", (int)o->concurrency,
-		"cache", fs_cache_names[o->cache], "wait_for_network", o->wait_for_network,
-		"network", fs_network_names[o->network], "mechanism", fs_mechanism_names[o->how],
-		"beside", o->beside, "resume_in_load", o->load.resume, "timeout_ns",
+		"{s:i, s:s, s:s, s:s?, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:b, s:b, s:I, s:o, s:o}",
+		"format", 1, "vmm", o->plan.ops->name, "vmm_version", b->version,
+		"vmm_version_given", o->plan.version, "seed", (json_int_t)o->seed, "iters",
+		(int)o->iters, "concurrency", (int)o->concurrency, "cache",
+		fs_cache_names[o->cache], "wait_for_network", o->wait_for_network, "network",
+		fs_network_names[o->network], "mechanism", fs_mechanism_names[o->how], "beside",
+		o->beside, "resume_in_load", o->load.resume, "timeout_ns",
 		(json_int_t)o->timeout_ns, "arms", arms, "forks", forks);
 }
 

@@ -72,7 +72,7 @@ int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *
 		return 0;
 	if (b->o.cache == FS_CACHE_WARM)
 		return read_all(memory, b, err, len);
-	fd = open(state, O_RDONLY | O_CLOEXEC);
+	fd = open(state, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0) {
 		fs_cache_drop(fd);
 		close(fd);

@@ -19,9 +19,10 @@ static bool has_snapshot(const struct fs_bench_opts *o)
 
 static int open_templates(struct fs_bench *b)
 {
-	const struct fs_bench_opts *o = &b->o;
+	struct fs_bench_opts *o = &b->o;
 	int rc = 0;
 
+	o->files.is_folder = o->plan.ops == &fs_vmm_cloud_hypervisor;
 	b->templates = calloc(o->nsignals, sizeof(*b->templates));
 	if (!b->templates)
 		return fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
@@ -32,11 +33,14 @@ static int open_templates(struct fs_bench *b)
 	for (size_t i = 0; i < o->nsignals && !rc && has_snapshot(o); i++) {
 		struct fs_template *t = &b->templates[i];
 
-		rc = fs_template_open(t, o->signals[i], o->folders[i],
-				      o->plan.ops == &fs_vmm_cloud_hypervisor, b->err,
+		rc = fs_template_open(t, o->signals[i], o->folders[i], &o->files, b->err,
 				      sizeof(b->err));
 		if (!rc)
 			rc = fs_template_lock(t, b->templates, i, b->err, sizeof(b->err));
+		if (!rc && t->others)
+			fs_warn("the snapshot %s has %zu more memory files than %s: this one alone "
+				"is searched, prefetched, dropped and counted in the page cache",
+				t->folder, t->others, t->memory);
 	}
 	return rc;
 }
@@ -59,14 +63,24 @@ static int probe(struct fs_bench *b)
 	/* QEMU's command is for a fork, attach's makes one: neither is tried without. And who gave
 	 * sockets has one fresh VMM for each fork. */
 	if (v.ops->program && !plan.socket) {
+		plan.vsock = NULL; /* no snapshot is loaded into it */
 		rc = v.ops->start(&v);
 		snprintf(b->version, sizeof(b->version), "%s", v.version);
+		o->plan.is = v.is;
+	} else if (plan.version) {
+		o->plan.is = fs_vmm_read_version(plan.version);
 	}
+	if (!rc && v.ops->load_fields && !plan.socket && !v.is.known)
+		fs_warn("%s says it is \"%s\", in which no version is to be read: --vmm-version "
+			"N.N says which it is like",
+			v.ops->name, v.version);
 	if (rc)
 		fs_errf(b->err, sizeof(b->err), rc, "%s", v.err);
 	for (size_t i = 0; i < o->nsignals && !rc; i++) {
-		const char *why = plan.socket ? NULL : v.ops->no_signal(&v, o->signals[i]);
+		const char *why;
 
+		at.state = *b->templates[i].state ? b->templates[i].state : NULL;
+		why = plan.socket ? NULL : v.ops->no_signal(&v, o->signals[i]);
 		if (why)
 			rc = fs_errf(b->err, sizeof(b->err), -ENOTSUP, "--signal %s: %s%s%s",
 				     o->signals[i], why, *v.version ? "; it says it is " : "",

@@ -16,50 +16,6 @@
 
 #define EMPTY_NS 5000000000ull /* how long an end of the VMs is waited for before it is emptied */
 
-/* The first of these names that is in the folder; @dir: the name's folder is meant. */
-static int pick(const char *folder, const char *const *names, char *path)
-{
-	struct stat st;
-
-	for (; *names; names++) {
-		int n = snprintf(path, PATH_MAX, "%s/%s", folder, *names);
-
-		if (n > 0 && n < PATH_MAX && !stat(path, &st))
-			return 0;
-	}
-	return -ENOENT;
-}
-
-int fs_template_open(struct fs_template *t, const char *signal, const char *folder, bool is_folder,
-		     char *err, size_t len)
-{
-	static const char *const states[] = {"state", "vmstate", "snapshot", NULL};
-	static const char *const folders[] = {"state.json", "snapshot/state.json", NULL};
-	static const char *const memories[] = {"mem", "memory", "memory-ranges", NULL};
-	struct stat st;
-
-	memset(t, 0, sizeof(*t));
-	t->signal = signal;
-	t->folder = folder;
-	t->fd = t->lock = -1;
-	if (pick(folder, is_folder ? folders : states, t->state))
-		return fs_errf(err, len, -ENOENT, "the snapshot %s has no %s in it", folder,
-			       is_folder ? "state.json" : "file state, vmstate or snapshot");
-	if (is_folder)
-		*strrchr(t->state, '/') = '\0';
-	if (pick(folder, memories, t->memory))
-		return fs_errf(err, len, -ENOENT,
-			       "the snapshot %s has no file mem, memory or memory-ranges in it",
-			       folder);
-	t->fd = open(t->memory, O_RDONLY | O_CLOEXEC);
-	if (t->fd < 0 || fstat(t->fd, &st))
-		return fs_errf(err, len, -errno, "opening %s: %m", t->memory);
-	if (!S_ISREG(st.st_mode) || !st.st_size)
-		return fs_errf(err, len, -EINVAL, "%s is no memory file", t->memory);
-	t->size = (uint64_t)st.st_size;
-	return 0;
-}
-
 static bool same_file(const char *path, const struct stat *st)
 {
 	struct stat other;
@@ -222,7 +178,7 @@ int fs_template_fill(struct fs_template *t, const char *token, const struct fs_p
 		return rc;
 	rc = fill_guarded(t, &g, token, payload, err, len);
 	fs_guard_close(&g);
-	t->fd = open(t->memory, O_RDONLY | O_CLOEXEC);
+	t->fd = open(t->memory, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return rc || t->fd >= 0 ? rc : fs_errf(err, len, -errno, "opening %s: %m", t->memory);
 }
 

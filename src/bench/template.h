@@ -10,6 +10,13 @@
 #include "mailbox/locate.h"
 #include "mailbox/payload.h"
 
+/* Names of a snapshot's files that were given: in its folder, or elsewhere. NULL = the usual ones.
+ */
+struct fs_template_files {
+	const char *state, *memory;
+	bool is_folder; /* Cloud Hypervisor: the state is the folder of state.json */
+};
+
 struct fs_template {
 	const char *signal; /* that its agent waits for */
 	const char *folder; /* as given */
@@ -17,6 +24,7 @@ struct fs_template {
 	int fd;          /* the memory file, for reading; -1 = none */
 	int lock;        /* of the state: this snapshot is ours; -1 = none */
 	uint64_t size;   /* of the memory file */
+	size_t others;   /* memory files besides it, in which nothing is searched or read */
 	bool mailbox;    /* found and proven */
 	uint64_t offset; /* of the mailbox in the file */
 	bool filled;     /* by us; emptied again at the end */
@@ -28,13 +36,22 @@ struct fs_template {
 	struct fs_payload payload; /* what every fork of the file finds */
 };
 
+/* The usual names, as the program's help tells them. */
+#define FS_TEMPLATE_STATES                                                                         \
+	"state, vmstate, snapshot, snapshot_file, snap_file, state_file, vmstate.bin, state.bin, " \
+	"snapshot.bin, vm.state, vm.snap"
+#define FS_TEMPLATE_MEMORIES                                                               \
+	"mem, memory, memory-ranges, mem_file, memory_file, mem.bin, memory.bin, vm.mem, " \
+	"memory.img, mem.img"
+
 /*
- * Finds the files in @folder: the state in state, snapshot, vmstate or (Cloud Hypervisor:
- * @is_folder) the folder of state.json; the memory in mem, memory or memory-ranges. Returns 0 or a
- * negative errno with a sentence in @err.
+ * Finds the files in @folder, under the names that are given or one of the usual ones: two of these
+ * are one too many. Cloud Hypervisor's memory may be the file of a zone in config.json that is
+ * shared; t->others says how many such files there are besides. Neither is opened before it is
+ * known to be a regular file. Returns 0 or a negative errno with a sentence in @err.
  */
-int fs_template_open(struct fs_template *t, const char *signal, const char *folder, bool is_folder,
-		     char *err, size_t len);
+int fs_template_open(struct fs_template *t, const char *signal, const char *folder,
+		     const struct fs_template_files *files, char *err, size_t len);
 
 /*
  * Takes the snapshot for this bench alone: its state is locked until fs_template_close(), or until

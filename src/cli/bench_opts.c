@@ -80,11 +80,58 @@ static int parse_moment(const char *text, void *dst, char *why, size_t len)
 
 static int parse_restore(const char *text, void *dst, char *why, size_t len)
 {
-	if (strcmp(text, "copy") && strcmp(text, "ondemand")) {
-		snprintf(why, len, "is neither copy nor ondemand");
+	static const char *const names[] = {"copy", "ondemand", "copyonwrite", "prefault", NULL};
+	static const char *const modes[] = {NULL, "OnDemand", "CopyOnWrite", NULL};
+	struct fs_vmm_load *l = dst;
+	int at;
+
+	if (pick(text, names, 4, &at, why, len))
+		return -1;
+	l->mode = modes[at];
+	l->prefault = at == 3;
+	return 0;
+}
+
+static int parse_version(const char *text, void *dst, char *why, size_t len)
+{
+	if (!fs_vmm_read_version(text).known) {
+		snprintf(why, len, "is no version such as 1.15.1");
 		return -1;
 	}
-	*(bool *)dst = !strcmp(text, "ondemand");
+	*(const char **)dst = text;
+	return 0;
+}
+
+static int parse_jailer_arg(const char *text, void *dst, char *why, size_t len)
+{
+	struct bench_asked *a = dst;
+	const char *no = fs_jail_no_arg(text);
+
+	if (no || a->njailer_args == FS_JAIL_ARGS) {
+		snprintf(why, len, "cannot be passed on: %s", no ? no : "it is one too many");
+		return -1;
+	}
+	a->jailer_args[a->njailer_args++] = text;
+	return 0;
+}
+
+static int parse_load_json(const char *text, void *dst, char *why, size_t len)
+{
+	struct bench_asked *a = dst;
+	json_error_t e;
+	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, &e);
+
+	if (!json_is_object(o)) {
+		snprintf(why, len, "is no JSON object%s%.60s", o ? "" : ": ", o ? "" : e.text);
+		json_decref(o);
+		return -1;
+	}
+	/* given again: the fields of both */
+	if (a->load_json)
+		json_object_update(a->load_json, o);
+	else
+		a->load_json = json_incref(o);
+	json_decref(o);
 	return 0;
 }
 
@@ -263,6 +310,44 @@ static int check_snapshots(const struct fs_usage *u, struct bench_asked *a)
 	return -1;
 }
 
+/* Does the bench itself set this field of the load request? */
+static bool sets(const struct fs_bench_opts *o, const char *const *fields, const char *field)
+{
+	for (; *fields; fields++)
+		if (!strcmp(*fields, field))
+			return true;
+	return (o->override && !strcmp(field, "network_overrides")) ||
+	       (o->plan.vsock && !strcmp(field, "vsock_override")) ||
+	       (o->load.mode && !strcmp(field, "memory_restore_mode")) ||
+	       (o->load.prefault && !strcmp(field, "prefault"));
+}
+
+static int check_load(const struct fs_usage *u, struct bench_asked *a)
+{
+	const struct fs_vmm_ops *ops = a->o.plan.ops;
+	const char *const *fields = ops ? ops->load_fields : NULL;
+	const char *field;
+	json_t *value;
+
+	if (a->o.plan.vsock && ops != &fs_vmm_firecracker)
+		return fs_opts_bad(
+			u, "--vsock is for Firecracker%s",
+			ops == &fs_vmm_cloud_hypervisor
+				? ": the socket of Cloud Hypervisor's vsock device is in "
+				  "config.json, and each fork has its own"
+				: "");
+	if ((a->o.load.mode || a->o.load.prefault) && ops != &fs_vmm_cloud_hypervisor)
+		return fs_opts_bad(u, "--restore-mode is for Cloud Hypervisor");
+	if (a->njailer_args && !a->jail.program)
+		return fs_opts_bad(u, "--jailer-arg needs --jailer PATH");
+	if (a->load_json && !fields)
+		return fs_opts_bad(u, "--load-json: this VMM has no load request of JSON");
+	json_object_foreach (a->load_json, field, value)
+		if (sets(&a->o, fields, field))
+			return fs_opts_bad(u, "--load-json: the bench sets \"%s\" itself", field);
+	return -1;
+}
+
 static int check_vmm(const struct fs_usage *u, struct bench_asked *a)
 {
 	struct fs_vmm_plan *p = &a->o.plan;
@@ -335,26 +420,30 @@ void bench_opts_defaults(struct bench_asked *a)
 }
 
 /* What is run, how often, and where it goes. */
-#define RUN_OPTIONS(a, o)                                                                        \
-	FS_OPT("--vmm", NULL, "VMM", parse_vmm, &(o)->plan.ops,                                  \
-	       "firecracker, cloud-hypervisor, qemu, or attach: your own command makes the "     \
-	       "forks"),                                                                         \
-		FS_OPT("--snapshot", NULL, "[SIGNAL=]DIR", parse_snapshot, a,                    \
-		       "the snapshot to fork; one for each signal"),                             \
-		FS_OPT("--iters", "-n", "N", fs_opt_uint, &(o)->iters,                           \
-		       "forks of each arm (default 10)"),                                        \
-		FS_OPT("--concurrency", "-c", "C", fs_opt_uint, &(o)->concurrency,               \
-		       "forks at once, all of one arm (default 1)"),                             \
-		FS_OPT("--cache", NULL, "STATE", parse_cache, &(o)->cache,                       \
-		       "page cache of the snapshot before each: cold, warm, as-is (default "     \
-		       "cold)"),                                                                 \
-		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &(o)->wait_for_network,   \
-		       "a fork is there when its network is (true, the default), or when it is " \
-		       "resumed"),                                                               \
-		FS_OPT("--output", "-o", "FILE", fs_opt_string, &(a)->output,                    \
-		       "the recording; FILE.json gets what the bench saw, FILE.log what the "    \
-		       "recorder said"),                                                         \
-		FS_OPT("--record-arg", NULL, "ARG", parse_record_arg, a,                         \
+#define RUN_OPTIONS(a, o)                                                                         \
+	FS_OPT("--vmm", NULL, "VMM", parse_vmm, &(o)->plan.ops,                                   \
+	       "firecracker, cloud-hypervisor, qemu, or attach: your own command makes the "      \
+	       "forks"),                                                                          \
+		FS_OPT("--snapshot", NULL, "[SIGNAL=]DIR", parse_snapshot, a,                     \
+		       "the snapshot to fork; one for each signal"),                              \
+		FS_OPT("--state-file", NULL, "NAME", fs_opt_string, &(o)->files.state,            \
+		       "its state, if it has none of the usual names: a file in DIR, or a path"), \
+		FS_OPT("--memory-file", NULL, "NAME", fs_opt_string, &(o)->files.memory,          \
+		       "its memory, likewise"),                                                   \
+		FS_OPT("--iters", "-n", "N", fs_opt_uint, &(o)->iters,                            \
+		       "forks of each arm (default 10)"),                                         \
+		FS_OPT("--concurrency", "-c", "C", fs_opt_uint, &(o)->concurrency,                \
+		       "forks at once, all of one arm (default 1)"),                              \
+		FS_OPT("--cache", NULL, "STATE", parse_cache, &(o)->cache,                        \
+		       "page cache of the snapshot before each: cold, warm, as-is (default "      \
+		       "cold)"),                                                                  \
+		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &(o)->wait_for_network,    \
+		       "a fork is there when its network is (true, the default), or when it is "  \
+		       "resumed"),                                                                \
+		FS_OPT("--output", "-o", "FILE", fs_opt_string, &(a)->output,                     \
+		       "the recording; FILE.json gets what the bench saw, FILE.log what the "     \
+		       "recorder said"),                                                          \
+		FS_OPT("--record-arg", NULL, "ARG", parse_record_arg, a,                          \
 		       "one more argument for forkscope record; may be given again")
 
 /* Networks and acks. */
@@ -403,8 +492,19 @@ void bench_opts_defaults(struct bench_asked *a)
 		FS_OPT("--uffd", NULL, "PROGRAM", fs_opt_string, &(o)->uffd,                      \
 		       "serve memory by PROGRAM SOCKET MEMFILE, started for each fork "           \
 		       "(Firecracker)"),                                                          \
-		FS_OPT("--restore-mode", NULL, "MODE", parse_restore, &(o)->load.on_demand,       \
-		       "Cloud Hypervisor: copy (its default), or ondemand"),                      \
+		FS_OPT("--restore-mode", NULL, "MODE", parse_restore, &(o)->load,                 \
+		       "Cloud Hypervisor: copy (its default), ondemand, copyonwrite, or "         \
+		       "prefault: "                                                               \
+		       "a copy, all of it present before the resume"),                            \
+		FS_OPT("--load-json", NULL, "OBJECT", parse_load_json, a,                         \
+		       "more fields of the load request, as '{\"clock_realtime\": true}'; names " \
+		       "in "                                                                      \
+		       "braces as in COMMAND are replaced in its strings"),                       \
+		FS_OPT("--vsock", NULL, "PATH", fs_opt_string, &(o)->plan.vsock,                  \
+		       "Firecracker: the vsock device's socket in the snapshot's state is PATH: " \
+		       "each fork gets one of its own there"),                                    \
+		FS_OPT("--vmm-version", NULL, "N.N", parse_version, &(o)->plan.version,           \
+		       "which version the VMM is like, where what it says does not tell"),        \
 		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &(a)->jail.program,               \
 		       "start Firecracker by its jailer"),                                        \
 		FS_OPT("--jail-base", NULL, "DIR", fs_opt_string, &(a)->jail.base,                \
@@ -413,6 +513,9 @@ void bench_opts_defaults(struct bench_asked *a)
 		       "the user that it becomes (default 65534)"),                               \
 		FS_OPT("--jail-gid", NULL, "GID", fs_opt_uint, &(a)->jail.gid,                    \
 		       "the group that it becomes (default 65534)"),                              \
+		FS_OPT("--jailer-arg", NULL, "ARG", parse_jailer_arg, a,                          \
+		       "one more argument of the jailer, as --cgroup or its value; again for "    \
+		       "each"),                                                                   \
 		FS_OPT("--take-snapshot", NULL, "SOCKET", fs_opt_string, &(a)->take,              \
 		       "first pause the VM whose VMM listens there, and write its state and mem " \
 		       "into "                                                                    \
@@ -446,6 +549,8 @@ int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const str
 	o->plan.command = args->nafter ? args->after : NULL;
 	o->plan.program = a->program ? a->program : o->plan.ops ? o->plan.ops->program : NULL;
 	o->plan.jail = a->jail.program ? &a->jail : NULL;
+	a->jail.args = a->njailer_args ? a->jailer_args : NULL;
+	o->plan.load_json = a->load_json;
 	o->network = a->network >= 0                 ? (enum fs_network)a->network
 		     : o->plan.ops == &fs_vmm_attach ? FS_NETWORK_NONE
 						     : FS_NETWORK_OWN;
@@ -455,6 +560,8 @@ int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const str
 	o->prefetch = a->prefetch;
 	o->nprefetch = a->nprefetch;
 	rc = check_vmm(u, a);
+	if (rc < 0)
+		rc = check_load(u, a);
 	if (rc < 0)
 		rc = check_snapshots(u, a);
 	if (rc >= 0)
@@ -469,5 +576,7 @@ void bench_opts_free(struct bench_asked *a)
 {
 	free(a->words);
 	a->words = NULL;
+	json_decref(a->load_json);
+	a->load_json = NULL;
 	fs_vec_free(&a->o.workingset);
 }

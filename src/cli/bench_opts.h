@@ -20,6 +20,9 @@ struct bench_asked {
 	bool no_record;
 	char *record_args[3 * BENCH_MAX + 3]; /* those given, memory files, the end */
 	size_t nrecord_args;
+	const char *jailer_args[FS_JAIL_ARGS + 1];
+	size_t njailer_args;
+	json_t *load_json;
 	/* lists, as the options of struct fs_bench_opts point to them */
 	char *words; /* copies of the arguments that were cut up */
 	const char *signals[BENCH_MAX], *folders[BENCH_MAX], *snapshots[BENCH_MAX];

@@ -74,6 +74,7 @@ static int take_snapshot(struct bench_asked *a)
 		return 0;
 	plan.socket = a->take;
 	plan.jail = NULL;
+	plan.vsock = NULL;
 	snprintf(state, sizeof(state), "%s/state", folder);
 	snprintf(memory, sizeof(memory), "%s/mem", folder);
 	at.state = plan.ops == &fs_vmm_cloud_hypervisor ? folder : state;

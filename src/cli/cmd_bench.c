@@ -28,9 +28,10 @@ static const struct fs_usage usage = {
 		"interleaved in random order. Every fork gets a network of its own, its acks are "
 		"waited for as a platform does, and what became of it is counted. Prints the table "
 		"of the experiment. Root is needed.",
-	.notes = "A snapshot is a folder with the state in state (or vmstate, snapshot; Cloud "
-		 "Hypervisor: state.json and config.json) and the memory in mem (or memory, "
-		 "memory-ranges).\nCOMMAND: with --vmm qemu the whole command of a fork (a monitor "
+	.notes = "A snapshot is a folder with the state in one of " FS_TEMPLATE_STATES
+		 " (Cloud Hypervisor: state.json and config.json) and the memory in one "
+		 "of " FS_TEMPLATE_MEMORIES " (or, there, in the file of a shared zone).\nCOMMAND: "
+		 "with --vmm qemu the whole command of a fork (a monitor "
 		 "and -incoming defer -S are added), with attach whatever makes a fork, else "
 		 "further "
 		 "arguments of the VMM. In it {memory}, {state}, {snapshot} (the folder given), "

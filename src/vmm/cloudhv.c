@@ -2,7 +2,9 @@
 /*
  * Cloud Hypervisor: HTTP on a unix socket, /api/v1/. A snapshot is a folder of config.json,
  * state.json and memory-ranges; a fork restores from a folder of its own, which links the memory,
- * so that console and TAP are its own. It has neither VMGenID nor VMClock.
+ * so that consoles, sockets and TAP are its own. Memory zones that are shared files are not in
+ * memory-ranges (which is missing if all are): a fork maps these files privately. It has VMGenID
+ * where the configuration says so, and no VMClock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +23,11 @@
 struct cloudhv {
 	struct fs_http *http;
 	char folder[PATH_MAX]; /* of the fork's own snapshot; empty = not made */
+	bool zone;             /* its memory file is a zone's, not memory-ranges */
 };
 
 static const char *const files[] = {"config.json", "state.json", "memory-ranges"};
+enum { CONFIG, STATE, RANGES, NFILES };
 
 static int ask(struct fs_vmm *v, const char *method, const char *name, json_t *body)
 {
@@ -83,30 +87,112 @@ static int start(struct fs_vmm *v)
 	return rc;
 }
 
-static const char *no_signal(const struct fs_vmm *v, const char *signal)
+/* Does the saved VM have the device (platform.vmgenid)? */
+static bool has_vmgenid(const struct fs_vmm *v)
 {
-	(void)v;
-	return strcmp(signal, "none")
-		       ? "Cloud Hypervisor has neither VMGenID nor VMClock, so its "
-			 "guests get no resume signal: use --signal none, and another "
-			 "end (first-tx, tcp:PORT, pio:PORT)"
-		       : NULL;
+	char path[PATH_MAX + 16];
+	json_t *config;
+	bool has;
+
+	if (!v->at->state)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", v->at->state, files[CONFIG]);
+	config = json_load_file(path, 0, NULL);
+	has = json_is_true(json_object_get(json_object_get(config, "platform"), "vmgenid"));
+	json_decref(config);
+	return has;
 }
 
-/* The saved configuration, with console and TAP of this fork. */
+static const char *no_signal(const struct fs_vmm *v, const char *signal)
+{
+	if (!strcmp(signal, "none"))
+		return NULL;
+	if (!strncmp(signal, "vmclock", 7))
+		return "Cloud Hypervisor has no VMClock: use vmgenid where the VM was started with "
+		       "--platform vmgenid=on, else --signal none and another end (first-tx, "
+		       "tcp:PORT, pio:PORT)";
+	return has_vmgenid(v)
+		       ? NULL
+		       : "the snapshot's config.json has no VMGenID (platform.vmgenid), and Cloud "
+			 "Hypervisor has no VMClock, so its guest gets no resume signal: start the "
+			 "VM "
+			 "with --platform vmgenid=on where this version knows it, or use --signal "
+			 "none, and another end (first-tx, tcp:PORT, pio:PORT)";
+}
+
+/* --- the fork's own configuration --- */
+
+/* A path that the template's VM has, too: it becomes one in the fork's folder. */
+static void rename_path(struct fs_vmm *v, json_t *device, const char *key, const char *name)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/%s", v->at->folder, name);
+	if (json_is_string(json_object_get(device, key)))
+		json_object_set_new(device, key, json_string(path));
+}
+
+/* What a VMM opens to write, or binds. */
+static void rename_paths(struct fs_vmm *v, json_t *config)
+{
+	static const struct {
+		const char *device, *key, *name;
+	} own[] = {
+		{"serial", "file", "console"},
+		{"console", "file", "console.virtio"},
+		{"debug_console", "file", "console.debug"},
+		{"serial", "socket", "serial.sock"},
+		{"console", "socket", "console.sock"},
+		{"vsock", "socket", "vsock.sock"},
+	};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		rename_path(v, json_object_get(config, own[i].device), own[i].key, own[i].name);
+}
+
+/* One file under two names? */
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return a && b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+/*
+ * A zone that is a shared file is the template's own memory: what a fork writes must not go there,
+ * so it is mapped privately. A fork with a copy of it maps that.
+ */
+static void own_zones(struct fs_vmm *v, json_t *config)
+{
+	struct cloudhv *c = v->driver;
+	const char *original = v->at->original ? v->at->original : v->at->memory;
+	json_t *zone;
+	size_t i;
+
+	json_array_foreach (json_object_get(json_object_get(config, "memory"), "zones"), i, zone) {
+		const char *file = json_string_value(json_object_get(zone, "file"));
+
+		if (!file || !json_is_true(json_object_get(zone, "shared")))
+			continue;
+		json_object_set_new(zone, "shared", json_false());
+		if (!same_file(file, original))
+			continue;
+		c->zone = true;
+		json_object_set_new(zone, "file", json_string(v->at->memory));
+	}
+}
+
 static int write_config(struct fs_vmm *v, const char *from, const char *to)
 {
 	json_error_t e;
-	json_t *config = json_load_file(from, 0, &e), *net, *serial;
-	char console[PATH_MAX + 16];
+	json_t *config = json_load_file(from, 0, &e), *net;
 	int rc;
 
 	if (!config)
 		return fs_errf(v->err, sizeof(v->err), -EINVAL, "reading %s: %s", from, e.text);
-	serial = json_object_get(config, "serial");
-	snprintf(console, sizeof(console), "%s/console", v->at->folder);
-	if (json_object_get(serial, "file") && !json_is_null(json_object_get(serial, "file")))
-		json_object_set_new(serial, "file", json_string(console));
+	rename_paths(v, config);
+	own_zones(v, config);
 	net = json_array_get(json_object_get(config, "net"), 0);
 	if (net && v->at->override)
 		json_object_set_new(net, "tap", json_string(v->at->tap));
@@ -123,12 +209,18 @@ static int make_snapshot(struct fs_vmm *v, struct cloudhv *c)
 	snprintf(c->folder, sizeof(c->folder), "%.*s/snapshot", PATH_MAX - 32, v->at->folder);
 	if (mkdir(c->folder, 0700))
 		return fs_errf(v->err, sizeof(v->err), -errno, "making %s: %m", c->folder);
-	for (size_t i = 0; !rc && i < 3; i++) {
+	for (size_t i = 0; !rc && i < NFILES; i++) {
+		const char *file = from;
+
 		snprintf(from, sizeof(from), "%s/%s", v->at->state, files[i]);
 		snprintf(to, sizeof(to), "%s/%s", c->folder, files[i]);
-		if (i == 0)
+		if (i == RANGES && !c->zone && v->at->memory)
+			file = v->at->memory;
+		else if (i == RANGES && access(from, F_OK))
+			continue; /* all memory is in files of zones */
+		if (i == CONFIG)
 			rc = write_config(v, from, to);
-		else if (symlink(i == 2 ? v->at->memory : from, to))
+		else if (symlink(file, to))
 			rc = fs_errf(v->err, sizeof(v->err), -errno, "linking %s: %m", to);
 	}
 	return rc;
@@ -155,18 +247,36 @@ static json_t *url(const char *key, const char *folder)
 static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 {
 	struct cloudhv *c = v->driver;
+	bool at_once = l->resume && fs_vmm_since(&v->is, 52, 0);
 	json_t *body;
-	int rc = make_snapshot(v, c);
+	int rc;
 
+	/* An older one does not know the field, and reads over it: another experiment. */
+	if (l->mode && v->is.known && !fs_vmm_since(&v->is, 52, 0))
+		return fs_errf(
+			v->err, sizeof(v->err), -ENOTSUP,
+			"memory_restore_mode %s: Cloud Hypervisor %s does not know it, it came "
+			"with 52",
+			l->mode, v->version);
+	rc = make_snapshot(v, c);
 	if (rc)
 		return rc;
 	body = url("source_url", c->folder);
-	if (body && l->on_demand)
-		json_object_set_new(body, "memory_restore_mode", json_string("OnDemand"));
-	rc = body ? ask(v, "PUT", "vm.restore", body)
-		  : fs_errf(v->err, sizeof(v->err), -EINVAL, "%s cannot be told in JSON",
-			    c->folder);
-	return rc || !l->resume ? rc : ch_resume(v);
+	if (!body)
+		return fs_errf(v->err, sizeof(v->err), -EINVAL, "%s cannot be told in JSON",
+			       c->folder);
+	if (l->mode)
+		json_object_set_new(body, "memory_restore_mode", json_string(l->mode));
+	if (l->prefault)
+		json_object_set_new(body, "prefault", json_true());
+	if (at_once)
+		json_object_set_new(body, "resume", json_true());
+	rc = fs_vmm_more_fields(v, body);
+	if (rc)
+		json_decref(body);
+	else
+		rc = ask(v, "PUT", "vm.restore", body);
+	return rc || !l->resume || at_once ? rc : ch_resume(v);
 }
 
 static int create(struct fs_vmm *v)
@@ -182,7 +292,7 @@ static void ch_close(struct fs_vmm *v)
 	char path[PATH_MAX + 16];
 
 	fs_http_close(c->http);
-	for (size_t i = 0; *c->folder && i < 3; i++) {
+	for (size_t i = 0; *c->folder && i < NFILES; i++) {
 		snprintf(path, sizeof(path), "%s/%s", c->folder, files[i]);
 		unlink(path);
 	}
@@ -191,9 +301,12 @@ static void ch_close(struct fs_vmm *v)
 	free(c);
 }
 
+static const char *const load_fields[] = {"source_url", "resume", NULL};
+
 const struct fs_vmm_ops fs_vmm_cloud_hypervisor = {
 	.name = "cloud-hypervisor",
 	.program = "cloud-hypervisor",
+	.load_fields = load_fields,
 	.no_signal = no_signal,
 	.start = start,
 	.create = create,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "vmm/answer.h"
+#include "vmm/cover.h"
 #include "vmm/http.h"
 #include "vmm/jail.h"
 #include "vmm/vmm.h"
@@ -20,6 +21,7 @@
 
 struct firecracker {
 	struct fs_http *http;
+	bool covered;                /* it runs where nobody else has its vsock device's path */
 	char root[PATH_MAX];         /* of the jail; empty = none */
 	char metrics[PATH_MAX + 32]; /* on the host; empty = not asked for */
 	bool measured;               /* PUT /metrics was taken */
@@ -103,22 +105,16 @@ static char **jailed_argv(struct fs_vmm *v)
 {
 	const struct fs_jail *j = v->plan->jail;
 	char uid[16], gid[16];
-	const char *head[] = {j->program,
-			      "--id",
-			      v->at->id,
-			      "--exec-file",
-			      v->plan->program,
-			      "--uid",
-			      uid,
-			      "--gid",
-			      gid,
-			      "--chroot-base-dir",
-			      j->base,
-			      "--",
-			      "--api-sock",
-			      FS_JAIL_SOCKET,
-			      NULL};
+	const char *head[FS_JAIL_ARGS + 16] = {
+		j->program, "--id",  v->at->id, "--exec-file",       v->plan->program, "--uid",
+		uid,        "--gid", gid,       "--chroot-base-dir", j->base};
+	size_t n = 11;
 
+	for (size_t i = 0; j->args && j->args[i] && i < FS_JAIL_ARGS; i++)
+		head[n++] = j->args[i];
+	head[n++] = "--";
+	head[n++] = "--api-sock";
+	head[n] = FS_JAIL_SOCKET;
 	snprintf(uid, sizeof(uid), "%u", j->uid);
 	snprintf(gid, sizeof(gid), "%u", j->gid);
 	return fs_vmm_argv(v, head, NULL);
@@ -160,6 +156,27 @@ static int set_paths(struct fs_vmm *v, struct firecracker *f)
 	return 0;
 }
 
+/*
+ * Where the load cannot be given another path for the vsock device's socket, the VMM is started in
+ * a mount namespace of its own, in which that path is free. A jail is one already.
+ */
+static int launch(struct fs_vmm *v, char *const argv[])
+{
+	struct firecracker *f = v->driver;
+	struct fs_cover c;
+	int rc;
+
+	f->covered = v->plan->vsock && !v->plan->jail && !v->plan->socket &&
+		     !fs_vmm_since(&v->plan->is, 1, 16);
+	if (!f->covered)
+		return fs_vmm_launch(v, argv);
+	rc = fs_cover_enter(&c, v->plan->vsock, v->err, sizeof(v->err));
+	if (rc)
+		return rc;
+	rc = fs_vmm_launch(v, argv);
+	return fs_cover_leave(&c, rc ? NULL : v->err, sizeof(v->err)) ?: rc;
+}
+
 static int start(struct fs_vmm *v)
 {
 	struct firecracker *f = calloc(1, sizeof(*f));
@@ -173,7 +190,7 @@ static int start(struct fs_vmm *v)
 	argv = v->plan->jail ? jailed_argv(v) : plain_argv(v);
 	if (!argv)
 		return -EINVAL;
-	rc = fs_vmm_launch(v, argv);
+	rc = launch(v, argv);
 	fs_vmm_argv_free(argv);
 	if (rc)
 		return rc;
@@ -188,11 +205,12 @@ static int start(struct fs_vmm *v)
 
 static const char *no_signal(const struct fs_vmm *v, const char *signal)
 {
-	bool old = v->major < 1 || (v->major == 1 && v->minor < 15);
-
-	return old && !strncmp(signal, "vmclock", 7)
+	if (strncmp(signal, "vmclock", 7) != 0 || fs_vmm_since(&v->is, 1, 15))
+		return NULL;
+	return v->is.known
 		       ? "this Firecracker has no VMClock: it came with 1.15"
-		       : NULL;
+		       : "whether this Firecracker has VMClock (from 1.15 on) is not known, for "
+			 "no version is to be read in what it says: --vmm-version N.N says it";
 }
 
 static int set_state(struct fs_vmm *v, const char *state)
@@ -221,8 +239,44 @@ static int create(struct fs_vmm *v)
 			     v->at->state, "mem_file_path", v->at->memory));
 }
 
+/* From 1.16 on the load takes another path for the vsock device's socket. */
+static int override_vsock(struct fs_vmm *v, json_t *body)
+{
+	struct firecracker *f = v->driver;
+	char path[PATH_MAX + 16];
+
+	if (!v->plan->vsock || f->covered)
+		return 0;
+	if (!fs_vmm_since(&v->is, 1, 16))
+		/* in a jail the saved path is its own */
+		return v->plan->jail ? 0
+				     : fs_errf(v->err, sizeof(v->err), -ENOTSUP,
+					       "--vsock with --socket needs a Firecracker of 1.16 "
+					       "or later (this says \"%s\"; --vmm-version N.N says "
+					       "otherwise): the path is in the state",
+					       v->version);
+	snprintf(path, sizeof(path), "%s" FS_JAIL_VSOCK, v->plan->jail ? "" : v->at->folder);
+	return json_object_set_new(body, "vsock_override", json_pack("{s:s}", "uds_path", path))
+		       ? fs_errf(v->err, sizeof(v->err), -EINVAL, "%s cannot be told in JSON", path)
+		       : 0;
+}
+
+/* A refusal that the user can do something about. Only the sentence depends on the VMM's words. */
+static int advise(struct fs_vmm *v, int rc)
+{
+	size_t n = strlen(v->err);
+
+	if (rc && !v->plan->vsock && strcasestr(v->err, "host-side Unix socket"))
+		snprintf(v->err + n, sizeof(v->err) - n,
+			 "; the snapshot has a vsock device, whose socket's path is in its state: "
+			 "with --vsock PATH each fork gets a socket of its own there");
+	return rc;
+}
+
 static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 {
+	int rc;
+
 	bool jailed = v->plan->jail;
 	const char *state = jailed ? FS_JAIL_STATE : v->at->state;
 	const char *memory = jailed ? FS_JAIL_MEMORY : v->at->memory;
@@ -238,7 +292,13 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 		json_object_set_new(body, "network_overrides",
 				    json_pack("[{s:s, s:s}]", "iface_id", v->at->override,
 					      "host_dev_name", v->at->tap));
-	return ask(v, "PUT", "/snapshot/load", body);
+	rc = override_vsock(v, body);
+	if (!rc)
+		rc = fs_vmm_more_fields(v, body);
+	if (!rc)
+		return advise(v, ask(v, "PUT", "/snapshot/load", body));
+	json_decref(body);
+	return rc;
 }
 
 /* The last whole line of the metrics file that is one. */
@@ -300,9 +360,13 @@ static void fc_close(struct fs_vmm *v)
 	free(f);
 }
 
+static const char *const load_fields[] = {"snapshot_path", "mem_backend", "mem_file_path",
+					  "resume_vm", NULL};
+
 const struct fs_vmm_ops fs_vmm_firecracker = {
 	.name = "firecracker",
 	.program = "firecracker",
+	.load_fields = load_fields,
 	.no_signal = no_signal,
 	.start = start,
 	.create = create,

@@ -36,6 +36,52 @@ static int make_folders(const char *root)
 	return mkdir(path, 0755) ? -errno : 0;
 }
 
+const char *fs_jail_no_arg(const char *arg)
+{
+	static const struct {
+		const char *option, *why;
+	} none[] = {
+		{"--id", "the bench sets it"},
+		{"--exec-file", "the bench sets it: --vmm-bin"},
+		{"--uid", "the bench sets it: --jail-uid"},
+		{"--gid", "the bench sets it: --jail-gid"},
+		{"--chroot-base-dir", "the bench sets it: --jail-base"},
+		{"--", "arguments of the VMM go behind the bench's own --"},
+		{"--daemonize", "the process that was started would end, and who the VMM is would "
+				"not be known"},
+		{"--new-pid-ns", "the process that was started would end, and who the VMM is would "
+				 "not be known"},
+	};
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (!strcmp(none[i].option, arg) ||
+		    (none[i].option[2] && !strncmp(none[i].option, arg, strlen(none[i].option)) &&
+		     arg[strlen(none[i].option)] == '='))
+			return none[i].why;
+	return NULL;
+}
+
+/* The folder in the jail in which the vsock device's socket is to be bound. */
+static int make_vsock_folder(const struct fs_jail *j, struct fs_vmm *v, const char *root)
+{
+	const char *at = v->plan->vsock, *slash;
+	char path[2 * PATH_MAX];
+
+	if (at && (strstr(at, "..") || strlen(at) >= PATH_MAX))
+		return fs_errf(v->err, sizeof(v->err), -EINVAL,
+			       "--vsock %s: in a jail it is a path without .. in it", at);
+	while (at && (slash = strchr(at + 1, '/'))) {
+		snprintf(path, sizeof(path), "%s%s%.*s", root, *v->plan->vsock == '/' ? "" : "/",
+			 (int)(slash - v->plan->vsock), v->plan->vsock);
+		if ((mkdir(path, 0755) && errno != EEXIST) || lchown(path, j->uid, j->gid))
+			return fs_errf(v->err, sizeof(v->err), -errno,
+				       "making the folder %s for the vsock device's socket: %m",
+				       path);
+		at = slash;
+	}
+	return 0;
+}
+
 static int link_in(struct fs_vmm *v, const char *root, const char *file, const char *name)
 {
 	char to[PATH_MAX + 16];
@@ -79,6 +125,8 @@ int fs_jail_make(const struct fs_jail *j, struct fs_vmm *v, const char *root)
 		rc = link_in(v, root, v->at->memory, FS_JAIL_MEMORY);
 	if (!rc && v->at->uffd)
 		rc = link_handler(j, v, root);
+	if (!rc)
+		rc = make_vsock_folder(j, v, root);
 	/* The VMM makes its socket and its metrics there. */
 	if (!rc && chown(root, j->uid, j->gid))
 		rc = fs_errf(v->err, sizeof(v->err), -errno, "giving the jail %s to user %u: %m",

@@ -10,12 +10,18 @@
 #include <sys/types.h>
 #include "vmm/vmm.h"
 
+#define FS_JAIL_ARGS 32 /* further options of the jailer, at most */
+
 struct fs_jail {
 	const char *program; /* the jailer */
 	const char *base;    /* --chroot-base-dir */
 	uid_t uid;
 	gid_t gid;
+	const char *const *args; /* more options of it, NULL-terminated; may be NULL */
 };
+
+/* Why this option of the jailer cannot be passed on, or NULL when it can. */
+const char *fs_jail_no_arg(const char *arg);
 
 /* What the VMM calls the files, inside. */
 #define FS_JAIL_SOCKET  "/api.sock"
@@ -23,6 +29,7 @@ struct fs_jail {
 #define FS_JAIL_MEMORY  "/memory"
 #define FS_JAIL_UFFD    "/uffd.sock"
 #define FS_JAIL_METRICS "/metrics"
+#define FS_JAIL_VSOCK   "/vsock.sock"
 
 /*
  * Where the jailer puts the root of VMM @v that runs @exec: BASE/EXEC'S NAME/ID/root, as its

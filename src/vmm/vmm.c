@@ -178,12 +178,87 @@ int fs_vmm_launch(struct fs_vmm *v, char *const argv[])
 	return rc ? rc : wait_for_socket(v);
 }
 
+/* --- versions --- */
+
+struct fs_vmm_version fs_vmm_read_version(const char *text)
+{
+	struct fs_vmm_version is = {.known = false}, none = {.known = false};
+	static const char digits[] = "0123456789";
+
+	/* Numbers with a dot between them, one after the other: "1.10.1" is one of these. */
+	for (const char *at = text + strcspn(text, digits); *at; at += strcspn(at, digits)) {
+		size_t n = strspn(at, "0123456789.");
+		struct fs_vmm_version one = {.known = true};
+
+		if (sscanf(at, "%5u.%5u", &one.major, &one.minor) == 2) {
+			if (is.known)
+				return none;
+			is = one;
+		}
+		at += n;
+	}
+	return is;
+}
+
 void fs_vmm_parse_version(struct fs_vmm *v)
 {
-	const char *at = v->version + strcspn(v->version, "0123456789");
+	v->is = fs_vmm_read_version(v->plan->version ? v->plan->version : v->version);
+}
 
-	if (sscanf(at, "%5u.%5u", &v->major, &v->minor) < 1)
-		v->major = v->minor = 0;
+bool fs_vmm_since(const struct fs_vmm_version *is, unsigned int major, unsigned int minor)
+{
+	return is->known && (is->major > major || (is->major == major && is->minor >= minor));
+}
+
+/* --- the user's own fields of a load request --- */
+
+/* A copy of @o with the names in braces replaced. NULL: v->err. */
+static json_t *replaced(struct fs_vmm *v, const json_t *o)
+{
+	json_t *copy = NULL, *value;
+	const char *key;
+	size_t i;
+
+	if (json_is_string(o)) {
+		char *text = fs_vmm_word(v, json_string_value(o));
+
+		copy = text ? json_string(text) : NULL;
+		free(text);
+	} else if (json_is_object(o)) {
+		copy = json_object();
+		json_object_foreach ((json_t *)o, key, value)
+			if (json_object_set_new(copy, key, replaced(v, value)))
+				goto fail;
+	} else if (json_is_array(o)) {
+		copy = json_array();
+		json_array_foreach ((json_t *)o, i, value)
+			if (json_array_append_new(copy, replaced(v, value)))
+				goto fail;
+	} else {
+		copy = json_deep_copy(o);
+	}
+	return copy;
+fail:
+	json_decref(copy);
+	return NULL;
+}
+
+int fs_vmm_more_fields(struct fs_vmm *v, json_t *body)
+{
+	json_t *more;
+
+	if (!v->plan->load_json)
+		return 0;
+	v->err[0] = '\0';
+	more = replaced(v, v->plan->load_json);
+	if (!more || json_object_update(body, more)) {
+		json_decref(more);
+		return *v->err ? -EINVAL
+			       : fs_errf(v->err, sizeof(v->err), -EINVAL,
+					 "--load-json cannot be put into the load request");
+	}
+	json_decref(more);
+	return 0;
 }
 
 /* --- the user's command --- */

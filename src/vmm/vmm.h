@@ -27,6 +27,11 @@
 struct fs_vmm;
 struct fs_jail;
 
+struct fs_vmm_version {
+	bool known; /* the text had one number of the form N.N, and no other */
+	unsigned int major, minor;
+};
+
 /* What all VMMs of a run share; borrowed. */
 struct fs_vmm_plan {
 	const struct fs_vmm_ops *ops;
@@ -34,7 +39,13 @@ struct fs_vmm_plan {
 	char *const *command; /* qemu, attach: the command; else more arguments; may be NULL */
 	const char *socket;   /* use the VMM that listens there, start none; may be NULL */
 	const struct fs_jail *jail; /* Firecracker: start it by its jailer; may be NULL */
-	uint64_t call_ns;           /* how long to wait for one answer */
+	const char *version;        /* which it is like, whatever it says of itself; may be NULL */
+	struct fs_vmm_version is;   /* what an earlier one was found to be, before this one tells */
+	const json_t *load_json;    /* more fields of its load request; may be NULL */
+	/* Firecracker: the path of the vsock device's socket in the state: every VM gets a socket
+	 * of its own there. NULL = it has none, or whatever is saved is right. */
+	const char *vsock;
+	uint64_t call_ns; /* how long to wait for one answer */
 };
 
 /* Where this VMM lives; borrowed. */
@@ -43,7 +54,8 @@ struct fs_vmm_at {
 	const char *id;       /* letters, digits, "-" */
 	const char *tap;      /* of its network; may be NULL */
 	const char *state;    /* the snapshot's state: a file; Cloud Hypervisor: its folder */
-	const char *memory;   /* the snapshot's memory file */
+	const char *memory;   /* the snapshot's memory file, or this VM's copy of it */
+	const char *original; /* the file that `memory` stands for; may be NULL: itself */
 	const char *snapshot; /* the folder that was given for it; may be NULL */
 	const char *signal;   /* that its guest waits for; may be NULL */
 	const char *uffd; /* socket of a userfaultfd handler; NULL = the memory file is mapped */
@@ -51,16 +63,21 @@ struct fs_vmm_at {
 };
 
 struct fs_vmm_load {
-	bool resume;    /* inside of the load, where the VMM can; else right after it */
-	bool on_demand; /* Cloud Hypervisor: serve memory page by page */
+	bool resume; /* inside of the load, where the VMM can; else right after it */
+	/* Cloud Hypervisor: how memory is restored */
+	const char *mode; /* "OnDemand", "CopyOnWrite"; NULL = as it does by itself */
+	bool prefault;
 };
 
 struct fs_vmm_ops {
 	const char *name;    /* "firecracker" */
 	const char *program; /* by default; NULL = the command is needed */
+	/* The fields of its load request that are set here, NULL-terminated; NULL = it has none. */
+	const char *const *load_fields;
 	/*
-	 * Why this VMM cannot give the resume signal ("vmclock", "vmgenid", ...), or NULL when it
-	 * can. Only after start(), for it depends on the VMM's version.
+	 * Why this VMM cannot give the resume signal ("vmclock", "vmgenid", ...) to a VM of the
+	 * snapshot at->state, or NULL when it can. Only after start(), for it depends on the VMM's
+	 * version.
 	 */
 	const char *(*no_signal)(const struct fs_vmm *v, const char *signal);
 	int (*start)(struct fs_vmm *v); /* until its API answers */
@@ -79,11 +96,11 @@ struct fs_vmm {
 	const struct fs_vmm_plan *plan;
 	const struct fs_vmm_at *at;
 	struct fs_process process;
-	void *driver;              /* connection and the like */
-	char socket[PATH_MAX];     /* of its API */
-	char log[PATH_MAX];        /* what it says: console or log; empty = unknown */
-	char version[64];          /* as it tells; empty = it does not */
-	unsigned int major, minor; /* of the version */
+	void *driver;             /* connection and the like */
+	char socket[PATH_MAX];    /* of its API */
+	char log[PATH_MAX];       /* what it says: console or log; empty = unknown */
+	char version[64];         /* as it tells; empty = it does not */
+	struct fs_vmm_version is; /* read from it, or as plan->version says */
 	char err[FS_VMM_ERR];
 };
 
@@ -124,8 +141,21 @@ int fs_vmm_http(struct fs_vmm *v, struct fs_http *h, const char *method, const c
 /* After a call failed with @rc: if the VMM has ended meanwhile, says that too. Returns the code. */
 int fs_vmm_explain(struct fs_vmm *v, int rc);
 
-/* Sets v->major and v->minor from the first two numbers in v->version. */
+/*
+ * The version in @text: "1.15.1", "v53.0.0", "fork-1.10.1-dirty". Where none is to be read, or more
+ * than one, it is unknown.
+ */
+struct fs_vmm_version fs_vmm_read_version(const char *text);
+/* Sets v->is from plan->version, or else from v->version. */
 void fs_vmm_parse_version(struct fs_vmm *v);
+/* Is it known to be @major.@minor or later? */
+bool fs_vmm_since(const struct fs_vmm_version *is, unsigned int major, unsigned int minor);
+
+/*
+ * Adds plan->load_json to @body, with the names in braces replaced in its strings, as fs_vmm_word()
+ * does. Returns 0 or a negative errno with a sentence in v->err.
+ */
+int fs_vmm_more_fields(struct fs_vmm *v, json_t *body);
 
 /*
  * One word of the user's command with {memory}, {state}, {snapshot}, {signal}, {tap}, {folder},

@@ -115,7 +115,7 @@ static void test_firecracker(void **st)
 	(void)st;
 	start_good();
 	assert_string_equal(v.version, "1.12.1");
-	assert_int_equal(v.minor, 12);
+	assert_int_equal(v.is.minor, 12);
 	assert_true(exists(v.socket));
 	memcpy(sock, v.socket, sizeof(sock));
 	good(v.ops->load(&v, &l));
@@ -380,7 +380,7 @@ static void make_ch_snapshot(void)
 
 static void test_cloud_hypervisor(void **st)
 {
-	struct fs_vmm_load l = {.on_demand = true};
+	struct fs_vmm_load l = {.mode = "OnDemand"};
 	char path[300];
 	size_t n;
 	char *text;
@@ -389,7 +389,7 @@ static void test_cloud_hypervisor(void **st)
 	make_ch_snapshot();
 	at.override = "net0";
 	start_good();
-	assert_int_equal(v.major, 53);
+	assert_int_equal(v.is.major, 53);
 	assert_non_null(v.ops->no_signal(&v, "vmgenid"));
 	assert_null(v.ops->no_signal(&v, "none"));
 	good(v.ops->load(&v, &l));
@@ -406,6 +406,38 @@ static void test_cloud_hypervisor(void **st)
 	says("not running");
 	fs_vmm_end(&v);
 	assert_false(exists(path));
+}
+
+/* One number of the form N.N is a version; where there are more, nobody knows which. */
+static void test_versions(void **st)
+{
+	static const struct {
+		const char *text;
+		unsigned int major, minor; /* 0.0: none is to be read */
+	} all[] = {{"1.12.1", 1, 12},
+		   {"v53.0.0", 53, 0},
+		   {"fork-1.10.1", 1, 10},
+		   {"fc2-1.10.1-dirty", 1, 10},
+		   {"1.15", 1, 15},
+		   {"", 0, 0},
+		   {"nightly", 0, 0},
+		   {"2026-08-21", 0, 0},
+		   {"1.10.1-linux6.1", 0, 0},
+		   {"1.", 0, 0},
+		   {"7", 0, 0}};
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct fs_vmm_version is = fs_vmm_read_version(all[i].text);
+
+		if (is.known != !!(all[i].major + all[i].minor) || is.major != all[i].major ||
+		    is.minor != all[i].minor)
+			fail_msg("%s: %d %u.%u", all[i].text, is.known, is.major, is.minor);
+	}
+	assert_true(fs_vmm_since(&(struct fs_vmm_version){true, 1, 16}, 1, 16));
+	assert_true(fs_vmm_since(&(struct fs_vmm_version){true, 2, 0}, 1, 16));
+	assert_false(fs_vmm_since(&(struct fs_vmm_version){true, 1, 15}, 1, 16));
+	assert_false(fs_vmm_since(&(struct fs_vmm_version){false, 9, 9}, 1, 16));
 }
 
 /* --- QEMU --- */
@@ -553,6 +585,7 @@ int main(void)
 		T(test_firecracker_refuses),
 		T(test_firecracker_misbehaves),
 		T(test_version_is_hostile),
+		T(test_versions),
 		T(test_no_program),
 		T(test_never_listens),
 		T(test_given_socket),

@@ -11,7 +11,7 @@ Which of them is told by the arguments, as the real ones take them: `--api-sock 
                      tear (dies in the middle of the answer); garbage; big (an endless body); deep (JSON of 100,000 levels);
                      drip (a byte each 50 ms); mute (QMP: no greeting)
     FIXTURE_LOG=FILE     each request on a line: METHOD PATH BODY
-    FIXTURE_VERSION=V    what it says it is (1.12.1)
+    FIXTURE_VERSION=V    what it says it is (1.12.1; Cloud Hypervisor: v53.0.0)
     FIXTURE_GUEST=STAGES acts as a guest once it is resumed: reads the mailbox out of the memory file, sends these acks
                          ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack, "flood" sends acks without end.
                          "error+reason=payload+what=mac" has more words, "error-+..." neither MAC nor address. "fork-2=STAGES;STAGES"
@@ -33,6 +33,24 @@ import time
 MAGIC = b"HYPEMAN_RESUME_NETWORK_MAILBOX_V1\0"
 faults = [tuple(each.split(" ", 1)) for each in os.environ.get("FIXTURE_FAULT", "").split(";") if each]
 version = os.environ.get("FIXTURE_VERSION", "1.12.1")
+
+
+def since(major, minor=0):
+    """Is what it says it is so new? Fields that came later are refused, as by the real ones."""
+    found = re.search(r"(\d+)\.(\d+)", version)
+    return bool(found) and (int(found[1]), int(found[2])) >= (major, minor)
+
+
+def bind_vsock(path):
+    """As the real ones: bound at the load, nothing is removed before it, and the file stays when they are killed."""
+    bind_vsock.kept = socket.socket(socket.AF_UNIX)
+    try:
+        bind_vsock.kept.bind(path)
+    except OSError as error:
+        raise Refused(f"Load snapshot error: Failed to restore from snapshot: Error restoring vsock backend: Error binding to the host-side "
+                      f"Unix socket: {error.strerror} (os error {error.errno})") from error
+    bind_vsock.kept.listen(1)
+    note(f"vsock: {path}")
 
 
 def fault_of(request):
@@ -203,7 +221,8 @@ class Firecracker:
 
     def load(self, body):
         needed = ["snapshot_path"]
-        fields(body, needed, ("mem_backend", "mem_file_path", "resume_vm", "track_dirty_pages", "enable_diff_snapshots", "network_overrides"))
+        fields(body, needed, ("mem_backend", "mem_file_path", "resume_vm", "track_dirty_pages", "enable_diff_snapshots", "network_overrides",
+                              *(["clock_realtime"] if since(1, 15) else []), *(["vsock_override"] if since(1, 16) else [])))
         if self.boot or self.vm["state"] != "Not started":
             raise Refused("Loading a microVM snapshot not allowed after configuring boot-specific resources.")
         if ("mem_backend" in body) == ("mem_file_path" in body):
@@ -225,6 +244,7 @@ class Firecracker:
             else:
                 with socket.socket(socket.AF_UNIX) as sock:
                     sock.connect(path)
+            self.restore_vsock(inside(body["snapshot_path"]), body.get("vsock_override"))
         except (Refused, OSError):
             self.after = lambda: last_words("the restore failed", 1)    # as the real one: refused, and gone
             raise
@@ -233,6 +253,16 @@ class Firecracker:
             map_privately(path)
         if body.get("resume_vm"):
             resume(self.vm)
+
+    @staticmethod
+    def restore_vsock(state, override):
+        """Its path is in the state: "vsock=PATH"."""
+        with open(state, encoding="utf-8") as handle:
+            saved = re.search(r"vsock=(\S+)", handle.read())
+        if override is not None and not saved:
+            raise Refused("Load snapshot error: Failed to get snapshot state from file: Unknown Vsock Device.")
+        if saved:
+            bind_vsock(inside(override["uds_path"] if override else saved[1]))
 
     def create(self, body):
         _, state, memory = fields(body, ["snapshot_type", "snapshot_path", "mem_file_path"])
@@ -270,23 +300,52 @@ class CloudHypervisor:
 
     def do(self, method, path, body):
         if (method, path) == ("GET", "/api/v1/vmm.ping"):
-            return {"build_version": "v53.0.0", "version": "v53.0.0", "pid": os.getpid(), "features": []}
+            return {"build_version": version, "version": version, "pid": os.getpid(), "features": []}
         name = path.removeprefix("/api/v1/")
         if method != "PUT" or name not in ("vm.restore", "vm.resume", "vm.pause", "vm.snapshot"):
             raise Refused("Not found")
         return getattr(self, name.replace(".", "_"))(body)
 
     def vm_restore(self, body):
-        url, = fields(body, ["source_url"], ("memory_restore_mode", "prefault"))
+        # the real one does not refuse what it does not know: it reads over it
+        url, = fields(body, ["source_url"], ("prefault", "memory_restore_mode", "resume", "net_fds"))
         if self.vm["state"] != "none":
             raise Refused("VM already exists")
         folder = url.removeprefix("file://")
-        for name in ("config.json", "state.json", "memory-ranges"):
+        for name in ("config.json", "state.json"):
             if not os.path.isfile(f"{folder}/{name}"):
                 raise Refused(f"Error restoring VM: no {name}")
-        if body.get("memory_restore_mode", "Copy") not in ("Copy", "OnDemand"):
+        if body.get("memory_restore_mode", "Copy") not in ("Copy", "OnDemand", *(["CopyOnWrite"] if since(54) else [])):
             raise Refused("unknown variant")
-        self.vm.update(state="paused", memory=f"{folder}/memory-ranges")
+        with open(f"{folder}/config.json", encoding="utf-8") as handle:
+            config = json.load(handle)
+        self.vm.update(state="paused", memory=self.map_memory(folder, config))
+        Firecracker.tap = (config.get("net") or [{}])[0].get("tap")
+        for device in ("serial", "console", "debug_console"):
+            if path := config.get(device, {}).get("file"):
+                with open(path, "w", encoding="utf-8") as out:     # truncated, as by the real one
+                    out.write(f"{device} of {folder}\n")
+        if path := config.get("vsock", {}).get("socket"):
+            bind_vsock(path)
+        note("config: " + json.dumps(config))
+        if body.get("resume") and since(52):
+            resume(self.vm)
+
+    @staticmethod
+    def map_memory(folder, config):
+        """Of zones that are shared files nothing is in memory-ranges; what is not shared there is mapped privately."""
+        zones = [zone for zone in config.get("memory", {}).get("zones") or [] if zone.get("file")]
+        for zone in zones:
+            if zone.get("shared"):
+                with open(zone["file"], "r+b") as handle:      # a VM that runs writes into it
+                    handle.seek(0)
+                    handle.write(b"the guest of a fork wrote this")
+            map_privately(zone["file"])
+        if zones:
+            return zones[0]["file"]
+        if not os.path.isfile(f"{folder}/memory-ranges"):
+            raise Refused("Error restoring VM: no memory-ranges")
+        return f"{folder}/memory-ranges"
 
     def vm_resume(self, body):
         if body is not None or self.vm["state"] != "paused":
@@ -536,9 +595,10 @@ def jailer(arguments):
     global root
     cut = arguments.index("--")
     mine, rest = arguments[:cut], arguments[cut + 1:]
-    known = {"--id", "--exec-file", "--uid", "--gid", "--chroot-base-dir"}
-    if set(mine[::2]) != known:
+    known, more = {"--id", "--exec-file", "--uid", "--gid", "--chroot-base-dir"}, {"--cgroup", "--resource-limit", "--parent-cgroup"}
+    if set(mine[::2]) - more != known:
         last_words(f"jailer: needs exactly {sorted(known)}, not {mine[::2]}")
+    note(f"jailer: {' '.join(mine)}")
     if "--id" in rest:
         last_words("firecracker: the argument '--id' was provided more than once")
     program = value(mine, "--exec-file")
@@ -549,6 +609,7 @@ def jailer(arguments):
 
 
 def main(arguments):
+    global version
     ctypes.CDLL(None).prctl(15, b"fixture", 0, 0, 0)
     if "--exec-file" in arguments:
         arguments = jailer(arguments)
@@ -559,6 +620,7 @@ def main(arguments):
             last_words("Invalid instance ID")
         serve_http(inside(value(arguments, "--api-sock")), vmm)
     elif "--api-socket" in arguments:
+        version = os.environ.get("FIXTURE_VERSION", "v53.0.0")
         serve_http(value(arguments, "--api-socket").removeprefix("path="), CloudHypervisor())
     elif "-qmp" in arguments:
         serve_qmp(value(arguments, "-qmp").removeprefix("unix:").split(",")[0], Qemu(arguments))

@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -379,7 +380,7 @@ def vmm_never_starts():
 
 
 def wrong_snapshots():
-    bench("--snapshot", folder, "--token", "tok", status=1, says="has no file state, vmstate or snapshot")
+    bench("--snapshot", folder, "--token", "tok", status=1, says="has no file state in it (state, vmstate, snapshot, ")
     bench("--snapshot", snapshot(), "--token", "other", status=1, says="token not found")
     path = snapshot("two")
     with open(path + "/mem", "r+b") as memory:
@@ -595,14 +596,187 @@ def qemu():
     bench("--snapshot", snapshot(), vmm="qemu", status=2, says="needs the command")
 
 
-def cloud_hypervisor():
-    path = snapshot("ch")
-    for name in ("config.json", "state.json"):
-        Path(path, name).write_text('{"serial": {"mode": "Off"}, "net": [{"tap": "tap0"}]}')
+def ch_snapshot(name, **config):
+    """One of Cloud Hypervisor's, as it saves it: config.json, state.json and memory-ranges."""
+    path = snapshot(name)
+    os.remove(path + "/state")
+    Path(path, "state.json").write_text("{}")
+    Path(path, "config.json").write_text(json.dumps({"serial": {"mode": "Off"}, "net": [{"tap": "tap0"}], **config}))
     os.rename(path + "/mem", path + "/memory-ranges")
-    bench("--snapshot", path, "--signal", "vmgenid", vmm="cloud-hypervisor", status=1, says="neither VMGenID nor VMClock")
+    return path
+
+
+def requests(pattern):
+    """What the VMMs noted since the last time."""
+    log = Path(folder, "requests")
+    found = re.findall(pattern, log.read_text()) if log.exists() else []
+    log.write_text("")
+    return found
+
+
+def cloud_hypervisor():
+    path = ch_snapshot("ch")
+    bench("--snapshot", path, "--signal", "vmgenid", vmm="cloud-hypervisor", status=1, says="config.json has no VMGenID")
+    bench("--snapshot", path, "--signal", "vmclock", vmm="cloud-hypervisor", status=1, says="has no VMClock")
     run = result("--snapshot", path, "--signal", "none", "--token", "tok", "--iters", "2", "--restore-mode", "ondemand", vmm="cloud-hypervisor")
     assert ends(run) == ["done"] * 2 and run["vmm_version"] == "v53.0.0", run
+
+
+def ch_signal_of_the_config():
+    path = ch_snapshot("chgen", platform={"vmgenid": True})
+    for each in ("vmgenid", "auto"):
+        run = result("--snapshot", path, "--signal", each, "--token", "tok", "--iters", "1", vmm="cloud-hypervisor", FIXTURE_VERSION="v54.0")
+        assert ends(run) == ["done"], run
+    bench("--snapshot", path, "--signal", "vmclock", vmm="cloud-hypervisor", status=1, says="has no VMClock")
+
+
+def ch_restore_modes():
+    path = ch_snapshot("chmode")
+    words = ("--snapshot", path, "--signal", "none", "--token", "tok", "--iters", "1")
+    for version, mode, field in (("v54.0", "copyonwrite", '"memory_restore_mode":"CopyOnWrite"'), ("v53.0", "prefault", '"prefault":true'),
+                                 ("v53.0", "ondemand", '"memory_restore_mode":"OnDemand"'), ("v53.0", "copy", "")):
+        requests("")
+        assert ends(result(*words, "--restore-mode", mode, vmm="cloud-hypervisor", FIXTURE_VERSION=version)) == ["done"]
+        sent, = requests("PUT /api/v1/vm.restore (.*)")
+        assert field in sent and (field or "memory_restore_mode" not in sent), sent
+    # an older one would read over the field, and make another experiment
+    bench(*words, "--restore-mode", "ondemand", vmm="cloud-hypervisor", status=1, FIXTURE_VERSION="v51.1", says="v51.1 does not know it, it came with 52")
+    bench(*words, "--restore-mode", "copyonwrite", vmm="cloud-hypervisor", status=1, FIXTURE_VERSION="v53.0", says="unknown variant")
+    requests("")
+    for version, resumes in (("v53.0", 0), ("v51.1", 1)):
+        assert ends(result(*words, "--resume-in-load", vmm="cloud-hypervisor", FIXTURE_VERSION=version)) == ["done"]
+        assert len(requests("PUT /api/v1/vm.resume")) == resumes, version
+
+
+def ch_zones():
+    """Memory that is a shared file is the template's own: forks map it privately, and nothing is in memory-ranges."""
+    path = ch_snapshot("chzone")
+    zone = folder + "/zone"
+    os.rename(path + "/memory-ranges", zone)
+    config = {"memory": {"size": 0, "shared": False, "zones": [{"id": "mem0", "size": SIZE, "file": zone, "shared": True}]},
+              "net": [{"tap": "tap0"}]}
+    Path(path, "config.json").write_text(json.dumps(config))
+    before = digest(zone)
+    words = ("--snapshot", path, "--signal", "none", "--token", "tok", "--iters", "2", "-c", "2")
+    run = result(*words, "--prefetch", "none,all", vmm="cloud-hypervisor")
+    assert ends(run) == ["done"] * 4 and digest(zone) == before, run
+    assert all(fork["resident_bytes"] > 0.9 * SIZE for fork in run["forks"] if fork["arm"] == "none:all"), run
+    # a copy for each
+    requests("")
+    run = result(*words, "--network", "host", "--override", "eth0", "--addresses", "172.16.0.0/28", vmm="cloud-hypervisor")
+    used = {json.loads(each)["memory"]["zones"][0]["file"] for each in requests("config: (.*)")}
+    assert ends(run) == ["done"] * 2 and len(used) == 2 and zone not in used and digest(zone) == before, (run, used)
+    assert not [each for each in os.listdir(folder) if each.startswith("zone.")]
+    # two of them: one has to be named
+    Path(folder, "zone2").write_bytes(b"x" * MIB)
+    config["memory"]["zones"].append({"id": "mem1", "size": MIB, "file": folder + "/zone2", "shared": True})
+    Path(path, "config.json").write_text(json.dumps(config))
+    bench(*words, vmm="cloud-hypervisor", status=1, says="has its memory in 2 files of zones: --memory-file FILE")
+    run = result(*words, "--memory-file", zone, vmm="cloud-hypervisor", says="has 1 more memory files than " + zone)
+    assert ends(run) == ["done"] * 2 and Path(folder, "zone2").read_bytes() == b"x" * MIB and digest(zone) == before, run
+
+
+def ch_files_of_the_template():
+    """What the template's VM writes to or listens at is not the forks' to truncate or to bind."""
+    names = ("serial", "console", "debug_console")
+    path = ch_snapshot("chfiles", vsock={"cid": 3, "socket": folder + "/ch.vsock"}, **{name: {"mode": "File", "file": f"{folder}/{name}"} for name in names})
+    for name in names:
+        Path(folder, name).write_text("the template's own words")
+    with socket.socket(socket.AF_UNIX) as template:
+        template.bind(folder + "/ch.vsock")
+        run = result("--snapshot", path, "--signal", "none", "--token", "tok", "--iters", "3", "-c", "3", vmm="cloud-hypervisor")
+    assert ends(run) == ["done"] * 3, run
+    assert all(Path(folder, name).read_text() == "the template's own words" for name in names)
+
+
+# --- what today's VMMs and snapshots need -------------------------------------------------------
+
+
+def vsock():
+    """The path of the device's socket is in the state: each fork has one of its own there, also at once, and whatever lies there already."""
+    path, where = snapshot("vsock"), folder + "/v.sock"
+    Path(path, "state").write_text(f"state vsock={where}\n")
+    Path(folder, "requests").write_text("")
+    words = ("--snapshot", path, "--token", "tok", "--iters", "4", "-c", "4")
+    run = result("--snapshot", path, "--token", "tok", "--iters", "2", status=3, says="with --vsock PATH each fork gets a socket of its own")
+    assert ends(run) == ["done", "failed"] and os.path.exists(where), run       # the first one left it, as real ones do
+    requests("")
+    for version, alike in (("1.12.1", True), ("nightly", True), ("1.16.1", False)):
+        run = result(*words, "--vsock", where, FIXTURE_VERSION=version)
+        bound = requests("vsock: (.*)")
+        assert ends(run) == ["done"] * 4 and len(bound) == 4 and len(set(bound)) == (1 if alike else 4), (version, run, bound)
+        assert not alike or bound[0] == where
+    # pages are still populated through its mapping, which is one of another mount namespace
+    run = result("--snapshot", path, "--token", "tok", "--iters", "1", "--vsock", where, "--prefetch", "head:2MiB", "--mechanism", "populate")
+    assert ends(run) == ["done"] and run["forks"][0]["prefetch_missed_bytes"] == 0, run
+    # copies of the memory lie beside it, and are removed
+    Path(path, "state").write_text(f"state vsock={path}/v.sock\n")
+    run = result(*words, "--vsock", path + "/v.sock", "--network", "host", "--override", "eth0", "--addresses", "172.16.0.0/28")
+    assert ends(run) == ["done"] * 4 and sorted(os.listdir(path)) == ["mem", "state"], (run, os.listdir(path))
+    run = result("--snapshot", path, "--token", "tok", "--iters", "1", "--vsock", folder + "/nowhere/v.sock", status=1)
+    assert "the folder of the socket" in run["forks"][0]["why"] and "No such file" in run["forks"][0]["why"], run
+    bench("--snapshot", path, "--vsock", where, vmm="cloud-hypervisor", status=2, says="each fork has its own")
+    assert not [line for line in Path("/proc/mounts").read_text().splitlines() if line.startswith("forkscope ")]
+
+
+def load_fields():
+    path = snapshot()
+    words = ("--snapshot", path, "--token", "tok", "--iters", "1")
+    Path(folder, "requests").write_text("")
+    run = result(*words, "--load-json", '{"clock_realtime": true}', "--load-json", '{"vsock_override": {"uds_path": "{folder}/x"}}', FIXTURE_VERSION="1.16.1",
+                 status=1)
+    sent, = map(json.loads, requests("PUT /snapshot/load (.*)"))
+    assert "Unknown Vsock Device" in run["forks"][0]["why"] and sent["clock_realtime"] is True, (run, sent)
+    assert re.fullmatch(r"/.*/1/x", sent["vsock_override"]["uds_path"]), sent
+    assert ends(result(*words, "--load-json", '{"clock_realtime": true}', FIXTURE_VERSION="1.15.1")) == ["done"]
+    run = result(*words, "--load-json", '{"clock_realtime": true}', status=1)       # this one does not know it
+    assert "unknown field `clock_realtime`" in run["forks"][0]["why"], run
+    run = result(*words, "--load-json", '{"x": "{nothing}"}', status=1)
+    assert "{nothing} is nothing that is known here" in run["forks"][0]["why"], run
+    for text, why in (("[1]", "is no JSON object"), ("{", "is no JSON object"), ('{"resume_vm": true}', 'the bench sets "resume_vm" itself')):
+        bench(*words, "--load-json", text, status=2, says=why)
+    bench("--iters", "1", "--load-json", "{}", "--", "true", vmm="attach", status=2, says="has no load request")
+
+
+def names_of_files():
+    path = snapshot("names")
+    words = ("--snapshot", path, "--token", "tok", "--iters", "1")
+    os.rename(path + "/mem", path + "/mem_file")
+    os.rename(path + "/state", path + "/snapshot_file")
+    assert ends(result(*words)) == ["done"]
+    Path(path, "mem").write_bytes(b"an older one")
+    bench(*words, status=1, says="has both mem and mem_file: --memory-file NAME says which it is")
+    assert ends(result(*words, "--memory-file", "mem_file")) == ["done"]
+    os.rename(path + "/mem_file", folder + "/elsewhere")
+    os.rename(path + "/snapshot_file", path + "/my own name")
+    bench(*words, "--memory-file", folder + "/elsewhere", status=1, says="has no file state in it")
+    assert ends(result(*words, "--memory-file", folder + "/elsewhere", "--state-file", "my own name")) == ["done"]
+    bench(*words, "--memory-file", "nowhere", "--state-file", "my own name", status=1, says=f"--memory-file: there is no file {path}/nowhere")
+
+
+def fifos():
+    """Whoever opens one waits for its other end."""
+    for name in ("mem", "state"):
+        path = snapshot("fifo" + name)
+        os.remove(f"{path}/{name}")
+        os.mkfifo(f"{path}/{name}")
+        bench("--snapshot", path, "--token", "tok", "--iters", "1", status=1, says=f"{path}/{name} is no regular file")
+    path = ch_snapshot("fifoconfig")
+    os.remove(path + "/config.json")
+    os.mkfifo(path + "/config.json")
+    bench("--snapshot", path, "--signal", "none", "--iters", "1", vmm="cloud-hypervisor", status=1, says="config.json is no regular file")
+
+
+def versions():
+    path = snapshot()
+    words = ("--snapshot", path, "--signal", "vmclock", "--token", "tok", "--iters", "1")
+    run = result(*words, FIXTURE_VERSION="fork-1.15.2")
+    assert ends(run) == ["done"] and run["vmm_version"] == "fork-1.15.2" and run["vmm_version_given"] is None, run
+    bench(*words, status=1, FIXTURE_VERSION="fc2-fork-1.10.1", says="has no VMClock: it came with 1.15")
+    bench(*words, status=1, FIXTURE_VERSION="nightly", says=('it is "nightly", in which no version is to be read: --vmm-version N.N', "VMClock (from 1.15 on) is not known"))
+    run = result(*words, "--vmm-version", "1.15", FIXTURE_VERSION="nightly")
+    assert ends(run) == ["done"] and run["vmm_version_given"] == "1.15", run
+    bench(*words, "--vmm-version", "new", status=2, says="is no version such as 1.15.1")
 
 
 def attach():
@@ -614,17 +788,39 @@ def attach():
     assert ends(run) == ["failed"] and "did not end in time" in run["forks"][0]["why"]
 
 
+def tun_for_all():
+    """As udev leaves it: whoever owns a TAP may open it. Seen in this mount namespace alone."""
+    if os.stat("/dev/net/tun").st_mode & 0o006 != 0o006:
+        os.mknod(folder + "/tun", stat.S_IFCHR, os.makedev(10, 200))
+        os.chmod(folder + "/tun", 0o666)
+        subprocess.run(["mount", "--bind", folder + "/tun", "/dev/net/tun"], check=True)
+
+
 def jailer():
+    tun_for_all()
     base = os.path.join(folder, "jail")
     os.makedirs(base, exist_ok=True)
     for each in (folder, base):
         os.chmod(each, 0o755)
     path = snapshot()
     os.chmod(path + "/mem", 0o644)
-    run = result("--snapshot", path, "--token", "tok", "--iters", "2", "-c", "2", "--jailer", FIXTURE, "--vmm-bin", FIXTURE, "--jail-base", base,
-                 FIXTURE_LOG="")
-    assert ends(run) == ["done"] * 2, run
-    assert not list(Path(base, "fixture.py").iterdir()), "the jails were not removed"
+    # a path in the jail, and in each a socket of its own
+    Path(path, "state").write_text("state vsock=/run/fc/v.sock\n")
+    os.chmod(path + "/state", 0o644)
+    Path(folder, "requests").write_text("")
+    os.chmod(folder + "/requests", 0o666)       # the jailed ones write there, too
+    words = ["--snapshot", path, "--token", "tok", "--iters", "2", "-c", "2", "--jailer", FIXTURE, "--vmm-bin", FIXTURE, "--jail-base", base]
+    for version, where in (("1.12.1", "/run/fc/v.sock"), ("1.16.0", "/vsock.sock")):
+        run = result(*words, "--vsock", "/run/fc/v.sock", "--jailer-arg", "--cgroup", "--jailer-arg", "cpu.weight=100", FIXTURE_VERSION=version)
+        assert ends(run) == ["done"] * 2, run
+        noted = Path(folder, "requests").read_text()
+        assert len(set(re.findall("vsock: (.*)", noted))) == 2 and noted.count(where + "\n") == 2, noted
+        assert len(re.findall("jailer: .* --cgroup cpu.weight=100", noted)) == 2, noted
+        Path(folder, "requests").write_text("")
+        assert not list(Path(base, "fixture.py").iterdir()), "the jails were not removed"
+    for arg, why in (("--uid", "the bench sets it: --jail-uid"), ("--new-pid-ns", "who the VMM is would not be known")):
+        bench(*words, "--jailer-arg", arg, status=2, says=why)
+    bench("--snapshot", path, "--jailer-arg", "--cgroup", status=2, says="--jailer-arg needs --jailer")
 
 
 def recorded():
@@ -664,7 +860,8 @@ def main():
                      vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, two_benches,
                      emptied_as_it_was_filled, tap_exists,
                      no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,
-                     killed, qemu, cloud_hypervisor, attach, jailer, recorded):
+                     killed, qemu, cloud_hypervisor, ch_signal_of_the_config, ch_restore_modes, ch_zones, ch_files_of_the_template, vsock, load_fields,
+                     names_of_files, fifos, versions, attach, jailer, recorded):
             if not chosen or case.__name__ in chosen:
                 tap.case(case.__name__.replace("_", " "), case)
         volumes.unmount()

@@ -88,23 +88,27 @@ def firecracker():
     return found[-1] if found else None
 
 
-def fc_template(program):
-    """Boots it, and lets the driver take the snapshot of what it did not start."""
-    path = folder + "/template.sock"
-    with open(folder + "/template.log", "wb") as log, \
+def fc_snapshot(program, base, *devices):
+    """Boots it with these devices ((path, body), ...), and lets the driver take the snapshot of what it did not start."""
+    path = base + "/template.sock"
+    with open(base + "/template.log", "wb") as log, \
             subprocess.Popen([program, "--api-sock", path, "--id", "t"], stdin=subprocess.PIPE, stdout=log, stderr=log) as vmm:
         try:
             api = Api(path)
-            api.ask("PUT", "/machine-config", {"vcpu_count": 1, "mem_size_mib": 64})
-            api.ask("PUT", "/boot-source", {"kernel_image_path": kernel(folder + "/kernel"), "boot_args": "x"})
-            api.ask("PUT", "/actions", {"action_type": "InstanceStart"})
-            got = drive("firecracker", "start", "create", socket=path, state=folder + "/state", memory=folder + "/mem")
+            for url, body in (("/machine-config", {"vcpu_count": 1, "mem_size_mib": 64}),
+                              ("/boot-source", {"kernel_image_path": kernel(base + "/kernel"), "boot_args": "x"}), *devices,
+                              ("/actions", {"action_type": "InstanceStart"})):
+                api.ask("PUT", url, body)
+            got = drive("firecracker", "start", "create", socket=path, state=base + "/state", memory=base + "/mem")
             assert got["create"][0] == 0, got
             assert vmm.poll() is None, "a VMM that was not started here must not be ended"
         finally:
             vmm.kill()
-    assert os.path.getsize(folder + "/mem") == 64 * MIB
-    return None
+    assert os.path.getsize(base + "/mem") == 64 * MIB
+
+
+def fc_template(program):
+    fc_snapshot(program, folder)
 
 
 def fc(program, *words, **names):
@@ -173,6 +177,19 @@ def fc_jailer(program):
         assert all(code == 0 for code, _ in got.values()), got
         assert not rest, rest
     return None
+
+
+def fc_vsock(program):
+    """A snapshot with a vsock device: forks at once, each with a socket of its own where all of them have it baked in."""
+    with tempfile.TemporaryDirectory(prefix="fs-vsock-", dir=folder) as base:
+        where = base + "/v.sock"
+        fc_snapshot(program, base, ("/vsock", {"guest_cid": 3, "uds_path": where}))
+        words = [OUT / "forkscope", "bench", "--vmm", "firecracker", "--vmm-bin", program, "--snapshot", base, "--network", "none", "--iters", "3", "-c", "3",
+                 "--no-record", "--json"]
+        for more, good in (([], 0), (["--vsock", where], 3)):      # the template's socket still lies there
+            done = subprocess.run(list(map(str, words + more)), capture_output=True, text=True, check=False, timeout=120)
+            assert [fork["end"] for fork in json.loads(done.stdout)["forks"]].count("done") == good, (more, done)
+            assert good or "with --vsock PATH each fork gets a socket of its own" in done.stderr, done
 
 
 def fc_bench(program):
@@ -246,7 +263,7 @@ def main():
         os.chmod(folder, 0o755)
         for name, path, variable, cases in (
                 ("Firecracker", program, "FIRECRACKER",
-                 (fc_template, fc_load, fc_load_and_resume, fc_wrong_snapshot, fc_short_memory, fc_order, fc_override, fc_signals, fc_jailer, fc_bench)),
+                 (fc_template, fc_load, fc_load_and_resume, fc_wrong_snapshot, fc_short_memory, fc_order, fc_override, fc_signals, fc_vsock, fc_jailer, fc_bench)),
                 ("Cloud Hypervisor", hypervisor, "CLOUD_HYPERVISOR", (ch_template, ch_restore, ch_refuses))):
             if not path or not kvm:
                 why = f"none is given: make check-vmm {variable}=PATH" if not path else "there is no /dev/kvm that may be opened"
