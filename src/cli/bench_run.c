@@ -16,6 +16,7 @@
 #include "bench/recorder.h"
 #include "bench/result.h"
 #include "cli/cmds.h"
+#include "collect/load.h"
 #include "collect/marks.h"
 #include "collect/memfile.h"
 #include "vmm/http.h"
@@ -253,10 +254,14 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 int bench_run(struct bench_asked *a, bench_then then, void *arg)
 {
 	const char *tmp = getenv("TMPDIR") ?: "/tmp";
-	char work[PATH_MAX];
+	char work[PATH_MAX], why[512];
 	struct fs_bench b;
 	int rc = FS_EXIT_FAILED;
 
+	if (!a->no_record && fs_bpf_check(why, sizeof(why))) {
+		fs_error("%s", why);
+		return FS_EXIT_FAILED;
+	}
 	fs_http_setup();
 	snprintf(work, sizeof(work), "%s/forkscope-bench-XXXXXX", tmp);
 	if (catch_signals() || !mkdtemp(work)) {

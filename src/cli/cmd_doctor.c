@@ -87,12 +87,15 @@ static void print_host(const struct fs_checkup *c)
 	     h->kptr_restricted ? "hidden (kernel.kptr_restrict): host stacks will have no names"
 				: "shown: host stacks will have names");
 	line("rights", "%s",
-	     c->root ? "may load BPF programs" : "may not load BPF programs: run as root");
+	     !c->may_load     ? "may not load BPF programs: run as root"
+	     : !c->all_rights ? "may load BPF programs, but not read the types of KVM's modules "
+				"(CAP_SYS_ADMIN)"
+			      : "may load BPF programs");
 	if (c->memlock == UINT64_MAX)
 		line("locked memory", "no limit");
 	else
 		line("locked memory", "limit %s%s", fs_fmt_bytes(c->memlock, buf, sizeof(buf)),
-		     c->root ? " (raised while recording)" : "");
+		     c->may_load ? " (raised while recording)" : "");
 	if (c->bpf)
 		line("after attach", "%s",
 		     c->kept_works ? "every capability can be dropped"
@@ -140,6 +143,20 @@ static void print_never(const struct fs_checkup *c)
 		printf("  (Intel processors were never exercised at all: the lab emulates AMD)\n");
 }
 
+static void print_answer(const struct fs_checkup *c)
+{
+	if (!c->fit) {
+		printf("\nNOT FIT: forkscope record does not work here\n%s\n", c->bpf_why);
+		return;
+	}
+	printf("\nfit: forkscope record works here\n");
+	if (c->needed_missing)
+		printf("but %u of the hooks that the verdict needs are not seen\n",
+		       c->needed_missing);
+	if (c->verdict == FS_KVM_IS_BROKEN)
+		printf("but this process could run no VM\n");
+}
+
 static void print_text(const struct fs_checkup *c)
 {
 	print_host(c);
@@ -147,10 +164,7 @@ static void print_text(const struct fs_checkup *c)
 	if (c->bpf)
 		print_hooks(fs_bpf_plan(c->bpf));
 	print_never(c);
-	printf("\n%s\n", c->fit ? "fit: forkscope record works here"
-				: "NOT FIT: forkscope record does not work here");
-	if (!c->bpf)
-		printf("%s\n", c->bpf_why);
+	print_answer(c);
 }
 
 static json_t *never_json(const struct fs_checkup *c)
@@ -179,7 +193,7 @@ static int print_json(const struct fs_checkup *c)
 			  "format", 1, "fit", c->fit, "host", fs_host_json(&c->host), "kvm", kvm,
 			  "hooks", c->bpf ? fs_hooks_json(fs_bpf_plan(c->bpf)) : json_array(),
 			  "bpf", "ok", !!c->bpf, "error", c->bpf ? NULL : c->bpf_why, "may_load",
-			  c->root, "kptr_restricted", c->host.kptr_restricted, "memlock",
+			  c->may_load, "kptr_restricted", c->host.kptr_restricted, "memlock",
 			  c->memlock == UINT64_MAX ? "unlimited" : "limited", "never_exercised",
 			  never_json(c), "drops_all_capabilities", c->kept_works);
 

@@ -44,8 +44,9 @@ static enum fs_kvm_verdict judge(const struct fs_checkup *c)
 {
 	if (!c->kvm.halted)
 		return FS_KVM_IS_BROKEN;
-	if (!c->bpf)
-		return c->host.kvm == FS_KVM_EMULATED ? FS_KVM_IS_SOFTWARE : FS_KVM_IS_UNTRACED;
+	/* that it entered no guest by hardware follows only if it would have been seen */
+	if (!c->bpf || !c->runs)
+		return FS_KVM_IS_UNTRACED;
 	return c->exits ? FS_KVM_IS_HARDWARE : FS_KVM_IS_SOFTWARE;
 }
 
@@ -76,7 +77,8 @@ void fs_checkup(struct fs_checkup *c)
 	fs_host_read(&c->host);
 	if (!getrlimit(RLIMIT_MEMLOCK, &lim))
 		c->memlock = lim.rlim_cur == RLIM_INFINITY ? UINT64_MAX : lim.rlim_cur;
-	c->root = !fs_privs_check(c->bpf_why, sizeof(c->bpf_why));
+	c->may_load = !fs_privs_check(c->bpf_why, sizeof(c->bpf_why));
+	c->all_rights = c->may_load && fs_privs_modules();
 	c->bpf_err = fs_bpf_load(&o, &c->bpf, c->bpf_why, sizeof(c->bpf_why));
 	if (c->bpf_err) {
 		c->bpf = NULL;
@@ -90,7 +92,7 @@ void fs_checkup(struct fs_checkup *c)
 		watch_kvm(c);
 	}
 	c->verdict = judge(c);
-	c->fit = c->bpf && !c->needed_missing && c->verdict != FS_KVM_IS_BROKEN;
+	c->fit = c->bpf;
 }
 
 void fs_checkup_free(struct fs_checkup *c)

@@ -15,7 +15,8 @@
 	X(SOFTWARE, "emulated",                                                                  \
 	  "paravirtual or emulating: its ioctls are real but kvm_entry never fires; guests run " \
 	  "very slowly, and their time cannot be told from the kernel's")                        \
-	X(UNTRACED, "untraced", "a VM runs, but whether kvm_entry fires could not be tried")     \
+	X(UNTRACED, "untraced",                                                                  \
+	  "a VM runs, but no event of it could be seen, so how it is run is not known")          \
 	X(BROKEN, "broken", "no VM runs")
 
 enum fs_kvm_verdict {
@@ -35,10 +36,11 @@ struct fs_checkup {
 	uint64_t runs;   /* KVM_RUN of it that were seen */
 	uint64_t exits;  /* exit-to-entry segments of it that were seen: hardware entries */
 	unsigned int needed_missing; /* wants that the verdict needs and nothing serves */
-	bool root;                   /* may load programs */
+	bool may_load;               /* programs */
+	bool all_rights;             /* and read the types of modules, which KVM's are */
 	bool kept_works;             /* maps and programs answer without any capability */
 	uint64_t memlock;            /* soft limit of locked memory, UINT64_MAX = none */
-	bool fit;                    /* forkscope record works here */
+	bool fit;                    /* forkscope record works here: ready.h */
 };
 
 /* Runs all of it. Needs some seconds. */

@@ -13,7 +13,7 @@
 #include "bpf/state.h"
 #include "collect/host.h"
 #include "collect/libbpf_log.h"
-#include "collect/privs.h"
+#include "collect/ready.h"
 #include "collect/probe.h"
 #include "collect/skel.h"
 
@@ -65,13 +65,10 @@ static int make_plan(struct fs_bpf *b, char *err, size_t len)
 
 	if (rc)
 		return rc;
-	if (!fs_probe_has_tracepoint(probe, "kvm_entry") || access("/dev/kvm", F_OK)) {
+	rc = fs_ready_kvm(fs_probe_has_tracepoint(probe, "kvm_entry"), err, len);
+	if (rc) {
 		fs_probe_free(probe);
-		return fs_errf(err, len, -ENOENT,
-			       "KVM is not ready (%s): load it with modprobe kvm_amd or modprobe "
-			       "kvm_intel, and enable virtualisation in the firmware if that fails",
-			       access("/dev/kvm", F_OK) ? "no /dev/kvm"
-							: "its tracepoints do not exist");
+		return rc;
 	}
 	b->plan = fs_plan_new(&fs_hooks_host, fs_probe_has_struct(probe, "vcpu_svm"),
 			      fs_probe_has_struct(probe, "vcpu_vmx"));
@@ -272,10 +269,27 @@ static int load_best(struct fs_bpf *b, char *err, size_t len)
 	return rc;
 }
 
+int fs_bpf_check(char *err, size_t len)
+{
+	static const struct fs_load_opts all;
+	struct fs_bpf b = {.opts = &all};
+	int rc = fs_ready_check(err, len);
+
+	if (rc)
+		return rc;
+	rc = make_plan(&b, err, len);
+	if (rc)
+		fs_ready_explain(err, len);
+	free(b.links);
+	free(b.progs);
+	fs_plan_free(b.plan);
+	return rc;
+}
+
 int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len)
 {
 	struct fs_bpf *b;
-	int rc = fs_privs_check(err, len);
+	int rc = fs_ready_check(err, len);
 
 	if (rc)
 		return rc;
@@ -293,6 +307,8 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 		rc = check_plan(b, err, len);
 	if (!rc && b->skel)
 		rc = make_rings(b, err, len);
+	if (rc && rc != -EINTR)
+		fs_ready_explain(err, len);
 	if (rc) {
 		fs_bpf_free(b);
 		return rc;

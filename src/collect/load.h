@@ -37,6 +37,12 @@ struct fs_load_opts {
  */
 int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len);
 
+/*
+ * What fs_bpf_load() asks before it loads anything (ready.h, the kernel's types, KVM). Returns 0,
+ * or a negative errno and a sentence in @err.
+ */
+int fs_bpf_check(char *err, size_t len);
+
 /* From this instant on the programs record nothing and leave their maps as they are. */
 void fs_bpf_stop(struct fs_bpf *b);
 

@@ -6,6 +6,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include "base/err.h"
 
 static struct rlimit old_files, old_memlock;
@@ -22,14 +23,32 @@ static bool effective(cap_value_t cap)
 	return v == CAP_SET;
 }
 
+/* The number of the first user namespace: include/linux/proc_ns.h. */
+static bool own_user_namespace(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/ns/user", &st) && st.st_ino != 0xEFFFFFFDu;
+}
+
 int fs_privs_check(char *err, size_t len)
 {
+	if (own_user_namespace())
+		return fs_errf(err, len, -EPERM,
+			       "not permitted: this process is in a user namespace of its own (a "
+			       "rootless container?), whose root may not load BPF programs; run "
+			       "forkscope as the host's root");
 	if (effective(CAP_SYS_ADMIN) || (effective(CAP_BPF) && effective(CAP_PERFMON)))
 		return 0;
 	return fs_errf(
 		err, len, -EPERM,
 		"not permitted: loading BPF programs needs root (CAP_BPF and CAP_PERFMON, or "
 		"CAP_SYS_ADMIN); run it with sudo");
+}
+
+bool fs_privs_modules(void)
+{
+	return effective(CAP_SYS_ADMIN);
 }
 
 void fs_privs_limits(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Privileges. Loading and attaching BPF programs needs CAP_BPF, CAP_PERFMON and (for their run
- * time, and for kernels that have only that) CAP_SYS_ADMIN; looking at the file descriptors of
- * existing VMMs needs CAP_SYS_PTRACE; kernel addresses need CAP_SYSLOG. All of that is over once
- * the programs are attached. From then on a running `forkscope record` holds:
+ * time, for the types of modules, and for kernels that have only that) CAP_SYS_ADMIN; looking at
+ *the file descriptors of existing VMMs needs CAP_SYS_PTRACE; kernel addresses need CAP_SYSLOG. All
+ *of that is over once the programs are attached. From then on a running `forkscope record` holds:
  *
  *	no capability at all
  *
@@ -28,9 +28,13 @@
 #include <stddef.h>
 
 /*
- * May this process load the programs? Returns 0, or -EPERM with the sentence to print in @err.
+ * May this process load programs? (In a user namespace of its own it may not, whatever it seems to
+ * hold.) Returns 0, or -EPERM with the sentence to print in @err.
  */
 int fs_privs_check(char *err, size_t len);
+
+/* May it read the types of the kernel's modules? That takes more: CAP_SYS_ADMIN. */
+bool fs_privs_modules(void);
 
 /* Raises the limits on locked memory and open files; fs_privs_child() undoes that. */
 void fs_privs_limits(void);

@@ -17,13 +17,13 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "base/pidns.h"
 #include "base/units.h"
 #include "collect/guests.h"
 #include "collect/host.h"
 #include "collect/marks.h"
 #include "collect/misses.h"
 #include "collect/privs.h"
+#include "collect/ready.h"
 #include "collect/remains.h"
 #include "collect/ring.h"
 #include "collect/stats.h"
@@ -130,24 +130,11 @@ static int check_path(struct session *s)
 	return 0;
 }
 
-/* The programs see the PIDs of the first namespace: those given must be of it too. */
-static int check_pid_namespace(struct session *s)
-{
-	if (fs_pidns_is_first("/proc") == 0)
-		return fs_errf(
-			s->err, sizeof(s->err), -EINVAL,
-			"cannot tell processes inside a PID namespace: run forkscope outside of "
-			"the container (or in the host's PID namespace)");
-	return 0;
-}
-
 static int prepare(struct session *s)
 {
 	struct fs_session_opts *o = s->o;
-	int rc = fs_privs_check(s->err, sizeof(s->err));
+	int rc = fs_ready_check(s->err, sizeof(s->err));
 
-	if (!rc)
-		rc = check_pid_namespace(s);
 	if (!rc)
 		rc = check_path(s);
 	if (!rc)
