@@ -27,7 +27,7 @@ class Watch:
         return self.path.parent.name
 
     def _follow(self):
-        began = told = time.monotonic()
+        began = shown = time.monotonic()
         last, rest = "nothing yet", ""
         with open(self.path, encoding="utf-8", errors="replace") as log:
             ended = False
@@ -39,6 +39,6 @@ class Watch:
                     if FAULT in line:
                         self.say(f"{self._name()}: {line}")
                 now = time.monotonic()
-                if not ended and now - told >= EVERY_SECONDS:
-                    told = now
+                if not ended and now - shown >= EVERY_SECONDS:
+                    shown = now
                     self.say(f"{self._name()}: running for {now - began:.0f} s, last said: {last[:160]}")

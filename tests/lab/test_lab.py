@@ -188,16 +188,16 @@ def what_is_waited_for_is_said():
 
 @case
 def a_silent_program_is_followed():
-    told = []
+    heard = []
     with tempfile.TemporaryDirectory() as folder, quickly(progress, "EVERY_SECONDS", 0.2):
         path = Path(folder) / "forks.log"
-        with open(path, "w", encoding="utf-8", buffering=1) as log, progress.Watch(path, told.append):
+        with open(path, "w", encoding="utf-8", buffering=1) as log, progress.Watch(path, heard.append):
             log.write("lab: booting\n")
             until = time.monotonic() + 60
-            while not any("booting" in line for line in told) and time.monotonic() < until:
+            while not any("booting" in line for line in heard) and time.monotonic() < until:
                 time.sleep(0.05)
             log.write("lab: FAULT OF THE LAB: it stands still\n")
-    return any("last said: lab: booting" in line for line in told) and any("it stands still" in line for line in told)
+    return any("last said: lab: booting" in line for line in heard) and any("it stands still" in line for line in heard)
 
 
 def _free(wanted):
@@ -223,7 +223,7 @@ def l1s_have_no_more_processors_than_the_machine():
 
 
 @case
-def a_monitor_that_is_gone_is_no_error():
+def a_monitor_that_is_gone_raises_nothing():
     with tempfile.TemporaryDirectory() as folder:
         return "does not answer" in l1state.look(Path(folder) / "qmp.sock")
 

@@ -10,6 +10,7 @@ import termios
 from pathlib import Path
 
 from . import build, cache, kernels, l1vm, session, slots, units
+from .proc import die_with_parent
 from .say import FAILED, LabError, USAGE, say
 
 OUT = ".output/lab/out"
@@ -118,6 +119,7 @@ def _build(arguments):
 
 def _hold(_arguments):
     """Of a machine with one processor nothing is kept: L1 could not run then."""
+    die_with_parent()
     with slots.take(1) if slots.COUNT > 1 else contextlib.nullcontext():
         print("held", flush=True)
         while True:

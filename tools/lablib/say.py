@@ -36,7 +36,7 @@ class Waiting:
 
     def __init__(self, what):
         self.what = what
-        self.began = self.told = time.monotonic()
+        self.began = self.shown = time.monotonic()
 
     def seconds(self):
         return time.monotonic() - self.began
@@ -44,6 +44,6 @@ class Waiting:
     def look(self, more=""):
         """To be called as often as the loop goes round."""
         now = time.monotonic()
-        if now - self.told >= self.EVERY_SECONDS:
-            self.told = now
+        if now - self.shown >= self.EVERY_SECONDS:
+            self.shown = now
             step(f"waiting for {self.what}, {now - self.began:.0f} s by now{more}")
