@@ -39,7 +39,8 @@ static int on_switch(struct at_gb *b)
 
 /*
  * An interrupt with a thread of its own ("irq/9-acpi") wakes it when its handler has ended already,
- * still in the interrupt: its frame + 1, or 0.
+ * still in the interrupt: its frame + 1, or 0. It may have come in a softirq, which is then around
+ * both, or began before the first record.
  */
 static uint32_t handler_of_thread(const struct at_gb *b, uint64_t name)
 {
@@ -48,7 +49,7 @@ static uint32_t handler_of_thread(const struct at_gb *b, uint64_t name)
 	unsigned int irq;
 
 	memcpy(text, &name, sizeof(name));
-	if (b->c->depth || !f || f->kind != AT_GF_IRQ || sscanf(text, "irq/%3u-", &irq) != 1)
+	if (!f || f->kind != AT_GF_IRQ || sscanf(text, "irq/%3u-", &irq) != 1)
 		return 0;
 	return f->x == irq ? b->c->ended : 0;
 }
@@ -57,14 +58,15 @@ static int on_waking(struct at_gb *b, uint64_t name)
 {
 	int64_t i = at_gb_task(b, b->rec->x, name);
 	struct at_gwake w = {.t = b->t, .by = at_gb_context(b), .task = (uint32_t)i};
+	uint32_t handler = handler_of_thread(b, name);
 	struct at_gtask *k;
 
 	if (i < 0)
 		return -ENOMEM;
 	k = at_gb_task_of(b, (uint32_t)i);
-	if (!w.by.irq) {
-		w.by.frame = handler_of_thread(b, name);
-		w.by.irq = w.by.frame;
+	if (handler) {
+		w.by.frame = handler;
+		w.by.irq = true;
 	}
 	w.running = k->running;
 	w.fault = k->fault;

@@ -44,10 +44,11 @@ static void vmclock(void **state)
 }
 
 /* What comes of the notification in any way of it that takes the same time. */
-#define TOLD "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000"
-#define CELLS(notify, mailbox)                                            \
+#define TOLD                   "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000"
+#define CELLS(notify, mailbox) CELLS_IDLE(notify, "500", mailbox)
+#define CELLS_IDLE(notify, idle, mailbox)                                 \
 	"inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 " \
-	"notify/exit.kernel=10 " notify " notify/guest.idle=500 "         \
+	"notify/exit.kernel=10 " notify " notify/guest.idle=" idle " "    \
 	"wakeup/guest.signal=500 wakeup/guest.other=5000 "                \
 	"mailbox/fault.mapped=2000 " mailbox " ack/exit.kernel=5000 "     \
 	"ack/guest.signal=10000"
@@ -78,22 +79,38 @@ static void vmgenid(void **state)
 
 /* The interrupt's handler is a thread, woken when the record of the handler's first half has ended.
  */
+#define THREADED(begin, in, waking, end)                                                          \
+	HOST GUEST(GUEST_ALL) "GRING\n" begin "GREC ts=1050 IRQ tid=0 x=9 a=\"acpi\"" in "\n"     \
+			      "GREC ts=1500 IRQ_END tid=0 x=9 a=1" in "\n"                        \
+			      "GREC ts=1600 WAKING tid=0 x=40 a=\"irq/9-ac\"" waking "\n" end     \
+			      "GREC ts=2000 SWITCH tid=0 x=40 a=\"irq/9-ac\"\n"                   \
+			      "GREC ts=2200 WORK_QUEUE tid=40 x=0x111 a=0xf1\n"                   \
+			      "GREC ts=2300 WAKING tid=40 x=20 a=\"kworker/\"\n"                  \
+			      "GREC ts=3000 SWITCH tid=40 x=20 a=\"kworker/\" "                   \
+			      "flags=0x1\n"                                                       \
+			      "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n" CLOCK_NOTIFY AGENT_RUNS \
+				      AGENT_STAGES(1)
+
 static void threaded_handler(void **state)
 {
 	(void)state;
+	guest_expect(THREADED("", " flags=HARDIRQ", "", ""), "ack:mailbox", TOLD,
+		     CELLS("notify/guest.signal=2150 notify/guest.other=800", DECODED));
+}
+
+/* The same in a softirq, which began before the first record, or is seen to begin. */
+static void threaded_handler_in_softirq(void **state)
+{
+	(void)state;
+	guest_expect(THREADED("", " flags=HARDIRQ|SOFTIRQ", " flags=SOFTIRQ",
+			      "GREC ts=1700 SOFTIRQ_END tid=0 x=1 flags=SOFTIRQ\n"),
+		     "ack:mailbox", TOLD,
+		     CELLS("notify/guest.signal=2150 notify/guest.other=800", DECODED));
 	guest_expect(
-		HOST GUEST(GUEST_ALL) "GRING\n"
-				      "GREC ts=1050 IRQ tid=0 x=9 a=\"acpi\" flags=HARDIRQ\n"
-				      "GREC ts=1500 IRQ_END tid=0 x=9 a=1 flags=HARDIRQ\n"
-				      "GREC ts=1600 WAKING tid=0 x=40 a=\"irq/9-ac\"\n"
-				      "GREC ts=2000 SWITCH tid=0 x=40 a=\"irq/9-ac\"\n"
-				      "GREC ts=2200 WORK_QUEUE tid=40 x=0x111 a=0xf1\n"
-				      "GREC ts=2300 WAKING tid=40 x=20 a=\"kworker/\"\n"
-				      "GREC ts=3000 SWITCH tid=40 x=20 a=\"kworker/\" flags=0x1\n"
-				      "GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n" CLOCK_NOTIFY
-					      AGENT_RUNS AGENT_STAGES(1),
+		THREADED("GREC ts=1050 SOFTIRQ tid=0 x=1 flags=SOFTIRQ\n", " flags=HARDIRQ|SOFTIRQ",
+			 " flags=SOFTIRQ", "GREC ts=1700 SOFTIRQ_END tid=0 x=1 flags=SOFTIRQ\n"),
 		"ack:mailbox", TOLD,
-		CELLS("notify/guest.signal=2150 notify/guest.other=800", DECODED));
+		CELLS_IDLE("notify/guest.signal=2150 notify/guest.other=1000", "300", DECODED));
 }
 
 /* A worker that has slept not, because it worked for others; what it did before the item is not the
@@ -398,6 +415,7 @@ int main(void)
 		cmocka_unit_test(vmclock),
 		cmocka_unit_test(vmgenid),
 		cmocka_unit_test(threaded_handler),
+		cmocka_unit_test(threaded_handler_in_softirq),
 		cmocka_unit_test(begin_unseen),
 		cmocka_unit_test(log_reader_awake),
 		cmocka_unit_test(vmclock_spin),
