@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
 # pylint: disable=wrong-import-position
 import progress                                    # noqa: E402
 import scenarios                                   # noqa: E402
-from lablib import l1state, say, slots             # noqa: E402
+from lablib import l1state, l1vm, say, slots       # noqa: E402
 from lablib.forks import console, template         # noqa: E402
 
 CASES = []
@@ -226,6 +226,18 @@ def l1s_have_no_more_processors_than_the_machine():
 def a_monitor_that_is_gone_raises_nothing():
     with tempfile.TemporaryDirectory() as folder:
         return "does not answer" in l1state.look(Path(folder) / "qmp.sock")
+
+
+@case
+def an_l1_that_has_no_processor_is_not_silent():
+    before, after = {"1": 5_000_000_000, "2": 0}, {"1": 45_000_000_000, "2": 1_000_000_000, "3": 90_000_000_000}
+    return l1vm.silent_seconds(61, before, after) == 21 and l1vm.silent_seconds(61, before, before) == 61 and l1vm.silent_seconds(61, {}, {}) == 61
+
+
+@case
+def what_a_thread_waits_for_a_processor_is_counted():
+    found = l1vm.run_delays(os.getpid())
+    return str(os.getpid()) in found and all(ns >= 0 for ns in found.values()) and not l1vm.run_delays(2 ** 30)
 
 
 def _broken_once(folder, breaks):

@@ -15,7 +15,7 @@ from .proc import die_with_parent
 from .say import Waiting
 
 BOOT_SECONDS = 120          # from QEMU's start to L1's word `ready`
-SILENCE_SECONDS = 60        # without L1's word `alive` (every 5 s): hung
+SILENCE_SECONDS = 60        # without L1's word `alive` (every 5 s), what it waited for a processor of ours left out: hung
 LOOK_SECONDS = 20           # without it: what its CPUs do is written down, for whoever looks for the cause
 NUDGE_SECONDS = 0.5         # between the interrupts that L1 gets from here: see _Nudge
 POWEROFF_SECONDS = 20       # from the job's exit status to QEMU's end
@@ -41,6 +41,21 @@ class Tail:
 
     def more(self):
         return self.handle.read()
+
+
+def run_delays(pid):
+    """{thread: ns for which it wanted a processor and had none}"""
+    found = {}
+    with contextlib.suppress(OSError, ValueError, IndexError):     # it ends, or the kernel does not count that
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found[task.name] = int((task / "schedstat").read_text(encoding="ascii").split()[1])
+    return found
+
+
+def silent_seconds(elapsed, before, after):
+    """Of `elapsed` seconds without a word: those in which no thread was kept waiting; before and after: run_delays()."""
+    kept = max((ns - before[task] for task, ns in after.items() if task in before), default=0)
+    return max(elapsed - kept / 1e9, 0)
 
 
 class _Nudge:
@@ -112,7 +127,7 @@ class Boot:
         self.stream = Tail(self.work / "stream.log")
         self.control = Tail(self.work / "control.log")
         self.nudge = _Nudge(self.work / "control.sock")
-        self.words, self.looked = b"", False
+        self.words, self.looked, self.delays = b"", False, {}
         self.started = self.alive = time.monotonic()
         self.ready_after = None
         self.status = None
@@ -134,7 +149,7 @@ class Boot:
         *lines, self.words = self.words.split(b"\n")
         for line in lines:
             self.alive = time.monotonic()
-            self.waiting = Waiting("a sign of life of L1")
+            self.waiting, self.delays = Waiting("a sign of life of L1"), run_delays(self.qemu.pid)
             if line == b"ready":
                 self.ready_after = self.alive - self.started
             elif line.startswith(b"exit "):
@@ -162,7 +177,7 @@ class Boot:
             if now - self.alive > LOOK_SECONDS and not self.looked:
                 self.looked = True
                 (self.work / "silent.log").write_text(l1state.look(self.work / "qmp.sock"), encoding="utf-8")
-            if now - self.alive > SILENCE_SECONDS:
+            if now - self.alive > SILENCE_SECONDS and silent_seconds(now - self.alive, self.delays, run_delays(self.qemu.pid)) > SILENCE_SECONDS:
                 raise Fault(f"L1 hung: no sign of life for {SILENCE_SECONDS} s")
             if deadline and now > deadline:
                 raise JobTimeout()
