@@ -96,7 +96,7 @@ int fs_map_file(int fd, struct fs_map_file *f)
 	p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
 	if (p == MAP_FAILED)
 		return 0;
-	own.at = (uintptr_t)p;
+	own = (struct own){.at = (uintptr_t)p, .dev = st.st_dev};
 	if (fs_maps_each("/proc/self/maps", note_own, &own) == 1)
 		f->shown = own.dev;
 	munmap(p, len);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "mailbox/guard.h"
 #include "mailbox/patch.h"
+#include "mailbox/store.h"
 
 #define EMPTY_NS 5000000000ull /* how long an end of the VMs is waited for before it is emptied */
 
@@ -210,15 +211,15 @@ static int put_back(const struct fs_template *t, struct fs_guard *g, char *err, 
 {
 	const struct fs_mbox_layout *l = &fs_mbox_layouts[FS_MBOX_RESUME_NETWORK];
 	uint32_t end = t->before < FS_MBOX_SIZE ? t->before : FS_MBOX_SIZE;
-	off_t at = (off_t)(t->offset + l->seq_off);
+	int rc;
 
 	if (g->st.st_dev != t->dev || g->st.st_ino != t->ino)
 		return fs_errf(err, len, -ESTALE, "%s is another file by now", t->memory);
 	/* the sequence first: a mailbox is full or empty, never in between */
-	if (end <= l->payload_off ||
-	    pwrite(g->fd, t->was + l->seq_off, end - l->seq_off, at) != (ssize_t)(end - l->seq_off))
-		return fs_errf(err, len, -EIO, "%s: %m", t->memory);
-	return 0;
+	rc = end <= l->payload_off ? -EINVAL
+				   : fs_mbox_store(g->fd, t->was + l->seq_off, end - l->seq_off,
+						   t->offset + l->seq_off);
+	return rc ? fs_errf(err, len, rc, "writing %s: %s", t->memory, strerror(-rc)) : 0;
 }
 
 /* VMs that were just ended let go of the file a little later, so it is tried for a while. */
@@ -226,7 +227,7 @@ static void empty(const struct fs_template *t)
 {
 	uint64_t until = fs_mono_ns() + EMPTY_NS;
 	struct fs_guard g;
-	char why[1200];
+	char why[PATH_MAX + 1100];
 	int rc;
 
 	while ((rc = guard(t, &g, FS_GUARD_WRITE, why, sizeof(why))) == -EBUSY &&

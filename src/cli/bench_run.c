@@ -19,6 +19,7 @@
 #include "collect/load.h"
 #include "collect/marks.h"
 #include "collect/memfile.h"
+#include "mailbox/guard.h"
 #include "vmm/http.h"
 
 static volatile bool stopping;
@@ -61,6 +62,23 @@ static void send_mark(const char *name, pid_t pid)
 			sent ? strerror(-sent) : "no recorder runs");
 }
 
+/* A memory file of that name would be written over: not under a VM that runs on it. */
+static int may_be_replaced(const struct bench_asked *a, const char *memory)
+{
+	struct fs_guard g;
+	char why[1024];
+
+	if (access(memory, F_OK) && errno == ENOENT)
+		return 0;
+	if (fs_guard_open(&g, memory, FS_GUARD_WRITE, a->o.unseen_ok, why, sizeof(why))) {
+		fs_error("taking a snapshot of the VM at %s would write over %s, and %s", a->take,
+			 memory, why);
+		return -1;
+	}
+	fs_guard_close(&g);
+	return 0;
+}
+
 /* --take-snapshot: of the VM that runs there, once, into the only folder. */
 static int take_snapshot(struct bench_asked *a)
 {
@@ -80,6 +98,10 @@ static int take_snapshot(struct bench_asked *a)
 	snprintf(memory, sizeof(memory), "%s/mem", folder);
 	at.state = plan.ops == &fs_vmm_cloud_hypervisor ? folder : state;
 	at.memory = memory;
+	if (plan.ops == &fs_vmm_cloud_hypervisor)
+		snprintf(memory, sizeof(memory), "%s/memory-ranges", folder);
+	if (may_be_replaced(a, memory))
+		return -1;
 	fs_vmm_init(&v, &plan, &at);
 	rc = v.ops->start(&v);
 	if (!rc)

@@ -9,8 +9,20 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "mailbox/patch.h"
+#include "mailbox/store.h"
 
 #define BLOCK (1u << 20)
+
+static bool is_zero(const uint8_t *bytes, size_t n)
+{
+	return !n || (!bytes[0] && !memcmp(bytes, bytes + 1, n - 1));
+}
+
+/* Writes what was read; zeros are in the fresh file already, and stay holes (of hugetlbfs). */
+static int write_out(int to, const void *buffer, size_t n, off_t at)
+{
+	return is_zero(buffer, n) ? 0 : fs_mbox_store(to, buffer, n, (uint64_t)at);
+}
 
 /* Copies [@at, @end), by the kernel if it can (which may share blocks), else through @buffer. */
 static int copy_range(int from, int to, off_t at, off_t end, void *buffer)
@@ -19,6 +31,7 @@ static int copy_range(int from, int to, off_t at, off_t end, void *buffer)
 		loff_t in = at, out = at;
 		size_t want = end - at < (off_t)(1u << 30) ? (size_t)(end - at) : 1u << 30;
 		ssize_t n = copy_file_range(from, &in, to, &out, want, 0);
+		int rc;
 
 		if (n <= 0) {
 			n = pread(from, buffer, want < BLOCK ? want : BLOCK, at);
@@ -26,10 +39,11 @@ static int copy_range(int from, int to, off_t at, off_t end, void *buffer)
 				continue;
 			if (n == 0)
 				return -ESTALE; /* it was longer when we began */
-			if (n > 0)
-				n = pwrite(to, buffer, (size_t)n, at);
 			if (n < 0)
 				return -errno;
+			rc = write_out(to, buffer, (size_t)n, at);
+			if (rc)
+				return rc;
 		}
 		at += n;
 	}
@@ -83,6 +97,14 @@ int fs_mbox_copy_make(struct fs_mbox_copy *c, int from, const struct stat *st, c
 	c->fd = open(c->partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (c->fd < 0)
 		return fs_errf(err, err_len, -errno, "making %s: %s", c->partial, strerror(errno));
+	if (fs_mbox_is_hugetlb(c->fd)) { /* a copy there would use up the host's huge pages */
+		fs_mbox_copy_abort(c);
+		return fs_errf(
+			err, err_len, -EOPNOTSUPP,
+			"%s would be on hugetlbfs, where copies are not made: give a path on "
+			"another file system",
+			out);
+	}
 	c->method = "reflink";
 	if (ioctl(c->fd, FICLONE, from)) {
 		c->method = "copy";

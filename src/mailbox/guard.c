@@ -89,7 +89,6 @@ struct names {
 };
 
 /* Adds "process 12 (qemu), which writes into it"; after NAMED of them they are only counted. */
-
 static void add_name(struct names *names, const struct fs_user *u)
 {
 	const char *how = u->how == FS_FILE_LAYER ? ", by an overlay" : "";
@@ -154,8 +153,7 @@ static const char *why_unsure(const struct fs_guard *g, const struct fs_users *u
 	if (u->unseen)
 		snprintf(room, len,
 			 "the kernel gives no lease on it (%s), and %u process%s (%d is one) may "
-			 "not "
-			 "be looked at, so somebody may have it open",
+			 "not be looked at, so somebody may have it open",
 			 strerror(lease), u->unseen, u->unseen > 1 ? "es" : "", (int)u->unseen_pid);
 	else
 		snprintf(room, len,

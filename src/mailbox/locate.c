@@ -4,11 +4,14 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
 #include "mailbox/scan.h"
+#include "mailbox/store.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -58,12 +61,13 @@ static struct fs_mbox_hit make_hit(const struct fs_mbox_head *h, uint64_t offset
 	return hit;
 }
 
-static int note_match(const uint8_t *base, uint64_t size, uint64_t offset,
+/* The prefix stands at @p, which is @offset of the file; @room bytes are there from it on. */
+static int note_match(const uint8_t *p, uint64_t room, uint64_t offset,
 		      const struct fs_mbox_query *q, struct fs_mbox_found *found)
 {
 	struct fs_mbox_head head;
 
-	if (fs_mbox_parse(base + offset, size - offset, &head))
+	if (fs_mbox_parse(p, room, &head))
 		return 0;
 	if (asked_for(q, &head))
 		return fs_vec_push(&found->hits, make_hit(&head, offset));
@@ -92,7 +96,8 @@ static int search_data(const uint8_t *base, uint64_t size, uint64_t from, uint64
 		/* Only makes it faster: whatever is wrong shows again when it is read. */
 		(void)madvise((void *)(uintptr_t)(base + page), seen - page, MADV_POPULATE_READ);
 		while ((p = find(p, base + seen)) != NULL) {
-			int rc = note_match(base, size, (uint64_t)(p - base), q, found);
+			uint64_t at = (uint64_t)(p - base);
+			int rc = note_match(p, size - at, at, q, found);
 
 			if (rc)
 				return rc;
@@ -153,36 +158,6 @@ static int search_guarded(int fd, const uint8_t *base, uint64_t size, const stru
 	return rc;
 }
 
-int fs_mbox_search(int fd, uint64_t size, const struct fs_mbox_query *q,
-		   struct fs_mbox_found *found, char *err, size_t err_len)
-{
-	uint8_t *base;
-	int rc;
-
-	memset(found, 0, sizeof(*found));
-	found->way = fs_scan_best()->name;
-	if (size == 0)
-		return 0;
-	base = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (base == MAP_FAILED)
-		return fs_errf(err, err_len, -errno, "it cannot be mapped: %s", strerror(errno));
-	rc = search_guarded(fd, base, size, q, found);
-	munmap(base, size);
-	if (rc == -ESTALE)
-		fs_errf(err, err_len, rc,
-			"it was cut short, or could not be read, while it was searched");
-	else if (rc)
-		fs_errf(err, err_len, rc, "%s", strerror(-rc));
-	if (rc)
-		fs_mbox_found_free(found);
-	return rc;
-}
-
-void fs_mbox_found_free(struct fs_mbox_found *found)
-{
-	fs_vec_free(&found->hits);
-}
-
 /* Reads @len bytes at @at, fewer only at the end of the file. */
 static ssize_t read_at(int fd, uint8_t *to, size_t len, uint64_t at)
 {
@@ -200,6 +175,95 @@ static ssize_t read_at(int fd, uint8_t *to, size_t len, uint64_t at)
 		done += (size_t)n;
 	}
 	return (ssize_t)done;
+}
+
+static int search_map(int fd, uint64_t size, const struct fs_mbox_query *q,
+		      struct fs_mbox_found *found)
+{
+	uint8_t *base = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	int rc;
+
+	if (base == MAP_FAILED)
+		return -errno;
+	rc = search_guarded(fd, base, size, q, found);
+	munmap(base, size);
+	return rc;
+}
+
+/* All matches that begin in the first @len of the @n bytes that were read at @at. */
+static int search_read(const uint8_t *bytes, size_t n, size_t len, uint64_t at,
+		       const struct fs_mbox_query *q, struct fs_mbox_found *found)
+{
+	size_t seen = n < len + FS_MBOX_PREFIX_LEN - 1 ? n : len + FS_MBOX_PREFIX_LEN - 1;
+	fs_scan_fn find = fs_scan_best()->find;
+	const uint8_t *p = bytes;
+	int rc = 0;
+
+	while (!rc && (p = find(p, bytes + seen)) != NULL) {
+		uint64_t off = (uint64_t)(p - bytes);
+
+		rc = note_match(p, n - off, at + off, q, found);
+		p++;
+	}
+	return rc;
+}
+
+/* hugetlbfs: by read(), which leaves its holes what they are. */
+static int search_by_reading(int fd, uint64_t size, const struct fs_mbox_query *q,
+			     struct fs_mbox_found *found)
+{
+	uint8_t *bytes;
+	struct stat st;
+	int rc = 0;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!st.st_blocks)
+		return 0; /* nothing but holes */
+	found->searched = (uint64_t)st.st_blocks * 512;
+	bytes = malloc(PIECE + FS_MBOX_HEAD_MAX);
+	if (!bytes)
+		return -ENOMEM;
+	for (uint64_t at = 0; at < size && !rc; at += PIECE) {
+		uint64_t left = size - at, len = left < PIECE ? left : PIECE;
+		uint64_t want = left < PIECE + FS_MBOX_HEAD_MAX ? left : PIECE + FS_MBOX_HEAD_MAX;
+		ssize_t n = read_at(fd, bytes, want, at);
+
+		if (n < 0)
+			rc = (int)n;
+		else if ((uint64_t)n < want)
+			rc = -ESTALE;
+		else
+			rc = search_read(bytes, (size_t)n, (size_t)len, at, q, found);
+	}
+	free(bytes);
+	return rc;
+}
+
+int fs_mbox_search(int fd, uint64_t size, const struct fs_mbox_query *q,
+		   struct fs_mbox_found *found, char *err, size_t err_len)
+{
+	int rc;
+
+	memset(found, 0, sizeof(*found));
+	found->way = fs_scan_best()->name;
+	if (size == 0)
+		return 0;
+	rc = fs_mbox_is_hugetlb(fd) ? search_by_reading(fd, size, q, found)
+				    : search_map(fd, size, q, found);
+	if (rc == -ESTALE)
+		fs_errf(err, err_len, rc,
+			"it was cut short, or could not be read, while it was searched");
+	else if (rc)
+		fs_errf(err, err_len, rc, "%s", strerror(-rc));
+	if (rc)
+		fs_mbox_found_free(found);
+	return rc;
+}
+
+void fs_mbox_found_free(struct fs_mbox_found *found)
+{
+	fs_vec_free(&found->hits);
 }
 
 static int read_proof(int fd, uint64_t offset, struct fs_mbox_proof *proof, char *err,

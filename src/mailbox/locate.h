@@ -35,7 +35,8 @@ struct fs_mbox_found {
 };
 
 /*
- * Searches the @size bytes of the regular file @fd, holes skipped. Returns 0 with all matches in
+ * Searches the @size bytes of the regular file @fd, holes skipped (on hugetlbfs they are read as
+ * zeros, and stay holes). Returns 0 with all matches in
  * @found (free with fs_mbox_found_free), or a negative errno with a sentence in @err. A file that
  * shrinks meanwhile is such an error (-ESTALE), and so is a page that cannot be read (-EIO).
  */

@@ -3,14 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_FORMAT                                                                  \
-	"forkscope-mailbox-offset 1 key %016" PRIx64 " dev %" PRIu64 " ino %" PRIu64 \
-	" size %" PRIu64 " mtime %" PRId64 ".%09ld offset %" PRIu64 "\n"
+#define LINE_BEGIN "forkscope-mailbox-offset "
+#define LINE_FORMAT                                                                     \
+	LINE_BEGIN "1 key %016" PRIx64 " dev %" PRIu64 " ino %" PRIu64 " size %" PRIu64 \
+		   " mtime %" PRId64 ".%09ld offset %" PRIu64 "\n"
 #define LINE_MAX_LEN 256
 
 /* FNV-1a over a string and its NUL. */
@@ -109,6 +111,20 @@ int fs_offsets_get(const struct fs_offset_memory *m, const struct stat *st, uint
 	return strcmp(line, wanted) ? -ENOENT : 0;
 }
 
+/* A file of that name, if there is one, is of ours: not a memory file that was named by mistake. */
+static bool may_replace(const char *path)
+{
+	char begin[sizeof(LINE_BEGIN) - 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	n = read(fd, begin, sizeof(begin));
+	close(fd);
+	return n == 0 || (n == (ssize_t)sizeof(begin) && !memcmp(begin, LINE_BEGIN, sizeof(begin)));
+}
+
 int fs_offsets_put(const struct fs_offset_memory *m, const struct stat *st, uint64_t offset)
 {
 	char line[LINE_MAX_LEN], fresh[PATH_MAX + 16];
@@ -116,6 +132,8 @@ int fs_offsets_put(const struct fs_offset_memory *m, const struct stat *st, uint
 
 	if (!m->path[0])
 		return -ENOENT;
+	if (!may_replace(m->path))
+		return -EEXIST;
 	len = format_line(line, sizeof(line), m, st, offset);
 	snprintf(fresh, sizeof(fresh), "%s.%d", m->path, (int)getpid());
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -31,7 +31,10 @@ void fs_offsets_open(struct fs_offset_memory *m, const char *memfile, const stru
  */
 int fs_offsets_get(const struct fs_offset_memory *m, const struct stat *st, uint64_t *offset);
 
-/* Remembers @offset for @st. Returns 0 or a negative errno; nobody needs to fail because of it. */
+/*
+ * Remembers @offset for @st. Returns 0 or a negative errno; nobody needs to fail because of it.
+ * -EEXIST: a file that is none of ours has that name, and stays as it is.
+ */
 int fs_offsets_put(const struct fs_offset_memory *m, const struct stat *st, uint64_t offset);
 
 #endif

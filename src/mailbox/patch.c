@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/err.h"
+#include "mailbox/store.h"
 
 int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
 {
@@ -31,22 +32,11 @@ int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
 static int write_at(int fd, const void *bytes, size_t len, uint64_t at, const char *what, char *err,
 		    size_t err_len)
 {
-	const uint8_t *from = bytes;
+	int rc = fs_mbox_store(fd, bytes, len, at);
 
-	while (len) {
-		ssize_t n = pwrite(fd, from, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fs_errf(err, err_len, n ? -errno : -EIO,
-				       "writing its %s at 0x%llx: %s", what, (unsigned long long)at,
-				       strerror(n ? errno : EIO));
-		from += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
+	return rc ? fs_errf(err, err_len, rc, "writing its %s at 0x%llx: %s", what,
+			    (unsigned long long)at, strerror(-rc))
+		  : 0;
 }
 
 int fs_mbox_fill(int fd, const struct fs_mbox_proof *proof, const void *payload, size_t len,

@@ -39,6 +39,8 @@ static void read_comm(const struct look *l, char comm[16])
 	if (fgets(comm, 16, f))
 		comm[strcspn(comm, "\n")] = 0;
 	fclose(f);
+	for (char *c = comm; *c; c++) /* anybody may name a process so that a terminal obeys */
+		*c = isprint((unsigned char)*c) ? *c : '?';
 }
 
 /* A kernel thread, or a process that has ended but was not waited for: neither uses anything. */

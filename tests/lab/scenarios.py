@@ -74,6 +74,7 @@ SMOKE = [
     Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),)),
     Scenario("arm", checks=(("tap", 9),), script="tests/guest/arm_test.py"),   # on a kernel of its own release
     Scenario("unseen", checks=(("tap", 4),), script="tests/lab/unseen.py"),
+    Scenario("hugetlb", checks=(("tap", 4),), script="tests/lab/hugetlb.py"),
 ]
 
 # The guest's half: a recorder armed in the guest. The injector in the guest is told by the hook how much to delay each fork; 0 = not at all.

@@ -215,6 +215,9 @@ def offset_file():
     assert found(path, "--offset-file", kept)["found_by"] == "search"
     assert found(path, "--offset-file", kept, "--no-remember")["found_by"] == "search"
     assert found(path, "--offset-file", "/nonexistent/kept")["offset"] == 0x3000
+    before = Path(path).read_bytes()
+    assert found(path, "--offset-file", path)["offset"] == 0x3000         # named by mistake
+    assert Path(path).read_bytes() == before, "it wrote its line over the memory file"
 
 
 # --- patch ------------------------------------------------------------------------------------
@@ -404,6 +407,16 @@ def subvolumes():
             assert f"process {opener}" not in unharmed(path, says=f"process {pid}").stderr.decode()      # mappers first
     with Holder(path, user=65534, maps=True) as pid:       # its owner may not follow the link that would tell
         unharmed(path, "--unseen-ok", says=f"is mapped by process {pid}", preexec_fn=nobody)
+    # root of a user namespace may not either, though the mapper is in there with it
+    os.chown(path, 0, 0)
+    inside = ("import mmap,subprocess,sys\nf=open(sys.argv[1],'rb')\nm=mmap.mmap(f.fileno(),4096,flags=mmap.MAP_PRIVATE,prot=mmap.PROT_READ)\nf.close()\n"
+              "sys.exit(subprocess.run(sys.argv[2:],check=False).returncode)")
+    before = Path(path).read_bytes()
+    done = subprocess.run(["unshare", "--user", "--map-root-user", "/usr/bin/python3", "-c", inside, path, FORKSCOPE, "mailbox", "patch", path, "--token", "tok",
+                           "--no-remember", *FIELDS, "--unseen-ok"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "is mapped by process" in done.stderr and "may be seen from here" in done.stderr, done
+    assert Path(path).read_bytes() == before
+    os.chown(path, 65534, 65534)
     good("patch", path, "--token", "tok", "--no-remember", *FIELDS, preexec_fn=nobody)
     subprocess.run(["rm", "-f", path, twin], check=True)
     assert place
@@ -430,6 +443,24 @@ def overlays():
         good("patch", below, "--token", "tok", "--no-remember", *FIELDS)
     fresh = memory((0x3000, b"tok"), name="merged/fresh")
     good("patch", fresh, "--token", "tok", "--no-remember", *FIELDS, "--unseen-ok")
+    return None
+
+
+def holes_of_huge_pages():
+    """A sparse file of hugetlbfs, on a machine that need not have a huge page free: it is read, and none is asked for."""
+    try:
+        place = path_of("huge")
+        os.makedirs(place, exist_ok=True)
+        volumes.mount(place, "-t", "hugetlbfs", "none")
+    except volumes.Unavailable as why:
+        return f"SKIP {why}"
+    path = memory(size=64 * MIB, name="huge/memory")
+    refused("find", path, "--token", "tok", says="no mailbox at all")
+    assert os.stat(path).st_blocks == 0, "its holes were filled"
+    out = memory((0x3000, b"tok"))
+    refused("patch", out, "--token", "tok", *FIELDS, "--private-copy", path_of("huge/copy"), says="give a path on another file system")
+    assert os.listdir(place) == ["memory"], os.listdir(place)
+    os.unlink(path)
     return None
 
 
@@ -521,7 +552,8 @@ CASES = [
     ("patch: sizes and pages", payload_sizes), ("patch: what the agent would refuse", what_the_agent_would_refuse),
     ("patch: a full mailbox", full_already), ("patch: a file that is mapped", mapped_files),
     ("patch: a file that is only open", only_open), ("patch: from other name spaces", other_namespaces),
-    ("patch: btrfs and its subvolumes", subvolumes), ("patch: overlays", overlays), ("patch: a file that is locked", locked_files),
+    ("patch: btrfs and its subvolumes", subvolumes), ("patch: overlays", overlays),
+    ("holes of huge pages", holes_of_huge_pages), ("patch: a file that is locked", locked_files),
     ("patch: odd files", odd_files), ("patch: other users' files", other_users), ("patch: private copies", private_copies),
     ("writes that fail", failed_writes), ("64 GiB of holes", big_and_sparse),
 ]

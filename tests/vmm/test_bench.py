@@ -452,6 +452,35 @@ def two_benches():
     assert ends(run) == ["done"], run
 
 
+def api(path, method, url, body):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        text = json.dumps(body)
+        sock.sendall(f"{method} {url} HTTP/1.1\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+        answer = sock.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 20"), answer
+
+
+def taken_over_itself():
+    """--take-snapshot would write over the very file on which the VM runs."""
+    path, listens = snapshot(), folder + "/template.sock"
+    before = digest(path + "/mem")
+    with subprocess.Popen([FIXTURE, "--api-sock", listens, "--id", "template"], env=environment(FIXTURE_LOG="", FIXTURE_GUEST=""), stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as vmm:
+        try:
+            while not os.path.exists(listens):
+                time.sleep(0.05)
+            api(listens, "PUT", "/snapshot/load", {"snapshot_path": path + "/state", "resume_vm": True,
+                                                   "mem_backend": {"backend_type": "File", "backend_path": path + "/mem"}})
+            done = subprocess.run(command(["--snapshot", path, "--iters", "1", "--no-record", "--take-snapshot", listens]), capture_output=True, text=True,
+                                  check=False, env=environment(), timeout=60)
+            assert done.returncode == 1 and "would write over" in done.stderr and f"is mapped by process {vmm.pid}" in done.stderr, done
+            assert digest(path + "/mem") == before
+        finally:
+            vmm.kill()
+            os.path.exists(listens) and os.unlink(listens)
+
+
 LATE = """#!{python}
 import mmap, os, shutil, subprocess, sys, time
 how, path, pid = sys.argv[1:]
@@ -858,7 +887,7 @@ def main():
         for case in (arms_and_residency, warm, clamped, workingset, populate, populate_on_btrfs, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
                      many_at_once, one_namespace, lives_until_it_was_read, never_acks, agent_says_error, many_acks, flooding_guest, load_is_refused,
                      vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, two_benches,
-                     emptied_as_it_was_filled, tap_exists,
+                     taken_over_itself, emptied_as_it_was_filled, tap_exists,
                      no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,
                      killed, qemu, cloud_hypervisor, ch_signal_of_the_config, ch_restore_modes, ch_zones, ch_files_of_the_template, vsock, load_fields,
                      names_of_files, fifos, versions, attach, jailer, recorded):
