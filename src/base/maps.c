@@ -133,6 +133,21 @@ enum fs_same_file fs_link_is(const char *link, const struct fs_map_file *f)
 	return f->overlay || leads_to_overlay(link) ? FS_FILE_LAYER : FS_FILE_OTHER;
 }
 
+int fs_fd_access(const char *fdinfo)
+{
+	FILE *f = fopen(fdinfo, "re");
+	unsigned int flags;
+	char line[128];
+	int mode = f ? -ENODATA : -errno;
+
+	while (f && mode < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "flags: %o", &flags) == 1)
+			mode = (int)(flags & O_ACCMODE);
+	if (f)
+		fclose(f);
+	return mode;
+}
+
 enum fs_same_file fs_map_is(const char *proc, pid_t pid, const struct fs_map *m,
 			    const struct fs_map_file *f)
 {

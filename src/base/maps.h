@@ -64,4 +64,10 @@ enum fs_same_file fs_map_is(const char *proc, pid_t pid, const struct fs_map *m,
 /* The same for what a link leads to: @proc/PID/fd/N. UNKNOWN: the link may not be followed. */
 enum fs_same_file fs_link_is(const char *link, const struct fs_map_file *f);
 
+/*
+ * How a descriptor of a process was opened, by the file @fdinfo ("/proc/1/fdinfo/3"): O_RDONLY,
+ * O_WRONLY or O_RDWR, or a negative errno.
+ */
+int fs_fd_access(const char *fdinfo);
+
 #endif

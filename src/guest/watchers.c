@@ -62,18 +62,12 @@ struct fsg_watcher *fsg_watcher_enter(struct fsg_dir *d, uint32_t tgid, uint32_t
 
 static bool opened_for_reading(const char *pid, const char *fd)
 {
-	unsigned int flags = O_WRONLY;
-	char path[600], line[128];
-	FILE *f;
+	char path[600];
+	int mode;
 
 	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, fd);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return (flags & O_ACCMODE) != O_WRONLY;
+	mode = fs_fd_access(path);
+	return mode == O_RDONLY || mode == O_RDWR;
 }
 
 static enum fsg_step by_descriptors(const char *pid)

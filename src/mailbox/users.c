@@ -93,18 +93,10 @@ static void look_at_maps(struct look *l)
 
 static bool open_for_writing(const struct look *l, const char *fd)
 {
-	unsigned int flags = O_RDWR; /* until it is known better */
-	char name[300], line[128];
-	FILE *f;
+	char fdinfo[600];
 
-	snprintf(name, sizeof(name), "fdinfo/%s", fd);
-	f = open_in(l, name);
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return (flags & O_ACCMODE) != O_RDONLY;
+	snprintf(fdinfo, sizeof(fdinfo), "%s/%d/fdinfo/%s", l->proc, (int)l->user.pid, fd);
+	return fs_fd_access(fdinfo) != O_RDONLY; /* also where it is not known */
 }
 
 static void look_at_descriptor(struct look *l, const char *fd)
