@@ -59,16 +59,18 @@ static int load(struct at *a, struct at_vm *vm)
 	return 0;
 }
 
-/* Records of the guest that lie outside guest mode of their vCPU. */
-static uint64_t outside_of(const struct at_vm *vm, const struct at_guest *g,
-			   const struct fsr_guest_ring *r)
+/* Counts records of the guest that lie outside guest mode of their vCPU. 0 or -ENOMEM. */
+static int count_outside_of(const struct at_vm *vm, struct at_guest *g,
+			    const struct fsr_guest_ring *r)
 {
 	const struct at_thr *t = at_guest_vcpu(vm, r->index);
-	uint64_t outside = 0;
+	const struct fsg_rec **recs = at_guest_by_time(r);
 	size_t k = 0;
 
+	if (!recs)
+		return -ENOMEM;
 	for (size_t i = 0; i < r->n; i++) {
-		uint64_t at = fsl_to_host(&g->map, r->recs[i].ts);
+		uint64_t at = fsl_to_host(&g->map, recs[i]->ts);
 
 		if (at > vm->end)
 			break;
@@ -77,9 +79,10 @@ static uint64_t outside_of(const struct at_vm *vm, const struct at_guest *g,
 			k++;
 		if (!t ||
 		    (k < t->exits.n && (at > t->exits.v[k].t0 + 1 || (!k && t->exits.v[0].first))))
-			outside++;
+			g->outside++;
 	}
-	return outside;
+	free(recs);
+	return 0;
 }
 
 /* Datagrams of the agent that were sent at @t or before; *any: whether such records exist. */
@@ -115,12 +118,15 @@ static uint64_t early_acks(const struct at_vm *vm, const struct at_guest *g)
 	return early;
 }
 
-static void count_outside(const struct at_vm *vm, struct at_guest *g)
+static int count_outside(const struct at_vm *vm, struct at_guest *g)
 {
-	for (size_t i = 0; i < g->data->nrings; i++)
+	int ret = 0;
+
+	for (size_t i = 0; i < g->data->nrings && !ret; i++)
 		if (g->data->rings[i].kind == FSR_GP_RING)
-			g->outside += outside_of(vm, g, &g->data->rings[i]);
+			ret = count_outside_of(vm, g, &g->data->rings[i]);
 	g->outside += early_acks(vm, g);
+	return ret;
 }
 
 /* A window that a lost ack left open, or let end too late, ends where the agent had decoded. */
@@ -165,9 +171,9 @@ static int make(struct at *a, struct at_vm *vm)
 		return 0;
 	}
 	end_by_decoding(a, vm, g);
-	count_outside(vm, g);
+	ret = count_outside(vm, g);
 	g->used = true;
-	ret = at_guest_chain(a, vm, g);
+	ret = ret ? ret : at_guest_chain(a, vm, g);
 	return !ret && g->split && vm->vcpus.n > 1 ? at_guest_turns(g, vm->start, vm->end) : ret;
 }
 

@@ -151,6 +151,11 @@ static inline const struct at_gtask *at_gtask_of(const struct at_guest *g, const
 
 /* --- guest_build.c: the rings up to @until into timelines. 0 or -ENOMEM --- */
 int at_guest_build(struct at *a, struct at_guest *g, uint64_t until);
+/*
+ * The records of a ring in the order of their times, which is not that of their numbers. The caller
+ * frees it; NULL without memory.
+ */
+const struct fsg_rec **at_guest_by_time(const struct fsr_guest_ring *r);
 
 /* --- guest_agent.c --- */
 /* Who waits for the signal; marks its tasks. False: not known, g->why says so. */

@@ -413,7 +413,7 @@ static bool lost_before(const struct fsr_guest_ring *r)
 	return lost > jumps;
 }
 
-static int by_time(const void *x, const void *y)
+static int earlier(const void *x, const void *y)
 {
 	const struct fsg_rec *a = *(const struct fsg_rec *const *)x;
 	const struct fsg_rec *b = *(const struct fsg_rec *const *)y;
@@ -428,16 +428,23 @@ static int by_time(const void *x, const void *y)
  * the time has the later time of the two: then it went on. Each record fits what its CPU did at
  * its own time, not at its number's.
  */
+const struct fsg_rec **at_guest_by_time(const struct fsr_guest_ring *r)
+{
+	const struct fsg_rec **order = malloc((r->n + 1) * sizeof(*order));
+
+	if (!order)
+		return NULL;
+	for (size_t i = 0; i < r->n; i++)
+		order[i] = &r->recs[i];
+	qsort(order, r->n, sizeof(*order), earlier);
+	return order;
+}
+
 static int open_ring(const struct fsr_guest_ring *r, struct ring *q)
 {
-	*q = (struct ring){.r = r, .order = malloc(r->n * sizeof(const struct fsg_rec *))};
-	if (!q->order)
-		return -ENOMEM;
-	for (size_t i = 0; i < r->n; i++)
-		q->order[i] = &r->recs[i];
-	qsort(q->order, r->n, sizeof(const struct fsg_rec *), by_time);
+	*q = (struct ring){.r = r, .order = at_guest_by_time(r)};
 	q->lost_before = lost_before(r);
-	return 0;
+	return q->order ? 0 : -ENOMEM;
 }
 
 static void load(const struct at_guest *g, struct ring *q)

@@ -409,6 +409,28 @@ static void stages_alone(void **state)
 	attr_done(res);
 }
 
+/*
+ * A program that was interrupted between taking its number and its time wrote number 0 after the
+ * window's end: the records behind it, one of them in an exit (20000 to 22000), are still looked
+ * at.
+ */
+static void outside_in_the_order_of_time(void **state)
+{
+	struct fsa_result *res =
+		attr_run(HOST GUEST(GUEST_ALL) "GRING\n"
+					       "GREC ts=49000 IRQ tid=0 x=9\n"
+					       "GREC ts=30000 IRQ tid=0 x=9\n"
+					       "GREC ts=21000 IRQ tid=0 x=9\n"
+					       "GREC ts=15000 IRQ tid=0 x=9\n"
+					       "GREC ts=24000 IRQ tid=0 x=9\n" AGENT_STAGES(1),
+			 "ack:mailbox");
+
+	(void)state;
+	assert_true(res->forks[0].guest.used);
+	assert_int_equal(res->forks[0].guest.outside, 1);
+	attr_done(res);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +450,7 @@ int main(void)
 		cmocka_unit_test(stages_alone),
 		cmocka_unit_test(woken_by_something_else),
 		cmocka_unit_test(the_worker_goes_on),
+		cmocka_unit_test(outside_in_the_order_of_time),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
