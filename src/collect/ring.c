@@ -127,7 +127,6 @@ static int take(struct fs_rings *r, struct ring *g, struct fsr_writer *w, const 
 	g->staged += len;
 	g->count++;
 	r->n.events++;
-	r->n.bytes += len;
 	r->n.kinds[ev->kind < FS_RING_KINDS ? ev->kind : 0]++;
 	r->n.late += ev->ts < r->horizon;
 	if (ev->kind < 64 && r->watched >> ev->kind & 1)

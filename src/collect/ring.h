@@ -28,7 +28,7 @@
 struct fs_rings;
 
 struct fs_ring_counts {
-	uint64_t events, bytes;
+	uint64_t events;
 	uint64_t kinds[FS_RING_KINDS];
 	uint64_t late;      /* records that came after a horizon beyond them */
 	uint64_t malformed; /* records that are none: a fault of the programs */

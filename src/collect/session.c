@@ -611,7 +611,7 @@ static enum fs_session_result tell_result(struct session *s, int rc, uint64_t lo
 	fs_guests_tell(s->guests);
 	part = incomplete(s, lost);
 	fs_info("%s: %" PRIu64 " events, %s written to %s", s->why, c->events + s->own.events,
-		fs_fmt_bytes(c->bytes, size, sizeof(size)), s->o->path);
+		fs_fmt_bytes(fsr_written(s->w), size, sizeof(size)), s->o->path);
 	return part ? FS_SESSION_INCOMPLETE : FS_SESSION_DONE;
 }
 

@@ -45,6 +45,19 @@ quiet()
 }
 ok "nothing on stdout, one line when it records" quiet
 
+# The size that it says is the file's, headings and all, however few events there were.
+size_of_the_file()
+{
+	python3 - "$TMP/q.err" "$TMP/q.fsr" <<-'PY'
+	import os, re, sys
+	said = re.search(r" events, (\S+) (\S+) written to ", open(sys.argv[1]).read())
+	unit = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[said[2]]
+	size = os.path.getsize(sys.argv[2])
+	assert abs(float(said[1]) * unit - size) <= unit / 10, (said[0], size)
+	PY
+}
+ok "the size that it says is the file's" size_of_the_file
+
 without()
 {
 	start "$TMP/w.fsr" --without INVALIDATE,PIO -- "$MINI" --vms 1 --pages 4 && finish 0 &&
