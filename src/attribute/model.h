@@ -296,7 +296,9 @@ enum fsa_verdict {
 	X(NO_FAULT_CLASS, "fault classes are guesses of lesser rank (no function probes)")        \
 	X(NO_GUEST, "the guest's own half is missing: its time is not split")                     \
 	X(GUEST_LOST, "records of the guest were lost: its tasks may be told wrongly")            \
-	X(END_DECODED, "the window ends at the guest's own record of the mailbox's decoding")
+	X(END_DECODED, "the window ends at the guest's own record of the mailbox's decoding")     \
+	X(MAILBOX_ACK_LATE, "the mailbox ack came too late to end the window: another moment "    \
+			    "does")
 
 enum fsa_note {
 #define X(e, text) FSA_N_##e,
@@ -305,6 +307,8 @@ enum fsa_note {
 		FSA_NNOTES
 };
 const char *fsa_note_text(enum fsa_note n);
+/* The window was to end at the mailbox ack, and something else ended it. */
+#define FSA_OTHER_END (1u << FSA_N_MAILBOX_ACK_LOST | 1u << FSA_N_MAILBOX_ACK_LATE)
 
 struct fsa_fork {
 	unsigned int id; /* from 1, in order of resume */

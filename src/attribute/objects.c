@@ -183,6 +183,18 @@ void at_proc_trim(struct at_proc *p)
 	p->spans += p->phases.n;
 }
 
+/* All acks of the fork, those after its end too: one that was missed may have come by now. */
+static void hand_over_acks(struct at_vm *vm)
+{
+	struct fsa_fork *f = vm->fork;
+
+	f->acks = vm->acks.v;
+	f->nacks = vm->acks.n;
+	for (size_t i = 0; i < f->nacks && f->notes & 1u << FSA_N_MAILBOX_ACK_LOST; i++)
+		if (!strcmp(f->acks[i].stage, "mailbox"))
+			f->notes ^= FSA_OTHER_END; /* the one for the other */
+}
+
 static void vm_free(struct at *a, struct at_vm *vm)
 {
 	at_idmap_del(&a->vms, vm->id);
@@ -196,12 +208,10 @@ static void vm_free(struct at *a, struct at_vm *vm)
 			a->cpus[i].irq_vm = NULL;
 	fs_vec_free(&vm->vcpus);
 	fs_vec_free(&vm->slots);
-	if (vm->fork) { /* the acks after its end belong to it, too */
-		vm->fork->acks = vm->acks.v;
-		vm->fork->nacks = vm->acks.n;
-	} else {
+	if (vm->fork)
+		hand_over_acks(vm);
+	else
 		fs_vec_free(&vm->acks);
-	}
 	at_told_done(a, vm);
 	at_touches_done(a, vm);
 	fs_vec_free(&vm->touches);

@@ -18,7 +18,11 @@ const char *fsa_population_name(enum fsa_population p)
 
 enum fsa_population fsa_population_of(const struct fsa_fork *f)
 {
-	if (f->notes & 1u << FSA_N_END_DECODED)
+	bool decoded = f->notes & 1u << FSA_N_END_DECODED;
+
+	if (f->notes & 1u << FSA_N_MAILBOX_ACK_LATE)
+		return decoded ? FSA_P_LATE_DECODED : FSA_P_ACK_LATE;
+	if (decoded)
 		return FSA_P_DECODED;
 	if (f->notes & 1u << FSA_N_MAILBOX_ACK_LOST)
 		return FSA_P_ACK_LOST;

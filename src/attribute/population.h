@@ -9,11 +9,13 @@
 #include "attribute/model.h"
 
 /* X(ENUM, "name"): in the order in which they are shown */
-#define FSA_POPULATIONS(X)              \
-	X(STEADY, "steady")             \
-	X(FIRST, "first")               \
-	X(ACK_LOST, "mailbox ack lost") \
-	X(DECODED, "mailbox ack lost, decoded")
+#define FSA_POPULATIONS(X)                      \
+	X(STEADY, "steady")                     \
+	X(FIRST, "first")                       \
+	X(ACK_LOST, "mailbox ack lost")         \
+	X(DECODED, "mailbox ack lost, decoded") \
+	X(ACK_LATE, "mailbox ack late")         \
+	X(LATE_DECODED, "mailbox ack late, decoded")
 
 enum fsa_population {
 #define X(e, name) FSA_P_##e,

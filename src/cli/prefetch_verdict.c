@@ -28,18 +28,16 @@ static int make_arm(const struct prefetch_rec *r, const char *arm, struct fsx_ar
 	snprintf(x->name, sizeof(x->name), "%s", *arm ? arm : "all forks");
 	if (!g) {
 		fs_error("%s holds no steady fork of the arm \"%s\" (the first of each snapshot, "
-			 "those with a lost mailbox ack, and those cut short are none)",
+			 "those with a lost or late mailbox ack, and those cut short are none)",
 			 r->rec.view.path, x->name);
 		return FS_EXIT_FAILED;
 	}
 	x->forks = g->forks;
 	x->n = g->n;
-	g = fsx_group_find(&r->groups, arm, FSX_FIRST);
-	x->first = g ? g->n : 0;
-	g = fsx_group_find(&r->groups, arm, FSX_ACK_LOST);
-	x->ack_lost = g ? g->n : 0;
-	g = fsx_group_find(&r->groups, arm, FSX_CUT);
-	x->cut = g ? g->n : 0;
+	x->first = fsx_group_count(&r->groups, arm, FSX_FIRST);
+	x->ack_lost = fsx_group_count(&r->groups, arm, FSX_ACK_LOST);
+	x->ack_late = fsx_group_count(&r->groups, arm, FSX_ACK_LATE);
+	x->cut = fsx_group_count(&r->groups, arm, FSX_CUT);
 	return FS_EXIT_OK;
 }
 

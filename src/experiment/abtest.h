@@ -15,7 +15,7 @@ struct fsx_arm {
 	char name[96];
 	const struct fsa_fork *const *forks;
 	size_t n;
-	size_t first, ack_lost, cut; /* left out */
+	size_t first, ack_lost, ack_late, cut; /* left out */
 };
 
 /* A number of the two arms beside the gap. */

@@ -134,13 +134,6 @@ static void means(struct fsx_bench_arm *a)
 		a->cause[c] /= (double)a->complete;
 }
 
-static size_t count(const struct fsx_groups *g, const char *arm, enum fsx_kind k)
-{
-	const struct fsx_group *x = fsx_group_find(g, arm, k);
-
-	return x ? x->n : 0;
-}
-
 static int make_arm(const struct fsx_groups *g, const char *name, struct fsx_bench_arm *a)
 {
 	double *v;
@@ -151,8 +144,9 @@ static int make_arm(const struct fsx_groups *g, const char *name, struct fsx_ben
 		 a->name + a->signal_len + (a->name[a->signal_len] == ':'));
 	a->steady = fsx_group_find(g, name, FSX_STEADY);
 	a->first = fsx_group_find(g, name, FSX_FIRST);
-	a->ack_lost = count(g, name, FSX_ACK_LOST);
-	a->cut = count(g, name, FSX_CUT);
+	a->ack_lost = fsx_group_count(g, name, FSX_ACK_LOST);
+	a->ack_late = fsx_group_count(g, name, FSX_ACK_LATE);
+	a->cut = fsx_group_count(g, name, FSX_CUT);
 	v = calloc((a->steady ? a->steady->n : 0) + 1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
@@ -283,7 +277,8 @@ int fsx_bench_make(const struct fsx_groups *g, uint64_t seed, struct fsx_bench *
 {
 	int ret = 0;
 
-	*b = (struct fsx_bench){.arms = calloc(g->n + 1, sizeof(*b->arms)),
+	*b = (struct fsx_bench){.groups = g,
+				.arms = calloc(g->n + 1, sizeof(*b->arms)),
 				.pairs = calloc(g->n * g->n + 1, sizeof(*b->pairs))};
 	ret = b->arms && b->pairs ? 0 : -ENOMEM;
 	for (size_t i = 0; i < g->n && !ret; i++)

@@ -47,7 +47,7 @@ struct fsx_bench_arm {
 	size_t signal_len;              /* of the name: before it */
 	const struct fsx_group *steady; /* NULL: none */
 	const struct fsx_group *first;  /* NULL: none */
-	size_t ack_lost, cut;           /* forks left out */
+	size_t ack_lost, ack_late, cut; /* forks left out */
 	size_t fell_back;               /* steady forks whose applied ack never came */
 	struct fsx_dist column[FSX_NCOLUMNS]; /* of the steady forks */
 	struct fsx_dist gap;
@@ -86,7 +86,8 @@ struct fsx_pair {
 };
 
 struct fsx_bench {
-	struct fsx_bench_arm *arms; /* by prefetch, none of it first, and for each by signal */
+	const struct fsx_groups *groups; /* what it was made of */
+	struct fsx_bench_arm *arms;      /* by prefetch, none of it first, and for each by signal */
 	size_t narms;
 	struct fsx_pair *pairs; /* signals of each prefetch, then prefetches of each signal */
 	size_t npairs;

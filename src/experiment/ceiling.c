@@ -39,7 +39,7 @@ const char *fsx_none_text(enum fsx_none n)
 		[FSX_HAS] = "",
 		[FSX_NO_END] = "no end",
 		[FSX_NO_SAMPLE] = "no fault of this run shows what the mechanism leaves",
-		[FSX_TIMEOUT] = "its mailbox ack was lost: a time-out is in its chain",
+		[FSX_TIMEOUT] = "its mailbox ack was lost or late: a time-out is in its chain",
 		[FSX_UNKNOWN] = "more than 5 % of its gap is unknown: faults may be in it",
 	};
 
@@ -154,7 +154,7 @@ struct fsx_ceiling fsx_ceiling_of(const struct fsa_fork *f, const struct fsx_hyp
 	}
 	if ((double)f->bucket_ns[FSA_B_UNKNOWN] > FSX_UNKNOWN_SHARE * (double)f->gap_ns)
 		c.none = FSX_UNKNOWN;
-	if (f->notes & 1u << FSA_N_MAILBOX_ACK_LOST)
+	if (f->notes & FSA_OTHER_END)
 		c.none = FSX_TIMEOUT;
 	if (!f->complete)
 		c.none = FSX_NO_END;

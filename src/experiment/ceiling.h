@@ -68,7 +68,7 @@ enum fsx_none {
 	FSX_HAS,       /* there is a ceiling */
 	FSX_NO_END,    /* the fork never reached its end */
 	FSX_NO_SAMPLE, /* no fault in the run shows what the mechanism leaves */
-	FSX_TIMEOUT,   /* a time-out is in the fork's chain: its mailbox ack was lost */
+	FSX_TIMEOUT,   /* a time-out is in the fork's chain: its mailbox ack was lost or late */
 	FSX_UNKNOWN,   /* what is unknown of the fork's gap could hide a gain that matters */
 };
 const char *fsx_none_text(enum fsx_none n); /* "no end", ... */

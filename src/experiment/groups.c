@@ -6,8 +6,6 @@
 #include <string.h>
 #include "attribute/population.h"
 
-#define NKINDS (FSX_CUT + 1)
-
 const char *fsx_kind_name(enum fsx_kind k)
 {
 	switch (k) {
@@ -17,13 +15,15 @@ const char *fsx_kind_name(enum fsx_kind k)
 		return fsa_population_name(FSA_P_FIRST);
 	case FSX_ACK_LOST:
 		return fsa_population_name(FSA_P_ACK_LOST);
+	case FSX_ACK_LATE:
+		return fsa_population_name(FSA_P_ACK_LATE);
 	case FSX_CUT:
 		return "cut";
 	}
 	return "?";
 }
 
-/* What ends a window whose mailbox ack was lost makes no difference here. */
+/* What ends a window that no mailbox ack ended makes no difference here. */
 static enum fsx_kind kind_of(const struct fsa_fork *f)
 {
 	enum fsa_population p = fsa_population_of(f);
@@ -32,6 +32,8 @@ static enum fsx_kind kind_of(const struct fsa_fork *f)
 		return FSX_CUT;
 	if (p == FSA_P_ACK_LOST || p == FSA_P_DECODED)
 		return FSX_ACK_LOST;
+	if (p == FSA_P_ACK_LATE || p == FSA_P_LATE_DECODED)
+		return FSX_ACK_LATE;
 	return p == FSA_P_FIRST ? FSX_FIRST : FSX_STEADY;
 }
 
@@ -65,7 +67,7 @@ static int groups_of_arm(const struct fsa_result *res, const struct fsa_fork *fi
 {
 	bool own_copies = all_first(res, first->arm);
 
-	for (unsigned int k = 0; k < NKINDS; k++) {
+	for (unsigned int k = 0; k < FSX_NKINDS; k++) {
 		struct sort s = {.kind = (enum fsx_kind)k, .only_first = own_copies ? first : NULL};
 		struct fsx_group *x = &g->v[g->n];
 		struct fsa_set set;
@@ -87,7 +89,7 @@ int fsx_groups_make(const struct fsa_result *res, struct fsx_groups *g)
 {
 	int ret = 0;
 
-	*g = (struct fsx_groups){.v = calloc(fsa_count_arms(res) * NKINDS + 1, sizeof(*g->v))};
+	*g = (struct fsx_groups){.v = calloc(fsa_count_arms(res) * FSX_NKINDS + 1, sizeof(*g->v))};
 	if (!g->v)
 		return -ENOMEM;
 	for (size_t i = fsa_next_arm(res, 0); i < res->nforks && !ret; i = fsa_next_arm(res, i + 1))
@@ -112,4 +114,11 @@ const struct fsx_group *fsx_group_find(const struct fsx_groups *g, const char *a
 		if (g->v[i].kind == kind && !strcmp(g->v[i].arm, arm))
 			return &g->v[i];
 	return NULL;
+}
+
+size_t fsx_group_count(const struct fsx_groups *g, const char *arm, enum fsx_kind kind)
+{
+	const struct fsx_group *x = fsx_group_find(g, arm, kind);
+
+	return x ? x->n : 0;
 }

@@ -8,8 +8,10 @@
 
 #include "attribute/model.h"
 
-enum fsx_kind { FSX_STEADY, FSX_FIRST, FSX_ACK_LOST, FSX_CUT };
-const char *fsx_kind_name(enum fsx_kind k); /* "steady", "first", "mailbox ack lost", "cut" */
+enum fsx_kind { FSX_STEADY, FSX_FIRST, FSX_ACK_LOST, FSX_ACK_LATE, FSX_CUT };
+#define FSX_NKINDS (FSX_CUT + 1)
+/* "steady", "first", "mailbox ack lost", "mailbox ack late", "cut" */
+const char *fsx_kind_name(enum fsx_kind k);
 
 struct fsx_group {
 	char name[96]; /* "vmgenid:none, steady"; without arms "steady" */
@@ -36,5 +38,7 @@ void fsx_groups_free(struct fsx_groups *g);
 /* The group of @arm and @kind, or NULL. */
 const struct fsx_group *fsx_group_find(const struct fsx_groups *g, const char *arm,
 				       enum fsx_kind kind);
+/* How many forks are in it. */
+size_t fsx_group_count(const struct fsx_groups *g, const char *arm, enum fsx_kind kind);
 
 #endif

@@ -32,9 +32,11 @@ static void arm_line(const struct fsx_arm *x, const char *what, size_t endless, 
 		x->n == 1 ? "" : "s");
 	if (endless)
 		fprintf(out, ", %zu of them without an end (they rank as endless)", endless);
-	if (x->first || x->ack_lost || x->cut)
+	if (x->first || x->ack_lost || x->ack_late || x->cut)
 		fprintf(out, "; left out: %zu first, %zu with a lost mailbox ack, %zu cut short",
 			x->first, x->ack_lost, x->cut);
+	if (x->ack_late)
+		fprintf(out, ", %zu with a late one", x->ack_late);
 	fputc('\n', out);
 }
 

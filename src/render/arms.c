@@ -89,6 +89,9 @@ static void left_out(const struct fsx_bench_arm *a, FILE *out)
 			a->fell_back, a->steady->n);
 	if (a->ack_lost)
 		fprintf(out, "  %zu with a lost mailbox ack are left out\n", a->ack_lost);
+	if (a->ack_late)
+		fprintf(out, "  %zu with a mailbox ack that came too late are left out\n",
+			a->ack_late);
 	if (a->cut)
 		fprintf(out, "  %zu cut by the recording's end are left out\n", a->cut);
 }

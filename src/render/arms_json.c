@@ -61,8 +61,8 @@ static json_t *arm(const struct fsx_bench_arm *x)
 	o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 		      fsj_text(x->name), "n", fsj_u64(x->steady ? x->steady->n : 0), "forks",
 		      fork_ids(x->steady), "first", firsts(x->first), "left_out",
-		      json_pack("{s:o, s:o}", "mailbox_ack_lost", fsj_u64(x->ack_lost), "cut",
-				fsj_u64(x->cut)),
+		      json_pack("{s:o, s:o, s:o}", "mailbox_ack_lost", fsj_u64(x->ack_lost),
+				"mailbox_ack_late", fsj_u64(x->ack_late), "cut", fsj_u64(x->cut)),
 		      "fell_back", fsj_u64(x->fell_back), "columns", columns, "gap", dist(&x->gap),
 		      "mean_buckets", buckets, "mean_causes", causes);
 	if (o)
@@ -110,11 +110,12 @@ int fsv_arms_json(const struct fsv_view *v, const struct fsx_bench *b, FILE *out
 
 /* --- CSV --- */
 
-static void value(uint64_t x, FILE *out)
+/* A fork that the recording's end cut has no end that is known, and is not endless either. */
+static void value(uint64_t x, bool cut, FILE *out)
 {
-	if (x == FSX_ENDLESS)
+	if (x == FSX_ENDLESS && !cut)
 		fputs(",endless", out);
-	else if (x == UINT64_MAX)
+	else if (x == UINT64_MAX || x == FSX_ENDLESS)
 		fputc(',', out);
 	else
 		fprintf(out, ",%" PRIu64, x);
@@ -122,6 +123,7 @@ static void value(uint64_t x, FILE *out)
 
 static void csv_forks(const struct fsx_group *g, FILE *out)
 {
+	bool cut = g && g->kind == FSX_CUT;
 	char arm[80];
 
 	for (size_t i = 0; g && i < g->n; i++) {
@@ -134,16 +136,20 @@ static void csv_forks(const struct fsx_group *g, FILE *out)
 				*c = '?';
 		fprintf(out, "%u,%s,%s", f->id, arm, fsx_kind_name(g->kind));
 		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
-			value(fsx_column_of(f, (enum fsx_column)c), out);
-		value(f->complete ? f->gap_ns : FSX_ENDLESS, out);
+			value(fsx_column_of(f, (enum fsx_column)c), cut, out);
+		value(f->complete ? f->gap_ns : FSX_ENDLESS, cut, out);
 		for (int b = 0; b < FSA_NBUCKETS; b++)
-			value(f->complete ? f->bucket_ns[b] : UINT64_MAX, out);
+			value(f->complete ? f->bucket_ns[b] : UINT64_MAX, cut, out);
 		fprintf(out, ",%s\n", fsv_verdict_name(f->verdict));
 	}
 }
 
 void fsv_arms_csv(const struct fsx_bench *b, FILE *out)
 {
+	static const enum fsx_kind order[] = {FSX_FIRST, FSX_STEADY, FSX_ACK_LOST, FSX_ACK_LATE,
+					      FSX_CUT};
+
+	_Static_assert(sizeof(order) / sizeof(*order) == FSX_NKINDS, "each fork has a line");
 	fputs("fork,arm,kind", out);
 	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 		fprintf(out, ",%s", fsx_column_key((enum fsx_column)c));
@@ -151,8 +157,7 @@ void fsv_arms_csv(const struct fsx_bench *b, FILE *out)
 	for (int k = 0; k < FSA_NBUCKETS; k++)
 		fprintf(out, ",%s", fsa_bucket_key((enum fsa_bucket)k));
 	fputs(",verdict\n", out);
-	for (size_t i = 0; i < b->narms; i++) {
-		csv_forks(b->arms[i].first, out);
-		csv_forks(b->arms[i].steady, out);
-	}
+	for (size_t i = 0; i < b->narms; i++)
+		for (size_t k = 0; k < sizeof(order) / sizeof(*order); k++)
+			csv_forks(fsx_group_find(b->groups, b->arms[i].name, order[k]), out);
 }

@@ -112,17 +112,18 @@ static void without(const struct fsx_group *g, FILE *out)
 
 	for (size_t i = 0; i < g->n; i++) {
 		open += !g->forks[i]->complete;
-		lost += g->forks[i]->complete && g->forks[i]->notes & 1u << FSA_N_MAILBOX_ACK_LOST;
+		lost += g->forks[i]->complete && g->forks[i]->notes & FSA_OTHER_END;
 	}
 	if (open)
 		fprintf(out, "  %zu of %zu never reached their end: no ceiling\n", open, g->n);
 	if (lost)
-		fsv_para(out, 2, 4,
-			 "%zu of %zu have no ceiling: their mailbox ack was lost, so that a "
-			 "time-out "
-			 "of the agent is in their chain, which no prefetch shortens by a known "
-			 "amount",
-			 lost, g->n);
+		fsv_para(
+			out, 2, 4,
+			"%zu of %zu have no ceiling: their mailbox ack was lost or late, so that a "
+			"time-out "
+			"of the agent is in their chain, which no prefetch shortens by a known "
+			"amount",
+			lost, g->n);
 }
 
 /* "perfect" is the same by every mechanism: told once, with the last. */
@@ -185,7 +186,7 @@ static int group(const struct fsv_ceilings *c, const struct fsx_group *g, FILE *
 	fputc('\n', out);
 	fsv_rule(c->view, out, title);
 	without(g, out);
-	if (g->kind == FSX_ACK_LOST)
+	if (g->kind == FSX_ACK_LOST || g->kind == FSX_ACK_LATE)
 		return 0;
 	for (unsigned int m = 0; m < FSX_NMECHANISMS; m++) {
 		int ret = 0;

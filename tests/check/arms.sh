@@ -48,6 +48,23 @@ is "docs/arms.md describes every key: $missing" test -z "$missing"
 is 'CSV' status 0 "$F" report --csv "$tmp/r.fsr"
 is 'a line for each fork' test "$(wc -l <"$tmp/out")" = 56
 is 'as many fields as names' test "$(awk -F, '{ print NF }' "$tmp/out" | sort -u)" = 15
+# one whose mailbox ack is lost, one whose acks leave in the wrong order, one that the end cuts
+tests/experiment/forks.py one/6/0/1 --no-end 1 >"$tmp/all.txt" &&
+	awk '/NET_TX .*tgid=130 .*stage=mailbox/ { next }
+		/NET_TX .*tgid=140 / { sub(/stage=mailbox/, "stage=later"); sub(/stage=applied/, "stage=mailbox"); sub(/stage=later/, "stage=applied") }
+		{ print }' "$tmp/all.txt" >"$tmp/odd.txt" &&
+	"$O/tools/mkrec" "$tmp/odd.txt" "$tmp/odd.fsr" || exit 1
+"$F" report --csv "$tmp/odd.fsr" >"$tmp/out" 2>/dev/null
+kinds() {
+	tail -n +2 "$tmp/out" | cut -d, -f1,3 | sort -n | tr '\n' ';'
+}
+is "each fork has its line, whatever became of its acks: $(kinds)" \
+	test "$(kinds)" = '1,first;2,steady;3,mailbox ack lost;4,mailbox ack late;5,steady;6,steady;'
+is 'with what is known of it' test "$(awk -F, '$1 == 3 { print ($4 != "") ($6 != "") ($8 > 0) }' "$tmp/out")" = 101
+"$F" report --arms "$tmp/odd.fsr" >"$tmp/out" 2>/dev/null
+is 'the late one is left out of the table' says '1 with a mailbox ack that came too late are left out'
+"$F" report --fork 4 "$tmp/odd.fsr" >"$tmp/out" 2>/dev/null
+is 'a mailbox ack that is shown was not "never seen"' sh -c "grep -q 'ack:mailbox' '$tmp/out' && ! grep -q 'never seen' '$tmp/out'"
 tests/experiment/forks.py vmclock-spin:mailbox:64MiB/6/0/1 vmclock-spin:mailbox:128MiB/6/0/2 >"$tmp/n.txt" &&
 	"$O/tools/mkrec" "$tmp/n.txt" "$tmp/n.fsr" || exit 1
 is 'long names' status 0 "$F" report --arms "$tmp/n.fsr"

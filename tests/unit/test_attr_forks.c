@@ -339,8 +339,7 @@ static void words_of_an_ack(void **state)
 
 static void lost_mailbox_ack(void **state)
 {
-	struct fsa_result *res = attr_run(
-		STANDARD STAGE(1700, "applied") STAGE(1800, "mailbox") COVER, "ack:mailbox");
+	struct fsa_result *res = attr_run(STANDARD STAGE(1700, "applied") COVER, "ack:mailbox");
 	const struct fsa_fork *f = &res->forks[0];
 
 	(void)state;
@@ -348,8 +347,26 @@ static void lost_mailbox_ack(void **state)
 	assert_int_equal(f->end_ns, 1700);
 	assert_string_equal(f->end, "ack:applied");
 	assert_true(attr_noted(f, FSA_N_MAILBOX_ACK_LOST));
+	assert_false(attr_noted(f, FSA_N_MAILBOX_ACK_LATE));
 	assert_int_equal(res->ncohorts, 1);
 	assert_string_equal(res->cohorts[0].name, "mailbox ack lost");
+	attr_done(res);
+}
+
+/* The acks left in the wrong order: the one that was missed is there after all, and is not lost. */
+static void mailbox_ack_out_of_order(void **state)
+{
+	struct fsa_result *res = attr_run(
+		STANDARD STAGE(1700, "applied") STAGE(1800, "mailbox") COVER, "ack:mailbox");
+	const struct fsa_fork *f = &res->forks[0];
+
+	(void)state;
+	assert_int_equal(f->end_ns, 1700);
+	assert_string_equal(f->end, "ack:applied");
+	assert_int_equal(f->nacks, 2);
+	assert_false(attr_noted(f, FSA_N_MAILBOX_ACK_LOST));
+	assert_true(attr_noted(f, FSA_N_MAILBOX_ACK_LATE));
+	assert_string_equal(res->cohorts[0].name, "mailbox ack late");
 	attr_done(res);
 }
 
@@ -631,6 +648,7 @@ int main(void)
 		cmocka_unit_test(hostile_acks),
 		cmocka_unit_test(words_of_an_ack),
 		cmocka_unit_test(lost_mailbox_ack),
+		cmocka_unit_test(mailbox_ack_out_of_order),
 		cmocka_unit_test(late_acks),
 		cmocka_unit_test(timed_out),
 		cmocka_unit_test(vmm_died),
