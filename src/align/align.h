@@ -53,7 +53,7 @@ struct fsl_clock {
 	uint64_t ref;
 	int64_t rate_ppb;
 	uint64_t error_ns;
-	char why[96];
+	char why[160];
 };
 
 struct fsl_input {
@@ -75,7 +75,7 @@ struct fsl_map {
 					   no one place */
 	enum fsl_limit low_by, high_by; /* what limits each side */
 	bool clock_used;
-	char clock_why[96]; /* why the VM's clock data was not used, "" */
+	char clock_why[160]; /* why the VM's clock data was not used, "" */
 	size_t events;      /* that took part */
 	size_t outside;     /* of them outside guest mode: 0, or the mapping is refused */
 };

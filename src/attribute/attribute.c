@@ -90,6 +90,10 @@ static int make_result(struct at *a, struct fsa_result *res)
 	res->opts = a->o;
 	res->vms_seen = a->vms_seen;
 	res->events = a->events;
+	res->texts = a->texts.v;
+	res->ntexts = a->texts.n;
+	a->texts.v = NULL;
+	a->texts.n = 0;
 	return at_cohorts(res);
 }
 
@@ -170,6 +174,9 @@ void fsa_free(struct fsa_result *res)
 		at_fork_free(&res->forks[i]);
 	for (size_t i = 0; i < res->ncohorts; i++)
 		free(res->cohorts[i].forks);
+	for (size_t i = 0; i < res->ntexts; i++)
+		free(res->texts[i]);
+	free(res->texts);
 	free(res->forks);
 	free(res->cohorts);
 	free(res);

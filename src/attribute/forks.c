@@ -188,14 +188,12 @@ int at_on_net_tx(struct at *a, const struct fs_ev_net_tx *e)
 		vm->first_tx = e->h.ts;
 	if (at_on_datagram(a, vm, e))
 		return -ENOMEM;
-	if (e->what & FS_NET_STAGE)
-		return on_ack(a, vm, e);
-	if (vm->state != AT_VM_OPEN)
-		return 0;
-	if ((a->o.end == FSA_END_FIRST_TX && e->what & FS_NET_FIRST) ||
-	    (a->o.end == FSA_END_TCP && e->what & FS_NET_SYNACK && e->sport == a->o.end_port))
+	/* the first packet may be an ack */
+	if (vm->state == AT_VM_OPEN &&
+	    ((a->o.end == FSA_END_FIRST_TX && e->what & FS_NET_FIRST) ||
+	     (a->o.end == FSA_END_TCP && e->what & FS_NET_SYNACK && e->sport == a->o.end_port)))
 		set_end(a, vm, e->h.ts, tid, true);
-	return 0;
+	return e->what & FS_NET_STAGE ? on_ack(a, vm, e) : 0;
 }
 
 int at_on_port(struct at *a, struct at_vm *vm, uint32_t port, uint64_t ts, uint32_t tid)

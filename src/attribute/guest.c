@@ -8,27 +8,38 @@
 
 static const char cost[] = "its time is one sum";
 
-static void refuse(struct at_vm *vm, bool wrong, const char *what)
+static void refuse(struct at *a, struct at_vm *vm, bool wrong, const char *what)
 {
-	snprintf(vm->guest_why, sizeof(vm->guest_why), "%.200s%s%s", what, *what ? ": " : "", cost);
+	vm->guest_why = at_text(a, "%s%s%s", what, *what ? ": " : "", cost);
 	vm->guest_wrong = wrong;
 }
 
-/* What the recording holds of the guest; once for a VM. Returns 0 or -ENOMEM. */
-static int load(struct at *a, struct at_vm *vm)
+/* Nobody read the guest's memory, or it could not be read: as the recorder said. */
+static void refuse_unread(struct at *a, struct at_vm *vm, const struct fsr_guest_data *d)
 {
 	static const char *const states[] = {
 #define X(num, name, text) [num] = text,
 		FSR_GUEST_STATES(X)
 #undef X
 	};
+	bool known = d->state < sizeof(states) / sizeof(*states) && states[d->state];
+	bool more = d->why[0] && d->state != FSR_GS_GONE; /* which says the same again */
+
+	vm->guest_why = at_text(a, "%s%s%.*s: %s",
+				known ? states[d->state] : "the guest's memory was not read",
+				more ? ": " : "", more ? (int)sizeof(d->why) : 0, d->why, cost);
+	vm->guest_wrong = d->state != FSR_GS_ABSENT;
+}
+
+/* What the recording holds of the guest; once for a VM. Returns 0 or -ENOMEM. */
+static int load(struct at *a, struct at_vm *vm)
+{
 	struct fsr_guest_data *d = NULL;
-	char text[FSA_GUEST_WHY];
 	int ret;
 
 	vm->guest_state = -1;
 	if (a->o.no_guest) {
-		refuse(vm, false, "left out of account as was asked for");
+		refuse(a, vm, false, "left out of account as was asked for");
 		return 0;
 	}
 	ret = fsr_guest_load(a->r, vm->id, &d);
@@ -36,23 +47,15 @@ static int load(struct at *a, struct at_vm *vm)
 		return ret;
 	if (ret <= 0) {
 		if (ret < 0)
-			refuse(vm, true, "its records in the recording are damaged");
+			refuse(a, vm, true, "its records in the recording are damaged");
 		else
-			snprintf(vm->guest_why, sizeof(vm->guest_why),
-				 "the recording has none, so its time is one sum "
-				 "(forkscope-guest arm)");
+			vm->guest_why = "the recording has none, so its time is one sum "
+					"(forkscope-guest arm)";
 		return 0;
 	}
 	vm->guest_data = d;
 	if (d->state != FSR_GS_READ) {
-		bool more = d->why[0] && d->state != FSR_GS_GONE; /* which says the same again */
-
-		snprintf(text, sizeof(text), "%s%s%.95s",
-			 d->state < sizeof(states) / sizeof(*states) && states[d->state]
-				 ? states[d->state]
-				 : "the guest's memory was not read",
-			 more ? ": " : "", more ? d->why : "");
-		refuse(vm, d->state != FSR_GS_ABSENT, text);
+		refuse_unread(a, vm, d);
 		return 0;
 	}
 	vm->guest_state = 1;
@@ -147,7 +150,7 @@ static void end_by_decoding(struct at *a, struct at_vm *vm, const struct at_gues
 static int make(struct at *a, struct at_vm *vm)
 {
 	struct at_guest *g = calloc(1, sizeof(*g));
-	char why[96] = "";
+	char why[512] = "";
 	int ret;
 
 	if (!g)
@@ -158,7 +161,7 @@ static int make(struct at *a, struct at_vm *vm)
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret) {
-		refuse(vm, true,
+		refuse(a, vm, true,
 		       *why ? why : "the guest's clock could not be mapped to the host's");
 		return 0;
 	}
@@ -167,7 +170,9 @@ static int make(struct at *a, struct at_vm *vm)
 	if (ret)
 		return ret;
 	if (!at_guest_agent(a, vm, g)) {
-		refuse(vm, true, g->why);
+		refuse(a, vm, true,
+		       "nobody was seen waiting for the resume signal before the snapshot, and "
+		       "nobody sent the ack");
 		return 0;
 	}
 	end_by_decoding(a, vm, g);
@@ -192,7 +197,7 @@ int at_guest_prepare(struct at *a, struct at_vm *vm)
 
 	at_guest_free(vm);
 	if (!ret && vm->guest_state > 0) {
-		vm->guest_why[0] = '\0';
+		vm->guest_why = NULL;
 		vm->guest_wrong = false;
 		ret = make(a, vm);
 	}
@@ -233,7 +238,7 @@ void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f)
 	const struct fsr_guest_data *d = vm->guest_data;
 	struct fsa_guest *out = &f->guest;
 
-	snprintf(out->why, sizeof(out->why), "%s", vm->guest_why);
+	out->why = vm->guest_why;
 	if (vm->guest_wrong)
 		f->notes |= 1u << FSA_N_NO_GUEST;
 	out->read = vm->guest_state > 0;

@@ -61,6 +61,7 @@ struct at_grun { /* a task on a CPU, [in, out) */
 struct at_gspan { /* what a task did in [t0, t1): a step, a page fault, a message, a lock */
 	uint64_t t0, t1;
 	uint64_t a;
+	int64_t ret; /* of a step: what it returned; 0 where that was not seen */
 	uint32_t task, x;
 	struct at_gctx by;
 };
@@ -114,7 +115,6 @@ struct at_guest {
 	bool split; /* switches are recorded: time can be given to tasks */
 	bool lost;  /* records are missing in the window */
 	uint64_t events, outside;
-	char why[FSA_GUEST_WHY];
 
 	struct at_idmap by_tid;
 	FS_VEC(struct at_gtask) tasks;
@@ -158,10 +158,17 @@ int at_guest_build(struct at *a, struct at_guest *g, uint64_t until);
 const struct fsg_rec **at_guest_by_time(const struct fsr_guest_ring *r);
 
 /* --- guest_agent.c --- */
-/* Who waits for the signal; marks its tasks. False: not known, g->why says so. */
+/* Who waits for the signal; marks its tasks. False: not known. */
 bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g);
-/* When the agent had decoded the mailbox; 0 = not seen. */
+/* When the agent had decoded the mailbox, by its own stages; 0 = not seen. */
 uint64_t at_guest_decoded(const struct at_guest *g, uint64_t until);
+/*
+ * When the agent sent the first ack `mailbox` that left the VM; 0 = not seen. The guest's records
+ * hold no payload: it is the last datagram like it before it left.
+ */
+uint64_t at_guest_mailbox_sent(const struct at_vm *vm, const struct at_guest *g);
+/* The agent's first rtnetlink call at @from or later; 0 = none. */
+uint64_t at_guest_netlink(const struct at_guest *g, uint64_t from);
 
 /* --- guest_links.c: fills g->links and marks what is on the signal's way. 0 or -ENOMEM --- */
 int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);

@@ -181,26 +181,42 @@ bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g)
 		snprintf(g->agent, sizeof(g->agent), "%.15s", at_str_get(a, t->name));
 		return true;
 	}
-	snprintf(g->why, sizeof(g->why),
-		 "nobody was seen waiting for the resume signal before the snapshot, and nobody "
-		 "sent the ack");
 	return false;
 }
 
-/*
- * An agent that is not ours has decoded the mailbox when it sends its first datagram to where it
- * sends the last one before the window's end.
- */
-static uint64_t first_send(const struct at_guest *g, uint64_t until)
+/* The datagram that left the VM at @ts, or NULL. */
+static const struct at_tx *tx_at(const struct at_vm *vm, uint64_t ts)
 {
-	const struct at_gspan *last = NULL;
+	for (size_t i = 0; i < vm->txs.n; i++)
+		if (vm->txs.v[i].ts == ts)
+			return &vm->txs.v[i];
+	return NULL;
+}
 
-	for (size_t i = g->sends.n; i-- > 0 && !last;)
-		if (g->sends.v[i].t0 <= until && g->tasks.v[g->sends.v[i].task].agent)
-			last = &g->sends.v[i];
-	for (size_t i = 0; last && i < g->sends.n; i++)
-		if (g->sends.v[i].x == last->x && g->tasks.v[g->sends.v[i].task].agent)
-			return g->sends.v[i].t0;
+uint64_t at_guest_mailbox_sent(const struct at_vm *vm, const struct at_guest *g)
+{
+	const struct fsa_ack *ack = NULL;
+	const struct at_tx *tx;
+
+	for (size_t i = 0; i < vm->acks.n && !ack; i++)
+		if (!strcmp(vm->acks.v[i].stage, "mailbox"))
+			ack = &vm->acks.v[i];
+	tx = ack ? tx_at(vm, ack->at_ns) : NULL;
+	for (size_t i = g->sends.n; ack && i-- > 0;) {
+		const struct at_gspan *s = &g->sends.v[i];
+
+		if (g->tasks.v[s->task].agent && s->t0 <= ack->at_ns + g->map.error_ns &&
+		    (!tx || (s->x == tx->port && s->a == tx->bytes)))
+			return s->t0;
+	}
+	return 0;
+}
+
+uint64_t at_guest_netlink(const struct at_guest *g, uint64_t from)
+{
+	for (size_t i = 0; i < g->rtnl.n; i++)
+		if (g->rtnl.v[i].t0 >= from && g->tasks.v[g->rtnl.v[i].task].agent)
+			return g->rtnl.v[i].t0;
 	return 0;
 }
 
@@ -213,5 +229,5 @@ uint64_t at_guest_decoded(const struct at_guest *g, uint64_t until)
 		    s->t <= until)
 			return s->t;
 	}
-	return g->stages.n ? 0 : first_send(g, until);
+	return 0;
 }

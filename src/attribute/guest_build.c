@@ -271,6 +271,7 @@ static int on_step_end(struct at_gb *b)
 
 		if (s->x == b->rec->x && s->task == b->c->task && s->t1 == UINT64_MAX) {
 			s->t1 = b->t;
+			s->ret = (int64_t)b->rec->a;
 			break;
 		}
 	}

@@ -10,6 +10,9 @@ struct way { /* what was found, host ns; 0 = not found */
 	bool host_inject; /* injection seen on the host: exact */
 	char raise_who[40], inject_who[40], notify_who[40];
 	const char *raise_why, *inject_why, *notify_why, *wakeup_why;
+	const char *decoded_why, *apply_why;
+	uint64_t from;  /* the agent knew of the signal then; UINT64_MAX: not known */
+	bool bound;     /* the decoding had ended by `decoded`, when it ended is not known */
 	bool apply;     /* the stage is part of the window */
 	bool by_chance; /* what woke the agent was not the signal */
 };
@@ -21,6 +24,20 @@ static const char none_turns[] =
 
 static const char none_mailbox[] =
 	"this VM has no resume signal: the agent looks into its mailbox in turns, nothing wakes it";
+static const char no_decoding[] =
+	"the agent's decoding of the mailbox is not in the guest's records";
+static const char no_bound[] =
+	"no `mailbox` ack of the agent was seen, nor an rtnetlink call of it after its wake-up";
+static const char no_bound_from[] = "no `mailbox` ack of the agent was seen, and from when on its "
+				    "rtnetlink calls may be its work "
+				    "on the mailbox is not known";
+static const char bound[] = "at the latest: no `mailbox` ack of the agent was seen, this is its "
+			    "first rtnetlink call after its wake-up";
+static const char no_apply[] = "the end of the agent's netlink work is not in the guest's records";
+static const char no_apply_begin[] = "not separable: when the decoding of the mailbox ended is not "
+				     "known, so neither is when this "
+				     "began";
+static const char in_progress_why[] = "the window ended before this stage was over";
 
 static const char other_wake[] =
 	"not by the signal's own handler: something else woke the agent, which then saw the signal";
@@ -120,22 +137,19 @@ static const char *no_way(const struct at_guest *g)
 static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct way *y)
 {
 	const struct at_gwake *w;
-	struct at_gwake read;
-	uint64_t until;
+	struct at_notice n;
 	uint32_t irq;
 	int ret;
 
 	if (no_way(g)) {
 		y->raise_why = y->inject_why = y->notify_why = y->wakeup_why = no_way(g);
+		y->from = vm->start;
 		return 0;
 	}
-	y->raise_why = y->inject_why = y->notify_why = y->wakeup_why =
-		g->split ? "the wake-up that told the agent is not in the guest's records"
-			 : "the guest's recorder could not see wake-ups";
-	until = seen_by(g, y->decoded, vm->end);
-	w = at_guest_notice(g, until);
-	if (!w && at_guest_read_awake(g, until, &read))
-		w = &read;
+	at_guest_notice(g, seen_by(g, y->decoded, vm->end), &n);
+	y->raise_why = y->inject_why = y->notify_why = y->wakeup_why = n.why;
+	y->from = n.from;
+	w = n.wake;
 	if (!w)
 		return 0;
 	y->notify = w->t;
@@ -151,16 +165,35 @@ static int find_chain(const struct at *a, const struct at_vm *vm, struct at_gues
 }
 
 /*
+ * The decoding of an agent that tells no stages and whose mailbox ack was not seen had ended when
+ * it first called rtnetlink after its wake-up.
+ */
+static void bound_decoding(const struct at_vm *vm, const struct at_guest *g, struct way *y)
+{
+	uint64_t t;
+
+	y->decoded_why = no_decoding;
+	if (y->decoded || g->stages.n)
+		return;
+	y->decoded_why = y->from == UINT64_MAX ? no_bound_from : no_bound;
+	t = at_guest_netlink(g, y->from);
+	if (!t || t > vm->end)
+		return;
+	y->decoded = t;
+	y->bound = true;
+}
+
+/*
  * The end of the agent's work on the network, if the window lasts that long. The ack `mailbox` is
  * sent before that work: what the agent does while it is on its way is no part of its way.
  */
 static void find_apply(const struct at *a, const struct at_vm *vm, const struct at_guest *g,
 		       struct way *y)
 {
-	bool begun = false;
+	bool begun = false, acked = a->o.end == FSA_END_ACK && vm->end_reached;
 
-	if (a->o.end == FSA_END_ACK && vm->end_reached && !vm->mailbox_lost &&
-	    !strcmp(a->o.end_name, "mailbox"))
+	y->apply_why = y->decoded || g->stages.n ? no_apply : no_apply_begin;
+	if (acked && !vm->mailbox_lost && !strcmp(a->o.end_name, "mailbox"))
 		return;
 	for (size_t i = 0; i < g->stages.n; i++) {
 		const struct at_gstage *s = &g->stages.v[i];
@@ -177,9 +210,8 @@ static void find_apply(const struct at *a, const struct at_vm *vm, const struct 
 		if (g->tasks.v[s->task].agent && s->t0 >= y->decoded && s->t1 <= vm->end)
 			y->applied = s->t1;
 	}
-	y->apply =
-		y->applied || begun ||
-		(a->o.end == FSA_END_ACK && vm->end_reached && !strcmp(a->o.end_name, "applied"));
+	y->apply = y->applied || begun || (vm->mailbox_lost && !vm->decoded_end) ||
+		   (acked && !strcmp(a->o.end_name, "applied"));
 }
 
 /* --- into links --- */
@@ -191,12 +223,12 @@ static struct fsa_link *add(struct at_guest *g, enum fsa_stage stage, uint64_t a
 
 	*l = (struct fsa_link){.stage = stage, .at_ns = at, .error_ns = error, .seen = at != 0};
 	snprintf(l->who, sizeof(l->who), "%s", at ? who : "");
-	snprintf(l->why, sizeof(l->why), "%s", at ? "" : why);
+	l->why = at ? "" : why;
 	return l;
 }
 
 /* In order, inside the window, each at or after the one before it. */
-static void order(struct at_guest *g, const struct at_vm *vm)
+static void order(struct at *a, struct at_guest *g, const struct at_vm *vm)
 {
 	uint64_t at = vm->start, err = 0;
 
@@ -211,16 +243,14 @@ static void order(struct at_guest *g, const struct at_vm *vm)
 		}
 		if (l->at_ns < at && at > vm->start && d > error) {
 			l->seen = false;
-			snprintf(l->why, sizeof(l->why),
-				 "out of order: %" PRIu64 " ns before the end of %s", d,
-				 i ? fsa_stage_name(g->links[i - 1].stage) : "nothing");
+			l->why = at_text(a, "out of order: %" PRIu64 " ns before the end of %s", d,
+					 i ? fsa_stage_name(g->links[i - 1].stage) : "nothing");
 		} else if (at > vm->start && d < error) {
-			snprintf(l->why, sizeof(l->why),
-				 "closer to the stage before it than the clock error: not ordered");
+			l->why = "closer to the stage before it than the clock error: not ordered";
 		}
 		if (l->at_ns > vm->end) {
 			l->seen = false;
-			snprintf(l->why, sizeof(l->why), "after the window's end");
+			l->why = "after the window's end";
 			l->at_ns = vm->end;
 		}
 		l->at_ns = l->at_ns < at ? at : l->at_ns;
@@ -233,7 +263,7 @@ static void order(struct at_guest *g, const struct at_vm *vm)
  * A window that no ack ended: the stage after the last one that is over lasts until its end. Stages
  * that this signal does not have are left out of account.
  */
-static void in_progress(struct at_guest *g, const struct at_vm *vm)
+static void in_progress(struct at_guest *g, const struct at_vm *vm, const struct way *y)
 {
 	bool none = no_way(g) != NULL;
 	size_t next = 0;
@@ -243,14 +273,27 @@ static void in_progress(struct at_guest *g, const struct at_vm *vm)
 			next = i + 1;
 	if (next >= g->nlinks)
 		next = g->nlinks - 1;
+	/* neither the decoding nor what follows it is given a length that is not known */
+	if (g->links[next].stage >= FSA_S_MAILBOX && !y->decoded && !g->stages.n)
+		next = g->nlinks - 1;
 	for (size_t i = next; i < g->nlinks; i++)
 		g->links[i].at_ns = vm->end;
-	snprintf(g->links[next].why, sizeof(g->links[next].why),
-		 "the window ended before this stage was over");
+	if (g->links[next].stage != FSA_S_ACK) /* which has its own */
+		g->links[next].why = in_progress_why;
 }
 
-static void fill(const struct at *a, const struct at_vm *vm, struct at_guest *g,
-		 const struct way *y)
+/* Why no ack ended the window. */
+static const char *no_ack(struct at *a, const struct at_vm *vm)
+{
+	char end[96];
+
+	if (!vm->end_reached)
+		return in_progress_why;
+	return at_text(a, "the window ends at %s, not at an ack: this stage was not over",
+		       fsa_end_text(&a->o, end, sizeof(end)));
+}
+
+static void fill(struct at *a, const struct at_vm *vm, struct at_guest *g, const struct way *y)
 {
 	bool acked = vm->end_reached && a->o.end == FSA_END_ACK;
 	uint64_t err = g->map.error_ns;
@@ -262,27 +305,30 @@ static void fill(const struct at *a, const struct at_vm *vm, struct at_guest *g,
 	add(g, FSA_S_INJECT, y->inject, y->host_inject ? 0 : err, y->inject_who, y->inject_why);
 	l = add(g, FSA_S_NOTIFY, y->notify, err, y->notify_who, y->notify_why);
 	if (y->notify && y->by_chance)
-		snprintf(l->why, sizeof(l->why), "%s", other_wake);
+		l->why = other_wake;
 	add(g, FSA_S_WAKEUP, y->wakeup, err, agent, y->wakeup_why);
-	add(g, FSA_S_MAILBOX, y->decoded, err, agent,
-	    "the agent's decoding of the mailbox is not in the guest's records");
+	l = add(g, FSA_S_MAILBOX, y->decoded, err, agent, y->decoded_why);
+	if (y->bound)
+		l->why = bound;
 	if (y->apply)
-		add(g, FSA_S_APPLY, y->applied, err, agent,
-		    "the end of the agent's netlink work is not in the guest's records");
+		add(g, FSA_S_APPLY, y->applied, err, agent, y->apply_why);
 	if (!vm->decoded_end)
-		add(g, FSA_S_ACK, acked ? vm->end : 0, 0, agent, "");
-	order(g, vm);
+		add(g, FSA_S_ACK, acked ? vm->end : 0, 0, agent, acked ? "" : no_ack(a, vm));
+	order(a, g, vm);
 	if (!acked && !vm->decoded_end)
-		in_progress(g, vm);
+		in_progress(g, vm, y);
 }
 
 int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g)
 {
-	struct way y = {.decoded = at_guest_decoded(g, vm->end)};
-	int ret = find_chain(a, vm, g, &y);
+	struct way y = {.from = UINT64_MAX};
+	int ret;
 
+	y.decoded = g->stages.n ? at_guest_decoded(g, vm->end) : at_guest_mailbox_sent(vm, g);
+	ret = find_chain(a, vm, g, &y);
 	if (ret)
 		return ret;
+	bound_decoding(vm, g, &y);
 	find_apply(a, vm, g, &y);
 	fill(a, vm, g, &y);
 	return 0;

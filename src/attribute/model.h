@@ -212,8 +212,8 @@ struct fsa_link {
 	enum fsa_stage stage;
 	uint64_t at_ns, error_ns; /* host time; 0 error: seen on the host itself */
 	bool seen;
-	char who[40]; /* "gsi 9, vector 0x30", "kworker/0:1", "forkscope-guest (tid 71)" */
-	char why[96]; /* not seen: why; seen: what is to be known of it; "" */
+	char who[40];    /* "gsi 9, vector 0x30", "kworker/0:1", "forkscope-guest (tid 71)" */
+	const char *why; /* not seen: why; seen: what is to be known of it; NULL or "": nothing */
 };
 
 #define FSA_PAGE    4096u
@@ -248,16 +248,14 @@ struct fsa_memory {
 	bool assumed;
 };
 
-/* Room for what became of a reading, why, and what that costs. */
-#define FSA_GUEST_WHY 224
-
 /* What is known of the guest's own half. */
 struct fsa_guest {
-	bool read;               /* the recording has its rings */
-	bool used;               /* ... and the ledger is split by them */
-	char why[FSA_GUEST_WHY]; /* not read or not used: why, and what that costs; "" */
-	uint8_t id[16];          /* of the arming: fsr_guest_symbols() */
-	uint32_t flags;          /* FSG_D_* of bpf/guest_ring.h */
+	bool read;       /* the recording has its rings */
+	bool used;       /* ... and the ledger is split by them */
+	const char *why; /* not read or not used: why, and what that costs; NULL or "": it is used
+			  */
+	uint8_t id[16];  /* of the arming: fsr_guest_symbols() */
+	uint32_t flags;  /* FSG_D_* of bpf/guest_ring.h */
 	uint64_t events, lost, torn;
 	uint64_t probe_ns; /* events in the window x what one costs, as calibrated; 0 = not known */
 	char agent[16];
@@ -404,6 +402,8 @@ struct fsa_result {
 	uint64_t vms_seen; /* VMs that are no fork in the window (templates, boots) included */
 	uint64_t unknown_ns;
 	uint64_t events;
+	char **texts; /* sentences that the forks refer to, however long */
+	size_t ntexts;
 };
 
 /*

@@ -280,11 +280,11 @@ struct at_vm {
 	FS_VEC(struct at_tx) txs;
 	struct fsa_fork *fork; /* once its ledger was made */
 	struct fsr_guest_data *guest_data;
-	int guest_state;               /* of loading it: 0 = not tried, 1 = had, -1 = none */
-	struct at_guest *guest;        /* while its window is evaluated: NULL = nothing of use */
-	char guest_why[FSA_GUEST_WHY]; /* why there is nothing of use */
-	bool guest_wrong;    /* ... and that is an error, not a guest without a recorder */
-	struct at_told told; /* of the marks for every VM that were valid when it was made */
+	int guest_state;        /* of loading it: 0 = not tried, 1 = had, -1 = none */
+	struct at_guest *guest; /* while its window is evaluated: NULL = nothing of use */
+	const char *guest_why;  /* why there is nothing of use; NULL = not said */
+	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
+	struct at_told told;    /* of the marks for every VM that were valid when it was made */
 	FS_VEC(struct at_touch) touches;
 	size_t touch_limit; /* then pages that came twice are dropped */
 	FS_VEC(struct at_region) regions;
@@ -394,9 +394,10 @@ struct at {
 	forks;
 	struct at_cpu *cpus;
 	struct at_strings str;
-	struct at_told told; /* of the last marks for every VM */
-	bool no_memory;      /* met where it could not be returned */
-	bool has_hmm;        /* handle_mm_fault was seen: classes are not guesses */
+	FS_VEC(char *) texts; /* for the result */
+	struct at_told told;  /* of the last marks for every VM */
+	bool no_memory;       /* met where it could not be returned */
+	bool has_hmm;         /* handle_mm_fault was seen: classes are not guesses */
 	uint64_t hmm_faults, faults;
 	char *err;
 	size_t err_len;
@@ -406,6 +407,8 @@ struct at {
 uint32_t at_str(struct at *a, const char *s, size_t max); /* stops at NUL or @max; 0 if no memory */
 const char *at_str_get(const struct at *a, uint32_t id);
 void at_str_free(struct at *a);
+/* A sentence that lives as long as the result does, never cut; "" if no memory (a->no_memory). */
+const char *at_text(struct at *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- stacks.c --- */
 uint8_t at_stack_tells(struct at *a, uint32_t stack); /* AT_ST_* */

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Names (comms, paths) are kept once per recording. Index 0 is the empty string. */
+/*
+ * Names (comms, paths) are kept once per recording; index 0 is the empty string. Sentences of the
+ * result are as long as they come out.
+ */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/state.h"
@@ -66,4 +71,24 @@ void at_str_free(struct at *a)
 		free(a->str.v.v[i].s);
 	fs_vec_free(&a->str.v);
 	at_idmap_free(&a->str.map);
+	for (size_t i = 0; i < a->texts.n; i++)
+		free(a->texts.v[i]);
+	fs_vec_free(&a->texts);
+}
+
+const char *at_text(struct at *a, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n >= 0 && !fs_vec_push(&a->texts, text))
+		return text;
+	if (n >= 0)
+		free(text);
+	a->no_memory = true;
+	return "";
 }

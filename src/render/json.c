@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "render/contention.h"
 #include "render/exits.h"
@@ -31,9 +32,12 @@ static json_t *addr(uint64_t x)
 
 json_t *fsj_text(const char *s)
 {
-	char buf[512];
+	size_t len = strlen(s) + 1;
+	char *buf = malloc(len);
+	json_t *text = buf ? json_string(fsv_clean(s, buf, len)) : NULL;
 
-	return json_string(fsv_clean(s, buf, sizeof(buf)));
+	free(buf);
+	return text;
 }
 
 json_t *fsj_text_or_null(const char *s)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "render/term.h"
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 unsigned int fsv_columns(const struct fsv_view *v)
@@ -70,12 +71,13 @@ void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double shar
 		fputc('.', out);
 }
 
+/* As long as it comes out, and nothing in it that a terminal would obey. */
 static void flow(FILE *out, int col, int hang, const char *fmt, va_list args)
 {
-	char text[2048];
-	const char *p = text;
+	char *text = NULL;
+	bool made = vasprintf(&text, fmt, args) >= 0;
+	const char *p = made ? text : "(out of memory)";
 
-	vsnprintf(text, sizeof(text), fmt, args);
 	for (bool first = true; *p; first = false) {
 		int word = (int)strcspn(p, " ");
 
@@ -93,6 +95,8 @@ static void flow(FILE *out, int col, int hang, const char *fmt, va_list args)
 		p += strspn(p, " ");
 	}
 	fputc('\n', out);
+	if (made)
+		free(text);
 }
 
 void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)

@@ -55,7 +55,7 @@ static void lacks(const struct fsa_guest *g, FILE *out)
 static void clock_line(const struct fsa_fork *f, FILE *out)
 {
 	const struct fsa_guest *g = &f->guest;
-	char e[2][FS_UNITS_LEN], limit[sizeof(g->limited_by)], more[120] = "";
+	char e[2][FS_UNITS_LEN], more[120] = "";
 
 	fs_fmt_ns(f->clock_error_ns, e[0], sizeof(e[0]));
 	if (g->clock_used && g->containment_error_ns == UINT64_MAX)
@@ -65,20 +65,19 @@ static void clock_line(const struct fsa_fork *f, FILE *out)
 			 "; the VM's own clock data took part (without it: +-%s)",
 			 fs_fmt_ns(g->containment_error_ns, e[1], sizeof(e[1])));
 	fsv_para(out, 0, 2, "guest clock: +-%s%s%s%s", e[0], more,
-		 *g->limited_by ? "; limited by " : "",
-		 fsv_clean(g->limited_by, limit, sizeof(limit)));
+		 *g->limited_by ? "; limited by " : "", g->limited_by);
 }
 
 void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	const struct fsa_guest *g = &f->guest;
-	char why[sizeof(g->why)], cost[FS_UNITS_LEN], pct[16];
+	char cost[FS_UNITS_LEN], pct[16];
 
 	(void)v;
 	agent_line(f, out);
 	if (!g->used) {
 		fsv_para(out, 0, 2, "guest half: %s: %s", g->read ? "read, but NOT USED" : "none",
-			 fsv_clean(fsv_guest_why(f), why, sizeof(why)));
+			 fsv_guest_why(f));
 		return;
 	}
 	if (g->lost || g->torn)
@@ -135,7 +134,7 @@ static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const s
 				ns ? fs_fmt_ns(ns, t, sizeof(t)) : "-",
 				ns ? fsv_pct(ns, f->gap_ns, pct, sizeof(pct)) : "-");
 
-		fsv_para_on(out, n, n + 2, "not seen: %s", l->why);
+		fsv_para_on(out, n, n + 2, "not seen: %s", l->why ? l->why : "");
 		return;
 	}
 	fprintf(out, "  %-8s %10s %8s  ", fsa_stage_name(l->stage), fs_fmt_ns(ns, t, sizeof(t)),
@@ -146,7 +145,7 @@ static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const s
 	if (*l->who)
 		fprintf(out, "  %.*s", room, fsv_clean(l->who, who, sizeof(who)));
 	fputc('\n', out);
-	if (*l->why)
+	if (l->why && *l->why)
 		fsv_para_on(out, fprintf(out, "    "), 4, "%s", l->why);
 }
 

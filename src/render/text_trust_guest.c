@@ -9,10 +9,7 @@
 
 static void say_missing(void *arg, const char *why, size_t forks)
 {
-	char clean[200];
-
-	fsv_para(arg, 4, 6, "%zu fork%s: %s", forks, forks == 1 ? "" : "s",
-		 fsv_clean(why, clean, sizeof(clean)));
+	fsv_para(arg, 4, 6, "%zu fork%s: %s", forks, forks == 1 ? "" : "s", why);
 }
 
 static void clock_error(const struct fsv_trust_guest *g, FILE *out)
@@ -95,14 +92,13 @@ static void own_symbols(const struct fsv_view *v, FILE *out)
 {
 	for (size_t i = 0; i < v->own->n; i++) {
 		const struct fsv_own_table *t = &v->own->v[i];
-		char whose[80], why[sizeof(t->why)];
+		char whose[80];
 		uint64_t slide;
 
 		snprintf(whose, sizeof(whose), "the snapshot itself (%zu fork%s)", t->forks,
 			 t->forks == 1 ? "" : "s");
 		if (!t->syms)
-			fsv_para(out, 2, 4, "guest symbols: none from %s: %s", whose,
-				 fsv_clean(t->why, why, sizeof(why)));
+			fsv_para(out, 2, 4, "guest symbols: none from %s: %s", whose, t->why);
 		else
 			fsv_para(out, 2, 4, "guest symbols: %zu from %s%s: %s",
 				 fsv_syms_count(t->syms), whose,

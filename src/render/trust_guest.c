@@ -67,7 +67,7 @@ const char *fsv_guest_why(const struct fsa_fork *f)
 {
 	if (f->guest.used)
 		return "";
-	if (*f->guest.why)
+	if (f->guest.why && *f->guest.why)
 		return f->guest.why;
 	return f->guest.read
 		       ? "its records could not be placed on the host's time line"

@@ -228,7 +228,7 @@ static void print_links(const struct fsa_fork *f)
 		       l->seen ? "true" : "false");
 		print_text(l->who);
 		printf(", \"why\": ");
-		print_text(l->why);
+		print_text(l->why ? l->why : "");
 		printf("}");
 	}
 	printf("],\n ");
@@ -246,7 +246,7 @@ static void print_guest(const struct fsa_fork *f)
 	       g->read ? "true" : "false", g->used ? "true" : "false", g->flags, g->events, g->lost,
 	       g->torn, g->probe_ns, g->agent_own ? "true" : "false", g->offset_ns, g->rate_ppb,
 	       g->ref_ns, g->containment_error_ns, g->outside, g->clock_used ? "true" : "false");
-	print_text(g->why);
+	print_text(g->why ? g->why : "");
 	printf(", \"agent\": ");
 	print_text(g->agent);
 	printf(", \"limited_by\": ");

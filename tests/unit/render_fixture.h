@@ -283,7 +283,7 @@ static inline void fx_unseen(struct fsa_fork *f, enum fsa_stage stage, const cha
 	struct fsa_link *l = &f->links[f->nlinks++];
 
 	*l = (struct fsa_link){.stage = stage};
-	snprintf(l->why, sizeof(l->why), "%s", why);
+	l->why = why;
 }
 
 /* One fork whose guest part was read, all of its stages holding time; @k scales them. */
@@ -345,8 +345,7 @@ static inline struct fx *fx_split(void)
 	fx_exit(fx_seg(f, 700001, FSA_S_GUEST, FSA_C_FAULT_MAJOR), 0x400, 0xffffffff81234567);
 	fx_exit(fx_seg(f, 900001, FSA_S_GUEST, FSA_C_GUEST_RUN), 0x078, 0xffffffff81000482);
 	f->notes = 1u << FSA_N_NO_GUEST;
-	snprintf(f->guest.why, sizeof(f->guest.why),
-		 "the VMM ended before its memory was read: guest time is one sum");
+	f->guest.why = "the VMM ended before its memory was read: guest time is one sum";
 	fx_verdict(f, FSA_V_GUEST);
 	fx_cohort(x, 0, "steady", 1, 2);
 	fx_cohort(x, 1, "steady, guest not split", 3, 3);

@@ -116,7 +116,7 @@ static void a_fork_without_its_half_says_why(void **state)
 	/* cohorts of which one is split and one is not have no parts to compare */
 	assert_null(strstr(text, "not split\" (n 1) against"));
 	free(text);
-	*x->forks[2].guest.why = '\0';
+	x->forks[2].guest.why = NULL;
 	text = fx_render(&x->view, fsv_text);
 	has(text, "guest half: none: the recording has none, so");
 	free(text);
@@ -190,7 +190,7 @@ static void reasons_come_most_frequent_first(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		snprintf(fx_fork(x, "vmm")->guest.why, 20, "%s", i % 2 ? "rare" : "often");
+		fx_fork(x, "vmm")->guest.why = i % 2 ? "rare" : "often";
 	fsv_guest_missing(&x->view, missing_reasons_are_counted, all);
 	assert_string_equal(all, "3 often;2 rare;");
 	free(x);
