@@ -76,8 +76,8 @@ struct fsl_map {
 	enum fsl_limit low_by, high_by; /* what limits each side */
 	bool clock_used;
 	char clock_why[160]; /* why the VM's clock data was not used, "" */
-	size_t events;      /* that took part */
-	size_t outside;     /* of them outside guest mode: 0, or the mapping is refused */
+	size_t events;       /* that took part */
+	size_t outside;      /* of them outside guest mode: 0, or the mapping is refused */
 };
 
 /*

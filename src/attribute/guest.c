@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/guest_align.h"
+#include "base/err.h"
 
 static const char cost[] = "its time is one sum";
 
@@ -150,7 +151,7 @@ static void end_by_decoding(struct at *a, struct at_vm *vm, const struct at_gues
 static int make(struct at *a, struct at_vm *vm)
 {
 	struct at_guest *g = calloc(1, sizeof(*g));
-	char why[512] = "";
+	char why[FS_SENTENCE] = "";
 	int ret;
 
 	if (!g)

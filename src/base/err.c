@@ -2,14 +2,18 @@
 #include "base/err.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void fs_err_say(char *err, size_t len, const char *fmt, ...)
 {
 	va_list ap;
+	int n;
 
 	if (!err || !len)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(err, len, fmt, ap);
+	n = vsnprintf(err, len, fmt, ap);
 	va_end(ap);
+	if (n >= 0 && (size_t)n >= len && len > 3)
+		memcpy(err + len - 4, "...", 4);
 }

@@ -5,10 +5,14 @@
 
 #include <stddef.h>
 
+/* Room for a sentence about a file, whatever its path is, and for the reason of another in it. */
+#define FS_SENTENCE (4096 + 4096)
+
 /*
- * Writes the sentence into @err (@len bytes, cut short when longer; NULL or 0 = not wanted) and
- * yields @code, so that a caller can `return fs_errf(err, len, -EINVAL, "...")`. A macro, so that
- * compilers and analysers see which code it is.
+ * Writes the sentence into @err (@len bytes; one that is longer ends in "...", so that nobody takes
+ * what is left of it for the whole; NULL or 0 = not wanted) and yields @code, so that a caller can
+ * `return fs_errf(err, len, -EINVAL, "...")`. A macro, so that compilers and analysers see which
+ * code it is.
  */
 #define fs_errf(err, len, code, ...)                   \
 	({                                             \

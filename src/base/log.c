@@ -3,29 +3,31 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum fs_log_level fs_log_level = FS_LOG_INFO;
 
+/* One line, in one write, with nothing in it that a terminal would obey. */
 static void print_line(const char *kind, const char *fmt, va_list ap)
 {
-	char line[1024];
 	int saved = errno;
-	size_t head, len;
+	char *text = NULL, *line = NULL;
 	ssize_t done;
+	int len;
 
-	head = (size_t)snprintf(line, sizeof(line), "forkscope: %s", kind);
-	errno = saved; /* for %m */
-	vsnprintf(line + head, sizeof(line) - head - 1, fmt, ap);
-	len = strlen(line);
-	for (size_t i = head; i < len; i++)
+	if (vasprintf(&text, fmt, ap) < 0) /* with errno as it was: for %m */
+		text = NULL;
+	len = asprintf(&line, "forkscope: %s%s\n", kind, text ? text : "(out of memory)");
+	for (int i = 0; i + 1 < len; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
-	line[len++] = '\n';
 	do
-		done = write(STDERR_FILENO, line, len);
+		done = len < 0 ? 0 : write(STDERR_FILENO, line, (size_t)len);
 	while (done < 0 && errno == EINTR);
+	free(text);
+	if (len >= 0)
+		free(line);
 	errno = saved;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "base/tree.h"
 #include "bench/recorder.h"
@@ -144,7 +145,7 @@ static size_t narmed;
 static bool has_recorder(const char *path)
 {
 	struct fs_memfile *f = &armed[narmed];
-	char why[300];
+	char why[FS_SENTENCE];
 
 	if (narmed == BENCH_MAX || fs_memfile_open(path, f, why, sizeof(why)))
 		return false; /* then it is searched for in the forks */
@@ -170,7 +171,7 @@ static void forget_recorders(void)
 static void warm_recorder(int memory)
 {
 	struct stat a, b;
-	char why[300];
+	char why[FS_SENTENCE];
 
 	for (size_t i = 0; i < narmed; i++)
 		if (!fstat(memory, &a) && !fstat(armed[i].fd, &b) && a.st_ino == b.st_ino &&
@@ -238,7 +239,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 {
 	struct bench_done d = {.b = b, .a = a};
 	struct fs_recorder rec = {.status = 0};
-	char err[1024];
+	char err[FS_SENTENCE];
 	bool found = look_for_recorders(b, a);
 	int rc, ret, failed = 0;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/err.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "record/guest.h"
@@ -265,7 +266,7 @@ static void print_end(enum form form, const struct fsr_info *i)
 
 static int dump(enum form form, const char *path)
 {
-	char err[300];
+	char err[FS_SENTENCE];
 	struct fsr_reader *r;
 	const struct fsr_info *i;
 	int ret;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/cmds.h"
@@ -87,13 +88,17 @@ int fs_opt_bytes(const char *text, void *dst, char *why, size_t len)
 
 int fs_opts_bad(const struct fs_usage *u, const char *fmt, ...)
 {
-	char line[512];
+	char *line = NULL;
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	n = vasprintf(&line, fmt, ap);
 	va_end(ap);
-	fs_error("%s: %s (see forkscope %s --help)", u->command, line, u->command);
+	fs_error("%s: %s (see forkscope %s --help)", u->command, n < 0 ? "out of memory" : line,
+		 u->command);
+	if (n >= 0)
+		free(line);
 	return FS_EXIT_USAGE;
 }
 
@@ -159,7 +164,7 @@ static int take_option(const struct fs_usage *u, struct fs_opt *opts, int argc, 
 	const char *word = argv[*i], *eq = strchr(word, '=');
 	size_t len = eq ? (size_t)(eq - word) : strlen(word);
 	struct fs_opt *o = find(opts, word, len);
-	char why[256] = "";
+	char why[FS_SENTENCE] = "";
 
 	if (!o)
 		return fs_opts_bad(u, "unknown option %s", word);

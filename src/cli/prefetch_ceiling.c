@@ -2,6 +2,7 @@
 /* forkscope prefetch ceiling */
 #include <stdlib.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/log.h"
 #include "base/vec.h"
 #include "cli/cmds.h"
@@ -9,8 +10,6 @@
 #include "cli/prefetch.h"
 #include "experiment/workset.h"
 #include "render/ceiling.h"
-
-#define ERR_LEN 256
 
 struct asked {
 	struct prefetch_window window;
@@ -57,7 +56,7 @@ static int mailbox_offset(const char *text, uint64_t *offset)
 
 static int add_named(const struct asked *a, const char *list, uint64_t memory, struct hyps *h)
 {
-	char err[ERR_LEN], name[80];
+	char err[FS_SENTENCE], name[80];
 	uint64_t mailbox;
 
 	if (mailbox_offset(a->mailbox, &mailbox))
@@ -84,7 +83,7 @@ static int add_named(const struct asked *a, const char *list, uint64_t memory, s
 static int add_ranges(const char *arg, uint64_t memory, struct hyps *h)
 {
 	struct fsx_hypothesis x = {.which = FSX_RANGES};
-	char err[ERR_LEN] = "";
+	char err[FS_SENTENCE] = "";
 
 	snprintf(x.name, sizeof(x.name), "--ranges");
 	if (fsx_ranges_load(arg, &x.set, err, sizeof(err))) {

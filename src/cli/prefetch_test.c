@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/err.h"
 #include "base/log.h"
 #include "base/vec.h"
 #include "bench/result.h"
@@ -17,7 +18,6 @@
 #include "cli/prefetch_verdict.h"
 #include "stats/stats.h"
 
-#define ERR_LEN    256
 #define NULL_LIMIT 0.06 /* share of null tests that may come out supported */
 #define OWN_ROWS   20
 
@@ -219,7 +219,7 @@ static int read_mechanism(struct asked *x)
 {
 	enum fs_mechanism *how = &x->bench.o.how;
 	const char *name = x->mechanism;
-	char why[ERR_LEN];
+	char why[FS_SENTENCE];
 
 	if (!name)
 		return -1;
@@ -237,7 +237,7 @@ static int read_mechanism(struct asked *x)
 
 static int settle_from(struct asked *x, const struct fs_opt *made, const struct fs_args *args)
 {
-	char err[ERR_LEN];
+	char err[FS_SENTENCE];
 
 	for (; made->name; made++)
 		if (made->given)
@@ -264,7 +264,7 @@ static int settle_from(struct asked *x, const struct fs_opt *made, const struct 
 static int settle_ranges(struct asked *x)
 {
 	struct bench_asked *a = &x->bench;
-	char err[ERR_LEN];
+	char err[FS_SENTENCE];
 
 	if (!x->ranges)
 		return -1;

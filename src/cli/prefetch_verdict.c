@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/cmds.h"
@@ -145,7 +146,7 @@ int test_check(const struct test_asked *a)
 {
 	const char *start = a->window.start, *end = a->window.end;
 	struct fsa_opts o;
-	char err[256];
+	char err[FS_SENTENCE];
 	double delta;
 
 	if ((start && fsa_parse_start(start, &o, err, sizeof(err))) ||

@@ -52,7 +52,7 @@ struct session {
 	char kept[64];   /* capabilities */
 	const char *why; /* the recording ends because of this; NULL = it goes on */
 	bool timed_out;
-	char err[512];
+	char err[FS_SENTENCE];
 };
 
 /* --- prepare --- */
@@ -365,7 +365,7 @@ static int write_mark(struct session *s, const struct fs_mark *m)
 static int read_marks(struct session *s)
 {
 	struct fs_mark m;
-	char err[160];
+	char err[512];
 	int got, rc = 0;
 
 	while (!rc && s->marks >= 0 && (got = fs_marks_next(s->marks, &m, err, sizeof(err)))) {

@@ -176,7 +176,7 @@ int fsx_ranges_hpl(const void *data, size_t len, struct fsx_ranges *r, char *err
 
 static int load_file(FILE *f, const char *path, struct fsx_ranges *r, char *err, size_t err_len)
 {
-	char *data = malloc(FSX_MAX_FILE + 1u), why[200] = "";
+	char *data = malloc(FSX_MAX_FILE + 1u), why[FS_SENTENCE] = "";
 	size_t n;
 	int ret;
 

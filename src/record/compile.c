@@ -192,7 +192,7 @@ static int write_round(struct compiler *c, const char *text)
 
 static int add_event(struct compiler *c, const char *line)
 {
-	char why[200];
+	char why[512];
 	struct item it = {.line = c->line};
 	int len = fsr_text_parse(line, &it.p, why, sizeof(why));
 
@@ -240,7 +240,7 @@ static int write_gathered(struct compiler *c)
 
 static int add_guest(struct compiler *c, const char *line)
 {
-	char why[200];
+	char why[512];
 	int got = fsr_guest_text_line(c->guest, c->w, line, why, sizeof(why));
 
 	return got < 0 ? fs_errf(c->err, c->err_len, got, "line %zu: %s", c->line, why) : got;

@@ -53,7 +53,7 @@ void fsr_guests_free(struct fsr_guests *g)
 /* The payload of @c in memory of its own, or NULL: damaged since it was noted, or no memory. */
 static void *load(const struct fsr_reader *r, const struct fsr_chunk *c)
 {
-	char why[160];
+	char why[512];
 	void *payload = malloc(((size_t)c->bytes + 7) & ~(size_t)7);
 
 	if (payload && fsr_walk_payload(&r->walk, c, payload, why, sizeof(why))) {

@@ -22,7 +22,7 @@ int fsr_each_chunk(const struct fsr_reader *r,
 		.next = r->header.header_bytes,
 		.end = r->end,
 	};
-	char why[200];
+	char why[512];
 	int ret = 0;
 
 	while (!ret) {

@@ -21,7 +21,7 @@ struct fsr_info {
 	uint64_t created_ns; /* CLOCK_REALTIME */
 	bool complete;       /* an END chunk was found */
 	bool truncated;      /* cut short or damaged: see why */
-	char why[160];       /* what is wrong and at which byte, "" */
+	char why[512];       /* what is wrong and at which byte, "" */
 	uint64_t chunks;
 	uint64_t unknown_chunks; /* of a newer minor: skipped */
 	uint64_t unknown_events;

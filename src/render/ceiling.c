@@ -3,6 +3,7 @@
 #include "render/ceiling.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
 #include "render/term.h"
@@ -147,7 +148,7 @@ static char *tight(uint64_t ns, char *buf, size_t len)
 	return buf;
 }
 
-/* Gains fork by fork, as many hypotheses on a line as there is room for. */
+/* Gains fork by fork. */
 static void per_fork(const struct fsv_ceilings *c, const struct fsx_group *g, enum fsx_mechanism m,
 		     FILE *out)
 {
@@ -155,25 +156,29 @@ static void per_fork(const struct fsv_ceilings *c, const struct fsx_group *g, en
 
 	for (size_t i = 0; i < g->n; i++) {
 		const struct fsa_fork *f = g->forks[i];
-		char line[2048];
+		char *line = NULL;
 		size_t n;
+		FILE *to;
 
 		if (!f->complete)
 			continue;
-		n = (size_t)snprintf(line, sizeof(line), "fork %u, gap %s:", f->id,
-				     tight(f->gap_ns, t, sizeof(t)));
-		for (size_t k = 0; k < c->nhyps && n < sizeof(line) - 200; k++) {
+		to = open_memstream(&line, &n);
+		if (!to)
+			continue;
+		fprintf(to, "fork %u, gap %s:", f->id, tight(f->gap_ns, t, sizeof(t)));
+		for (size_t k = 0; k < c->nhyps; k++) {
 			struct fsx_ceiling x;
 
 			if (*c->hyps[k].why || !told_here(c, &c->hyps[k], m))
 				continue;
 			x = fsx_ceiling_of(f, &c->hyps[k], m, &c->left);
-			n += (size_t)snprintf(
-				line + n, sizeof(line) - n, "%s %s %s", k ? "," : "",
-				c->hyps[k].name,
+			fprintf(to, "%s %s %s", k ? "," : "", c->hyps[k].name,
 				x.none != FSX_HAS ? "none" : fs_fmt_ns(x.gain_ns, t, sizeof(t)));
 		}
-		fsv_para(out, 4, 8, "%s", line);
+		fclose(to);
+		if (line)
+			fsv_para(out, 4, 8, "%s", line);
+		free(line);
 	}
 }
 

@@ -379,7 +379,7 @@ static bool find(struct fsv_syms *s, const struct fsa_result *res, const struct 
 	struct found f;
 	uint64_t slide = 0;
 	proof_vec p = {0};
-	char why[256], text[256];
+	char why[1024], text[1280];
 
 	if (collect(res, w, &p)) {
 		fs_vec_free(&p);
@@ -394,8 +394,8 @@ static bool find(struct fsv_syms *s, const struct fsa_result *res, const struct 
 	found = decide(&q, &f, &slide, why, sizeof(why));
 	if (found && own && slide) {
 		snprintf(text, sizeof(text),
-			 "CONTRADICTED, the kernel runs 0x%" PRIx64 " away from them: %.180s",
-			 slide, why);
+			 "CONTRADICTED, the kernel runs 0x%" PRIx64 " away from them: %s", slide,
+			 why);
 		fsv_syms_no_slide(s, text);
 		fs_vec_free(&p);
 		return false;

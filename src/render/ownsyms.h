@@ -20,7 +20,7 @@ struct fsv_own_table {
 	uint8_t id[16];
 	size_t forks;          /* of the recording that have this id */
 	struct fsv_syms *syms; /* NULL: none, why says it */
-	char why[200];
+	char why[1024];
 	const json_t *meta; /* what was armed, borrowed from the reader; NULL = not known */
 };
 

@@ -92,15 +92,18 @@ void svg_xml(FILE *out, const char *s)
 
 void svg_text(FILE *out, double x, double y, const char *style, const char *fmt, ...)
 {
-	char text[512];
+	char *text = NULL;
 	va_list args;
+	int n;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	n = vasprintf(&text, fmt, args);
 	va_end(args);
 	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\"%s%s>", x, y, *style ? " " : "", style);
-	svg_xml(out, text);
+	svg_xml(out, n < 0 ? "(out of memory)" : text);
 	fputs("</text>\n", out);
+	if (n >= 0)
+		free(text);
 }
 
 static void fork_title(const struct svg *g, char *title, char *sub, size_t len)

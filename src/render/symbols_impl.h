@@ -29,7 +29,7 @@ struct fsv_syms {
 	size_t code_len;
 	bool slide_known;
 	uint64_t slide;
-	char why[256];
+	char why[1280];
 };
 
 /* Adds a function; cuts the name. 0, -ENOMEM or -E2BIG. */
