@@ -277,9 +277,10 @@ struct fs_ev_syscall {
 struct fs_ev_open {
 	struct fs_ev h;
 	__u64 ts_start;
-	__s32 fd; /* or negative errno */
-	__u32 pad;
+	__s32 fd;  /* or negative errno */
+	__u32 dev; /* of the file; as stat(2) of the kernel's inside: major << 20 | minor */
 	char path[112];
+	__u64 ino; /* 0 = not known */
 };
 
 struct fs_ev_mmap {

@@ -184,12 +184,14 @@ static __always_inline bool fs_kvm_ioctl(struct fs_call *c)
 static __always_inline void fs_open(struct fs_call *c)
 {
 	void *path = (void *)(c->nr == NR_OPEN ? c->a[0] : c->a[1]);
+	struct file *file = c->ret >= 0 ? fs_file(c->ret) : NULL;
 
 	FS_EMIT(open, OPEN, e, c->s.id, c->s.vm, 0, c->now)
 	{
 		e->ts_start = c->s.t->sc_ts;
 		e->fd = c->ret;
-		e->pad = 0;
+		e->dev = file ? BPF_CORE_READ(file, f_inode, i_sb, s_dev) : 0;
+		e->ino = file ? BPF_CORE_READ(file, f_inode, i_ino) : 0;
 		e->path[0] = 0;
 		bpf_probe_read_user_str(e->path, sizeof(e->path), path);
 	}

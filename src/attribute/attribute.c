@@ -27,34 +27,6 @@ static int by_resume(const void *x, const void *y)
 	return a->f->vm < b->f->vm ? -1 : a->f->vm > b->f->vm;
 }
 
-/* Template and arm of a fork in one number; FNV-1a. */
-static uint64_t population(const struct at_made *m)
-{
-	uint64_t h = 0xcbf29ce484222325ull;
-
-	for (const char *c = m->f->arm; *c; c++)
-		h = (h ^ (uint8_t)*c) * 0x100000001b3ull;
-	return *m->f->arm ? h ^ m->template_id : m->template_id;
-}
-
-/* The first fork of each template and arm pays what the later ones find done: it is marked. */
-static int mark_first(struct at *a)
-{
-	struct at_idmap seen = {0};
-	int ret = 0;
-
-	for (size_t i = 0; i < a->forks.n && !ret; i++) {
-		uint64_t id = population(&a->forks.v[i]);
-
-		if (at_idmap_get(&seen, id))
-			continue;
-		a->forks.v[i].f->notes |= 1u << FSA_N_FIRST;
-		ret = at_idmap_put(&seen, id, a);
-	}
-	at_idmap_free(&seen);
-	return ret;
-}
-
 static uint64_t unknown_of(const struct fsa_fork *f)
 {
 	uint64_t sum = 0;
@@ -70,7 +42,7 @@ static int make_result(struct at *a, struct fsa_result *res)
 
 	if (a->forks.n)
 		qsort(a->forks.v, a->forks.n, sizeof(*a->forks.v), by_resume);
-	ret = mark_first(a);
+	ret = at_mark_first(a);
 	res->forks = calloc(a->forks.n + 1, sizeof(*res->forks));
 	if (!res->forks || ret)
 		return -ENOMEM;

@@ -471,10 +471,11 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 	ret = ret ? ret : at_milestones(f, vm);
 	ret = ret ? ret : at_phases(a, vm, f);
 	if (!ret) {
+		struct at_made made = {.f = f};
+
 		at_verdict(f);
-		vm->template_id = at_template(a, vm);
-		ret = fs_vec_push(&a->forks,
-				  (struct at_made){.f = f, .template_id = vm->template_id});
+		at_snapshot_keys(a, vm, made.keys);
+		ret = fs_vec_push(&a->forks, made);
 	}
 	if (ret) {
 		at_fork_free(f);

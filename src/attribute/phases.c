@@ -78,6 +78,8 @@ int at_on_phase(struct at *a, const struct fs_ev *ev)
 		r.kind = AT_PH_OPEN;
 		r.t0 = o->ts_start;
 		r.path = at_str(a, o->path, sizeof(o->path));
+		r.ino = o->ino;
+		r.dev = o->dev;
 		break;
 	case FS_EV_MMAP:
 		if (!m->addr)
@@ -292,22 +294,30 @@ int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f)
 	return 0;
 }
 
-/* What the fork was restored from: the file behind its memory, else that of its state. */
-uint64_t at_template(struct at *a, const struct at_vm *vm)
+/* A file (or, without an inode, a path) as a number that is not 0; FNV-1a. */
+static uint64_t key_of(uint64_t what, uint64_t dev, uint64_t ino)
 {
-	const struct at_phrec *state;
-	uint64_t size = 0, id = 0;
+	uint64_t v[] = {what, dev, ino}, h = 0xcbf29ce484222325ull;
+
+	for (size_t i = 0; i < sizeof(v); i++)
+		h = (h ^ ((const uint8_t *)v)[i]) * 0x100000001b3ull;
+	return h ? h : 1;
+}
+
+void at_snapshot_keys(struct at *a, const struct at_vm *vm, uint64_t keys[AT_SNAPSHOT_KEYS])
+{
+	const struct at_phrec *state = state_open(a, vm), *memory = NULL;
 
 	for (size_t i = 0; i < vm->proc->phases.n; i++) {
 		const struct at_phrec *r = &vm->proc->phases.v[i];
 
-		if (is_guest_memory(vm, r) && r->ino && r->size > size) {
-			size = r->size;
-			id = (uint64_t)r->dev << 40 ^ r->ino << 1;
-		}
+		if (is_guest_memory(vm, r) && r->ino && (!memory || r->size > memory->size))
+			memory = r;
 	}
-	if (id)
-		return id;
-	state = state_open(a, vm);
-	return state ? (uint64_t)state->path << 1 | 1 : 0;
+	keys[0] = memory ? key_of(1, memory->dev, memory->ino) : 0;
+	keys[1] = 0;
+	if (state && state->ino)
+		keys[1] = key_of(1, state->dev, state->ino);
+	else if (state && !memory) /* of an older recording: alike names may be other files */
+		keys[1] = key_of(2, 0, state->path);
 }

@@ -174,6 +174,8 @@ struct at_region { /* guest memory that is mapped from the memory file */
 	uint32_t dev;
 };
 
+#define AT_SNAPSHOT_KEYS 2
+
 struct at_phrec { /* a record that marks a phase before resume */
 	uint64_t t0, t1;
 	uint8_t kind; /* enum at_phase_kind */
@@ -267,7 +269,6 @@ struct at_vm {
 	uint64_t first_tx;
 	uint64_t events;
 	uint32_t notes;
-	uint64_t template_id;
 	FS_VEC(struct at_thr *) vcpus;
 	FS_VEC(struct at_slot) slots;
 	FS_VEC(struct fsa_ack) acks;
@@ -389,7 +390,7 @@ struct at {
 	FS_VEC(struct fsl_host_clock) clocks;     /* the host's, the latest of them */
 	FS_VEC(struct at_made {
 		struct fsa_fork *f;
-		uint64_t template_id;
+		uint64_t keys[AT_SNAPSHOT_KEYS];
 	})
 	forks;
 	struct at_cpu *cpus;
@@ -491,7 +492,11 @@ int at_on_irq_inject(struct at *a, const struct fs_ev_irq_inject *e);
 int at_on_phase(struct at *a, const struct fs_ev *ev);
 int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f);
 uint64_t at_load_start(struct at *a, const struct at_vm *vm); /* 0 = not seen */
-uint64_t at_template(struct at *a, const struct at_vm *vm);
+/* What names the fork's snapshot: the file behind its memory, that of its state; 0 = not known. */
+void at_snapshot_keys(struct at *a, const struct at_vm *vm, uint64_t keys[AT_SNAPSHOT_KEYS]);
+
+/* --- snapshots.c: notes FSA_N_FIRST. 0 or -ENOMEM --- */
+int at_mark_first(struct at *a);
 
 /* --- path.c --- */
 /* The critical path of @vm's window. Returns 0, -ENOMEM, or -EPROTO (an error of this program). */

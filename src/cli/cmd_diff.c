@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
@@ -11,11 +12,10 @@
 #include "cli/recording.h"
 #include "render/diff.h"
 
-#define ERR_LEN 256
-#define SEED    1
+#define SEED 1
 
 struct asked {
-	const char *start, *end, *cohort, *svg, *symbols, *fail_on, *colour;
+	const char *start, *end, *cohort, *svg, *symbols, *fail_on, *colour, *population;
 	uint64_t timeout_ns;
 	bool json, no_guest;
 };
@@ -120,6 +120,7 @@ static int diff(const struct asked *a, char **paths, const struct fsv_diff *limi
 				.end = a->end,
 				.timeout_ns = a->timeout_ns,
 				.symbols = a->symbols,
+				.population = a->population,
 				.no_guest = a->no_guest,
 				.drop_segs = !a->svg};
 	struct fs_rec ra, rb;
@@ -147,6 +148,7 @@ int cmd_diff(int argc, char **argv)
 		FS_OPT("--end", NULL, "END", fs_opt_string, &a.end, "where they end"),
 		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &a.timeout_ns,
 		       "how long to wait for a fork's end"),
+		FS_REC_POPULATION(&a.population),
 		FS_OPT("--fail-on", NULL, "LIMITS", fs_opt_string, &a.fail_on,
 		       "exit with 4 when B is certainly longer by more than that"),
 		FS_OPT("--json", NULL, NULL, fs_opt_flag, &a.json, "one JSON object"),
@@ -161,7 +163,7 @@ int cmd_diff(int argc, char **argv)
 		FS_OPT_END,
 	};
 	struct fsv_diff limits = {0};
-	char err[ERR_LEN] = "";
+	char err[FS_SENTENCE] = "";
 	struct fs_args args;
 	int ret = fs_opts_parse(&usage, opts, argc, argv, &args);
 

@@ -53,6 +53,7 @@ int prefetch_open(const char *path, const struct prefetch_window *w, struct pref
 	struct fs_rec_opts o = {.start = w->start,
 				.end = w->end,
 				.timeout_ns = w->timeout_ns,
+				.population = w->population,
 				.drop_segs = true,
 				.keep_faults = true};
 	int ret;

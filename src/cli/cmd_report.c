@@ -14,7 +14,7 @@
 #include "cli/recording.h"
 
 struct asked {
-	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour;
+	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour, *population;
 	uint64_t timeout_ns;
 	unsigned int fork;
 	bool brief, json, folded, no_guest, arms, csv;
@@ -189,6 +189,7 @@ static int report(const struct asked *a, const char *path)
 				.end = a->end,
 				.timeout_ns = a->timeout_ns,
 				.symbols = a->symbols,
+				.population = a->population,
 				.fork = a->fork,
 				.no_guest = a->no_guest};
 	struct fs_rec rec;
@@ -225,6 +226,7 @@ int cmd_report(int argc, char **argv)
 		FS_OPT("--end", NULL, "END", fs_opt_string, &a.end, "where it ends"),
 		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &a.timeout_ns,
 		       "how long to wait for a fork's end"),
+		FS_REC_POPULATION(&a.population),
 		FS_OPT("--brief", NULL, NULL, fs_opt_flag, &a.brief,
 		       "a line for each fork instead of a page"),
 		FS_OPT("--arms", NULL, NULL, fs_opt_flag, &a.arms,

@@ -13,7 +13,7 @@ int prefetch_test(int argc, char **argv);
 
 /* Options on the window, the same for each verb. */
 struct prefetch_window {
-	const char *start, *end;
+	const char *start, *end, *population;
 	uint64_t timeout_ns;
 };
 #define PREFETCH_WINDOW_OPTS(w)                                                          \
@@ -21,7 +21,8 @@ struct prefetch_window {
 	       "where the window begins: resume (default), load or spawn"),              \
 		FS_OPT("--end", NULL, "END", fs_opt_string, &(w)->end, "where it ends"), \
 		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &(w)->timeout_ns,           \
-		       "how long to wait for a fork's end")
+		       "how long to wait for a fork's end"),                             \
+		FS_REC_POPULATION(&(w)->population)
 
 /* A recording with its faults, and its groups of forks. */
 struct prefetch_rec {

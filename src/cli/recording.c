@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cli/recording.h"
+#include <errno.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "record/guest.h"
 #include "render/kaslr.h"
 #include "render/trust.h"
-
-#define ERR_LEN 256
 
 /* The end that record was asked, where the user asks for none. */
 static int window(const struct fs_rec_opts *a, const json_t *meta, struct fsa_opts *o, char *err,
@@ -25,6 +25,12 @@ static int window(const struct fs_rec_opts *a, const json_t *meta, struct fsa_op
 	ret = fsa_parse_end(end && *end ? end : "ack:mailbox", o, err, len);
 	if (ret)
 		return ret;
+	o->one_snapshot = a->population && !strcmp(a->population, "arm");
+	if (a->population && !o->one_snapshot && strcmp(a->population, "files"))
+		return fs_errf(err, len, -EINVAL,
+			       "--population \"%s\" is neither files (forks of one memory or state "
+			       "file are of one snapshot) nor arm (all forks of an arm are)",
+			       a->population);
 	o->timeout_ns = a->timeout_ns;
 	o->no_guest = a->no_guest;
 	o->drop_segs = a->drop_segs;
@@ -40,7 +46,7 @@ static const char *symbols_of(void *arg, const uint8_t id[16], size_t *len)
 static int load(const char *path, const struct fs_rec_opts *o, struct fs_rec *rec)
 {
 	struct fsv_view *v = &rec->view;
-	char err[ERR_LEN] = "";
+	char err[FS_SENTENCE] = "";
 	struct fsa_opts w;
 
 	if (fsr_open(path, &rec->reader, err, sizeof(err))) {

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "cli/opts.h"
 #include "render/ownsyms.h"
 #include "render/symbols.h"
 #include "render/view.h"
@@ -14,9 +15,15 @@ struct fs_rec_opts {
 	const char *start, *end; /* NULL: resume, and the end that record was asked for */
 	uint64_t timeout_ns;
 	const char *symbols; /* file of guest symbols */
+	const char
+		*population; /* what makes forks those of one snapshot: NULL = "files", or "arm" */
 	unsigned int fork;   /* symbols are looked for in this fork only, 0 = all */
 	bool no_guest, drop_segs, keep_faults;
 };
+
+#define FS_REC_POPULATION(where)                                   \
+	FS_OPT("--population", NULL, "WHAT", fs_opt_string, where, \
+	       "forks of one snapshot: files (default: of one memory or state file) or arm (all)")
 
 struct fs_rec {
 	struct fsr_reader *reader;

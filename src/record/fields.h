@@ -47,7 +47,8 @@
 #define FS_FIELDS_WAKE(F, T) F(T, target_tid, DEC) F(T, target_tgid, DEC) F(T, waker_flags, WAKER) F(T, pad, PAD)
 #define FS_FIELDS_SIGNAL(F, T) F(T, target_tid, DEC) F(T, target_tgid, DEC) F(T, sig, DEC) F(T, pad, PAD)
 #define FS_FIELDS_SYSCALL(F, T) F(T, ts_start, DEC) F(T, ret, SIGNED) F(T, arg, U64S) F(T, nr, DEC) F(T, pad, PAD)
-#define FS_FIELDS_OPEN(F, T) F(T, ts_start, DEC) F(T, fd, SIGNED) F(T, pad, PAD) F(T, path, TEXT)
+#define FS_FIELDS_OPEN(F, T) \
+	F(T, ts_start, DEC) F(T, fd, SIGNED) F(T, dev, HEX) F(T, path, TEXT) F(T, ino, DEC)
 #define FS_FIELDS_MMAP(F, T) \
 	F(T, ts_start, DEC) F(T, addr, HEX) F(T, size, HEX) F(T, offset, HEX) F(T, ino, DEC) F(T, dev, HEX) \
 	F(T, fd, SIGNED) F(T, prot, HEX) F(T, map_flags, HEX)

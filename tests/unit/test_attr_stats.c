@@ -101,19 +101,21 @@ static void distributions(void **state)
 	assert_true(isnan(d.avg));
 }
 
-/* Three forks of one memory file, two of another: the first of each stands apart. */
-static void cohorts(void **state)
+struct files { /* what a fork was restored from; inode 0 = not known, memory 0 = anonymous */
+	int memory, state;
+	const char *path; /* of the state */
+};
+
+/* The text of forks @of[0] to [@k - 1], one after the other, of @text's room. */
+static void write_forks(char *text, size_t room, const struct files *of, int k)
 {
-	struct fsa_result *res;
-	char text[16384];
 	size_t n = 0;
 
-	(void)state;
-	for (int i = 0; i < 5; i++) {
-		int t = 1000 * i, who = 10 + i, ino = i < 3 ? 7 : 8;
+	for (int i = 0; i < k; i++) {
+		int t = 1000 * i, who = 10 + i;
 
 		n += (size_t)snprintf(
-			text + n, sizeof(text) - n,
+			text + n, room - n,
 			"ts=%d PROC_ADD cpu=0 tgid=%d tid=%d start_ns=%d comm=\"vmm\"\n"
 			"ts=%d MMAP cpu=0 tgid=%d tid=%d ts_start=%d addr=0x7f0000000000 "
 			"size=0x10000000 ino=%d dev=1 fd=3\n"
@@ -124,11 +126,70 @@ static void cohorts(void **state)
 			"ts=%d VMEXIT cpu=0 tgid=%d tid=%d vm=%d run_ns=10\n"
 			"ts=%d PIO cpu=0 tgid=%d tid=%d vm=%d port=0xf4 rw=1\n"
 			"ts=%d VMEXIT cpu=0 tgid=%d tid=%d vm=%d ts_exit=%d reason=0x7b isa=SVM\n",
-			t + 100, who, who, t + 90, t + 110, who, who, t + 105, ino, t + 120, who,
-			who, i + 1, t + 115, t + 130, who, who, i + 1, t + 125, t + 200, who, who,
-			i + 1, t + 210, who, who, i + 1, t + 300 + 10 * i, who, who, i + 1, t + 800,
-			who, who, i + 1, t + 290);
+			t + 100, who, who, t + 90, t + 110, who, who, t + 105, of[i].memory,
+			t + 120, who, who, i + 1, t + 115, t + 130, who, who, i + 1, t + 125,
+			t + 200, who, who, i + 1, t + 210, who, who, i + 1, t + 300 + 10 * i, who,
+			who, i + 1, t + 800, who, who, i + 1, t + 290);
+		if (of[i].path)
+			n += (size_t)snprintf(text + n, room - n,
+					      "ts=%d OPEN cpu=0 tgid=%d tid=%d ts_start=%d fd=4 "
+					      "path=\"%s\" dev=%d ino=%d\n",
+					      t + 118, who, who, t + 117, of[i].path,
+					      of[i].state ? 9 : 0, of[i].state);
 	}
+}
+
+/* "1..": which of the forks are the first of their snapshot. */
+static void expect_firsts(const struct files *of, int k, bool one_snapshot, const char *firsts)
+{
+	struct fsa_opts o = attr_opts("resume", "pio:0xf4");
+	struct fsa_result *res;
+	char text[16384], got[32] = "";
+
+	write_forks(text, sizeof(text), of, k);
+	o.one_snapshot = one_snapshot;
+	res = attr_run_opts(text, o);
+	assert_int_equal(res->nforks, k);
+	for (size_t i = 0; i < res->nforks; i++)
+		got[i] = attr_noted(&res->forks[i], FSA_N_FIRST) ? '1' : '.';
+	assert_string_equal(got, firsts);
+	attr_done(res);
+}
+
+static void one_snapshot_by_its_files(void **state)
+{
+	/* memory of each fork's own, the same state (a link to it in a folder of each) */
+	const struct files own[] = {{101, 50, "/f/1/memory-ranges"},
+				    {102, 50, "/f/2/memory-ranges"},
+				    {0, 50, "/f/3/memory-ranges"},
+				    {104, 51, "/f/4/memory-ranges"},
+				    {105, 51, "/f/5/memory-ranges"}};
+	/* the memory joins what the state does not, and the other way round */
+	const struct files chain[] = {
+		{7, 50, "/a"}, {8, 51, "/a"}, {8, 50, "/a"}, {7, 52, "/a"}, {9, 53, "/a"}};
+	/* an older recording has no inodes of files that were opened: one name may be two files */
+	const struct files old[] = {
+		{101, 0, "/s/state"}, {102, 0, "/s/state"}, {103, 0, "/s/state"}};
+	const struct files no_memory[] = {{0, 0, "/s/a"}, {0, 0, "/s/a"}, {0, 0, "/s/b"}};
+
+	(void)state;
+	expect_firsts(own, 5, false, "1..1.");
+	expect_firsts(chain, 5, false, "1...1");
+	expect_firsts(old, 3, false, "111");
+	expect_firsts(old, 3, true, "1..");
+	expect_firsts(no_memory, 3, false, "1.1");
+}
+
+/* Three forks of one memory file, two of another: the first of each stands apart. */
+static void cohorts(void **state)
+{
+	static const struct files of[] = {
+		{7, 0, NULL}, {7, 0, NULL}, {7, 0, NULL}, {8, 0, NULL}, {8, 0, NULL}};
+	struct fsa_result *res;
+	char text[16384];
+
+	(void)state;
+	write_forks(text, sizeof(text), of, 5);
 	res = attr_run(text, "pio:0xf4");
 	assert_int_equal(res->nforks, 5);
 	for (size_t i = 0; i < 5; i++)
@@ -215,9 +276,13 @@ static void idmap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(buckets),         cmocka_unit_test(verdicts),
-		cmocka_unit_test(distributions),   cmocka_unit_test(cohorts),
-		cmocka_unit_test(cohorts_of_arms), cmocka_unit_test(idmap),
+		cmocka_unit_test(buckets),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(distributions),
+		cmocka_unit_test(cohorts),
+		cmocka_unit_test(cohorts_of_arms),
+		cmocka_unit_test(idmap),
+		cmocka_unit_test(one_snapshot_by_its_files),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
