@@ -65,6 +65,15 @@ is 'with what is known of it' test "$(awk -F, '$1 == 3 { print ($4 != "") ($6 !=
 is 'the late one is left out of the table' says '1 with a mailbox ack that came too late are left out'
 "$F" report --fork 4 "$tmp/odd.fsr" >"$tmp/out" 2>/dev/null
 is 'a mailbox ack that is shown was not "never seen"' sh -c "grep -q 'ack:mailbox' '$tmp/out' && ! grep -q 'never seen' '$tmp/out'"
+# each fork has memory of its own, and no file that it shares with another is known
+awk '/ MMAP / { sub(/ino=7/, "ino=" 100 + ++n) } { print }' "$tmp/all.txt" >"$tmp/own.txt" &&
+	"$O/tools/mkrec" "$tmp/own.txt" "$tmp/own.fsr" || exit 1
+firsts() { # OPTIONS...: how many forks are the first of a snapshot
+	"$F" report --json "$@" "$tmp/own.fsr" 2>/dev/null | python3 -c 'import json, sys
+print(sum("first fork of its snapshot" in fork["notes"] for fork in json.load(sys.stdin)["forks"]))'
+}
+is 'memory of each its own: all are first' test "$(firsts)" = 6
+is '--population arm: one of them is' test "$(firsts --population arm)" = 1
 tests/experiment/forks.py vmclock-spin:mailbox:64MiB/6/0/1 vmclock-spin:mailbox:128MiB/6/0/2 >"$tmp/n.txt" &&
 	"$O/tools/mkrec" "$tmp/n.txt" "$tmp/n.fsr" || exit 1
 is 'long names' status 0 "$F" report --arms "$tmp/n.fsr"
