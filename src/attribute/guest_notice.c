@@ -11,7 +11,8 @@
 #define IRQ_WORK     0xf6
 #define SOFT_TIMER   1 /* softirqs: include/linux/interrupt.h */
 #define SOFT_HRTIMER 8
-#define MAX_HANDOVER 8 /* from thread to thread of the agent */
+#define MAX_HANDOVER 8  /* from thread to thread of the agent */
+#define MAX_TRIED    64 /* wake-ups out of one notification, in a hostile recording */
 
 static const char no_wake[] = "the wake-up that told the agent is not in the guest's records";
 static const char no_hooks[] = "the guest's recorder could not see wake-ups";
@@ -130,13 +131,16 @@ static const struct at_gspan *next_read(const struct at_guest *g, uint64_t from,
  */
 static const struct at_gwake *clock_wake(const struct at_guest *g, uint64_t until)
 {
-	for (size_t i = g->wakes.n; i-- > 0;) {
+	unsigned int tried = 0;
+
+	for (size_t i = g->wakes.n; i-- > 0 && tried < MAX_TRIED;) {
 		const struct at_gwake *w = &g->wakes.v[i];
 		const struct at_gspan *read;
 		uint64_t at;
 
 		if (w->t > until || !may_tell(g, w) || !in_notification(g, w))
 			continue;
+		tried++;
 		read = one_thread(g) ? NULL : next_read(g, w->t, UINT64_MAX - 1, &at);
 		if (!read || read->task == w->task)
 			return w;

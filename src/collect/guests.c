@@ -58,7 +58,7 @@ static int open_files(struct fs_guests *g, char *err, size_t len)
 static void warm(struct fs_guests *g)
 {
 	for (size_t i = 0; i < g->files.n; i++) {
-		char why[200];
+		char why[FS_SENTENCE];
 		int pages = fs_memfile_warm(&g->files.v[i], why, sizeof(why));
 
 		if (pages < 0)
@@ -93,8 +93,8 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 		warm(g);
 	rc = fs_guestproc_start(g->files.v, g->files.n, &g->proc);
 	if (rc) { /* the host's half is worth having alone */
-		snprintf(g->gone, sizeof(g->gone), "no process could be started to read them: %s",
-			 strerror(-rc));
+		fs_err_say(g->gone, sizeof(g->gone), "no process could be started to read them: %s",
+			   strerror(-rc));
 		fs_warn("guests' recorders will not be read: %s", strerror(-rc));
 	}
 	*out = g;
@@ -161,7 +161,7 @@ int fs_guests_clock(struct fsr_writer *w, struct fs_own_records *own)
 /* The reading process is of no use any more. */
 static void lose_process(struct fs_guests *g, const char *why)
 {
-	snprintf(g->gone, sizeof(g->gone), "%s", why);
+	fs_err_say(g->gone, sizeof(g->gone), "%s", why);
 	fs_warn("guests' recorders are not read any more: %s", why);
 	fs_guestproc_stop(g->proc);
 	g->proc = NULL;
