@@ -3,11 +3,10 @@
  * Names (comms, paths) are kept once per recording; index 0 is the empty string. Sentences of the
  * result are as long as they come out.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/state.h"
+#include "base/err.h"
 
 #define MAX_STRINGS (1u << 20) /* a hostile recording names no more than this */
 
@@ -78,17 +77,15 @@ void at_str_free(struct at *a)
 
 const char *at_text(struct at *a, const char *fmt, ...)
 {
-	char *text = NULL;
+	char *text;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	text = fs_vsentence(fmt, ap);
 	va_end(ap);
-	if (n >= 0 && !fs_vec_push(&a->texts, text))
+	if (text && !fs_vec_push(&a->texts, text))
 		return text;
-	if (n >= 0)
-		free(text);
+	free(text);
 	a->no_memory = true;
 	return "";
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/err.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,4 +15,11 @@ void fs_err_say(char *err, size_t len, const char *fmt, ...)
 	va_end(ap);
 	if (n >= 0 && (size_t)n >= len && len > 3)
 		memcpy(err + len - 4, "...", 4);
+}
+
+char *fs_vsentence(const char *fmt, va_list ap)
+{
+	char *text = NULL;
+
+	return vasprintf(&text, fmt, ap) < 0 ? NULL : text;
 }

@@ -3,6 +3,7 @@
 #ifndef FORKSCOPE_ERR_H
 #define FORKSCOPE_ERR_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* Room for a sentence about a file, whatever its path is, and for the reason of another in it. */
@@ -22,5 +23,8 @@
 	})
 
 void fs_err_say(char *err, size_t len, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* A sentence as long as it comes out, which the caller frees; NULL = out of memory. */
+char *fs_vsentence(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/err.h"
 
 enum fs_log_level fs_log_level = FS_LOG_INFO;
 
@@ -12,12 +13,10 @@ enum fs_log_level fs_log_level = FS_LOG_INFO;
 static void print_line(const char *kind, const char *fmt, va_list ap)
 {
 	int saved = errno;
-	char *text = NULL, *line = NULL;
+	char *text = fs_vsentence(fmt, ap), *line = NULL; /* errno as it was: for %m */
 	ssize_t done;
 	int len;
 
-	if (vasprintf(&text, fmt, ap) < 0) /* with errno as it was: for %m */
-		text = NULL;
 	len = asprintf(&line, "forkscope: %s%s\n", kind, text ? text : "(out of memory)");
 	for (int i = 0; i + 1 < len; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)

@@ -88,17 +88,15 @@ int fs_opt_bytes(const char *text, void *dst, char *why, size_t len)
 
 int fs_opts_bad(const struct fs_usage *u, const char *fmt, ...)
 {
-	char *line = NULL;
+	char *line;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&line, fmt, ap);
+	line = fs_vsentence(fmt, ap);
 	va_end(ap);
-	fs_error("%s: %s (see forkscope %s --help)", u->command, n < 0 ? "out of memory" : line,
+	fs_error("%s: %s (see forkscope %s --help)", u->command, line ? line : "out of memory",
 		 u->command);
-	if (n >= 0)
-		free(line);
+	free(line);
 	return FS_EXIT_USAGE;
 }
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/units.h"
 #include "render/trust.h"
 #include "render/words.h"
@@ -92,18 +93,16 @@ void svg_xml(FILE *out, const char *s)
 
 void svg_text(FILE *out, double x, double y, const char *style, const char *fmt, ...)
 {
-	char *text = NULL;
+	char *text;
 	va_list args;
-	int n;
 
 	va_start(args, fmt);
-	n = vasprintf(&text, fmt, args);
+	text = fs_vsentence(fmt, args);
 	va_end(args);
 	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\"%s%s>", x, y, *style ? " " : "", style);
-	svg_xml(out, n < 0 ? "(out of memory)" : text);
+	svg_xml(out, text ? text : "(out of memory)");
 	fputs("</text>\n", out);
-	if (n >= 0)
-		free(text);
+	free(text);
 }
 
 static void fork_title(const struct svg *g, char *title, char *sub, size_t len)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/err.h"
 
 unsigned int fsv_columns(const struct fsv_view *v)
 {
@@ -74,9 +75,8 @@ void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double shar
 /* As long as it comes out, and nothing in it that a terminal would obey. */
 static void flow(FILE *out, int col, int hang, const char *fmt, va_list args)
 {
-	char *text = NULL;
-	bool made = vasprintf(&text, fmt, args) >= 0;
-	const char *p = made ? text : "(out of memory)";
+	char *text = fs_vsentence(fmt, args);
+	const char *p = text ? text : "(out of memory)";
 
 	for (bool first = true; *p; first = false) {
 		int word = (int)strcspn(p, " ");
@@ -95,8 +95,7 @@ static void flow(FILE *out, int col, int hang, const char *fmt, va_list args)
 		p += strspn(p, " ");
 	}
 	fputc('\n', out);
-	if (made)
-		free(text);
+	free(text);
 }
 
 void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
