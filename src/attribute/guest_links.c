@@ -8,7 +8,7 @@
 struct way { /* what was found, host ns; 0 = not found */
 	uint64_t raise, inject, notify, wakeup, decoded, applied;
 	bool host_inject; /* injection seen on the host: exact */
-	char raise_who[40], inject_who[40], notify_who[40];
+	char raise_who[FSA_WHO], inject_who[FSA_WHO], notify_who[FSA_WHO];
 	const char *raise_why, *inject_why, *notify_why, *wakeup_why;
 	const char *decoded_why, *apply_why;
 	uint64_t from;  /* the agent knew of the signal then; UINT64_MAX: not known */
@@ -297,7 +297,7 @@ static void fill(struct at *a, const struct at_vm *vm, struct at_guest *g, const
 {
 	bool acked = vm->end_reached && a->o.end == FSA_END_ACK;
 	uint64_t err = g->map.error_ns;
-	char agent[40];
+	char agent[FSA_WHO];
 	struct fsa_link *l;
 
 	snprintf(agent, sizeof(agent), "%s (tid %u)", g->agent, g->agent_tid);

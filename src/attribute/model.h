@@ -209,12 +209,13 @@ struct fsa_place {
  * One stage of the signal's way: it lasted from the end of the one before it (or the window's
  * start) until `at_ns`. A marker that is missing or out of order gives a zero stage and says why.
  */
+#define FSA_WHO        64
 struct fsa_link {
 	enum fsa_stage stage;
 	uint64_t at_ns, error_ns; /* host time; 0 error: seen on the host itself */
 	bool seen;
-	char who[40];    /* "gsi 9, vector 0x30", "kworker/0:1", "forkscope-guest (tid 71)" */
-	const char *why; /* not seen: why; seen: what is to be known of it; NULL or "": nothing */
+	char who[FSA_WHO]; /* "gsi 9, vector 0x30", "kworker/0:1", "forkscope-guest (tid 71)" */
+	const char *why;   /* not seen: why; seen: what is to be known of it; NULL or "": nothing */
 };
 
 #define FSA_PAGE    4096u

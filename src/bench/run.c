@@ -125,18 +125,23 @@ uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *
 
 static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
 {
-	char acks[200] = "", one[FS_UNITS_LEN], load[FS_UNITS_LEN];
+	char *acks = NULL, one[FS_UNITS_LEN], load[FS_UNITS_LEN];
 	uint64_t load_ns = fs_fork_load_ns(b, r);
-	size_t n = 0;
+	size_t n;
+	FILE *to = open_memstream(&acks, &n);
 
-	for (unsigned int i = 0; i < r->nacks && n < sizeof(acks); i++)
-		n += (size_t)snprintf(acks + n, sizeof(acks) - n, ", %s %s", r->acks[i].stage,
-				      fs_fmt_ns(r->acks[i].at_ns - r->resume_ns, one, sizeof(one)));
+	for (unsigned int i = 0; to && i < r->nacks; i++)
+		fprintf(to, ", %s %s", r->acks[i].stage,
+			fs_fmt_ns(r->acks[i].at_ns - r->resume_ns, one, sizeof(one)));
+	if (to)
+		fclose(to);
 	fs_info("fork %zu of %zu, %s: %s%s%s%s%s%s", r->number, b->narms * (size_t)b->o.iters,
 		b->arms[r->arm].name, fs_fork_end_names[r->end],
 		load_ns != UINT64_MAX ? ", load " : "",
-		load_ns != UINT64_MAX ? fs_fmt_ns(load_ns, load, sizeof(load)) : "", acks,
-		r->end == FS_FORK_FAILED ? ": " : "", r->end == FS_FORK_FAILED ? r->why : "");
+		load_ns != UINT64_MAX ? fs_fmt_ns(load_ns, load, sizeof(load)) : "",
+		acks ? acks : "", r->end == FS_FORK_FAILED ? ": " : "",
+		r->end == FS_FORK_FAILED ? r->why : "");
+	free(acks);
 }
 
 static int wave(struct fs_bench *b, size_t arm, size_t n, bool first)
