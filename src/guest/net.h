@@ -65,7 +65,7 @@ struct fsg_outcome {
 	const char *step; /* "interface", "mac", "address", "up", "route", "state" */
 	bool undone;      /* after an error: the old network is back, all of it */
 	int undo_error;   /* if not, why */
-	int flush_error;  /* neighbours could not be flushed; the rest is as asked */
+	int flush_error;  /* neighbours could not be read or flushed; the rest is as asked */
 	/* What the kernel took away and did not take back: how many, of what kind the first is
 	 * ("link", "address", "nexthop", "route", "neighbour"), and its negative errno. */
 	uint32_t lost;

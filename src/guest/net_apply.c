@@ -334,20 +334,16 @@ void fsg_net_apply(struct fsg_net *n, const struct fs_payload *p, struct fsg_out
 	}
 	c.change_mac = !c.link.mac_len || !same_bytes(c.link.mac, p->mac, 6);
 	look_at_addresses(&c);
-	if (c.change_mac)
-		o->error = fsg_neighbours_read(&c);
-	if (o->error) {
-		o->undone = true;
-		return;
-	}
+	if (c.change_mac) /* if that fails, the network matters more */
+		o->flush_error = fsg_neighbours_read(&c);
 	n->fresh = false; /* from here on it is not what was read */
 	o->error = make_change(&c, false, o);
 	if (o->error == -EBUSY && c.change_mac && (c.link.flags & IFF_UP)) {
 		/* a device that takes no new MAC while it is up: down, and all again */
 		down_first = true;
-		o->error = fsg_neighbours_read_proxies(&c);
-		if (!o->error)
-			o->error = make_change(&c, true, o);
+		if (!o->flush_error)
+			o->flush_error = fsg_neighbours_read_proxies(&c);
+		o->error = make_change(&c, true, o);
 	}
 	if (o->error) {
 		fsg_change_undo(&c, down_first, o);

@@ -351,8 +351,8 @@ void fsg_change_put_back(struct fsg_change *c, struct fsg_outcome *o)
 void fsg_change_undo(struct fsg_change *c, bool down, struct fsg_outcome *o)
 {
 	struct restore r = {.c = c, .undo = true};
+	int rc = o->flush_error; /* what could not be read is perhaps lost */
 	const char *step;
-	int rc = 0;
 
 	if (!c->neighbours_read)
 		rc = fsg_neighbours_read(c);
