@@ -66,6 +66,7 @@ static int make_result(struct at *a, struct fsa_result *res)
 	res->ntexts = a->texts.n;
 	a->texts.v = NULL;
 	a->texts.n = 0;
+	res->odd_events = a->odd;
 	return at_cohorts(res);
 }
 

@@ -47,7 +47,7 @@ static int on_proc_add(struct at *a, const struct fs_ev_proc_add *e)
 	struct at_thr *t = at_thr_get(a, e->h.tgid, e->h.tgid, true);
 
 	if (!p || !t)
-		return -ENOMEM;
+		return at_odd(a);
 	p->comm = at_str(a, e->comm, FS_COMM_LEN);
 	t->comm = p->comm;
 	p->start_ns = e->start_ns;
@@ -62,12 +62,10 @@ static int on_fork(struct at *a, const struct fs_ev_fork *e)
 	struct at_proc *p;
 	struct at_thr *t;
 
-	if (!e->child_tid || !e->child_tgid)
-		return 0;
 	p = at_proc_get(a, e->child_tgid, true);
 	t = at_thr_get(a, e->child_tid, e->child_tgid, true);
 	if (!p || !t)
-		return -ENOMEM;
+		return at_odd(a);
 	t->comm = at_str(a, e->comm, FS_COMM_LEN);
 	t->parent_tid = e->h.tid;
 	if (e->child_tgid == e->h.tgid) {
@@ -86,7 +84,7 @@ static int on_exec(struct at *a, const struct fs_ev_exec *e)
 	struct at_thr *t = at_thr_get(a, e->h.tgid, e->h.tgid, true);
 
 	if (!p || !t)
-		return -ENOMEM;
+		return at_odd(a);
 	p->comm = t->comm = at_str(a, e->comm, FS_COMM_LEN);
 	p->exec_file = at_str(a, e->file, sizeof(e->file));
 	p->exec_ns = e->h.ts;
@@ -110,7 +108,7 @@ static int on_vm_create(struct at *a, const struct fs_ev_vm_create *e)
 	struct at_vm *vm = at_vm_get(a, e->h.vm, e->h.tgid, true);
 
 	if (!vm)
-		return 0;
+		return at_odd(a);
 	vm->created = e->ts_start ? e->ts_start : e->h.ts;
 	vm->late = e->h.flags & FS_F_LATE;
 	return at_on_phase(a, &e->h);
@@ -120,10 +118,10 @@ static int on_vcpu_create(struct at *a, const struct fs_ev_vcpu_create *e)
 {
 	struct at_vm *vm = at_vm_get(a, e->h.vm, e->h.tgid, true);
 
-	if (vm) {
-		vm->ncreated++;
-		vm->vcpu_made |= !(e->h.flags & FS_F_LATE);
-	}
+	if (!vm)
+		return at_odd(a);
+	vm->ncreated++;
+	vm->vcpu_made |= !(e->h.flags & FS_F_LATE);
 	return at_on_phase(a, &e->h);
 }
 
@@ -134,7 +132,7 @@ static int on_memslot(struct at *a, const struct fs_ev_memslot *e)
 	size_t i;
 
 	if (!vm)
-		return 0;
+		return at_no_vm(a, &e->h);
 	for (i = 0; i < vm->slots.n && vm->slots.v[i].slot != e->slot; i++)
 		;
 	if (!e->size && i < vm->slots.n)
@@ -153,7 +151,7 @@ static int on_wake(struct at *a, const struct fs_ev *h, uint32_t tid, uint32_t t
 	if (h->tgid != tgid || h->tid == tid || !tgid)
 		return 0;
 	t = at_thr_get(a, tid, tgid, true);
-	return t ? at_add_wake(t, h->ts, h->tid, is_signal) : -ENOMEM;
+	return t ? at_add_wake(t, h->ts, h->tid, is_signal) : at_odd(a);
 }
 
 static int on_wake_record(struct at *a, const struct fs_ev *ev)
@@ -260,6 +258,17 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	return 0;
 }
 
+int at_odd(struct at *a)
+{
+	a->odd += !a->no_memory;
+	return 0;
+}
+
+int at_no_vm(struct at *a, const struct fs_ev *h)
+{
+	return h->vm ? at_odd(a) : 0;
+}
+
 int at_feed(struct at *a, const struct fs_ev *ev)
 {
 	struct at_vm *vm;
@@ -283,5 +292,6 @@ int at_feed(struct at *a, const struct fs_ev *ev)
 		if (vm && vm->state == AT_VM_OPEN)
 			vm->events++;
 	}
-	return dispatch(a, ev);
+	ret = dispatch(a, ev);
+	return ret ? ret : a->no_memory ? -ENOMEM : 0;
 }

@@ -255,9 +255,10 @@ int at_guest_align(struct at *a, struct at_vm *vm, const struct fsr_guest_data *
 		return ret;
 	rough = *map;
 	j.rough = &rough;
-	if (align_once(a, &j, map, no, sizeof(no)) || map->error_ns > rough.error_ns)
+	ret = align_once(a, &j, map, no, sizeof(no));
+	if (ret || map->error_ns > rough.error_ns)
 		*map = rough;
-	return 0;
+	return ret == -ENOMEM ? ret : 0;
 }
 
 const char *at_guest_limits(const struct fsl_map *map, char *buf, size_t len)

@@ -42,7 +42,9 @@ int at_on_tsc_offset(struct at *a, const struct fs_ev_tsc_offset *e)
 	struct at_vm *vm = at_vm_get(a, e->h.vm, e->h.tgid, true);
 	struct fsl_tsc_offset o = {.ts = e->h.ts, .offset = e->next, .vcpu = e->vcpu_id};
 
-	return vm && vm->state != AT_VM_DONE ? SET_LAST(&vm->tsc_offsets, o) : 0;
+	if (!vm)
+		return at_no_vm(a, &e->h);
+	return vm->state != AT_VM_DONE ? SET_LAST(&vm->tsc_offsets, o) : 0;
 }
 
 int at_on_pvclock(struct at *a, const struct fs_ev_pvclock *e)
@@ -57,7 +59,9 @@ int at_on_pvclock(struct at *a, const struct fs_ev_pvclock *e)
 		.vcpu = e->vcpu_id,
 	};
 
-	return vm && vm->state != AT_VM_DONE ? SET_LAST(&vm->pvclocks, p) : 0;
+	if (!vm)
+		return at_no_vm(a, &e->h);
+	return vm->state != AT_VM_DONE ? SET_LAST(&vm->pvclocks, p) : 0;
 }
 
 int at_on_datagram(struct at *a, struct at_vm *vm, const struct fs_ev_net_tx *e)

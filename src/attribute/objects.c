@@ -6,6 +6,12 @@
 
 #define MAX_SPANS_NO_VM 65536 /* kept of a process that has no VM (yet) */
 
+static void *no_memory(struct at *a)
+{
+	a->no_memory = true;
+	return NULL;
+}
+
 struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make)
 {
 	struct at_proc *p = at_idmap_get(&a->procs, tgid);
@@ -14,17 +20,17 @@ struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make)
 		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
-		return NULL;
+		return no_memory(a);
 	p->tgid = tgid;
 	p->keep_until = UINT64_MAX;
 	if (at_idmap_put(&a->procs, tgid, p)) {
 		free(p);
-		return NULL;
+		return no_memory(a);
 	}
 	if (fs_vec_push(&a->all_procs, p)) {
 		at_idmap_del(&a->procs, tgid);
 		free(p);
-		return NULL;
+		return no_memory(a);
 	}
 	return p;
 }
@@ -43,20 +49,22 @@ struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make)
 	if (t || !make || !tid)
 		return t;
 	p = at_proc_get(a, tgid, true);
-	t = p ? calloc(1, sizeof(*t)) : NULL;
-	if (!t)
+	if (!p)
 		return NULL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return no_memory(a);
 	t->tid = tid;
 	t->proc = p;
 	t->seen = a->now;
 	if (at_idmap_put(&a->thrs, tid, t)) {
 		free(t);
-		return NULL;
+		return no_memory(a);
 	}
 	if (fs_vec_push(&p->thr, t)) {
 		at_idmap_del(&a->thrs, tid);
 		free(t);
-		return NULL;
+		return no_memory(a);
 	}
 	return t;
 }
@@ -69,23 +77,25 @@ struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
 	if (vm || !make || !id)
 		return vm;
 	p = at_proc_get(a, tgid, true);
-	vm = p ? calloc(1, sizeof(*vm)) : NULL;
-	if (!vm)
+	if (!p)
 		return NULL;
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return no_memory(a);
 	vm->id = id;
 	vm->proc = p;
 	vm->next_try = UINT64_MAX;
 	vm->told = a->told;
 	if (at_idmap_put(&a->vms, id, vm)) {
 		free(vm);
-		return NULL;
+		return no_memory(a);
 	}
 	if (fs_vec_push(&a->all_vms, vm) || fs_vec_push(&p->vms, vm)) {
 		if (a->all_vms.n && a->all_vms.v[a->all_vms.n - 1] == vm)
 			a->all_vms.n--;
 		at_idmap_del(&a->vms, id);
 		free(vm);
-		return NULL;
+		return no_memory(a);
 	}
 	a->vms_seen++;
 	at_proc_keep(p);

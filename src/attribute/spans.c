@@ -30,14 +30,19 @@ struct at_thr *at_vcpu_thread(struct at *a, const struct fs_ev *h, uint32_t vcpu
 		return c->thr;
 	t = at_thr_get(a, h->tid, h->tgid, true);
 	vm = t ? at_vm_get(a, h->vm, h->tgid, true) : NULL;
-	if (!vm || vm->proc != t->proc)
-		return NULL; /* no memory, or a record that contradicts itself */
+	if (!vm || vm->proc != t->proc) {
+		if (!t || vm)
+			at_odd(a);
+		return NULL;
+	}
 	if (t->vm != vm) {
 		t->vm = vm;
 		t->vcpu_id = vcpu_id;
 		t->is_vcpu = true;
-		if (!has_thread(vm, t) && fs_vec_push(&vm->vcpus, t))
+		if (!has_thread(vm, t) && fs_vec_push(&vm->vcpus, t)) {
+			a->no_memory = true;
 			return NULL;
+		}
 	}
 	if (c)
 		c->thr = t;
@@ -267,7 +272,7 @@ int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e)
 	int ret;
 
 	if (!t)
-		return -ENOMEM;
+		return at_odd(a);
 	if (!t->proc->keep_until)
 		return 0;
 	if (preempt) {
@@ -327,7 +332,9 @@ int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e)
 	};
 	uint64_t prev;
 
-	if (!t || at_touch_mm(a, t->proc, &m))
+	if (!t)
+		return at_odd(a);
+	if (at_touch_mm(a, t->proc, &m))
 		return -ENOMEM;
 	if (m.t0 >= t->proc->keep_until)
 		return 0;

@@ -397,7 +397,8 @@ struct at {
 	struct at_strings str;
 	FS_VEC(char *) texts; /* for the result */
 	struct at_told told;  /* of the last marks for every VM */
-	bool no_memory;       /* met where it could not be returned */
+	bool no_memory;       /* met where it could not be returned: at_feed() returns it */
+	uint64_t odd;         /* records that at_odd() left out */
 	bool has_hmm;         /* handle_mm_fault was seen: classes are not guesses */
 	uint64_t hmm_faults, faults;
 	char *err;
@@ -417,7 +418,18 @@ uint8_t at_stack_tells(struct at *a, uint32_t stack); /* AT_ST_* */
 /* --- feed.c: one record --- */
 int at_feed(struct at *a, const struct fs_ev *ev);
 
-/* --- objects.c --- */
+/*
+ * For a record that cannot be used, because an id that it must have is 0 or contradicts what was
+ * seen before: it is counted and left out. Returns 0, what its handler is to return.
+ */
+int at_odd(struct at *a);
+/* Of a handler that got no VM for @h: 0 there says that the recorder did not know it, no more. */
+int at_no_vm(struct at *a, const struct fs_ev *h);
+
+/*
+ * --- objects.c ---
+ * NULL: there is none, or with @make its id is 0, or there is no memory (a->no_memory).
+ */
 struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make);
 struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make);
 struct at_vm *at_vm_get(struct at *a, uint32_t vm, uint32_t tgid, bool make);

@@ -30,6 +30,12 @@ static int make_empty(struct at *a)
 	return 0;
 }
 
+static uint32_t no_memory(struct at *a)
+{
+	a->no_memory = true;
+	return 0;
+}
+
 uint32_t at_str(struct at *a, const char *s, size_t max)
 {
 	size_t n = strnlen(s, max);
@@ -37,8 +43,10 @@ uint32_t at_str(struct at *a, const char *s, size_t max)
 	uint32_t i;
 	struct at_str add;
 
-	if (!n || (!a->str.v.n && make_empty(a)))
+	if (!n)
 		return 0;
+	if (!a->str.v.n && make_empty(a))
+		return no_memory(a);
 	h = hash(s, n);
 	i = (uint32_t)(uintptr_t)at_idmap_get(&a->str.map, h);
 	for (uint32_t k = i; k; k = a->str.v.v[k].next)
@@ -48,10 +56,10 @@ uint32_t at_str(struct at *a, const char *s, size_t max)
 		return 0;
 	add = (struct at_str){.s = strndup(s, n), .next = i, .hash = h};
 	if (!add.s)
-		return 0;
+		return no_memory(a);
 	if (fs_vec_push(&a->str.v, add)) {
 		free(add.s);
-		return 0;
+		return no_memory(a);
 	}
 	i = (uint32_t)a->str.v.n - 1;
 	/* without memory for the index the string is merely not found again */

@@ -55,7 +55,7 @@ int at_on_told(struct at *a, const struct fs_ev_mark *e)
 		/* it may be told before the VMM made its VM */
 		p = at_proc_get(a, e->h.tgid, true);
 		if (!p)
-			return -ENOMEM;
+			return at_odd(a);
 		t = &p->told;
 	} else if (arm) {
 		*t = (struct at_told){0};

@@ -117,6 +117,10 @@ int fs_rec_complete(const struct fsv_view *v)
 	if (t.lost_records != FSV_NOT_RECORDED && t.lost_records)
 		fs_warn("%s: %llu records were lost while recording", v->path,
 			(unsigned long long)t.lost_records);
+	if (t.odd_events)
+		fs_warn("%s: %llu records were left out, because the thread, process or VM that "
+			"they name cannot be",
+			v->path, (unsigned long long)t.odd_events);
 	if (open)
 		fs_warn("%s: %zu of %zu forks did not reach their end", v->path, open, shown);
 	if (!shown)

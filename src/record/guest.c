@@ -227,7 +227,7 @@ static int join_all(struct join *j, struct fsr_reader *r, uint32_t vm)
 		if (fsr_guest_reading_vm(r, i) != vm)
 			continue;
 		payload = fsr_guest_payload(r, i, &bytes);
-		err = payload ? take_reading(j, payload, bytes) : -EIO;
+		err = payload ? take_reading(j, payload, bytes) : -errno;
 		free(payload);
 		found = 1;
 	}

@@ -50,15 +50,18 @@ void fsr_guests_free(struct fsr_guests *g)
 	fs_vec_free(&g->readings);
 }
 
-/* The payload of @c in memory of its own, or NULL: damaged since it was noted, or no memory. */
+/* The payload of @c in memory of its own, or NULL with errno: damaged since noted, or ENOMEM. */
 static void *load(const struct fsr_reader *r, const struct fsr_chunk *c)
 {
 	char why[512];
 	void *payload = malloc(((size_t)c->bytes + 7) & ~(size_t)7);
 
-	if (payload && fsr_walk_payload(&r->walk, c, payload, why, sizeof(why))) {
+	int err = payload ? fsr_walk_payload(&r->walk, c, payload, why, sizeof(why)) : -ENOMEM;
+
+	if (err) {
 		free(payload);
 		payload = NULL;
+		errno = -err;
 	}
 	return payload;
 }

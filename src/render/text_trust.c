@@ -213,6 +213,11 @@ static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 			 "not understood: %" PRIu64 " chunks and %" PRIu64 " records of a newer "
 			 "format were skipped, %" PRIu64 " malformed records dropped",
 			 in->unknown_chunks, in->unknown_events, in->bad_events);
+	if (t->odd_events)
+		fsv_para(out, 2, 4,
+			 "left out: %" PRIu64 " records without a thread, process or VM that they "
+			 "must name, or that contradict earlier ones",
+			 t->odd_events);
 }
 
 static void say_line(void *arg, const char *sentence)

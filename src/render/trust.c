@@ -97,10 +97,12 @@ void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t)
 	t->hooks = array(meta, "hooks");
 	t->events = in ? in->events : v->res->events;
 	t->seq_holes = in ? in->seq_holes : 0;
+	t->odd_events = v->res->odd_events;
 	t->ended = in ? str(in->end, "why") : "";
 	read_stats(in ? in->stats : NULL, t);
 	t->host_incomplete =
 		in && (in->truncated || !in->complete || in->seq_holes || in->bad_events);
+	t->host_incomplete |= t->odd_events > 0;
 	if (t->lost_records != FSV_NOT_RECORDED && (t->lost_records || t->lost_state))
 		t->host_incomplete = true;
 	if (t->lost_slots != FSV_NOT_RECORDED && t->lost_slots)

@@ -35,6 +35,7 @@ struct fsv_trust {
 	const char *ended;        /* why the recording ended, "" */
 
 	uint64_t seq_holes;
+	uint64_t odd_events; /* struct fsa_result */
 	uint64_t events;
 	bool host_incomplete; /* records were lost or the file is cut: exit status 3 */
 };

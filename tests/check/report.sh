@@ -53,6 +53,17 @@ is 'nor is its target made' test ! -e "$tmp/elsewhere"
 expect 1 '' 'a reader that has left: 1, and no end by a signal' to_nobody "$F" report --fork 1 "$R"
 is 'and nobody is told' test ! -s "$tmp/err"
 
+# one record of a process that cannot be: it costs itself
+{
+	cat tests/golden/three-forks.txt
+	echo 'ts=500 OFFCPU cpu=0 tgid=0 tid=0 vm=1 ts_out=400'
+} >"$tmp/odd.txt"
+is 'a recording with an odd record' "$O/tools/mkrec" "$tmp/odd.txt" "$tmp/odd.fsr"
+expect 3 '1 records were left out' 'it is counted, and the report is incomplete' "$F" report --fork 1 "$tmp/odd.fsr"
+is 'its text says so' grep -q 'left out: 1 records' "$tmp/out"
+"$F" report --json --fork 1 "$tmp/odd.fsr" >"$tmp/odd.json" 2>/dev/null
+is 'its JSON counts it' grep -q '"odd_events": 1,' "$tmp/odd.json"
+
 umask 022
 expect 3 '' 'SVG of a fork and of the cohorts' "$F" report --svg-dir "$tmp/d" "$R"
 is 'all of them' test "$(cd "$tmp/d" && echo *)" = "cohort-first.svg cohort.svg fork-1.svg fork-2.svg fork-3.svg"

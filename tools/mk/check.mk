@@ -3,7 +3,8 @@
 #
 # Unit tests are tests/unit/test_NAME.c (cmocka), each a program of its own, built with the address
 # and undefined-behaviour sanitizers and linked with all PURE sources. One that needs more says so
-# in a fragment of its own: UNIT_EXTRA_test_NAME := src/collect/plan.c
+# in a fragment of its own: UNIT_EXTRA_test_NAME := src/collect/plan.c, or as options
+# of the linker: UNIT_LINK_test_NAME := -Wl,--wrap=calloc
 # Scripts are tests/check/*.sh; both speak TAP and are run and summed by tools/tap-sum.
 
 SAN        := $(O)/san
@@ -49,7 +50,7 @@ $(SAN_LIB): $(SAN_OBJ)
 .SECONDEXPANSION:
 $(UNIT_BIN) $(FORMAT_BIN): $(SAN)/%: $(SAN)/%.o $$(addprefix $(SAN)/,$$(addsuffix .o,$$(basename $$(UNIT_EXTRA_$$(@F))))) $(SAN_LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ $(UNIT_LINK_$(@F)) -lcmocka $(LIBS)
 
 # --- fuzzing ---------------------------------------------------------------------------------
 
