@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/guest.h"
+#include "base/clock.h"
 
 #define MS            1000000ull
 #define TRY_FIRST     (5 * MS)     /* after the end: spans that cover it are still to come */
@@ -42,7 +43,7 @@ static void set_end(struct at *a, struct at_vm *vm, uint64_t ts, uint32_t tid, b
 	vm->end_reached = reached;
 	vm->state = AT_VM_ENDED;
 	vm->try_gap = TRY_FIRST;
-	vm->next_try = ts + vm->try_gap;
+	vm->next_try = fs_ns_plus(ts, vm->try_gap);
 	due_at(a, vm->next_try);
 	at_proc_keep(vm->proc);
 }
@@ -59,8 +60,8 @@ static void set_window(struct at *a, struct at_vm *vm)
 		from = at_load_start(a, vm);
 	if (from && from < vm->resume)
 		vm->start = from;
-	vm->deadline =
-		a->o.end == FSA_END_AFTER ? vm->start + a->o.end_after_ns : vm->resume + a->timeout;
+	vm->deadline = a->o.end == FSA_END_AFTER ? fs_ns_plus(vm->start, a->o.end_after_ns)
+						 : fs_ns_plus(vm->resume, a->timeout);
 	if (vm->state == AT_VM_OPEN)
 		due_at(a, vm->deadline);
 }
@@ -273,7 +274,7 @@ static int try_evaluate(struct at *a, struct at_vm *vm)
 		ret = evaluate(a, vm, past >= TRY_LAST || covered(vm));
 	if (vm->state == AT_VM_ENDED) {
 		vm->try_gap *= 2;
-		vm->next_try = a->now + vm->try_gap;
+		vm->next_try = fs_ns_plus(a->now, vm->try_gap);
 	}
 	return ret;
 }

@@ -161,10 +161,16 @@ int fsa_parse_end(const char *text, struct fsa_opts *o, char *err, size_t err_le
 			return parse_name(kind, v, o, err, err_len);
 		if (o->end == FSA_END_TCP || o->end == FSA_END_PIO)
 			return parse_port(kind, v, o, err, err_len);
-		if (fs_parse_ns(v, &o->end_after_ns) || !o->end_after_ns)
-			return fs_errf(err, err_len, -EINVAL,
-				       "'%s' is no duration: use after:250ms or the like", v);
-		return 0;
+		switch (fs_parse_duration(v, &o->end_after_ns)) {
+		case 0:
+			if (o->end_after_ns)
+				return 0;
+			break;
+		case -ERANGE:
+			return fs_errf(err, err_len, -EINVAL, "'%s' is too long (100 years)", v);
+		}
+		return fs_errf(err, err_len, -EINVAL,
+			       "'%s' is no duration: use after:250ms or the like", v);
 	}
 	return fs_errf(err, err_len, -EINVAL,
 		       "'%s' is no end: use ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or "

@@ -62,7 +62,7 @@ int at_on_told(struct at *a, const struct fs_ev_mark *e)
 	}
 	if (arm)
 		t->arm = at_str(a, arm, sizeof(e->name));
-	if (took && !fs_parse_ns(took, &n) && n < UINT64_MAX)
+	if (took && !fs_parse_duration(took, &n))
 		t->prefetch_ns = n + 1;
 	if (resident && parse_pages(resident, &n))
 		t->resident = n + 1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/clock.h"
+#include <limits.h>
 
 uint64_t fs_clock_ns(clockid_t id)
 {
@@ -17,4 +18,16 @@ uint64_t fs_mono_ns(void)
 uint64_t fs_real_ns(void)
 {
 	return fs_clock_ns(CLOCK_REALTIME);
+}
+
+uint64_t fs_ns_plus(uint64_t t, uint64_t ns)
+{
+	return ns > UINT64_MAX - t ? UINT64_MAX : t + ns;
+}
+
+int fs_poll_ms(uint64_t ns)
+{
+	uint64_t ms = ns / 1000000 + !!(ns % 1000000);
+
+	return ms > INT_MAX ? INT_MAX : (int)ms;
 }

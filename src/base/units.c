@@ -121,6 +121,18 @@ int fs_parse_ns(const char *s, uint64_t *ns)
 	return parse(s, ns_units, ns);
 }
 
+int fs_parse_duration(const char *s, uint64_t *ns)
+{
+	uint64_t x;
+	int err = fs_parse_ns(s, &x);
+
+	if (!err && x > FS_DURATION_MAX)
+		err = -ERANGE;
+	if (!err)
+		*ns = x;
+	return err;
+}
+
 int fs_parse_bytes(const char *s, uint64_t *bytes)
 {
 	return parse(s, byte_units, bytes);

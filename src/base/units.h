@@ -18,6 +18,13 @@
 int fs_parse_ns(const char *s, uint64_t *ns);
 
 /*
+ * A duration that a user gives: as fs_parse_ns(), but -ERANGE above FS_DURATION_MAX (100 years of
+ * 365 days), so that its sum with a clock's time, or with another one, fits 63 bits.
+ */
+#define FS_DURATION_MAX 3153600000000000000ull
+int fs_parse_duration(const char *s, uint64_t *ns);
+
+/*
  * "64MiB", "4 KiB", "512B", and in short "64M", "4K", "1G", which mean the same powers of two.
  * "MB" is refused, for it is read in two ways; so is a number without a unit. Returns as above.
  */

@@ -430,7 +430,7 @@ static enum fs_fork_end await(struct fork *f)
 			return FS_FORK_STOPPED;
 		if (now >= until)
 			return after_patience(f);
-		poll(p, 3, (int)((until - now) / 1000000) + 1);
+		poll(p, 3, fs_poll_ms(until - now));
 	}
 }
 
@@ -453,7 +453,7 @@ static void linger(struct fork *f)
 
 	if (v->process.ended)
 		return;
-	poll(&p, 1, (int)(f->b->o.linger_ns / 1000000));
+	poll(&p, 1, fs_poll_ms(f->b->o.linger_ns));
 	wait_until_read(f, &p);
 	fs_fork_listen(f->r, f->acks, f->b->o.last_ack, f->address ? f->payload.ip_text : NULL);
 	if (f->r->end == FS_FORK_DONE && fs_vmm_died(v) && v->ops != &fs_vmm_attach)

@@ -222,10 +222,12 @@ static void keep_rate(const struct fs_prefetch_run *p, uint64_t begun)
 {
 	uint64_t due, now = fs_mono_ns();
 	struct timespec t;
+	double takes;
 
 	if (!p->rate)
 		return;
-	due = begun + (uint64_t)((double)p->done * 1e9 / (double)p->rate);
+	takes = (double)p->done * 1e9 / (double)p->rate;
+	due = begun + (takes < (double)FS_DURATION_MAX ? (uint64_t)takes : FS_DURATION_MAX);
 	if (due <= now)
 		return;
 	t.tv_sec = (time_t)((due - now) / 1000000000);

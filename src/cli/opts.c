@@ -60,11 +60,11 @@ int fs_opt_uint(const char *text, void *dst, char *why, size_t len)
 
 int fs_opt_ns(const char *text, void *dst, char *why, size_t len)
 {
-	switch (fs_parse_ns(text, dst)) {
+	switch (fs_parse_duration(text, dst)) {
 	case 0:
 		return 0;
 	case -ERANGE:
-		snprintf(why, len, "is too long");
+		snprintf(why, len, "is too long: 100 years (876000h) is the most");
 		return -1;
 	default:
 		snprintf(why, len, "is no duration: give a number with a unit, as in 250ms or 10s");

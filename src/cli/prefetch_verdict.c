@@ -133,7 +133,7 @@ static int read_delta(const struct test_asked *a, double median, double *delta)
 		*delta = pct / 100 * median;
 		return FS_EXIT_OK;
 	}
-	if (fs_parse_ns(text, &ns) || !ns)
+	if (fs_parse_duration(text, &ns) || !ns)
 		return fs_opts_bad(a->usage,
 				   "--delta takes a share or a time, as in 5%% or 10ms, "
 				   "not \"%s\"",

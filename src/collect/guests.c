@@ -145,7 +145,7 @@ int fs_guests_wait_ms(const struct fs_guests *g, uint64_t now, int ms)
 
 	if (due <= now)
 		return 0;
-	return (due - now) / 1000000 < (uint64_t)ms ? (int)((due - now) / 1000000) + 1 : ms;
+	return fs_poll_ms(due - now) < ms ? fs_poll_ms(due - now) : ms;
 }
 
 int fs_guests_clock(struct fsr_writer *w, struct fs_own_records *own)

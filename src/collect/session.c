@@ -442,8 +442,8 @@ static int patience_ms(const struct session *s, uint64_t now)
 	int ms = fs_guests_wait_ms(s->guests, now, fs_rings_wait_ms(s->rings));
 	uint64_t until = s->armed_ns + s->o->timeout_ns;
 
-	if (s->o->timeout_ns && until > now && (until - now) / 1000000 < (uint64_t)ms)
-		ms = (int)((until - now) / 1000000);
+	if (s->o->timeout_ns && until > now && fs_poll_ms(until - now) < ms)
+		ms = fs_poll_ms(until - now);
 	return ms;
 }
 

@@ -157,7 +157,7 @@ static int take_option(struct options *o, int c)
 		o->debug_stages = true;
 		return 0;
 	case OPT_WAIT:
-		if (!fs_parse_ns(optarg, &o->patience_ns))
+		if (!fs_parse_duration(optarg, &o->patience_ns))
 			return 0;
 		fsg_say("--payload-wait %s is no duration: give a unit, as in 250ms", optarg);
 		return -1;

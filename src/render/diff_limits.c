@@ -36,7 +36,7 @@ static int amount(const char *text, struct fsv_limit *l)
 	char *rest;
 
 	l->percent = NAN;
-	if (!fs_parse_ns(text, &ns)) {
+	if (!fs_parse_duration(text, &ns)) {
 		l->ns = (double)ns;
 		return 0;
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <curl/curl.h>
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/units.h"
 #include "vmm/answer.h"
@@ -109,7 +110,7 @@ static int perform(struct fs_http *h, const char *method, const char *path, cons
 		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, text ? text : "");
 	}
 	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)(timeout_ns / 1000000) + 1);
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)fs_poll_ms(timeout_ns));
 	return code_of(curl_easy_perform(h->curl));
 }
 

@@ -128,7 +128,7 @@ int fs_process_wait(struct fs_process *p, uint64_t ns)
 
 	while (!p->ended && p->pidfd >= 0) {
 		uint64_t now = fs_mono_ns();
-		int n = poll(&fd, 1, now < until ? (int)((until - now) / 1000000) + 1 : 0);
+		int n = poll(&fd, 1, now < until ? fs_poll_ms(until - now) : 0);
 
 		if (n > 0)
 			reap(p);

@@ -28,7 +28,7 @@ static int ready(const struct fs_qmp *q, short events, uint64_t until)
 
 	if (now >= until)
 		return -ETIMEDOUT;
-	return poll(&p, 1, (int)((until - now) / 1000000) + 1) > 0 ? 0 : -ETIMEDOUT;
+	return poll(&p, 1, fs_poll_ms(until - now)) > 0 ? 0 : -ETIMEDOUT;
 }
 
 /* The next line as an object. Returns 0 and @o, or a negative errno with the reason in @why. */

@@ -36,6 +36,9 @@ expect 1 "$tmp/none" 'no such file: it is named' "$F" report "$tmp/none"
 expect 1 'not a recording' 'no recording at all' "$F" report /etc/passwd
 expect 1 'no symbol file' 'bad symbols' "$F" report --guest-symbols /etc/passwd "$R"
 expect 0 '' 'another end' "$F" report --fork 3 --end after:50ms "$R"
+expect 0 '' 'the longest time-out' "$F" report --fork 1 --timeout 876000h "$R"
+expect 2 'too long' 'a longer one, which would wrap' "$F" report --fork 1 --timeout 18446744073s "$R"
+expect 2 'too long' 'nor is an end that late' "$F" report --end after:18446744073s "$R"
 expect 3 'did not reach' 'a short time-out' "$F" report --fork 1 --timeout 1ms "$R"
 
 head -c 9000 "$R" >"$tmp/cut.fsr"

@@ -37,6 +37,10 @@ report "functions of at most 80 lines" "$(
 			if (NR - start + 1 > 80) print f ":" start ": " NR - start + 1 " lines"; start = 0 }' "$f"
 	done)"
 
+# (int)(ns / 1000000) makes an endless wait, or none, of a long one: fs_poll_ms() does not.
+report "milliseconds to wait come from fs_poll_ms()" "$(
+	grep -nE '\((int|long)\).*/ ?(1000000|MS|NS_PER_MS)\b' src/*/*.c | grep -v '^src/base/clock.c')"
+
 report "no trailing space" "$(
 	grep -InE '[ 	]+$' $all_code)"
 done_testing

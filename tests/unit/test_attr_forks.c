@@ -630,9 +630,36 @@ static void parsing(void **state)
 	assert_int_equal(fsa_parse_start("boot", &o, attr_err, sizeof(attr_err)), -EINVAL);
 }
 
+/* Its time-out would end beyond 64 bits: then it never does, instead of before the resume. */
+static void a_deadline_does_not_wrap(void **state)
+{
+	static const char *const ends[] = {"pio:0xf4", "after:876000h"};
+	static const char late[] =
+		"META {\"timeout_ns\": 9223372036854775807}\n"
+		"ts=18446744073709500110 VM_CREATE " M "ts_start=18446744073709500105 fd=5\n"
+		"ts=18446744073709501020 FIRST_RUN " V REGS "\n"
+		"ts=18446744073709501050 VMEXIT " V "run_ns=30\n" PIO_END(
+			18446744073709502000, 18446744073709502010,
+			18446744073709502030) "ts=18446744073709503050 VMEXIT " V
+					      "ts_exit=18446744073709503000 reason=0x60 isa=SVM\n";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		struct fsa_result *res = attr_run(late, ends[i]);
+
+		assert_int_equal(res->nforks, 1);
+		assert_int_equal(res->forks[0].complete, !i);
+		assert_int_equal(res->forks[0].end_ns,
+				 i ? 18446744073709503050ull : 18446744073709502010ull);
+		assert_false(attr_noted(&res->forks[0], FSA_N_TIMED_OUT));
+		attr_done(res);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deadline_does_not_wrap),
 		cmocka_unit_test(resume_by_wake),
 		cmocka_unit_test(resume_by_signal),
 		cmocka_unit_test(not_the_resume),

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <limits.h>
+#include "base/clock.h"
 #include "base/units.h"
 
 static void parses_durations(void **state)
@@ -169,9 +171,42 @@ static void short_buffers_are_respected(void **state)
 	assert_int_equal(buf[4], '#');
 }
 
+static void durations_of_users_are_bounded(void **state)
+{
+	uint64_t ns = 7;
+
+	(void)state;
+	assert_int_equal(fs_parse_duration("876001h", &ns), -ERANGE);
+	assert_int_equal(fs_parse_duration("18446744073709551615ns", &ns), -ERANGE);
+	assert_int_equal(fs_parse_duration("5", &ns), -EINVAL);
+	assert_true(ns == 7);
+	assert_int_equal(fs_parse_duration("876000h", &ns), 0);
+	assert_true(ns == FS_DURATION_MAX && ns + ns <= INT64_MAX);
+	assert_int_equal(fs_parse_duration("250ms", &ns), 0);
+	assert_true(ns == 250000000);
+}
+
+static void sums_and_waits_do_not_wrap(void **state)
+{
+	(void)state;
+	assert_true(fs_ns_plus(5, 6) == 11);
+	assert_true(fs_ns_plus(UINT64_MAX - 5, 5) == UINT64_MAX);
+	assert_true(fs_ns_plus(UINT64_MAX - 5, 6) == UINT64_MAX);
+	assert_true(fs_ns_plus(1, UINT64_MAX) == UINT64_MAX);
+	assert_int_equal(fs_poll_ms(0), 0);
+	assert_int_equal(fs_poll_ms(1), 1);
+	assert_int_equal(fs_poll_ms(1000000), 1);
+	assert_int_equal(fs_poll_ms(1000001), 2);
+	assert_int_equal(fs_poll_ms(2147483646ull * 1000000 + 1), INT_MAX);
+	assert_int_equal(fs_poll_ms(4294967296ull * 1000000), INT_MAX);
+	assert_int_equal(fs_poll_ms(UINT64_MAX), INT_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(durations_of_users_are_bounded),
+		cmocka_unit_test(sums_and_waits_do_not_wrap),
 		cmocka_unit_test(parses_durations),
 		cmocka_unit_test(refuses_what_is_no_duration),
 		cmocka_unit_test(parses_sizes),

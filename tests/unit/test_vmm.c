@@ -524,6 +524,20 @@ static void test_qemu_mute(void **st)
 	says("did not greet");
 }
 
+/* A time-out of so many milliseconds that as an int they are 10: cut to one, it is over at once. */
+static void test_qemu_patient(void **st)
+{
+	struct fs_vmm_load l = {0};
+
+	(void)st;
+	plan.ops = &fs_vmm_qemu;
+	plan.command = qemu_command;
+	plan.call_ns = ((1ull << 32) + 10) * 1000000;
+	setenv("FIXTURE_FAULT", "late query-status", 1);
+	start_good();
+	good(v.ops->load(&v, &l));
+}
+
 /* --- attach, and the words of a command --- */
 
 static void test_attach(void **st)
@@ -596,6 +610,7 @@ int main(void)
 		T(test_qemu_wrong_state),
 		T(test_qemu_misbehaves),
 		T(test_qemu_mute),
+		T(test_qemu_patient),
 		T(test_attach),
 		T(test_words),
 		T(test_answers),

@@ -9,7 +9,7 @@ Which of them is told by the arguments, as the real ones take them: `--api-sock 
     FIXTURE_FAULT="KIND METHOD PATH" (QMP: "KIND COMMAND"), several divided by ";"; with "@fork-2" behind it of that fork alone
                      (Firecracker, by its --id). KIND: refuse; hang; die (before it answers);
                      tear (dies in the middle of the answer); garbage; big (an endless body); deep (JSON of 100,000 levels);
-                     drip (a byte each 50 ms); mute (QMP: no greeting)
+                     drip (a byte each 50 ms); QMP: mute (no greeting), late (answers after 100 ms)
     FIXTURE_LOG=FILE     each request on a line: METHOD PATH BODY
     FIXTURE_VERSION=V    what it says it is (1.12.1; Cloud Hypervisor: v53.0.0)
     FIXTURE_GUEST=STAGES acts as a guest once it is resumed: reads the mailbox out of the memory file, sends these acks
@@ -532,6 +532,8 @@ def answer_qmp(vmm, stream, line):
     kind = fault_of(command)
     if kind == "hang":
         time.sleep(3600)
+    if kind == "late":
+        time.sleep(0.1)
     if kind == "die":
         last_words("a fault of the fixture", 3)
     if kind in ("garbage", "tear"):
