@@ -17,7 +17,12 @@ struct fs_range {
  */
 int fs_cache_drop(int fd);
 
-/* Bytes of this range that are in the page cache. Returns 0 and @bytes, or a negative errno. */
+/*
+ * Bytes of this range that are in the page cache, counted by cachestat() where that was seen to
+ * count this file's pages (its first page is read once for that, and dropped again if it was not
+ * there), else by mincore(). Returns 0 and @bytes, or a negative errno: -EPERM where the kernel
+ * tells only the owner, or who may write the file.
+ */
 int fs_cache_resident(int fd, const struct fs_range *r, uint64_t *bytes);
 
 #endif

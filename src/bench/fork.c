@@ -249,11 +249,15 @@ static int look_and_populate(struct fork *f)
 	if (f->b->o.how == FS_MECH_POPULATE && !f->b->o.beside && !f->b->o.load.resume &&
 	    f->arm->ranges.n)
 		rc = prefetch_before(f);
-	if (!rc && f->memory >= 0 &&
-	    (fs_cache_resident(f->memory, &all, &r->resident) ||
-	     fs_ranges_resident(f->memory, &f->arm->ranges, &r->resident_ranges)))
-		rc = fs_errf(r->why, sizeof(r->why), -EIO,
-			     "asking what of %s is in the page cache failed", f->at.memory);
+	if (!rc && f->memory >= 0) {
+		rc = fs_cache_resident(f->memory, &all, &r->resident);
+		if (!rc)
+			rc = fs_ranges_resident(f->memory, &f->arm->ranges, &r->resident_ranges);
+		if (rc)
+			fs_errf(r->why, sizeof(r->why), rc,
+				"asking what of %s is in the page cache: %s", f->at.memory,
+				strerror(-rc));
+	}
 	r->between_ns += fs_mono_ns() - began;
 	return rc;
 }
