@@ -234,11 +234,18 @@ struct fsa_fault {
 /* A page of guest memory that a vCPU or the VMM faulted on, the first time since the resume. */
 struct fsa_touch {
 	uint64_t gpa, offset; /* of the page; offset FSA_NOWHERE: not in the memory file */
+	bool other_file;      /* ... but in another file that guest memory is mapped from */
 	uint64_t at_ns;       /* CLOCK_MONOTONIC; may be after the window's end */
 	enum fsa_cause cause; /* class of the fault; UNKNOWN after the window's end */
 };
 
-/* The file that the guest's memory was mapped from. */
+/* A piece of guest memory that lies in the file in the order of its addresses. */
+struct fsa_region {
+	uint64_t gpa, offset, size; /* bytes */
+};
+#define FSA_MAX_REGIONS 32
+
+/* The file that the guest's memory was mapped from; of several the one that most of it is from. */
 struct fsa_memory {
 	uint64_t ino;
 	uint32_t dev;
@@ -248,6 +255,9 @@ struct fsa_memory {
 	 * (userfaultfd): offsets are the guest's memory slots one behind the other.
 	 */
 	bool assumed;
+	struct fsa_region regions[FSA_MAX_REGIONS]; /* ascending */
+	size_t nregions;                            /* 0: more than there is room for */
+	uint64_t other_files, other_bytes;          /* what is mapped from other files */
 };
 
 /* What is known of the guest's own half. */

@@ -287,8 +287,9 @@ struct at_vm {
 	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
 	struct at_told told;    /* of the marks for every VM that were valid when it was made */
 	FS_VEC(struct at_touch) touches;
-	size_t touch_limit; /* then pages that came twice are dropped */
-	FS_VEC(struct at_region) regions;
+	size_t touch_limit;               /* then pages that came twice are dropped */
+	FS_VEC(struct at_region) regions; /* once known: of one file, then those of the others */
+	size_t nregions;                  /* of that file */
 };
 
 struct at_hole { /* records of a CPU were lost in [t0, t1] */

@@ -167,7 +167,27 @@ static int assume_regions(struct at_vm *vm)
 	return 0;
 }
 
-/* Only the file that most of the memory is from counts. */
+static bool same_file(const struct at_region *a, const struct at_region *b)
+{
+	return a->ino == b->ino && a->dev == b->dev;
+}
+
+/* Files among @v[@n], one for each whose first region is there. */
+static uint64_t count_files(const struct at_region *v, size_t n)
+{
+	uint64_t files = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < i && !same_file(&v[k], &v[i]))
+			k++;
+		files += k == i;
+	}
+	return files;
+}
+
+/* The file that most of the memory is from: its regions come first. */
 static void choose_file(struct at_vm *vm, struct fsa_memory *m)
 {
 	size_t n = 0;
@@ -177,16 +197,57 @@ static void choose_file(struct at_vm *vm, struct fsa_memory *m)
 		uint64_t size = 0;
 
 		for (size_t k = 0; k < vm->regions.n; k++)
-			if (vm->regions.v[k].ino == r->ino && vm->regions.v[k].dev == r->dev)
+			if (same_file(&vm->regions.v[k], r))
 				size += vm->regions.v[k].size;
 		if (size > m->size)
 			*m = (struct fsa_memory){
 				.ino = r->ino, .dev = r->dev, .size = size, .assumed = m->assumed};
 	}
-	for (size_t i = 0; i < vm->regions.n; i++)
-		if (vm->regions.v[i].ino == m->ino && vm->regions.v[i].dev == m->dev)
-			vm->regions.v[n++] = vm->regions.v[i];
-	vm->regions.n = n;
+	for (size_t i = 0; i < vm->regions.n; i++) {
+		struct at_region r = vm->regions.v[i];
+
+		if (r.ino != m->ino || r.dev != m->dev) {
+			m->other_bytes += r.size;
+			continue;
+		}
+		vm->regions.v[i] = vm->regions.v[n];
+		vm->regions.v[n++] = r;
+	}
+	vm->nregions = n;
+	m->other_files = count_files(vm->regions.v + n, vm->regions.n - n);
+}
+
+static int region_by_gpa(const void *x, const void *y)
+{
+	const struct at_region *a = x, *b = y;
+
+	return a->gpa < b->gpa ? -1 : a->gpa > b->gpa;
+}
+
+/*
+ * The memory regions of the file, as a VMM has them: where addresses and offsets go on alike, small
+ * holes in between included, is one. Above the hole below 4 GiB begins the next.
+ */
+static void tell_regions(struct at_vm *vm, struct fsa_memory *m)
+{
+	struct fsa_region *last = NULL;
+
+	if (vm->nregions)
+		qsort(vm->regions.v, vm->nregions, sizeof(*vm->regions.v), region_by_gpa);
+	for (size_t i = 0; i < vm->nregions; i++) {
+		const struct at_region *r = &vm->regions.v[i];
+
+		if (last && r->gpa - last->gpa == r->offset - last->offset) {
+			last->size = r->gpa + r->size - last->gpa;
+			continue;
+		}
+		if (m->nregions == FSA_MAX_REGIONS) {
+			m->nregions = 0;
+			return;
+		}
+		last = &m->regions[m->nregions++];
+		*last = (struct fsa_region){r->gpa, r->offset, r->size};
+	}
 }
 
 static int find_memory(struct at_vm *vm, struct fsa_memory *m)
@@ -202,18 +263,33 @@ static int find_memory(struct at_vm *vm, struct fsa_memory *m)
 		ret = assume_regions(vm);
 	}
 	choose_file(vm, m);
+	tell_regions(vm, m);
 	return ret;
 }
 
+static const struct at_region *region_of(const struct at_vm *vm, uint64_t gpa)
+{
+	for (size_t i = 0; i < vm->regions.n; i++)
+		if (gpa >= vm->regions.v[i].gpa &&
+		    gpa - vm->regions.v[i].gpa < vm->regions.v[i].size)
+			return &vm->regions.v[i];
+	return NULL;
+}
+
+/* Of the page in the memory file. */
 static uint64_t offset_of(const struct at_vm *vm, uint64_t gpa)
 {
-	for (size_t i = 0; i < vm->regions.n; i++) {
-		const struct at_region *r = &vm->regions.v[i];
+	const struct at_region *r = region_of(vm, gpa);
 
-		if (gpa >= r->gpa && gpa - r->gpa < r->size)
-			return PAGE(r->offset + (gpa - r->gpa));
-	}
-	return FSA_NOWHERE;
+	return r && r < vm->regions.v + vm->nregions ? PAGE(r->offset + (gpa - r->gpa))
+						     : FSA_NOWHERE;
+}
+
+static bool in_other_file(const struct at_vm *vm, uint64_t gpa)
+{
+	const struct at_region *r = region_of(vm, gpa);
+
+	return r && r >= vm->regions.v + vm->nregions;
 }
 
 /* --- into the fork --- */
@@ -268,6 +344,7 @@ void at_touches_done(struct at *a, struct at_vm *vm)
 
 		f->touches[i] = (struct fsa_touch){.gpa = t->page,
 						   .offset = offset_of(vm, t->page),
+						   .other_file = in_other_file(vm, t->page),
 						   .at_ns = t->ts,
 						   .cause = (enum fsa_cause)t->cause};
 	}

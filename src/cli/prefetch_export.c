@@ -33,13 +33,20 @@ static const struct fs_usage usage = {
 
 static int write_set(const struct asked *a, const struct fsv_workset *w)
 {
-	FILE *out = fs_out_open(a->out ? a->out : "-");
+	bool hpl = !strcmp(a->format, "hpl");
 	int err = 0, io;
+	char why[300];
+	FILE *out;
 
+	if (hpl && fsv_workset_hpl(w, NULL, why, sizeof(why))) {
+		fs_error("%s", why);
+		return FS_EXIT_FAILED;
+	}
+	out = fs_out_open(a->out ? a->out : "-");
 	if (!out)
 		return FS_EXIT_FAILED;
-	if (!strcmp(a->format, "hpl"))
-		fsv_workset_hpl(w, out);
+	if (hpl)
+		err = fsv_workset_hpl(w, out, why, sizeof(why));
 	else if (!strcmp(a->format, "json"))
 		err = fsv_workset_json(w, out);
 	else
@@ -58,6 +65,7 @@ static int export(const struct asked *a, const struct prefetch_rec *r)
 {
 	struct fsv_workset w = {.view = &r->rec.view, .gap = a->gap};
 	int ret = FS_EXIT_FAILED;
+	char left[256];
 
 	w.group = prefetch_group(r, a->cohort);
 	if (!w.group)
@@ -83,6 +91,8 @@ static int export(const struct asked *a, const struct prefetch_rec *r)
 		ret = write_set(a, &w);
 	if (!ret && w.set.forks < 2)
 		fs_warn("the set is that of one fork: how stable it is cannot be told");
+	if (fsv_workset_left_out(&w, left, sizeof(left)))
+		fs_warn("%s", left);
 	free(w.at);
 	fsx_ranges_free(&w.ranges);
 	fsx_workset_free(&w.set);

@@ -317,17 +317,43 @@ static void put_uvarint(uint64_t n, FILE *out)
 	putc((int)n, out);
 }
 
-void fsx_ranges_write_hpl(const struct fsx_ranges *r, FILE *out)
+/* The region of the page at @offset, @n = none. */
+static size_t region_at(const struct fsx_range *regions, size_t n, uint64_t offset)
 {
+	size_t i = 0;
+
+	while (i < n &&
+	       (offset < regions[i].offset || offset - regions[i].offset >= regions[i].size))
+		i++;
+	return i;
+}
+
+int fsx_ranges_write_hpl(const struct fsx_ranges *r, const struct fsx_range *regions, size_t n,
+			 FILE *out, uint64_t *bad)
+{
+	static const struct fsx_range whole = {0, UINT64_MAX};
 	uint64_t pages = 0;
 
+	if (!n) {
+		regions = &whole;
+		n = 1;
+	}
 	for (size_t i = 0; i < r->n; i++)
-		pages += (r->v[i].size + FSX_PAGE - 1) / FSX_PAGE;
+		for (uint64_t at = 0; at < r->v[i].size; at += FSX_PAGE, pages++) {
+			*bad = r->v[i].offset + at;
+			if (region_at(regions, n, *bad) == n)
+				return -ERANGE;
+		}
+	if (!out)
+		return 0;
 	fputs(FSX_HPL_MAGIC, out);
 	put_uvarint(pages, out);
 	for (size_t i = 0; i < r->n; i++)
 		for (uint64_t at = 0; at < r->v[i].size; at += FSX_PAGE) {
-			put_uvarint(0, out);
-			put_uvarint(r->v[i].offset + at, out);
+			size_t k = region_at(regions, n, r->v[i].offset + at);
+
+			put_uvarint(k, out);
+			put_uvarint(r->v[i].offset + at - regions[k].offset, out);
 		}
+	return 0;
 }

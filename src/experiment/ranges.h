@@ -55,6 +55,12 @@ void fsx_ranges_cut(struct fsx_ranges *r, uint64_t size);
 
 /* Writers of the two formats, in the order of @r; errors are the stream's. */
 void fsx_ranges_write(const struct fsx_ranges *r, FILE *out);
-void fsx_ranges_write_hpl(const struct fsx_ranges *r, FILE *out);
+/*
+ * @regions[@n]: the memory regions as ranges of the file, in the order of their indices; n 0: the
+ * file is region 0. Returns 0, or -ERANGE and *@bad, the offset of a page that lies in none: then
+ * nothing was written. @out NULL: it only looks.
+ */
+int fsx_ranges_write_hpl(const struct fsx_ranges *r, const struct fsx_range *regions, size_t n,
+			 FILE *out, uint64_t *bad);
 
 #endif

@@ -42,6 +42,7 @@ static int collect(const struct fsa_fork *f, uint32_t index, struct all_seen *al
 
 		if (t->at_ns < f->start_ns || t->at_ns >= f->end_ns)
 			continue;
+		w->other += t->other_file;
 		if (t->offset == FSA_NOWHERE)
 			w->nowhere++;
 		else if (fs_vec_push(&all->v, (struct seen){.offset = t->offset,

@@ -21,6 +21,7 @@ struct fsx_workset {
 	uint64_t *common;   /* pages that each of the first so many touched: how the set decays */
 	uint64_t *any;      /* pages that any of the first so many touched */
 	uint64_t nowhere;   /* pages touched that are not in the memory file, sum over forks */
+	uint64_t other;     /* of these, pages that are in other files of the guest's memory */
 };
 
 /* Needs a result made with opts.keep_faults. 0 or -ENOMEM. */

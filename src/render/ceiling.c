@@ -37,6 +37,12 @@ static void memory_line(const struct fsa_result *res, FILE *out)
 		fprintf(out, "memory file: %s, inode %" PRIu64 " of device %u:%u\n",
 			fs_fmt_bytes(m->size, size, sizeof(size)), m->ino, m->dev >> 20,
 			m->dev & 0xfffff);
+	if (m->other_files)
+		fsv_para(out, 0, 2,
+			 "left out: %" PRIu64 " other memory file%s of the guest with %s of its "
+			 "memory; no range can name their pages",
+			 m->other_files, m->other_files == 1 ? "" : "s",
+			 fs_fmt_bytes(m->other_bytes, size, sizeof(size)));
 }
 
 static void sample(FILE *out, const char *name, size_t n, uint64_t ns)

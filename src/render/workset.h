@@ -17,8 +17,15 @@ struct fsv_workset {
 	uint64_t *at;             /* of each */
 };
 
+/* What is not in the set because it is of other files, in words; NULL: nothing. */
+const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t len);
+
 void fsv_workset_ranges(const struct fsv_workset *w, FILE *out);
-void fsv_workset_hpl(const struct fsv_workset *w, FILE *out);
+/*
+ * A hot-page list, which holds the pages of one memory file. Returns 0, or -ENOTSUP with the reason
+ * in @why where they have no place in one: then nothing was written. @out NULL: it only looks.
+ */
+int fsv_workset_hpl(const struct fsv_workset *w, FILE *out, char *why, size_t len);
 int fsv_workset_json(const struct fsv_workset *w, FILE *out); /* 0, -ENOMEM or -EIO */
 
 #endif

@@ -116,6 +116,39 @@ is 'for its owner only' test "$(stat -c %a "$tmp/set.hpl")" = 600
 $P ceiling --brief --ranges "$tmp/set.txt" "$tmp/cold.fsr" >"$tmp/by_text"
 $P ceiling --brief --ranges "$tmp/set.hpl" "$tmp/cold.fsr" >"$tmp/by_hpl"
 is 'means the same' cmp -s "$tmp/by_text" "$tmp/by_hpl"
+# a guest of 4 GiB, whose upper GiB lies at 4 GiB and in the file at 3 GiB: half of the pages are there
+awk '/MMAP/ { sub("size=0x10000000", "size=0x100000000") }
+	/ MEMSLOT / { sub("size=0x10000000", "size=0xc0000000"); print
+		sub("size=0xc0000000 hva=0x7f0000000000", "slot=1 gpa=0x100000000 size=0x40000000 hva=0x7f00c0000000") }
+	/VMEXIT/ && /gpa=0x10[4-7]000/ { sub("gpa=0x", "gpa=0x100") } { print }' "$tmp/cold.txt" >"$tmp/upper.txt"
+is 'a guest above 3 GiB' "$O/tools/mkrec" "$tmp/upper.txt" "$tmp/upper.fsr"
+expect 0 '^0xc0104000 0x4000$' 'its upper pages, in the file' $P export "$tmp/upper.fsr"
+expect 0 '' 'its hot-page list' $P export --format hpl -o "$tmp/upper.hpl" "$tmp/upper.fsr"
+is 'four pages of region 0, four of region 1, each from where it begins' test \
+	"$(od -An -v -tx1 "$tmp/upper.hpl" | tr -d ' \n')" = "48504c3108$(
+		for r in 0 1; do for p in 80 a0 c0 e0; do echo "0$r 80$p 4$r"; done; done | tr -d ' \n')"
+$P export --format json "$tmp/upper.fsr" >"$tmp/upper.json"
+is 'both regions in JSON' sh -c "grep -q '\"gpa\": 4294967296' '$tmp/upper.json' && grep -q '\"offset\": 3221225472' '$tmp/upper.json'"
+awk '/MMAP/ { print; sub("addr=0x7f0000000000", "addr=0x7f8000000000 offset=0x20000000") }
+	/ MEMSLOT / { print; sub("hva=0x7f0000000000", "slot=1 gpa=0x100000000 hva=0x7f8000000000") }
+	/VMEXIT/ && /gpa=0x10[4-7]000/ { sub("gpa=0x", "gpa=0x100") } { print }' "$tmp/cold.txt" >"$tmp/beyond.txt"
+is 'a file that is not all guest memory' "$O/tools/mkrec" "$tmp/beyond.txt" "$tmp/beyond.fsr"
+expect 1 'in no memory region' 'what is in no region is refused' $P export --format hpl --merge-gap 3GiB "$tmp/beyond.fsr"
+
+# a guest of two zones, each a file: what is not exported is said
+awk '/MMAP/ { print; sub("addr=0x7f0000000000 size=0x10000000 ino=7", "addr=0x7f8000000000 size=0x8000000 ino=8") }
+	/ MEMSLOT / { print; sub("size=0x10000000 hva=0x7f0000000000", "slot=1 gpa=0x100000000 size=0x8000000 hva=0x7f8000000000") }
+	/VMEXIT/ && /gpa=0x10[4-7]000/ { sub("gpa=0x", "gpa=0x100") } { print }' "$tmp/cold.txt" >"$tmp/zones.txt"
+is 'a guest of two memory files' "$O/tools/mkrec" "$tmp/zones.txt" "$tmp/zones.fsr"
+left='left out: 1 other memory file of the guest with 128.0 MiB of its memory, and 48 touches'
+expect 0 "# $left" 'what is left out is said in the ranges' $P export "$tmp/zones.fsr"
+is 'and on stderr' grep -q "$left" "$tmp/err"
+expect 0 "$left" 'and with JSON' $P export --format json "$tmp/zones.fsr"
+is 'in it, too' sh -c "tr -d ' \n' <'$tmp/out' | grep -q '\"left_out\":{\"files\":1,\"bytes\":134217728,\"touches\":48}'"
+expect 1 'of one memory file, and this guest has 2' 'a hot-page list is refused' $P export --format hpl \
+	-o "$tmp/zones.hpl" "$tmp/zones.fsr"
+is 'and none is left behind' test ! -e "$tmp/zones.hpl"
+expect 0 'left out: 1 other memory file' 'ceilings say it, too' $P ceiling "$tmp/zones.fsr"
 expect 1 'only 12 forks' 'more forks than there are' $P export --min-forks 99 "$tmp/cold.fsr"
 expect 2 'ranges, hpl or json' 'no such format' $P export --format x "$tmp/cold.fsr"
 expect 2 'none of ceiling, export, test' 'no such verb' $P guess

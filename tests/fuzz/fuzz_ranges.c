@@ -14,12 +14,13 @@ static void check_again(const struct fsx_ranges *r, bool hpl)
 {
 	struct fsx_ranges again = {0};
 	char *text = NULL;
+	uint64_t bad;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
 	int ret;
 
 	if (hpl)
-		fsx_ranges_write_hpl(r, f);
+		fsx_ranges_write_hpl(r, NULL, 0, f, &bad);
 	else
 		fsx_ranges_write(r, f);
 	fclose(f);

@@ -129,10 +129,40 @@ static void sets(void **state)
 	assert_false(fsx_ranges_have(&r, 0));
 }
 
+/* A guest above 3 GiB has two regions: each page by the index of its own, and from its beginning.
+ */
+static void regions(void **state)
+{
+	static const struct fsx_range two[] = {{0, 0xc0000000}, {0xc0000000, 0x40000000}};
+	static const uint8_t want[] = {'H', 'P',  'L',  '1',  3,    1,    0x80, 0x20,
+				       0,   0x80, 0xe0, 0xff, 0xff, 0x0b, 1,    0};
+	struct fsx_range v[] = {{0xc0001000, 4096}, {0xbffff000, 8192}},
+			 beyond = {0x100000000, 4096};
+	struct fsx_ranges r = {v, 2, 2}, none = {&beyond, 1, 1};
+	char *text = NULL;
+	size_t len = 0;
+	uint64_t bad;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	assert_int_equal(fsx_ranges_write_hpl(&r, two, 2, f, &bad), 0);
+	fclose(f);
+	assert_int_equal(len, sizeof(want));
+	assert_memory_equal(text, want, sizeof(want));
+	free(text);
+	f = open_memstream(&text, &len);
+	assert_int_equal(fsx_ranges_write_hpl(&none, two, 2, f, &bad), -ERANGE);
+	fclose(f);
+	assert_int_equal(len, 0);
+	assert_true(bad == 0x100000000);
+	free(text);
+}
+
 static void files(void **state)
 {
 	const char *path = tmp_path("ranges");
 	struct fsx_ranges r = {0}, back = {0};
+	uint64_t bad;
 	FILE *f;
 
 	(void)state;
@@ -141,7 +171,7 @@ static void files(void **state)
 	for (int hpl = 0; hpl < 2; hpl++) {
 		f = fopen(path, "w");
 		if (hpl)
-			fsx_ranges_write_hpl(&r, f);
+			fsx_ranges_write_hpl(&r, NULL, 0, f, &bad);
 		else
 			fsx_ranges_write(&r, f);
 		fclose(f);
@@ -215,8 +245,10 @@ static void hypotheses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lists), cmocka_unit_test(bad_lists), cmocka_unit_test(hot_pages),
-		cmocka_unit_test(sets),  cmocka_unit_test(files),     cmocka_unit_test(hypotheses),
+		cmocka_unit_test(lists),      cmocka_unit_test(bad_lists),
+		cmocka_unit_test(hot_pages),  cmocka_unit_test(sets),
+		cmocka_unit_test(files),      cmocka_unit_test(regions),
+		cmocka_unit_test(hypotheses),
 	};
 
 	return cmocka_run_group_tests_name("ranges", tests, NULL, NULL);
