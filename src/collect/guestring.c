@@ -175,8 +175,11 @@ static int read_rings(struct reading *g)
 
 /* --- symbols and META, once for each arming --- */
 
+/* Returns what @put said, -ENOMEM, or why the blob could not be read: see fsg_blob_read(). */
+
 static int put_blob(struct reading *g, enum fsg_part_kind kind,
-		    int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
+		    int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg,
+		    bool *put_failed)
 {
 	struct fsr_guest_blob head = {.kind = kind};
 	uint8_t *data = NULL, *chunk = NULL;
@@ -185,7 +188,7 @@ static int put_blob(struct reading *g, enum fsg_part_kind kind,
 	int err = fsg_blob_read(fs_guestmem_now(g->mem), &g->l, kind, &data, &n, &raw);
 
 	if (err)
-		return err == -ENOMEM ? err : 0; /* it goes without */
+		return err;
 	memcpy(head.id, g->l.d.dir.id, sizeof(head.id));
 	head.bytes = (uint32_t)n;
 	head.raw_bytes = raw;
@@ -194,26 +197,54 @@ static int put_blob(struct reading *g, enum fsg_part_kind kind,
 		memcpy(chunk, &head, sizeof(head));
 		memcpy(chunk + sizeof(head), data, n);
 		err = put(FSR_GUEST_BLOB, chunk, sizeof(head) + n, arg);
+		*put_failed = err;
 	}
 	free(data);
 	free(chunk);
 	return chunk ? err : -ENOMEM;
 }
 
+static struct told *told_of(struct fs_guestring *r, const uint8_t id[16])
+{
+	struct told fresh = {0};
+
+	for (size_t i = 0; i < r->told.n; i++)
+		if (!memcmp(r->told.v[i].id, id, sizeof(fresh.id)))
+			return &r->told.v[i];
+	memcpy(fresh.id, id, sizeof(fresh.id));
+	return fs_vec_push(&r->told, fresh) ? NULL : &r->told.v[r->told.n - 1];
+}
+
+/*
+ * What one fork could not give (a page that is not there, a VMM that ends) the next one may: a blob
+ * counts as handed on when it was, and until then each VM of that arming is asked once.
+ */
 static int put_blobs(struct reading *g,
 		     int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {
-	const uint8_t *id = g->l.d.dir.id;
-	int err;
+	static const enum fsg_part_kind kinds[] = {FSG_PART_META, FSG_PART_SYMBOLS};
+	struct told *t = told_of(g->r, g->l.d.dir.id);
 
-	for (size_t i = 0; i < g->r->told.n; i++)
-		if (!memcmp(g->r->told.v[i].b, id, 16))
-			return 0;
-	if (fs_vec_reserve(&g->r->told, 1))
+	if (!t)
 		return -ENOMEM;
-	memcpy(g->r->told.v[g->r->told.n++].b, id, 16);
-	err = put_blob(g, FSG_PART_META, put, arg);
-	return err ? err : put_blob(g, FSG_PART_SYMBOLS, put, arg);
+	if (g->vm->blobs_tried)
+		return 0;
+	g->vm->blobs_tried = true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		bool put_failed = false;
+		int err;
+
+		if (t->kinds & 1u << kinds[i])
+			continue;
+		err = put_blob(g, kinds[i], put, arg, &put_failed);
+		if (err == -ENOMEM || put_failed)
+			return err;
+		if (!err)
+			t->kinds |= 1u << kinds[i];
+		else if (err != -ENOENT) /* it goes without */
+			g->res->blobs_failed++;
+	}
+	return 0;
 }
 
 /* --- a reading --- */

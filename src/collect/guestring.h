@@ -36,7 +36,8 @@ struct fs_guest_req {
 struct fs_guest_result {
 	uint32_t vm, state; /* enum fsr_guest_state */
 	uint64_t records, lost, torn;
-	uint64_t ns; /* that it took */
+	uint64_t ns;           /* that it took */
+	uint64_t blobs_failed; /* META or SYMBOLS that were wanted and could not be read */
 	char why[FSG_WHY];
 };
 

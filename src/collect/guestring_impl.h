@@ -23,6 +23,13 @@ struct vm {
 	bool begun;                             /* a reading of it was READ */
 	struct fsg_ring_pos pos[FSG_MAX_PARTS]; /* how far its rings have been read */
 	uint64_t waited_ns;                     /* for programs that had begun a record */
+	bool blobs_tried;                       /* META and SYMBOLS: once in each VM */
+};
+
+/* Which blobs of an arming were handed on: 1 << enum fsg_part_kind. */
+struct told {
+	uint8_t id[16];
+	uint32_t kinds;
 };
 
 struct fs_guestring {
@@ -32,8 +39,8 @@ struct fs_guestring {
 	size_t nknown;
 	FS_VEC(struct vm) vms;
 	FS_VEC(struct snapshot) snapshots;
-	FS_VEC(struct fs_backing) without;      /* snapshots in whose forks no recorder was found */
-	FS_VEC(struct { uint8_t b[16]; }) told; /* ids whose blobs were handed on */
+	FS_VEC(struct fs_backing) without; /* snapshots in whose forks no recorder was found */
+	FS_VEC(struct told) told;
 };
 
 /* One reading on its way. */

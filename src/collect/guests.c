@@ -18,11 +18,18 @@
 #define MOST_NS    (6 * READING_NS)
 #define STEP_NS    (1000 * 1000)
 #define FINISH_NS  (20ull * 1000 * 1000 * 1000)
+#define SPARES     7 /* guests that may not answer before all reading ends */
 
 struct fs_guests {
 	const struct fs_guest_opts *o;
 	struct fs_guestwatch *watch;
-	struct fs_guestproc *proc; /* NULL once it is gone */
+	struct fs_guestproc *proc; /* NULL once it and the spares are gone */
+	/*
+	 * For when a guest's memory does not answer, or ends it: made at the start, like it, for
+	 * only then there are rights to give.
+	 */
+	struct fs_guestproc *spare[SPARES];
+	size_t nspare;
 	FS_VEC(struct fs_memfile) files;
 	int warmed;           /* pages */
 	uint64_t asked_ns;    /* a reading was asked for then; 0 = none is on its way */
@@ -97,6 +104,9 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 			   strerror(-rc));
 		fs_warn("guests' recorders will not be read: %s", strerror(-rc));
 	}
+	while (!rc && g->nspare < SPARES &&
+	       !fs_guestproc_start(g->files.v, g->files.n, &g->spare[g->nspare]))
+		g->nspare++;
 	*out = g;
 	return 0;
 }
@@ -106,11 +116,24 @@ void fs_guests_free(struct fs_guests *g)
 	if (!g)
 		return;
 	fs_guestproc_stop(g->proc);
+	while (g->nspare)
+		fs_guestproc_stop(g->spare[--g->nspare]);
 	fs_guestwatch_free(g->watch);
 	for (size_t i = 0; i < g->files.n; i++)
 		fs_memfile_close(&g->files.v[i]);
 	fs_vec_free(&g->files);
 	free(g);
+}
+
+/* A VM that was not read: why. Returns 0 or the writer's error. */
+static int write_state(struct fsr_writer *w, uint32_t vm, uint32_t tgid, enum fsr_guest_state state,
+		       const char *why)
+{
+	struct fsr_guest head = {.vm = vm, .tgid = tgid, .state = state};
+
+	head.at_ns = head.done_ns = fs_mono_ns();
+	fs_err_say(head.why, sizeof(head.why), "%s", why);
+	return fsr_write(w, FSR_GUEST, &head, sizeof(head));
 }
 
 /* --- recording --- */
@@ -158,14 +181,28 @@ int fs_guests_clock(struct fsr_writer *w, struct fs_own_records *own)
 	return fsr_write_events(w, FS_OWN_CPU, &ev, sizeof(ev), 1);
 }
 
-/* The reading process is of no use any more. */
-static void lose_process(struct fs_guests *g, const char *why)
+/*
+ * The reading process is of no use any more: the VM that it was reading is given up, a spare goes
+ * on with those that come. Returns 0 or the writer's error.
+ */
+static int lose_process(struct fs_guests *g, struct fsr_writer *w, const char *why)
 {
-	fs_err_say(g->gone, sizeof(g->gone), "%s", why);
-	fs_warn("guests' recorders are not read any more: %s", why);
+	uint32_t vm, tgid;
+	int rc = 0;
+
 	fs_guestproc_stop(g->proc);
-	g->proc = NULL;
+	g->proc = g->nspare ? g->spare[--g->nspare] : NULL;
 	g->asked_ns = 0;
+	fs_err_say(g->unread, sizeof(g->unread), "%s", why);
+	if (!g->proc) {
+		fs_err_say(g->gone, sizeof(g->gone), "%s", why);
+		fs_warn("guests' recorders are not read any more: %s", why);
+	}
+	if (fs_guestwatch_lost(g->watch, &vm, &tgid)) {
+		fs_warn("the recorder of VM %u (process %u) is not read: %s", vm, tgid, why);
+		rc = write_state(w, vm, tgid, FSR_GS_DENIED, why);
+	}
+	return rc;
 }
 
 static void note(struct fs_guests *g, const struct fs_guest_result *res)
@@ -194,7 +231,7 @@ static int ask(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records 
 	g->asked_ns = g->seen_ns = now;
 	g->seen_cpu = fs_guestproc_cpu_ns(g->proc);
 	if (fs_guestproc_ask(g->proc, &req, slots))
-		lose_process(g, "the process that reads them has ended");
+		return lose_process(g, w, "the process that read it has ended");
 	return 0;
 }
 
@@ -227,13 +264,16 @@ int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_reco
 		if (rc == 1)
 			note(g, &res);
 		else if (rc == -EPIPE)
-			lose_process(g, "the process that reads them has ended");
-		else if (rc)
+			rc = lose_process(g, w, "the process that read it has ended");
+		if (rc < 0)
 			return rc;
 	}
 	now = fs_mono_ns();
-	if (g->proc && g->asked_ns && hangs(g, now))
-		lose_process(g, "a guest's memory did not answer");
+	if (g->proc && g->asked_ns && hangs(g, now)) {
+		rc = lose_process(g, w, "the guest's memory did not answer");
+		if (rc)
+			return rc;
+	}
 	return g->proc ? ask(g, w, own, now) : 0;
 }
 
@@ -244,24 +284,10 @@ bool fs_guests_settled(const struct fs_guests *g, uint32_t tgid)
 
 /* --- the end --- */
 
-static int write_state(struct fs_guests *g, struct fsr_writer *w, uint32_t vm, uint32_t tgid,
-		       bool lives)
-{
-	struct fsr_guest head = {.vm = vm, .tgid = tgid, .state = FSR_GS_GONE};
-
-	head.at_ns = head.done_ns = fs_mono_ns();
-	snprintf(head.why, sizeof(head.why), "the VMM ended before it was read");
-	if (lives) {
-		head.state = FSR_GS_DENIED;
-		snprintf(head.why, sizeof(head.why), "%s",
-			 *g->gone ? g->gone : "there was no time to read it");
-	}
-	return fsr_write(w, FSR_GUEST, &head, sizeof(head));
-}
-
 int fs_guests_finish(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records *own)
 {
 	uint64_t until = fs_mono_ns() + FINISH_NS;
+	size_t spares = g ? g->nspare : 0;
 	uint32_t vm, tgid;
 	bool lives;
 	int rc = 0;
@@ -273,12 +299,19 @@ int fs_guests_finish(struct fs_guests *g, struct fsr_writer *w, struct fs_own_re
 		struct pollfd p = {.fd = fs_guests_fd(g), .events = POLLIN};
 
 		rc = fs_guests_work(g, w, own);
+		if (g->nspare < spares) { /* one did not answer: the others get their time */
+			spares = g->nspare;
+			until = fs_mono_ns() + FINISH_NS;
+		}
 		if (!rc && g->proc && g->asked_ns)
 			poll(&p, 1, 100);
 	} while (!rc && g->proc && fs_mono_ns() < until &&
 		 (g->asked_ns || fs_guestwatch_due(g->watch) != UINT64_MAX));
 	while (!rc && fs_guestwatch_unread(g->watch, true, &vm, &tgid, &lives))
-		rc = write_state(g, w, vm, tgid, lives);
+		rc = !lives ? write_state(w, vm, tgid, FSR_GS_GONE,
+					  "the VMM ended before it was read")
+			    : write_state(w, vm, tgid, FSR_GS_DENIED,
+					  *g->gone ? g->gone : "there was no time to read it");
 	return rc;
 }
 
@@ -303,12 +336,13 @@ json_t *fs_guests_json(const struct fs_guests *g)
 	if (!g)
 		return json_null();
 	fs_guestwatch_counts(g->watch, &c);
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "vms",
-			 (int)c.vms, "read", (int)c.read, "absent", (int)c.absent, "gone",
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "vms", (int)c.vms, "read", (int)c.read, "absent", (int)c.absent, "gone",
 			 (int)c.gone, "denied", (int)c.denied, "bad", (int)c.bad, "no_snapshot",
 			 (int)c.no_snapshot, "records", (json_int_t)c.records, "lost",
 			 (json_int_t)c.lost, "torn", (json_int_t)c.torn, "readings",
-			 (json_int_t)c.readings, "read_ns", (json_int_t)c.read_ns);
+			 (json_int_t)c.readings, "read_ns", (json_int_t)c.read_ns, "stalled",
+			 (json_int_t)c.stalled, "blobs_failed", (json_int_t)c.blobs_failed);
 }
 
 void fs_guests_tell(const struct fs_guests *g)

@@ -25,6 +25,7 @@ struct vm {
 	bool behind;  /* a reading after its end was made */
 	bool last;    /* the one that is due is the last */
 	bool entered; /* its first entry was seen */
+	bool over;    /* it is not read any more */
 };
 
 struct fs_guestwatch {
@@ -59,7 +60,7 @@ void fs_guestwatch_free(struct fs_guestwatch *w)
 /* To be read @after from @now on: the end came, or what may be one. */
 static void plan(struct vm *v, uint64_t now, uint64_t after, bool at_end)
 {
-	if (v->dead || v->readings >= FS_READ_MOST)
+	if (v->dead || v->over || v->readings >= FS_READ_MOST)
 		return;
 	v->due = now + after;
 	v->at_end |= at_end;
@@ -197,7 +198,7 @@ void fs_guestwatch_stop(struct fs_guestwatch *w)
 		struct vm *v = &w->vms.v[i];
 
 		v->last = true;
-		v->due = v->dead ? 0 : 1;
+		v->due = v->dead || v->over ? 0 : 1;
 	}
 }
 
@@ -251,7 +252,31 @@ void fs_guestwatch_done(struct fs_guestwatch *w, const struct fs_guest_result *r
 	w->counts.lost += res->lost;
 	w->counts.torn += res->torn;
 	w->counts.readings++;
+	w->counts.blobs_failed += res->blobs_failed;
 	w->counts.read_ns += res->ns;
+}
+
+bool fs_guestwatch_lost(struct fs_guestwatch *w, uint32_t *vm, uint32_t *tgid)
+{
+	bool untold = false;
+
+	w->counts.stalled++;
+	for (size_t i = 0; i < w->vms.n; i++) {
+		struct vm *v = &w->vms.v[i];
+
+		if (!v->going && v->state != FSR_GS_READ)
+			continue;
+		if (v->going && !v->told) {
+			untold = v->told = true;
+			v->state = FSR_GS_DENIED;
+			*vm = v->vm;
+			*tgid = v->tgid;
+		}
+		v->going = false;
+		v->over = true;
+		v->due = 0;
+	}
+	return untold;
 }
 
 bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint32_t *tgid,

@@ -66,6 +66,13 @@ bool fs_guestwatch_next(struct fs_guestwatch *w, uint64_t now, struct fs_guest_r
 void fs_guestwatch_done(struct fs_guestwatch *w, const struct fs_guest_result *res);
 
 /*
+ * The process that read is gone with a reading on its way, and with it how far VMs had been read:
+ * the VM of that reading, and those read before, are not read any more; others are. Whether that
+ * VM is to be told as not read: then its numbers are filled in.
+ */
+bool fs_guestwatch_lost(struct fs_guestwatch *w, uint32_t *vm, uint32_t *tgid);
+
+/*
  * A VM that ended before it was ever read, told once: true and its numbers. Also after
  * fs_guestwatch_stop() those that could not be read in time, where @all.
  */
@@ -75,6 +82,8 @@ bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint3
 struct fs_guest_counts {
 	unsigned int vms, read, absent, gone, denied, bad, no_snapshot;
 	uint64_t records, lost, torn, readings, read_ns;
+	uint64_t stalled;      /* readings that were given up with their process */
+	uint64_t blobs_failed; /* META and SYMBOLS that could not be read in one VM */
 };
 
 /* Is no reading due, or going on, of any VM of @tgid, and was there one (or has it ended)? */

@@ -45,6 +45,7 @@ struct session {
 	struct fs_cpu_time prepared, stopped; /* own CPU time when armed, when stopped */
 	struct fs_own_records own;
 	struct fs_guests *guests;
+	int guests_fd;                       /* that is watched, -1 = none */
 	FS_VEC(struct fs_ev_proc_add) found; /* processes that existed; written once META is */
 	unsigned int nmarks, refused;
 	bool mark_seen;
@@ -62,6 +63,16 @@ static int watch(struct session *s, int fd, uint32_t what)
 	struct epoll_event e = {.events = EPOLLIN, .data.u32 = what};
 
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+/* The process that reads guests, which another may have taken the place of. */
+static void watch_guests(struct session *s)
+{
+	int fd = fs_guests_fd(s->guests);
+
+	if (fd != s->guests_fd && fd >= 0)
+		watch(s, fd, GUESTS);
+	s->guests_fd = fd;
 }
 
 /* Signals come as descriptors from here on; those that would kill us at a write are ignored. */
@@ -183,8 +194,7 @@ static void open_marks(struct session *s)
 			strerror(-s->marks));
 	else
 		watch(s, s->marks, MARKS);
-	if (fs_guests_fd(s->guests) >= 0)
-		watch(s, fs_guests_fd(s->guests), GUESTS);
+	watch_guests(s);
 	for (size_t i = 0; i < s->o->targets.pidfds.n; i++, s->targets_left++)
 		watch(s, s->o->targets.pidfds.v[i], TARGET + (uint32_t)i);
 }
@@ -461,6 +471,7 @@ static int record(struct session *s)
 			s->timed_out = true;
 			break;
 		}
+		watch_guests(s);
 		n = epoll_wait(s->epoll, e, MAX_EVENTS, patience_ms(s, now));
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -648,7 +659,8 @@ static enum fs_session_result run(struct session *s)
 
 enum fs_session_result fs_session_run(struct fs_session_opts *o)
 {
-	struct session s = {.o = o, .epoll = -1, .signals = -1, .marks = -1, .kallsyms = -1};
+	struct session s = {
+		.o = o, .epoll = -1, .signals = -1, .marks = -1, .kallsyms = -1, .guests_fd = -1};
 	enum fs_session_result res = run(&s);
 	int rc = s.w ? fsr_close(s.w) : 0;
 

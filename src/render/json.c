@@ -117,6 +117,8 @@ static json_t *trust(const struct fsv_view *v, const struct fsv_trust *t)
 	json_object_set_new(o, "lost_by_vm", copy_array(t->lost_vm));
 	json_object_set_new(o, "lost_by_cpu", copy_array(t->lost_cpu));
 	json_object_set_new(o, "sequence_holes", fsj_u64(t->seq_holes));
+	json_object_set_new(o, "guest_stalled", fsj_u64(t->guests_stalled));
+	json_object_set_new(o, "guest_blobs_failed", fsj_u64(t->blobs_failed));
 	json_object_set_new(o, "odd_events", fsj_u64(t->odd_events));
 	json_object_set_new(o, "skipped_runs", fsj_u64(t->skipped_runs));
 	json_object_set_new(o, "skipped_by_cpu", copy_array(t->skipped_by_cpu));

@@ -220,6 +220,22 @@ static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 			 t->odd_events);
 }
 
+/* What went wrong while guests were read. */
+static void guests(const struct fsv_trust *t, FILE *out)
+{
+	if (t->guests_stalled != FSV_NOT_RECORDED && t->guests_stalled)
+		fsv_para(out, 2, 4,
+			 "readings of guests that were given up (their memory did not answer, or "
+			 "the "
+			 "reading process ended): %" PRIu64 "; those guests are not read any more",
+			 t->guests_stalled);
+	if (t->blobs_failed != FSV_NOT_RECORDED && t->blobs_failed)
+		fsv_para(out, 2, 4,
+			 "symbols or descriptions that a guest could not give: %" PRIu64
+			 " times; the next fork of its snapshot was asked",
+			 t->blobs_failed);
+}
+
 static void say_line(void *arg, const char *sentence)
 {
 	fsv_para(arg, 4, 6, "- %s", sentence);
@@ -236,6 +252,7 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	coverage(v, out);
 	fsv_contention_text(v, out);
 	fsv_text_trust_guest(v, out);
+	guests(&t, out);
 	cost(v, &t, out);
 	fsv_text_hooks("hooks", t.hooks, out);
 	fsv_text_guest_hooks(v, out);

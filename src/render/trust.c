@@ -60,8 +60,11 @@ static uint64_t skipped_runs(const json_t *stats)
 
 static void read_stats(const json_t *stats, struct fsv_trust *t)
 {
+	const json_t *guests = json_object_get(stats, "guests");
 	const json_t *lost = json_object_get(stats, "lost"), *cost = json_object_get(stats, "cost");
 
+	t->guests_stalled = num(guests, "stalled");
+	t->blobs_failed = num(guests, "blobs_failed");
 	t->lost_vm = array(stats, "lost_vm");
 	t->lost_cpu = array(stats, "lost_cpu");
 	t->lost_records = num(lost, "records");

@@ -145,6 +145,35 @@ asked()
 }
 ok "whether it was read can be asked, before its VMM is ended" asked
 
+# A guest that does not answer is told by its reader, which stands still: others are read by another.
+hangs()
+{
+	local own=$TMP/mini$$ reader slow
+
+	cp "$MINI" "$own" # a name of its own: nobody else's VMs are traced
+	start "$TMP/h.fsr" --comm "mini$$" --end pio:0xf4 || return 1
+	reader=$(pgrep -P "$REC" forkscope-guest | sort -n | head -1)
+	kill -STOP "$reader"
+	"$own" --pages 16 --file "$TMP/mem" --recorder $NEW --hold 60000 >/dev/null &
+	slow=$!
+	disown $slow
+	for _ in $(seq 1200); do
+		grep -q 'is not read: ' "$TMP/h.fsr.err" && break
+		kill -0 $REC || return 1
+		sleep 0.05
+	done
+	"$own" --vms 2 --pages 16 --file "$TMP/mem" --recorder $NEW --hold 2000 >/dev/null
+	kill -INT $REC
+	finish 0
+	kill $slow
+	dumped "$TMP/h.fsr" && state_is DENIED "$TMP/h.fsr" &&
+		says 'why="the guest.s memory did not answer"' "$TMP/h.fsr.txt" &&
+		says 'recorders of 2 of 3 guests read' "$TMP/h.fsr.err" &&
+		says '"stalled": ?1' "$TMP/h.fsr.txt" &&
+		[ "$(grep -c '^GREC .* IRQ' "$TMP/h.fsr.txt")" = $((2 * NEW)) ]
+}
+ok "a guest that does not answer ends no other's reading" hangs
+
 none_there()
 {
 	start "$TMP/n.fsr" --end pio:0xf4 -- "$MINI" --vms 2 --pages 16 --file "$TMP/plain" --hold 500 &&

@@ -302,6 +302,40 @@ static void settled(void **state)
 	fs_guestwatch_free(w);
 }
 
+/* A guest whose memory does not answer ends neither the readings of others nor those to come. */
+static void one_that_hangs(void **state)
+{
+	struct fs_guestwatch *w = make(FS_GUEST_END_ACK, 0, "applied");
+	struct fs_guest_counts c;
+	uint32_t vm = 0, tgid = 0;
+
+	(void)state;
+	say_stage(w, 1, "stage=applied", 10 * MS);
+	due_at(w, 40 * MS, 1);
+	done(w, 1, FSR_GS_READ);
+	say_stage(w, 1, "stage=error", 50 * MS); /* to be read again, from where it was read to */
+	say_stage(w, 2, "stage=applied", 49 * MS);
+	due_at(w, 79 * MS, 2);
+	assert_true(fs_guestwatch_lost(w, &vm, &tgid));
+	assert_int_equal(vm, 2);
+	assert_int_equal(tgid, 200);
+	assert_true(fs_guestwatch_settled(w, 100));
+	assert_true(fs_guestwatch_settled(w, 200));
+	say_stage(w, 2, "stage=error", 90 * MS);
+	assert_int_equal(fs_guestwatch_due(w), UINT64_MAX);
+	say_stage(w, 3, "stage=applied", 100 * MS);
+	due_at(w, 130 * MS, 3);
+	done(w, 3, FSR_GS_READ);
+	assert_false(fs_guestwatch_lost(w, &vm, &tgid)); /* none was on its way */
+	fs_guestwatch_stop(w);
+	assert_int_equal(fs_guestwatch_due(w), UINT64_MAX);
+	fs_guestwatch_counts(w, &c);
+	assert_int_equal(c.stalled, 2);
+	assert_int_equal(c.read, 2);
+	assert_int_equal(c.denied, 1);
+	fs_guestwatch_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +346,7 @@ int main(void)
 		cmocka_unit_test(slots_come_and_go),
 		cmocka_unit_test(many_stages),
 		cmocka_unit_test(settled),
+		cmocka_unit_test(one_that_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

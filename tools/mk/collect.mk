@@ -10,6 +10,8 @@ UNIT_EXTRA_test_marks := src/collect/marks.c
 UNIT_EXTRA_test_ksyms := src/collect/ksyms.c
 UNIT_EXTRA_test_guestwatch := src/collect/guestwatch.c
 UNIT_EXTRA_test_guestmem  := src/collect/guestmem.c src/collect/guestmem_open.c
+UNIT_EXTRA_test_guestring := src/collect/guestring.c src/collect/guestring_find.c src/collect/guestmem.c \
+			     src/collect/guestmem_open.c
 
 # What these programs add is no part of the pure sources: its dependencies are known here only.
 -include $(wildcard $(O)/san/src/collect/*.d $(O)/san/src/cli/*.d)
