@@ -61,6 +61,10 @@ static int make_result(struct at *a, struct fsa_result *res)
 	a->forks.n = 0;
 	res->opts = a->o;
 	res->vms_seen = a->vms_seen;
+	res->vms = a->listed.v; /* handed over */
+	res->nvms = a->listed.n;
+	a->listed.v = NULL;
+	a->listed.n = a->listed.cap = 0;
 	res->events = a->events;
 	res->texts = a->texts.v;
 	res->ntexts = a->texts.n;
@@ -152,5 +156,6 @@ void fsa_free(struct fsa_result *res)
 	free(res->texts);
 	free(res->forks);
 	free(res->cohorts);
+	free(res->vms);
 	free(res);
 }

@@ -66,6 +66,16 @@ static void set_window(struct at *a, struct at_vm *vm)
 		due_at(a, vm->deadline);
 }
 
+/* Restored VMs have a window; those that boot where that is asked for. */
+static void set_kind(const struct at *a, struct at_vm *vm, enum fsa_vm_kind kind)
+{
+	vm->restore = kind == FSA_K_RESTORE;
+	if (vm->restore || (kind == FSA_K_BOOT && a->o.kind == FSA_K_BOOT))
+		vm->state = AT_VM_OPEN;
+	else if (kind == FSA_K_BOOT)
+		vm->state = AT_VM_OTHER;
+}
+
 int at_on_first_run(struct at *a, const struct fs_ev_first_run *e)
 {
 	struct at_thr *t = at_vcpu_thread(a, &e->h, e->vcpu_id);
@@ -88,12 +98,9 @@ int at_on_first_run(struct at *a, const struct fs_ev_first_run *e)
 		if (e->h.flags & FS_F_LATE && (vm->late || !vm->created) && !vm->vcpu_made) {
 			vm->late = true;
 			vm->state = AT_VM_OTHER;
-		} else if (at_is_restore(e)) {
-			vm->restore = true;
-			vm->state = AT_VM_OPEN;
-		} else if (!e->vcpu_id) {
-			/* another vCPU says nothing: it may be one that the guest had off */
-			vm->state = AT_VM_OTHER;
+			at_vm_is_late(a, vm);
+		} else {
+			set_kind(a, vm, at_vm_kind(a, vm, e));
 		}
 		at_proc_keep(vm->proc);
 	}
@@ -183,7 +190,7 @@ int at_on_net_tx(struct at *a, const struct fs_ev_net_tx *e)
 
 	/* a VMM announces its guest to the network after a restore: that is no packet of the guest
 	 */
-	if (!vm || !vm->restore || e->h.ts < vm->resume || e->eth_proto == ETH_P_RARP)
+	if (!vm || !at_is_fork(vm) || e->h.ts < vm->resume || e->eth_proto == ETH_P_RARP)
 		return 0;
 	if (e->what & FS_NET_FIRST && !vm->first_tx)
 		vm->first_tx = e->h.ts;

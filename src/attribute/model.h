@@ -100,7 +100,51 @@ enum fsa_end_kind {
 	FSA_END_AFTER
 };
 
+/* What a VM is: a restored one, one that boots, or nothing that can have a window. */
+enum fsa_vm_kind { FSA_K_NONE, FSA_K_RESTORE, FSA_K_BOOT };
+
+/* X(ENUM, kind, "what was seen"): why a VM is taken for what it is */
+#define FSA_VM_WHYS(X)                                                                             \
+	X(UNSEEN, NONE, "none of its vCPUs was seen to enter the guest")                           \
+	X(LATE, NONE, "it ran before the recording saw it")                                        \
+	X(OTHER_VCPU, NONE, "its first vCPU was not seen to enter the guest")                      \
+	X(UNPAGED, BOOT, "its first entry is without paging (CR0.PG is 0)")                        \
+	X(KERNEL, RESTORE, "its first entry is with paging, in the half of addresses of kernels")  \
+	X(SYSCALLS, RESTORE, "its first entry is with paging and system calls (EFER.SCE is 1)")    \
+	X(LEGACY, RESTORE, "its first entry is with paging outside of long mode (a 32-bit guest)") \
+	X(SET_UP, RESTORE, "its first entry is with paging and CR4.PGE or CR4.OSFXSR")             \
+	X(IDENTITY, BOOT,                                                                          \
+	  "its first entry is with paging at a low address, but without EFER.SCE, CR4.PGE and "    \
+	  "CR4.OSFXSR, as a VMM starts a 64-bit kernel")                                           \
+	X(LOW, BOOT, "its first entry is at a low address, and no other register could be read")   \
+	X(UNREAD, RESTORE, "no register could be read at its first entry")                         \
+	X(TOLD_RESTORE, RESTORE, "as was asked (--kind restore)")                                  \
+	X(TOLD_BOOT, BOOT, "as was asked (--kind boot)")
+
+enum fsa_vm_why {
+#define X(e, kind, text) FSA_W_##e,
+	FSA_VM_WHYS(X)
+#undef X
+		FSA_NWHYS
+};
+
+/* Bits of `valid`, as in a FIRST_RUN record: which registers could be read. */
+enum { FSA_V_RIP = 1, FSA_V_CR0 = 2, FSA_V_CR4 = 4, FSA_V_EFER = 8 };
+
+/* One VM of the recording, whether it is a fork or not. */
+struct fsa_vm {
+	uint32_t vm, pid;
+	char comm[FS_COMM_LEN];
+	enum fsa_vm_why why;
+	uint64_t first_run_ns; /* the first KVM_RUN of a vCPU; 0 = not seen */
+	uint64_t rip, cr0, cr4, efer;
+	uint32_t valid;
+};
+enum fsa_vm_kind fsa_vm_kind(const struct fsa_vm *vm);
+const char *fsa_vm_why(const struct fsa_vm *vm); /* a sentence without a full stop */
+
 struct fsa_opts {
+	enum fsa_vm_kind kind; /* NONE: as seen; else all whose beginning was seen are that */
 	enum fsa_start_kind start;
 	enum fsa_end_kind end;
 	char end_name[64];     /* ack stage or mark name */
@@ -411,6 +455,8 @@ struct fsa_result {
 	size_t nforks;
 	struct fsa_cohort *cohorts;
 	size_t ncohorts;
+	struct fsa_vm *vms; /* in the order of sight; at most 65536 */
+	size_t nvms;
 	uint64_t vms_seen; /* VMs that are no fork in the window (templates, boots) included */
 	uint64_t unknown_ns;
 	uint64_t events;

@@ -90,7 +90,7 @@ struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
 		free(vm);
 		return no_memory(a);
 	}
-	if (fs_vec_push(&a->all_vms, vm) || fs_vec_push(&p->vms, vm)) {
+	if (at_list_vm(a, vm) || fs_vec_push(&a->all_vms, vm) || fs_vec_push(&p->vms, vm)) {
 		if (a->all_vms.n && a->all_vms.v[a->all_vms.n - 1] == vm)
 			a->all_vms.n--;
 		at_idmap_del(&a->vms, id);
@@ -291,6 +291,7 @@ void at_free(struct at *a)
 	fs_vec_free(&a->path.thr);
 	fs_vec_free(&a->all_procs);
 	fs_vec_free(&a->all_vms);
+	fs_vec_free(&a->listed);
 	fs_vec_free(&a->holes);
 	for (int k = 0; k < AT_MISSES; k++)
 		fs_vec_free(&a->misses[k]);

@@ -145,6 +145,7 @@ int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e)
 		/* it ran before the recording began: pause and resume make no fork */
 		vm->late = true;
 		vm->state = AT_VM_OTHER;
+		at_vm_is_late(a, vm);
 		at_proc_keep(vm->proc);
 	}
 	if (vm->state == AT_VM_DONE)

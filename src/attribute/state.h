@@ -253,7 +253,7 @@ struct at_vm {
 	enum at_vm_state state;
 	bool late;      /* existed before the recording, or its making was not seen */
 	bool vcpu_made; /* one of its vCPUs was seen being made */
-	bool restore;
+	bool restore;   /* false: a boot, if it has a window */
 	bool end_reached;
 	bool mailbox_lost;
 	bool decoded_end; /* the guest's own record of the decoding is the end */
@@ -290,6 +290,7 @@ struct at_vm {
 	size_t touch_limit;               /* then pages that came twice are dropped */
 	FS_VEC(struct at_region) regions; /* once known: of one file, then those of the others */
 	size_t nregions;                  /* of that file */
+	size_t listed;                    /* index + 1 in at.listed, 0 = there was no room */
 };
 
 struct at_hole { /* records of a CPU were lost in [t0, t1] */
@@ -386,6 +387,7 @@ struct at {
 	struct at_idmap procs, thrs, vms, stacks;
 	FS_VEC(struct at_proc *) all_procs;
 	FS_VEC(struct at_vm *) all_vms;
+	FS_VEC(struct fsa_vm) listed; /* every VM of the recording */
 	FS_VEC(struct at_hole) holes;
 	FS_VEC(struct at_miss) misses[AT_MISSES]; /* by CPU and time, disjoint */
 	FS_VEC(struct fsl_host_clock) clocks;     /* the host's, the latest of them */
@@ -462,6 +464,11 @@ int at_on_halt(struct at *a, const struct fs_ev_halt *e);
 int at_on_flush(struct at *a, const struct fs_ev_flush *e);
 
 /* --- forks.c: windows --- */
+/* Whether the VM has a window, or had one: it is a fork. */
+static inline bool at_is_fork(const struct at_vm *vm)
+{
+	return vm->state != AT_VM_NEW && vm->state != AT_VM_OTHER;
+}
 int at_on_first_run(struct at *a, const struct fs_ev_first_run *e);
 int at_on_net_tx(struct at *a, const struct fs_ev_net_tx *e);
 int at_on_mark(struct at *a, const struct fs_ev_mark *e);
@@ -476,7 +483,12 @@ struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid);
 
 /* --- resume.c --- */
 void at_find_resume(struct at *a, struct at_vm *vm);
-bool at_is_restore(const struct fs_ev_first_run *e);
+
+/* --- kinds.c: what each VM is taken for --- */
+int at_list_vm(struct at *a, struct at_vm *vm); /* 0 or -ENOMEM */
+void at_vm_is_late(struct at *a, const struct at_vm *vm);
+/* By the first entry @e of one of its vCPUs; NONE: it says nothing of the VM. */
+enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct fs_ev_first_run *e);
 
 /* --- classify.c --- */
 /*

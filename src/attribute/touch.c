@@ -74,7 +74,7 @@ int at_touch_exit(struct at *a, struct at_vm *vm, const struct at_exit *x)
 
 int at_touch_late(struct at *a, struct at_vm *vm, const struct fs_ev_vmexit *e)
 {
-	if (!a->o.keep_faults || !vm->restore || !at_is_fault(e->hints, e->reason, e->isa))
+	if (!a->o.keep_faults || !at_is_fork(vm) || !at_is_fault(e->hints, e->reason, e->isa))
 		return 0;
 	return touch(a, vm, e->gpa, e->ts_exit, FSA_C_UNKNOWN);
 }

@@ -17,6 +17,7 @@
 struct asked {
 	const char *start, *end, *cohort, *svg, *symbols, *fail_on, *colour, *population;
 	uint64_t timeout_ns;
+	enum fsa_vm_kind kind;
 	bool json, no_guest;
 };
 
@@ -118,6 +119,7 @@ static int diff(const struct asked *a, char **paths, const struct fsv_diff *limi
 {
 	struct fs_rec_opts o = {.start = a->start,
 				.end = a->end,
+				.kind = a->kind,
 				.timeout_ns = a->timeout_ns,
 				.symbols = a->symbols,
 				.population = a->population,
@@ -146,6 +148,7 @@ int cmd_diff(int argc, char **argv)
 		FS_OPT("--start", NULL, "START", fs_opt_string, &a.start,
 		       "where the windows begin: resume (default), load or spawn"),
 		FS_OPT("--end", NULL, "END", fs_opt_string, &a.end, "where they end"),
+		FS_OPT("--kind", NULL, "KIND", fs_rec_opt_kind, &a.kind, FS_REC_KIND_HELP),
 		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &a.timeout_ns,
 		       "how long to wait for a fork's end"),
 		FS_REC_POPULATION(&a.population),

@@ -52,6 +52,7 @@ int prefetch_open(const char *path, const struct prefetch_window *w, struct pref
 {
 	struct fs_rec_opts o = {.start = w->start,
 				.end = w->end,
+				.kind = w->kind,
 				.timeout_ns = w->timeout_ns,
 				.population = w->population,
 				.drop_segs = true,

@@ -14,6 +14,7 @@
 #include "cli/recording.h"
 
 struct asked {
+	enum fsa_vm_kind kind;
 	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour, *population;
 	uint64_t timeout_ns;
 	unsigned int fork;
@@ -187,6 +188,7 @@ static int report(const struct asked *a, const char *path)
 {
 	struct fs_rec_opts o = {.start = a->start,
 				.end = a->end,
+				.kind = a->kind,
 				.timeout_ns = a->timeout_ns,
 				.symbols = a->symbols,
 				.population = a->population,
@@ -224,6 +226,7 @@ int cmd_report(int argc, char **argv)
 		FS_OPT("--start", NULL, "START", fs_opt_string, &a.start,
 		       "where the window begins: resume (default), load or spawn"),
 		FS_OPT("--end", NULL, "END", fs_opt_string, &a.end, "where it ends"),
+		FS_OPT("--kind", NULL, "KIND", fs_rec_opt_kind, &a.kind, FS_REC_KIND_HELP),
 		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &a.timeout_ns,
 		       "how long to wait for a fork's end"),
 		FS_REC_POPULATION(&a.population),

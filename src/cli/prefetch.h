@@ -15,13 +15,15 @@ int prefetch_test(int argc, char **argv);
 struct prefetch_window {
 	const char *start, *end, *population;
 	uint64_t timeout_ns;
+	enum fsa_vm_kind kind;
 };
-#define PREFETCH_WINDOW_OPTS(w)                                                          \
-	FS_OPT("--start", NULL, "START", fs_opt_string, &(w)->start,                     \
-	       "where the window begins: resume (default), load or spawn"),              \
-		FS_OPT("--end", NULL, "END", fs_opt_string, &(w)->end, "where it ends"), \
-		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &(w)->timeout_ns,           \
-		       "how long to wait for a fork's end"),                             \
+#define PREFETCH_WINDOW_OPTS(w)                                                                \
+	FS_OPT("--start", NULL, "START", fs_opt_string, &(w)->start,                           \
+	       "where the window begins: resume (default), load or spawn"),                    \
+		FS_OPT("--end", NULL, "END", fs_opt_string, &(w)->end, "where it ends"),       \
+		FS_OPT("--kind", NULL, "KIND", fs_rec_opt_kind, &(w)->kind, FS_REC_KIND_HELP), \
+		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &(w)->timeout_ns,                 \
+		       "how long to wait for a fork's end"),                                   \
 		FS_REC_POPULATION(&(w)->population)
 
 /* A recording with its faults, and its groups of forks. */

@@ -31,6 +31,7 @@ static int window(const struct fs_rec_opts *a, const json_t *meta, struct fsa_op
 			       "--population \"%s\" is neither files (forks of one memory or state "
 			       "file are of one snapshot) nor arm (all forks of an arm are)",
 			       a->population);
+	o->kind = a->kind;
 	o->timeout_ns = a->timeout_ns;
 	o->no_guest = a->no_guest;
 	o->drop_segs = a->drop_segs;
@@ -98,6 +99,37 @@ void fs_rec_close(struct fs_rec *rec)
 	memset(rec, 0, sizeof(*rec));
 }
 
+int fs_rec_opt_kind(const char *text, void *dst, char *why, size_t len)
+{
+	if (strcmp(text, "restore") && strcmp(text, "boot")) {
+		snprintf(why, len, "is restore or boot");
+		return -1;
+	}
+	*(enum fsa_vm_kind *)dst = strcmp(text, "boot") ? FSA_K_RESTORE : FSA_K_BOOT;
+	return 0;
+}
+
+/* Says what the VMs of the recording were taken for, each reason once. */
+static void no_fork(const struct fsv_view *v)
+{
+	size_t n[FSA_NWHYS] = {0};
+
+	fs_warn("no restored VM was found in %s", v->path);
+	for (size_t i = 0; i < v->res->nvms; i++)
+		n[v->res->vms[i].why]++;
+	for (size_t i = 0; i < v->res->nvms; i++) {
+		const struct fsa_vm *vm = &v->res->vms[i];
+
+		if (!n[vm->why])
+			continue;
+		fs_info("  %zu VM%s, as number %u of process %u, %s: %s%s", n[vm->why],
+			n[vm->why] == 1 ? "" : "s", vm->vm, vm->pid,
+			fsa_vm_kind(vm) == FSA_K_BOOT ? "boots" : "is no fork", fsa_vm_why(vm),
+			fsa_vm_kind(vm) == FSA_K_BOOT ? "; --kind restore if it was restored" : "");
+		n[vm->why] = 0;
+	}
+}
+
 int fs_rec_complete(const struct fsv_view *v)
 {
 	struct fsv_trust t;
@@ -124,6 +156,6 @@ int fs_rec_complete(const struct fsv_view *v)
 	if (open)
 		fs_warn("%s: %zu of %zu forks did not reach their end", v->path, open, shown);
 	if (!shown)
-		fs_warn("no restored VM was found in %s", v->path);
+		no_fork(v);
 	return t.host_incomplete || open || !shown ? FS_EXIT_INCOMPLETE : FS_EXIT_OK;
 }

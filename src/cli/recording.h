@@ -13,6 +13,7 @@
 /* What the user asked for; zeroes and NULL are the defaults. */
 struct fs_rec_opts {
 	const char *start, *end; /* NULL: resume, and the end that record was asked for */
+	enum fsa_vm_kind kind;
 	uint64_t timeout_ns;
 	const char *symbols; /* file of guest symbols */
 	const char
@@ -39,6 +40,12 @@ struct fs_rec {
  */
 int fs_rec_open(const char *path, const struct fs_rec_opts *o, struct fs_rec *rec);
 void fs_rec_close(struct fs_rec *rec);
+
+/* Parser of --kind (opts.h): *dst (enum fsa_vm_kind). */
+int fs_rec_opt_kind(const char *text, void *dst, char *why, size_t len);
+#define FS_REC_KIND_HELP                                                                           \
+	"what VMs are: restore, or boot (then boots have windows); the default is as their first " \
+	"entry looks"
 
 /* Warns of what the view lacks. Returns FS_EXIT_OK or FS_EXIT_INCOMPLETE. */
 int fs_rec_complete(const struct fsv_view *v);

@@ -10,6 +10,7 @@
 #include "render/exits.h"
 #include "render/json_parts.h"
 #include "render/ownsyms.h"
+#include "render/vms.h"
 #include "render/words.h"
 
 #define JSON_FORMAT 1
@@ -382,6 +383,7 @@ static json_t *build(const struct fsv_view *v)
 	json_object_set_new(o, "guest_symbols", fsj_symbols(v->guest));
 	json_object_set_new(o, "guests", fsj_own(v));
 	json_object_set_new(o, "vms_seen", fsj_u64(v->res->vms_seen));
+	json_object_set_new(o, "vms", fsj_vms(v));
 	json_object_set_new(o, "forks", forks);
 	json_object_set_new(o, "cohorts", cohorts);
 	return o;

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "render/term.h"
 #include "render/trust.h"
+#include "render/vms.h"
 #include "render/words.h"
 
 static void title(const struct fsv_view *v, FILE *out)
@@ -85,6 +86,8 @@ int fsv_text(const struct fsv_view *v, FILE *out)
 			fsv_text_fork(v, &v->res->forks[i], out);
 	if (!v->only_fork)
 		fsv_text_cohorts(v, out);
+	if (!v->only_fork)
+		fsv_text_vms(v, out);
 	fsv_text_trust(v, out);
 	return 0;
 }

@@ -56,6 +56,29 @@ is 'nor is its target made' test ! -e "$tmp/elsewhere"
 expect 1 '' 'a reader that has left: 1, and no end by a signal' to_nobody "$F" report --fork 1 "$R"
 is 'and nobody is told' test ! -s "$tmp/err"
 
+# three unikernels, which look like 64-bit kernels that a VMM starts
+sed 's/rip=0xffffffff9b800482 cr0=0x80050033 cr4=0x3006f0 efer=0xd01/rip=0x100200 cr0=0x80000011 cr4=0x20 efer=0x500/' \
+	tests/golden/three-forks.txt >"$tmp/uni.txt"
+is 'unikernels' "$O/tools/mkrec" "$tmp/uni.txt" "$tmp/uni.fsr"
+expect 3 'no restored VM was found' 'are taken for boots' "$F" report "$tmp/uni.fsr"
+is 'on stderr: by what, and what to do' grep -q \
+	'3 VMs, as number 1 of process 10, boots: its first entry is with paging at a low address.*--kind restore' "$tmp/err"
+is 'in the text: for each, with its registers' grep -q 'VM 3 (firecracker, process 30): a boot: ' "$tmp/out"
+is 'all that decided' grep -q 'EFER 0x500$' "$tmp/out"
+"$F" report --json "$tmp/uni.fsr" >"$tmp/uni.json" 2>/dev/null
+is 'in JSON' python3 - "$tmp/uni.json" <<'END'
+import json, sys
+vms = json.load(open(sys.argv[1]))["vms"]
+assert [(v["vm"], v["kind"], v["fork"], v["efer"], v["rip"]) for v in vms] == [(n, "boot", None, "0x500", "0x100200") for n in (1, 2, 3)]
+assert all("EFER.SCE" in v["why"] and v["first_run_ns"] > 0 for v in vms)
+END
+expect 3 '1 of 3 forks did not' '--kind restore' "$F" report --kind restore "$tmp/uni.fsr"
+is 'they are forks' grep -q '^restore of a snapshot, VM 3' "$tmp/out"
+expect 3 '1 of 3 forks did not' '--kind boot' "$F" report --kind boot "$tmp/uni.fsr"
+is 'boots have windows, too' grep -q '^boot, VM 3' "$tmp/out"
+expect 2 'is restore or boot' 'no such kind' "$F" report --kind warm "$tmp/uni.fsr"
+expect 3 '1 of 3 forks did not' 'diff takes it' "$F" diff --json --kind restore "$tmp/uni.fsr" "$tmp/uni.fsr"
+
 # one record of a process that cannot be: it costs itself
 {
 	cat tests/golden/three-forks.txt

@@ -164,6 +164,64 @@ static void restores_and_boots(void **state)
 	assert_int_equal(forks_with("cr0=0x80000011 cr4=0x20 valid=0x6"), 0);
 }
 
+/* What a VM is taken for and why, by the registers of its first entry; with --kind, whatever they
+ * are. */
+static void kinds(void **state)
+{
+	static const struct {
+		const char *regs;
+		enum fsa_vm_kind asked, kind;
+		enum fsa_vm_why why;
+		size_t forks;
+	} t[] = {
+		{REGS, 0, FSA_K_RESTORE, FSA_W_KERNEL, 1},
+		{"rip=0x401000 cr0=0x80050033 cr4=0x3006f0 efer=0xd01 valid=0x1f", 0, FSA_K_RESTORE,
+		 FSA_W_SYSCALLS, 1},
+		/* a 32-bit Linux in its kernel, in PAE or not, and in a program */
+		{"rip=0xc1000000 cr0=0x80050033 cr4=0x6f0 efer=0 valid=0x1f", 0, FSA_K_RESTORE,
+		 FSA_W_LEGACY, 1},
+		{"rip=0x8048000 cr0=0x80050033 cr4=0x90 efer=0x800 valid=0x1f", 0, FSA_K_RESTORE,
+		 FSA_W_LEGACY, 1},
+		/* a unikernel: an identity map, no system calls, but its own CR4 */
+		{"rip=0x101200 cr0=0x80010033 cr4=0x620 efer=0x500 valid=0x1f", 0, FSA_K_RESTORE,
+		 FSA_W_SET_UP, 1},
+		/* one that has left all as the VMM made it cannot be told from a boot */
+		{"rip=0x101200 cr0=0x80000011 cr4=0x20 efer=0x500 valid=0x1f", 0, FSA_K_BOOT,
+		 FSA_W_IDENTITY, 0},
+		{"rip=0x101200 cr0=0x80000011 cr4=0x20 efer=0x500 valid=0x1f", FSA_K_RESTORE,
+		 FSA_K_RESTORE, FSA_W_TOLD_RESTORE, 1},
+		{"rip=0xfff0 cr0=0x60000010 valid=0x1f", 0, FSA_K_BOOT, FSA_W_UNPAGED, 0},
+		{"rip=0xfff0 cr0=0x60000010 valid=0x1f", FSA_K_BOOT, FSA_K_BOOT, FSA_W_TOLD_BOOT,
+		 1},
+		{REGS, FSA_K_BOOT, FSA_K_BOOT, FSA_W_TOLD_BOOT, 1},
+		{"rip=0x101200 valid=0x1", 0, FSA_K_BOOT, FSA_W_LOW, 0},
+		{"valid=0", 0, FSA_K_RESTORE, FSA_W_UNREAD, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct fsa_opts o = attr_opts("resume", "pio:0xf4");
+		struct fsa_result *res;
+		char text[4096];
+
+		o.kind = t[i].asked;
+		snprintf(text, sizeof(text),
+			 "%s%sts=1020 FIRST_RUN %s%s\nts=1050 VMEXIT %srun_ns=30\n%s", VMM, RESUMED,
+			 V, t[i].regs, V, END);
+		res = attr_run_opts(text, o);
+		assert_int_equal(res->nvms, 1);
+		if (res->vms[0].why != t[i].why)
+			fail_msg("%s: %s", t[i].regs, fsa_vm_why(&res->vms[0]));
+		assert_int_equal(fsa_vm_kind(&res->vms[0]), t[i].kind);
+		assert_int_equal(res->vms[0].first_run_ns, 1020);
+		assert_string_equal(res->vms[0].comm, "vmm");
+		assert_int_equal(res->nforks, t[i].forks);
+		if (t[i].forks)
+			assert_int_equal(res->forks[0].restore, t[i].kind == FSA_K_RESTORE);
+		attr_done(res);
+	}
+}
+
 /* A vCPU that the guest had off enters without paging: the VM is judged by the others. */
 static void offline_vcpu_first(void **state)
 {
@@ -187,6 +245,8 @@ static void seen_late(void **state)
 	(void)state;
 	assert_int_equal(res->nforks, 0);
 	assert_int_equal(res->vms_seen, 1);
+	assert_int_equal(res->nvms, 1);
+	assert_int_equal(res->vms[0].why, FSA_W_LATE);
 	attr_done(res);
 }
 
@@ -660,6 +720,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_deadline_does_not_wrap),
+		cmocka_unit_test(kinds),
 		cmocka_unit_test(resume_by_wake),
 		cmocka_unit_test(resume_by_signal),
 		cmocka_unit_test(not_the_resume),
