@@ -187,6 +187,8 @@ enum {
 	FS_H_SPURIOUS = 1 << 22,    /* fast_page_fault or the SPTE path said spurious/retry */
 	FS_H_MEMSLOT = 1 << 23,     /* the fault's GPA lies in a known memory slot */
 	FS_H_INVALIDATED = 1 << 24, /* an MMU notifier invalidated this VM's mapping meanwhile */
+	FS_H_HUGETLB = 1 << 25,     /* the faulting VMA is of hugetlb memory (function probe) */
+	FS_H_HUGE_SEEN = 1 << 26, /* ... and copying or clearing a huge page would have been seen */
 };
 
 enum fs_isa { FS_ISA_UNKNOWN = 0, FS_ISA_VMX = 1, FS_ISA_SVM = 2 }; /* KVM_ISA_* */
@@ -290,7 +292,7 @@ struct fs_ev_mmap {
 	__u64 ino;                /* 0 = anonymous */
 	__u32 dev;
 	__s32 fd;
-	__u32 prot, map_flags;
+	__u32 prot, map_flags; /* as asked; MAP_HUGETLB also of a file on hugetlbfs */
 };
 
 struct fs_ev_irq_set {

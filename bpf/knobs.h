@@ -31,6 +31,8 @@ struct fs_knobs {
 	__u32 self_tgid;     /* the tracer: never traced */
 	__u32 has_hmm_probe; /* fexit/handle_mm_fault is attached: it classes and times faults */
 	__u32 has_uffd_probe;
+	__u32 has_huge_copy; /* copies and clearings of huge pages are seen */
+	__u32 has_huge_zero;
 	__u32 has_irq_hooks;    /* interrupt context comes from the irq and softirq tracepoints */
 	__u32 has_exit_classic; /* exits come from the classic kvm_exit tracepoint (Intel) */
 	__u32 own_stats;        /* programs count their run time themselves: core.bpf.c */

@@ -6,6 +6,7 @@
 #include "kvm.bpf.h"
 
 #define VM_SHARED      0x8
+#define VM_HUGETLB     0x400000
 #define X86_PF_WRITE   0x2
 #define X86_PF_USER    0x4
 #define X86_PF_INSTR   0x10
@@ -115,6 +116,9 @@ static __always_inline int fs_hmm_begin(struct vm_area_struct *vma, unsigned lon
 		hints |= FS_H_VMA_SHARED;
 	if (BPF_CORE_READ(vma, vm_file))
 		hints |= FS_H_VMA_FILE;
+	if (vm_flags & VM_HUGETLB)
+		hints |= knobs.has_huge_copy && knobs.has_huge_zero ? FS_H_HUGETLB | FS_H_HUGE_SEEN
+								    : FS_H_HUGETLB;
 	a->hints |= hints;
 	return 0;
 }
@@ -264,6 +268,68 @@ SEC("?tracepoint/kmem/mm_page_alloc")
 int FS_PERF_PROG(fs_page_alloc_perf, struct trace_event_raw_mm_page_alloc)
 {
 	return fs_page_allocated(ctx->order, ctx->gfp_flags);
+}
+
+/*
+ * Huge pages of hugetlb memory come from a pool, not from the page allocator: what is done to them
+ * is seen where they are copied and cleared.
+ */
+static __always_inline int fs_huge(__u32 hint)
+{
+	struct fs_thr *t;
+	struct fs_acc *a = fs_self_acc(&t);
+
+	if (a)
+		a->hints |= hint;
+	return 0;
+}
+
+SEC("?fentry/copy_user_large_folio")
+int FS_FN_PROG(fs_huge_copy)
+{
+	return fs_huge(FS_H_COW);
+}
+
+SEC("?fentry/copy_user_huge_page")
+int FS_FN_PROG(fs_huge_copy_old)
+{
+	return fs_huge(FS_H_COW);
+}
+
+SEC("?kprobe/copy_user_large_folio")
+int BPF_KPROBE(fs_huge_copy_kp)
+{
+	return fs_huge(FS_H_COW);
+}
+
+SEC("?kprobe/copy_user_huge_page")
+int BPF_KPROBE(fs_huge_copy_old_kp)
+{
+	return fs_huge(FS_H_COW);
+}
+
+SEC("?fentry/folio_zero_user")
+int FS_FN_PROG(fs_huge_zero)
+{
+	return fs_huge(FS_H_ZERO);
+}
+
+SEC("?fentry/clear_huge_page")
+int FS_FN_PROG(fs_huge_zero_old)
+{
+	return fs_huge(FS_H_ZERO);
+}
+
+SEC("?kprobe/folio_zero_user")
+int BPF_KPROBE(fs_huge_zero_kp)
+{
+	return fs_huge(FS_H_ZERO);
+}
+
+SEC("?kprobe/clear_huge_page")
+int BPF_KPROBE(fs_huge_zero_old_kp)
+{
+	return fs_huge(FS_H_ZERO);
 }
 
 /* page->flags: a word, or a structure of one word (6.18); the count was renamed in 6.15. */

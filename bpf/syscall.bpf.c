@@ -11,7 +11,9 @@
 #define NR_OPENAT   257
 #define NR_OPENAT2  437
 #define MAP_ANON    0x20
-#define FS_SCAN_FDS 1024 /* files looked at for VMs made before the recording */
+#define MAP_HUGETLB 0x40000
+#define HUGETLBFS   0x958458f6 /* magic of its file systems */
+#define FS_SCAN_FDS 1024       /* files looked at for VMs made before the recording */
 
 struct fs_call {
 	struct fs_self s;
@@ -201,9 +203,12 @@ static __always_inline void fs_mmap(struct fs_call *c, struct pt_regs *regs)
 {
 	int fd = regs->r8;
 	struct file *file = NULL;
+	__u32 huge = 0;
 
 	if (!(regs->r10 & MAP_ANON))
 		file = fs_file(fd);
+	if (file && BPF_CORE_READ(file, f_inode, i_sb, s_magic) == HUGETLBFS)
+		huge = MAP_HUGETLB;
 	FS_EMIT(mmap, MMAP, e, c->s.id, c->s.vm, 0, c->now)
 	{
 		e->ts_start = c->s.t->sc_ts;
@@ -214,7 +219,7 @@ static __always_inline void fs_mmap(struct fs_call *c, struct pt_regs *regs)
 		e->dev = file ? BPF_CORE_READ(file, f_inode, i_sb, s_dev) : 0;
 		e->fd = fd;
 		e->prot = c->a[2];
-		e->map_flags = c->a[3];
+		e->map_flags = c->a[3] | huge;
 	}
 }
 

@@ -58,6 +58,22 @@ static bool write_protected(uint64_t error_code, unsigned int isa)
 	return error_code & PFERR_WRITE && error_code & PFERR_PRESENT;
 }
 
+/*
+ * A fault that the host handled in hugetlb memory, whose pages no allocation and no look into the
+ * page cache shows: it was a copy, a cleared page, or neither, and unknown where that is not seen.
+ */
+static enum fsa_cause huge_class(uint32_t hints, uint64_t error_code)
+{
+	if (hints & FS_H_COW)
+		return FSA_C_FAULT_COW;
+	if (hints & FS_H_ZERO)
+		return FSA_C_FAULT_ZERO;
+	if (hints & FS_H_HUGE_SEEN)
+		return error_code & EPTQ_WRITE && !(hints & FS_H_VMA_SHARED) ? FSA_C_FAULT_WP
+									     : FSA_C_FAULT_CACHED;
+	return FSA_C_UNKNOWN;
+}
+
 enum fsa_cause at_fault_class(uint32_t hints, uint64_t error_code, unsigned int isa,
 			      unsigned int n_alloc, uint8_t st, bool iowait)
 {
@@ -66,6 +82,8 @@ enum fsa_cause at_fault_class(uint32_t hints, uint64_t error_code, unsigned int 
 	if (hints & (FS_H_MAJOR | FS_H_BIO | FS_H_SWAPIN) || iowait ||
 	    st & (AT_ST_READ | AT_ST_SWAP))
 		return FSA_C_FAULT_MAJOR;
+	if (hints & FS_H_HUGETLB)
+		return huge_class(hints, error_code);
 	if (hints & FS_H_COW)
 		return FSA_C_FAULT_COW;
 	if (hints & FS_H_ZERO)

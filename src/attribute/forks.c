@@ -102,6 +102,7 @@ int at_on_first_run(struct at *a, const struct fs_ev_first_run *e)
 		} else {
 			set_kind(a, vm, at_vm_kind(a, vm, e));
 		}
+		vm->huge |= at_has_huge_memory(vm);
 		at_proc_keep(vm->proc);
 	}
 	if (vm->state == AT_VM_OPEN)

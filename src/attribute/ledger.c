@@ -319,6 +319,9 @@ static int fault_classes(struct fsa_fork *f, const struct at_faults *all)
 		k->p50_ns = select_rank(ns, n, (n * 50 + 99) / 100 - 1);
 		k->p99_ns = select_rank(ns, n, (n * 99 + 99) / 100 - 1);
 	}
+	for (size_t i = 0; i < all->v.n; i++) /* of hugetlb memory: what they did is not known */
+		if (all->v.v[i].cause == FSA_C_UNKNOWN)
+			f->cells[all->v.v[i].stage][FSA_C_UNKNOWN].count++;
 	free(ns);
 	return 0;
 }
@@ -398,7 +401,7 @@ static void end_words(const struct at *a, const struct at_vm *vm, char *buf, siz
 
 static uint32_t find_notes(struct at *a, const struct at_vm *vm, const struct at_path *path)
 {
-	uint32_t notes = vm->notes;
+	uint32_t notes = vm->notes | (vm->huge ? 1u << FSA_N_HUGETLB : 0);
 
 	if (vm->mailbox_lost)
 		notes |= 1u << FSA_N_MAILBOX_ACK_LOST;
@@ -429,6 +432,7 @@ static void fill_head(struct at *a, const struct at_vm *vm, struct fsa_fork *f)
 	snprintf(f->comm, sizeof(f->comm), "%.15s", at_str_get(a, vm->proc->comm));
 	f->vcpus = vm->ncreated > vm->vcpus.n ? vm->ncreated : (unsigned int)vm->vcpus.n;
 	f->restore = vm->restore;
+	f->hugetlb = vm->huge;
 	f->complete = vm->end_reached;
 	end_words(a, vm, f->end, sizeof(f->end));
 	f->start_kind = vm->start == vm->resume ? FSA_START_RESUME : a->o.start;

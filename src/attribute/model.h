@@ -352,7 +352,9 @@ enum fsa_verdict {
 	X(GUEST_LOST, "records of the guest were lost: its tasks may be told wrongly")            \
 	X(END_DECODED, "the window ends at the guest's own record of the mailbox's decoding")     \
 	X(MAILBOX_ACK_LATE, "the mailbox ack came too late to end the window: another moment "    \
-			    "does")
+			    "does")                                                               \
+	X(HUGETLB, "the guest's memory is hugetlb: what its faults did is unknown where copies "  \
+		   "and clearings of huge pages were not seen")
 
 enum fsa_note {
 #define X(e, text) FSA_N_##e,
@@ -371,6 +373,7 @@ struct fsa_fork {
 	char comm[FS_COMM_LEN];
 	unsigned int vcpus;
 	bool restore;   /* false: a boot */
+	bool hugetlb;   /* its memory was seen to be of huge pages (hugetlbfs) */
 	bool complete;  /* the end was reached */
 	uint32_t notes; /* 1 << enum fsa_note */
 	char end[80];   /* the end that was used, in words */

@@ -7,6 +7,7 @@
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "attribute/state.h"
 
 #define MAX_RECORDS 65536
@@ -91,6 +92,7 @@ int at_on_phase(struct at *a, const struct fs_ev *ev)
 		r.arg = m->offset;
 		r.ino = m->ino;
 		r.dev = m->dev;
+		r.huge = m->map_flags & MAP_HUGETLB;
 		break;
 	case FS_EV_VM_CREATE:
 		r.kind = AT_PH_VM;
@@ -135,6 +137,14 @@ static bool is_guest_memory(const struct at_vm *vm, const struct at_phrec *r)
 		    s->hva - r->addr < r->size)
 			return true;
 	}
+	return false;
+}
+
+bool at_has_huge_memory(const struct at_vm *vm)
+{
+	for (size_t i = 0; i < vm->proc->phases.n; i++)
+		if (vm->proc->phases.v[i].huge && is_guest_memory(vm, &vm->proc->phases.v[i]))
+			return true;
 	return false;
 }
 

@@ -179,6 +179,7 @@ struct at_region { /* guest memory that is mapped from the memory file */
 struct at_phrec { /* a record that marks a phase before resume */
 	uint64_t t0, t1;
 	uint8_t kind; /* enum at_phase_kind */
+	bool huge;    /* a mapping of huge pages */
 	uint32_t nr;
 	uint64_t arg, addr, size, ino; /* arg: of a mapping its offset in the file */
 	uint32_t dev, path;            /* string */
@@ -258,6 +259,7 @@ struct at_vm {
 	bool mailbox_lost;
 	bool decoded_end; /* the guest's own record of the decoding is the end */
 	bool has_exits;
+	bool huge; /* memory of it is hugetlb */
 	struct at_proc *proc;
 	uint64_t created, first_run, first_entry;
 	uint64_t resume, start, end, deadline;
@@ -515,6 +517,7 @@ int at_on_irq_inject(struct at *a, const struct fs_ev_irq_inject *e);
 
 /* --- phases.c --- */
 int at_on_phase(struct at *a, const struct fs_ev *ev);
+bool at_has_huge_memory(const struct at_vm *vm); /* by the mappings that were seen */
 int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f);
 uint64_t at_load_start(struct at *a, const struct at_vm *vm); /* 0 = not seen */
 /* What names the fork's snapshot: the file behind its memory, that of its state; 0 = not known. */

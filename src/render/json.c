@@ -280,6 +280,7 @@ static json_t *fork_json(const struct fsv_view *v, const struct fsa_fork *f)
 		      "kind", f->restore ? "restore" : "boot", "complete", f->complete);
 	if (!o)
 		return NULL;
+	json_object_set_new(o, "hugetlb", json_boolean(f->hugetlb));
 	json_object_set_new(o, "phases", fork_phases(f));
 	json_object_set_new(o, "resume_ns", fsj_u64(f->resume_ns));
 	json_object_set_new(o, "start_ns", fsj_u64(f->start_ns));

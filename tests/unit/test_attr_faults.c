@@ -16,8 +16,9 @@
 	"SYM ffffffff810001f0 __handle_mm_fault\nSYM ffffffff810002f0 folio_wait_bit_common\n"   \
 	"SYM ffffffff810003f0 schedule\n"
 
-#define P 1u
-#define W 2u
+#define P    1u
+#define W    2u
+#define HUGE (FS_H_PF | FS_H_HMM | FS_H_HUGETLB)
 
 static void classes(void **state)
 {
@@ -41,6 +42,17 @@ static void classes(void **state)
 		{FS_H_PF | FS_H_FASTPF, 0, 2, 0, 0, 0, FSA_C_FAULT_WP},
 		{FS_H_PF | FS_H_SPURIOUS, P, 2, 0, 0, 0, FSA_C_FAULT_RETRY},
 		{FS_H_PF | FS_H_INVALIDATED, 0, 2, 0, 0, 0, FSA_C_FAULT_RETRY},
+		/* hugetlb: what was done is seen, or it is not known */
+		{HUGE | FS_H_UFFD | FS_H_COW, W, 2, 0, 0, 0, FSA_C_FAULT_UFFD},
+		{HUGE | FS_H_BIO, 0, 2, 0, 0, 0, FSA_C_FAULT_MAJOR},
+		{HUGE | FS_H_COW | FS_H_INVALIDATED, W, 2, 0, 0, 0, FSA_C_FAULT_COW},
+		{HUGE | FS_H_ZERO, 0, 2, 0, 0, 0, FSA_C_FAULT_ZERO},
+		{HUGE | FS_H_HUGE_SEEN, 0, 2, 0, 0, 0, FSA_C_FAULT_CACHED},
+		{HUGE | FS_H_HUGE_SEEN, W, 2, 0, 0, 0, FSA_C_FAULT_WP},
+		{HUGE | FS_H_HUGE_SEEN | FS_H_VMA_SHARED, W, 2, 0, 0, 0, FSA_C_FAULT_CACHED},
+		{HUGE | FS_H_INVALIDATED, P | W, 2, 0, 0, 0, FSA_C_UNKNOWN},
+		{HUGE, 0, 2, 0, 0, 0, FSA_C_UNKNOWN},
+		{FS_H_PF | FS_H_HUGETLB, 0, 2, 0, 0, 0, FSA_C_UNKNOWN},
 		/* tracepoints only */
 		{FS_H_PF, 0, 2, 0, AT_ST_UFFD, 0, FSA_C_FAULT_UFFD},
 		{FS_H_PF | FS_H_BIO | FS_H_CACHE_ADD, 0, 2, 8, 0, 0, FSA_C_FAULT_MAJOR},
@@ -433,9 +445,63 @@ static void interrupts(void **state)
 	attr_done(res);
 }
 
+#define NPF(t0, t1, hints)                    \
+	"ts=" #t1 " VMEXIT " V "ts_exit=" #t0 \
+	" reason=0x400 isa=SVM gpa=0x5000 error_code=2 hints=" hints "\n"
+#define MAPPED(flags)    \
+	"ts=105 MMAP " M \
+	"ts_start=101 addr=0x7f0000000000 size=0x10000000 ino=7 dev=3 map_flags=" flags "\n"
+
+/* A copy of 2 MiB, a first read, and a fault that the host had no part in: known, or not. */
+static void hugetlb_memory(void **state)
+{
+	static const struct {
+		const char *faults, *cells;
+		bool huge;
+	} t[] = {
+		/* seen by the function probe, and with it what was done */
+		{NPF(1100, 1300, "PF|HMM|HUGETLB|HUGE_SEEN|COW|INVALIDATED")
+			 NPF(1400, 1450, "PF|HMM|HUGETLB|HUGE_SEEN|ZERO") NPF(1500, 1510, "PF"),
+		 "sched.delay=10 exit.kernel=40 exit.vmm=10 fault.cow=200 fault.zero=50 "
+		 "fault.mapped=10 guest.run=690",
+		 true},
+		/* ... but not what was done */
+		{NPF(1100, 1300, "PF|HMM|HUGETLB|INVALIDATED") NPF(1400, 1450, "PF|HMM|HUGETLB")
+			 NPF(1500, 1510, "PF"),
+		 "sched.delay=10 exit.kernel=40 exit.vmm=10 fault.mapped=10 guest.run=690 "
+		 "unknown=250",
+		 true},
+		/* small pages: as ever */
+		{NPF(1100, 1300, "PF|HMM|INVALIDATED") NPF(1400, 1450, "PF|HMM")
+			 NPF(1500, 1510, "PF"),
+		 "sched.delay=10 exit.kernel=40 exit.vmm=10 fault.mapped=60 fault.retry=200 "
+		 "guest.run=690",
+		 false},
+		/* tracepoints alone: known by the mapping, and nothing of its faults */
+		{NPF(1100, 1300, "PF|INVALIDATED") NPF(1400, 1450, "PF") NPF(1500, 1510, "PF"),
+		 "sched.delay=10 exit.kernel=40 exit.vmm=10 guest.run=690 unknown=260", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct fsa_result *res;
+		char text[8192];
+
+		snprintf(text, sizeof(text), "%s%s%s%s", i == 3 ? MAPPED("0x40002") : MAPPED("0x2"),
+			 STANDARD, t[i].faults, END);
+		res = attr_run(text, "pio:0xf4");
+		assert_int_equal(res->nforks, 1);
+		assert_string_equal(attr_cells(&res->forks[0]), t[i].cells);
+		assert_int_equal(res->forks[0].hugetlb, t[i].huge);
+		assert_int_equal(attr_noted(&res->forks[0], FSA_N_HUGETLB), t[i].huge);
+		attr_done(res);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hugetlb_memory),
 		cmocka_unit_test(classes),
 		cmocka_unit_test(whole_segment),
 		cmocka_unit_test(by_stack),
