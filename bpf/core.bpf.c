@@ -16,6 +16,7 @@ extern void bpf_local_irq_restore(unsigned long *flags) __ksym __weak;
 const volatile struct fs_knobs knobs = {};
 const struct fs_thr fs_thr_fresh = {
 	.run_fd = -1, .x = {.stack = FS_NO_STACK}, .f = {.stack = FS_NO_STACK}};
+const struct fs_lost fs_lost_none = {};
 __u32 fs_last_vm = 0; /* number of the newest VM */
 __u32 fs_gen = 0;     /* see fs_self_cached() */
 __u32 fs_stopped = 0; /* set by user space at the end: see fs_proc_of() */

@@ -94,9 +94,12 @@ static __always_inline void fs_lost_add(struct fs_lost *l, enum fs_loss what)
 		__sync_fetch_and_add(&l->state, 1);
 }
 
+/* Where nothing was lost yet: not on the stack, of which calls share 512 bytes up to 6.12. */
+extern const struct fs_lost fs_lost_none;
+
 static FS_SUBPROG void fs_lose(__u32 vm, enum fs_loss what)
 {
-	struct fs_lost none = {}, *l;
+	struct fs_lost *l;
 	__u32 zero = 0, key = vm;
 
 	l = bpf_map_lookup_elem(&lost_cpu, &zero);
@@ -104,7 +107,7 @@ static FS_SUBPROG void fs_lose(__u32 vm, enum fs_loss what)
 		fs_lost_add(l, what);
 	l = bpf_map_lookup_elem(&lost_vm, &key);
 	if (!l) {
-		bpf_map_update_elem(&lost_vm, &key, &none, BPF_NOEXIST);
+		bpf_map_update_elem(&lost_vm, &key, &fs_lost_none, BPF_NOEXIST);
 		l = bpf_map_lookup_elem(&lost_vm, &key);
 	}
 	if (l)

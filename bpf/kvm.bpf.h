@@ -12,7 +12,7 @@
 #define KVM_SET_USER_MEMORY_REGION2 0x40A0AE49u
 
 #define FS_SLOT_BUCKETS             128
-#define FS_SLOT_CHAIN               512 /* of a bucket, at most: KVM has 32764 slots in 128 buckets */
+#define FS_SLOT_CHAIN               4 /* of a bucket of a VM seen late, at most */
 #define FS_OWN_PAGES                8 /* in slots that KVM sets for itself: TSS, APIC, identity map */
 
 /* struct file of @fd of the current task, NULL. Read without a reference: an identity only. */
@@ -102,42 +102,37 @@ static FS_SUBPROG __u32 fs_vm_add(__u64 kvm, __u32 tgid, __u64 ts_start, int fd)
 
 struct fs_slots {
 	struct kvm_memslots *slots;
-	struct hlist_node *node; /* of the bucket at hand */
 	int idx;
 	__u32 vm;
 };
 
-static long fs_slot_tell(__u32 i, struct fs_slots *s)
-{
-	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
-	__u64 off = bpf_core_field_offset(struct kvm_memory_slot, id_node);
-	struct kvm_memory_slot *m;
-
-	if (!s->node)
-		return 1;
-	m = (void *)s->node - off - (s->idx ? sizeof(void *) * 2 : 0);
-	FS_EMIT(memslot, MEMSLOT, e, id, s->vm, FS_F_LATE, now)
-	{
-		e->ts_start = 0;
-		e->gpa = BPF_CORE_READ(m, base_gfn) << 12;
-		e->size = BPF_CORE_READ(m, npages) << 12;
-		e->hva = BPF_CORE_READ(m, userspace_addr);
-		e->slot = (__u32)BPF_CORE_READ(m, as_id) << 16 | (__u16)BPF_CORE_READ(m, id);
-		e->slot_flags = BPF_CORE_READ(m, flags);
-	}
-	bpf_probe_read_kernel(&s->node, sizeof(s->node), &s->node->next);
-	return 0;
-}
-
 static long fs_slot_bucket(__u32 i, struct fs_slots *s)
 {
+	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
 	struct kvm_memslots *slots = s->slots;
+	struct hlist_node *node;
 
 	if (i >= FS_SLOT_BUCKETS)
 		return 1;
-	bpf_probe_read_kernel(&s->node, sizeof(s->node), &slots->id_hash[i]);
-	bpf_loop(FS_SLOT_CHAIN, fs_slot_tell, s, 0);
-	if (s->node)
+	bpf_probe_read_kernel(&node, sizeof(node), &slots->id_hash[i]);
+	for (int n = 0; n < FS_SLOT_CHAIN && node; n++) {
+		__u64 off = bpf_core_field_offset(struct kvm_memory_slot, id_node);
+		struct kvm_memory_slot *m;
+
+		m = (void *)node - off - (s->idx ? sizeof(void *) * 2 : 0);
+		FS_EMIT(memslot, MEMSLOT, e, id, s->vm, FS_F_LATE, now)
+		{
+			e->ts_start = 0;
+			e->gpa = BPF_CORE_READ(m, base_gfn) << 12;
+			e->size = BPF_CORE_READ(m, npages) << 12;
+			e->hva = BPF_CORE_READ(m, userspace_addr);
+			e->slot =
+				(__u32)BPF_CORE_READ(m, as_id) << 16 | (__u16)BPF_CORE_READ(m, id);
+			e->slot_flags = BPF_CORE_READ(m, flags);
+		}
+		bpf_probe_read_kernel(&node, sizeof(node), &node->next);
+	}
+	if (node)
 		fs_lose(s->vm, FS_LOSS_SLOTS);
 	return 0;
 }

@@ -223,10 +223,12 @@ def late(folder):
     ok("... its vCPU too", [(e["vcpu_id"], e["flags"]) for e in of(events, "VCPU_CREATE")] == [(0, F_LATE)])
     ok("... which had not run: a FIRST_RUN", len(of(events, "FIRST_RUN", vm=1)) == 1, of(events, "FIRST_RUN"))
     ok("... and two RUNs", len(of(events, "RUN", vm=1)) == 2, of(events, "RUN"))
-    # KVM keeps them in 128 lists
+    # KVM keeps them in 128 lists, of which so much is read: the rest is counted
     _, events = record_late(folder / "many.fsr", "1500")
     slots = {e["slot"] for e in of(events, "MEMSLOT")}
-    ok("of 1500 memory slots each is read", slots == set(range(3, 1503)), f"{len(slots)} were")
+    text = subprocess.run([O / "forkscope", "dump", folder / "many.fsr"], capture_output=True, text=True, check=False).stdout
+    cut = json.loads([line for line in text.splitlines() if line.startswith("STATS ")][-1][6:])["lost"].get("slots")
+    ok("of 1500 memory slots each is read, or that some are not is counted", slots == set(range(3, 1503)) or cut, f"{len(slots)} were, {cut}")
 
 
 def unseen(folder):
