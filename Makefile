@@ -10,11 +10,14 @@ BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 VERSION := 0.1.0
 
 PKGS    := libbpf libelf zlib libcurl jansson libcap
+# Quiet, as not every target needs them; what is built needs $(PKGS_THERE), which says what is missing.
+pkg     = $(shell pkg-config $(1) 2>/dev/null)
+PKGS_THERE := $(if $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes),,packages-missing)
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla
 CPPFLAGS += -D_GNU_SOURCE -DFORKSCOPE_VERSION='"$(VERSION)"' -Isrc -I. -I$(O)
-CFLAGS_ALL := -std=c11 $(WARN) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
-LIBS    := $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+CFLAGS_ALL := -std=c11 $(WARN) $(CFLAGS) $(call pkg,--cflags $(PKGS))
+LIBS    := $(call pkg,--libs $(PKGS)) -lm -lpthread
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror \
 	      -Wno-unused-parameter -Wno-missing-declarations -Ivmlinux -I. -Ibpf
 
@@ -44,16 +47,20 @@ all: $(O)/forkscope
 help:
 	@sed -n 's/^## //p' Makefile tools/mk/*.mk
 
+.PHONY: packages-missing
+packages-missing:
+	@echo "make: this machine lacks packages that the build needs: install them by \`tools/deps build\` (root)" >&2; exit 1
+
 $(O)/forkscope: $(ALL_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c | $(PKGS_THERE)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c | $(PKGS_THERE)
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@.tmp $<

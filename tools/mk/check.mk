@@ -11,7 +11,7 @@ SAN        := $(O)/san
 SAN_FLAGS  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1
 # the sanitizers' own code sets off these two where the plain build, which keeps them, is silent
 SAN_FLAGS  += -Wno-format-truncation -Wno-maybe-uninitialized
-SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) $(shell pkg-config --cflags $(PKGS))
+SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) $(call pkg,--cflags $(PKGS))
 SAN_OBJ    := $(PURE_SRC:%.c=$(SAN)/%.o)
 SAN_LIB    := $(SAN)/pure.a
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
@@ -37,7 +37,7 @@ check-unit:
 
 check-programs: $(UNIT_BIN) $(FORMAT_BIN)
 
-$(SAN)/%.o: %.c
+$(SAN)/%.o: %.c | $(PKGS_THERE)
 	$(call say,CC-SAN,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
@@ -58,14 +58,14 @@ FUZZ       := $(O)/fuzz
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN   := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ)/%)
 FUZZ_FLAGS := -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
-	      -DFORKSCOPE_FUZZ $(shell pkg-config --cflags $(PKGS))
+	      -DFORKSCOPE_FUZZ $(call pkg,--cflags $(PKGS))
 
 FUZZ_OBJ   := $(PURE_SRC:%.c=$(FUZZ)/%.o)
 
 fuzz-programs:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_BIN)
 
-$(FUZZ)/%.o: %.c
+$(FUZZ)/%.o: %.c | $(PKGS_THERE)
 	$(call say,FUZZ,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
