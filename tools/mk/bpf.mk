@@ -20,11 +20,11 @@ $(O)/tests/bpf/misses: tests/bpf/misses.c $(O)/host.bpf.o
 check-vmlinux:
 	@tools/check-vmlinux
 
-# Of the guest's recorder (guest.mk builds its objects).
+# Of the guest's recorder (guest.mk builds its objects), linked as that is.
 BPF_TEST_BIN += $(O)/tests/bpf/loadguest
 
 $(O)/tests/bpf/loadguest: tests/bpf/loadguest.c bpf/guest_ring.h bpf/guest/state.h \
-		$(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
+		$(O)/guest/src/guest/elfmem.o $(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $< $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -static -no-pie -o $@ $(filter %.c %/elfmem.o,$^) $(GUEST_LIBS)

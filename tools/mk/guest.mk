@@ -13,7 +13,8 @@ GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
 # No stack protector and no position independence: each would add a page to those that are read.
 GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 	       -ffunction-sections -fdata-sections
-GUEST_LIBS := $(shell pkg-config --static --libs libbpf libelf zlib jansson)
+# No libelf: src/guest/elfmem.c has what libbpf needs of it.
+GUEST_LIBS := $(call pkg,--libs libbpf zlib jansson)
 GUEST_SKEL := $(O)/guest.skel.h
 $(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -Os -fno-tree-loop-distribute-patterns -fno-function-sections
 # Hot code has string functions of its own, beside it (mem.c); all else keeps the C library's.
@@ -27,13 +28,13 @@ $(GUEST): $(GUEST_OBJ)
 	$(Q)$(CC) $(GUEST_FLAGS) -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id -o $@.tmp $^ $(GUEST_LIBS)
 	$(Q)strip --strip-debug $@.tmp && mv $@.tmp $@
 
-$(O)/guest/%.o: %.c
+$(O)/guest/%.o: %.c | $(PKGS_THERE)
 	$(call say,CC-G,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
 
 # The hot ones get a section name that the linker puts together, before all other code.
-$(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c
+$(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c | $(PKGS_THERE)
 	$(call say,CC-G,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
@@ -49,7 +50,7 @@ $(GUEST_SKEL): $(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
 $(O)/bpf/guest/%.linked.o: $(O)/bpf/guest/%.bpf.o
 	$(Q)$(BPFTOOL) gen object $@ $<
 
-$(O)/bpf/guest/%.bpf.o: bpf/guest/%.bpf.c
+$(O)/bpf/guest/%.bpf.o: bpf/guest/%.bpf.c | $(PKGS_THERE)
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
@@ -77,6 +78,8 @@ $(NETAPPLY): tests/agent/netapply.c src/guest/net_batch.c $(NETAPPLY_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $< $(NETAPPLY_OBJ)
 
+UNIT_EXTRA_test_guest_elf    := src/guest/elfmem.c
+$(SAN)/tests/unit/test_guest_elf: | $(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
 UNIT_EXTRA_test_guest_layout := src/guest/layout.c src/guest/block.c
 UNIT_EXTRA_test_guest_armed  := src/guest/armed.c src/guest/watchers.c
 
