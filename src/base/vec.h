@@ -30,24 +30,30 @@
  */
 void *fs_vec_room(void *v, size_t n, size_t *cap, size_t extra, size_t size);
 
+/* The compiler refuses a result that nobody looks at: what was not kept must be said. */
+__attribute__((warn_unused_result)) static inline int fs_vec_look(int result)
+{
+	return result;
+}
+
 /* Room for @extra more items: 0 or -ENOMEM. */
 #define fs_vec_reserve(vec, extra)                                                                \
-	({                                                                                        \
+	fs_vec_look(({                                                                            \
 		void *room_ =                                                                     \
 			fs_vec_room((vec)->v, (vec)->n, &(vec)->cap, (extra), sizeof(*(vec)->v)); \
 		if (room_)                                                                        \
 			(vec)->v = room_;                                                         \
 		room_ ? 0 : -ENOMEM;                                                              \
-	})
+	}))
 
 /* Appends one item: 0 or -ENOMEM. */
 #define fs_vec_push(vec, ...)                                                                 \
-	({                                                                                    \
+	fs_vec_look(({                                                                        \
 		int push_ = (vec)->v && (vec)->n < (vec)->cap ? 0 : fs_vec_reserve((vec), 1); \
 		if (!push_)                                                                   \
 			(vec)->v[(vec)->n++] = (__VA_ARGS__);                                 \
 		push_;                                                                        \
-	})
+	}))
 
 #define fs_vec_free(vec)                   \
 	do {                               \

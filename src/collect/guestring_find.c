@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/log.h"
 #include "collect/guestring_impl.h"
 
 #define MAX_HITS  64                  /* places that a search looks at */
@@ -182,7 +183,8 @@ int fs_guestring_find(struct reading *g)
 	if (!err && !g->found && fs_guestmem_ended(g->mem))
 		return -ESRCH;
 	if (!err && !g->found && has_file && g->head.state == FSR_GS_ABSENT)
-		fs_vec_push(&g->r->without, b); /* without memory it is searched again */
+		if (fs_vec_push(&g->r->without, b))
+			fs_debug("out of memory: this snapshot will be searched again");
 	return err;
 }
 
@@ -241,7 +243,8 @@ static bool heads_of_backing(struct reading *g)
 	}
 	memcpy(s.id, id, sizeof(s.id));
 	memcpy(g->vm->pos, s.pos, sizeof(s.pos));
-	fs_vec_push(&g->r->snapshots, s); /* without memory it is read again */
+	if (fs_vec_push(&g->r->snapshots, s))
+		fs_debug("out of memory: this snapshot will be read again");
 	return true;
 }
 

@@ -2,6 +2,7 @@
 #include "collect/guestwatch.h"
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/vec.h"
 
 #define SECOND_SPACE 0x10000u /* slots of system management mode: the same memory again */
@@ -99,8 +100,10 @@ static void set_slot(struct vm *v, const struct fs_ev_memslot *e)
 			*s = fresh; /* size 0: it was taken away */
 		return;
 	}
-	if (v->slots.n < FS_MAX_SLOTS)
-		fs_vec_push(&v->slots, fresh);
+	if (v->slots.n < FS_MAX_SLOTS && fs_vec_push(&v->slots, fresh))
+		fs_warn("out of memory: a part of the memory of VM %u is not known, and its "
+			"guest may be unread",
+			v->vm);
 }
 
 static bool is_stage(const struct fs_ev_net_tx *e, const char *name)

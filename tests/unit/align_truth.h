@@ -11,7 +11,9 @@
 #include "align/align.h"
 #include "base/vec.h"
 
-#define TRUTH_MAX_VCPUS 4
+#define TRUTH_MAX_VCPUS     4
+
+#define must_push(vec, ...) assert_int_equal(fs_vec_push((vec), __VA_ARGS__), 0)
 
 struct truth_opts {
 	uint64_t seed;
@@ -82,8 +84,8 @@ static inline void truth_events(struct truth *t, struct truth_vcpu *v, uint64_t 
 		uint64_t left = to - t->o.edge - last;
 
 		last += truth_rnd(t, left / (n - i) + 1);
-		fs_vec_push(&v->events, truth_guest(t, last));
-		fs_vec_push(&v->at, last);
+		must_push(&v->events, truth_guest(t, last));
+		must_push(&v->at, last);
 	}
 }
 
@@ -94,7 +96,7 @@ static inline void truth_vcpu(struct truth *t, struct truth_vcpu *v)
 	while (now < end) {
 		uint64_t to = now + truth_length(t, t->o.run);
 
-		fs_vec_push(&v->spans, (struct fsl_span){now, to});
+		must_push(&v->spans, (struct fsl_span){now, to});
 		truth_events(t, v, now, to);
 		now = to + 300 + truth_length(t, t->o.exit);
 		if (t->o.halts && !truth_rnd(t, t->o.halts))

@@ -201,8 +201,8 @@ static void unknown_time_proves_nothing(void **state)
 		o.rate = 25e-6;
 		truth_make(&t, &o);
 		/* the reading: 2 s after all */
-		fs_vec_push(&t.pairs, (struct fsl_pair){t.v[0].events.v[t.v[0].events.n - 1],
-							o.host0 + o.length + 2000 * MS, true});
+		must_push(&t.pairs, (struct fsl_pair){t.v[0].events.v[t.v[0].events.n - 1],
+						      o.host0 + o.length + 2000 * MS, true});
 		in = truth_input(&t);
 		for (size_t i = 0; i < o.vcpus; i++) {
 			while (t.in[i].spans[n].exit < known)
@@ -235,8 +235,8 @@ static void pairs_choose_and_narrow(void **state)
 	for (size_t i = 0; i < t.v[0].at.n; i += t.v[0].at.n - 1) {
 		host = t.v[0].at.v[i];
 		guest = t.v[0].events.v[i];
-		fs_vec_push(&t.pairs, (struct fsl_pair){guest, host + 3 * US, true});
-		fs_vec_push(&t.pairs, (struct fsl_pair){guest, host - 2 * US, false});
+		must_push(&t.pairs, (struct fsl_pair){guest, host + 3 * US, true});
+		must_push(&t.pairs, (struct fsl_pair){guest, host - 2 * US, false});
 	}
 	assert_int_equal(aligned(&t, &with), 0);
 	assert_true(with.error_ns < m.error_ns);
@@ -244,7 +244,7 @@ static void pairs_choose_and_narrow(void **state)
 	assert_int_equal(with.low_by, FSL_L_PAIRS);
 	assert_int_equal(with.high_by, FSL_L_PAIRS);
 	/* an effect before its cause cannot be */
-	fs_vec_push(&t.pairs, (struct fsl_pair){guest, host - 50 * US, true});
+	must_push(&t.pairs, (struct fsl_pair){guest, host - 50 * US, true});
 	assert_int_equal(aligned(&t, &with), -ERANGE);
 	truth_free(&t);
 }
@@ -263,10 +263,10 @@ static void pairs_make_few_events_one_place(void **state)
 		o.keep_every = 40;
 		truth_make(&t, &o);
 		for (size_t i = 0; i < t.v[0].at.n; i++) {
-			fs_vec_push(&t.pairs, (struct fsl_pair){t.v[0].events.v[i],
-								t.v[0].at.v[i] + 20 * US, true});
-			fs_vec_push(&t.pairs, (struct fsl_pair){t.v[0].events.v[i],
-								t.v[0].at.v[i] - 90 * US, false});
+			must_push(&t.pairs, (struct fsl_pair){t.v[0].events.v[i],
+							      t.v[0].at.v[i] + 20 * US, true});
+			must_push(&t.pairs, (struct fsl_pair){t.v[0].events.v[i],
+							      t.v[0].at.v[i] - 90 * US, false});
 		}
 		found += t.v[0].at.n && !aligned(&t, &m) && m.error_ns <= 56 * US;
 		truth_free(&t);

@@ -62,12 +62,12 @@ static void fill_thread(struct world *w, size_t k, uint64_t known)
 	t->is_vcpu = true;
 	t->vm = &w->vm;
 	t->first_run = v->spans.v[0].entry - 30 * US;
-	fs_vec_push(&t->exits,
-		    (struct at_exit){.t0 = t->first_run, .t1 = v->spans.v[0].entry, .first = 1});
+	must_push(&t->exits,
+		  (struct at_exit){.t0 = t->first_run, .t1 = v->spans.v[0].entry, .first = 1});
 	for (size_t i = 1; i < v->spans.n && v->spans.v[i].entry < known; i++)
-		fs_vec_push(&t->exits, (struct at_exit){.t0 = v->spans.v[i - 1].exit,
-							.t1 = v->spans.v[i].entry});
-	fs_vec_push(&w->vm.vcpus, t);
+		must_push(&t->exits, (struct at_exit){.t0 = v->spans.v[i - 1].exit,
+						      .t1 = v->spans.v[i].entry});
+	must_push(&w->vm.vcpus, t);
 }
 
 static void make(struct world *w, const struct truth_opts *o, uint64_t known)
@@ -212,7 +212,7 @@ static void off_cpu_is_not_guest_mode(void **state)
 		struct at_exit *x = &w.thr[0].exits.v[i];
 
 		if (i % 2)
-			fs_vec_push(&w.thr[0].offs, (struct at_off){.out = x->t0, .in = x->t1});
+			must_push(&w.thr[0].offs, (struct at_off){.out = x->t0, .in = x->t1});
 		else
 			w.thr[0].exits.v[n++] = *x;
 		if (i + 1 == w.thr[0].exits.n) {
@@ -255,7 +255,7 @@ static void send(struct world *w, size_t i, uint32_t port, uint64_t bytes)
 
 static void left(struct world *w, size_t i, uint64_t after, uint16_t port, uint16_t bytes)
 {
-	fs_vec_push(&w->vm.txs, (struct at_tx){w->t.v[0].at.v[i] + after, port, bytes});
+	must_push(&w->vm.txs, (struct at_tx){w->t.v[0].at.v[i] + after, port, bytes});
 }
 
 static void datagrams_limit(void **state)
