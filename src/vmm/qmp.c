@@ -20,15 +20,20 @@ struct fs_qmp {
 	char line[FS_ANSWER_MAX];
 };
 
-/* Waits for the socket to be ready; 0, -ETIMEDOUT. */
+/* Waits for the socket to be ready, also over signals; 0, -ETIMEDOUT or another negative errno. */
 static int ready(const struct fs_qmp *q, short events, uint64_t until)
 {
 	struct pollfd p = {.fd = q->fd, .events = events};
-	uint64_t now = fs_mono_ns();
+	int n;
 
-	if (now >= until)
-		return -ETIMEDOUT;
-	return poll(&p, 1, fs_poll_ms(until - now)) > 0 ? 0 : -ETIMEDOUT;
+	do {
+		uint64_t now = fs_mono_ns();
+
+		if (now >= until)
+			return -ETIMEDOUT;
+		n = poll(&p, 1, fs_poll_ms(until - now));
+	} while (!n || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
 }
 
 /* The next line as an object. Returns 0 and @o, or a negative errno with the reason in @why. */
@@ -45,7 +50,8 @@ static int read_object(struct fs_qmp *q, uint64_t until, json_t **o, char *why, 
 				       sizeof(q->line));
 		rc = ready(q, POLLIN, until);
 		if (rc)
-			return fs_errf(why, len, rc, "no answer in time");
+			return fs_errf(why, len, rc, "%s",
+				       rc == -ETIMEDOUT ? "no answer in time" : strerror(-rc));
 		got = recv(q->fd, q->line + q->n, sizeof(q->line) - q->n, MSG_DONTWAIT);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
@@ -69,8 +75,11 @@ static int send_all(struct fs_qmp *q, const char *text, size_t n, uint64_t until
 			n -= (size_t)sent;
 		} else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
 			return -ECONNRESET;
-		} else if (ready(q, POLLOUT, until)) {
-			return -ETIMEDOUT;
+		} else {
+			int rc = ready(q, POLLOUT, until);
+
+			if (rc)
+				return rc;
 		}
 	}
 	return 0;
@@ -124,14 +133,18 @@ int fs_qmp_ask(struct fs_qmp *q, const char *command, json_t *arguments, uint64_
 static int connect_to(struct fs_qmp *q, const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int rc;
 
 	if (strlen(path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(a.sun_path, path);
 	q->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (q->fd < 0 || connect(q->fd, (struct sockaddr *)&a, sizeof(a)))
+	if (q->fd < 0)
 		return -errno;
-	return 0;
+	do /* that of a local socket begins anew after a signal */
+		rc = connect(q->fd, (struct sockaddr *)&a, sizeof(a));
+	while (rc && errno == EINTR);
+	return rc ? -errno : 0;
 }
 
 static int greet(struct fs_qmp *q, uint64_t timeout_ns, char *err, size_t len)
