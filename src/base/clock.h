@@ -2,6 +2,7 @@
 #ifndef FORKSCOPE_CLOCK_H
 #define FORKSCOPE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,5 +18,12 @@ uint64_t fs_ns_plus(uint64_t t, uint64_t ns);
  * where there are more, so that who waits for longer has to look at the clock again.
  */
 int fs_poll_ms(uint64_t ns);
+
+/*
+ * Does this process see another CLOCK_MONOTONIC than the kernel and its BPF programs do, as in a
+ * time namespace with an offset (time_namespaces(7))? False where the kernel has no such
+ * namespaces.
+ */
+bool fs_clock_shifted(void);
 
 #endif

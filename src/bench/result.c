@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/json.h"
 
 /* The times of a fork; X(key, field) */
 #define FORK_TIMES(X)                       \
@@ -63,8 +64,9 @@ static json_t *arm_json(const struct fs_bench *b, size_t i)
 		json_object_set_new(
 			ends, fs_fork_end_names[e],
 			json_integer((json_int_t)fs_bench_count(b, i, (enum fs_fork_end)e)));
-	return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:o, s:I, s:b, s:o}", "name", a->name,
-			 "signal", t->signal, "prefetch", a->spec->text, "snapshot", t->folder,
+	return json_pack("{s:o, s:s, s:o, s:o, s:I, s:o, s:I, s:b, s:o}", "name",
+			 fs_json_text(a->name), "signal", t->signal, "prefetch",
+			 fs_json_text(a->spec->text), "snapshot", fs_json_text(t->folder),
 			 "memory_bytes", (json_int_t)t->size, "ranges", ranges_json(&a->ranges),
 			 "range_bytes", (json_int_t)fs_ranges_bytes(&a->ranges), "clamped",
 			 a->clamped, "ends", ends);
@@ -79,7 +81,7 @@ static json_t *words_json(const struct fs_ack *a)
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (*words[i].value)
-			json_object_set_new(o, words[i].key, json_string(words[i].value));
+			json_object_set_new(o, words[i].key, fs_json_text(words[i].value));
 	if (*a->error)
 		json_object_set_new(o, "errno", json_integer(strtol(a->error, NULL, 10)));
 	return o;
@@ -114,16 +116,16 @@ static json_t *fork_json(const struct fs_bench *b, const struct fs_fork_result *
 {
 	json_t *o;
 
-	o = json_pack("{s:I, s:s, s:b, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}",
-		      "id", (json_int_t)r->number, "arm", b->arms[r->arm].name, "first", r->first,
-		      "pid", (int)r->pid, "end", fs_fork_end_names[r->end], "acks", acks_json(r),
-		      "agent_error", agent_error_json(r), "refused_acks",
+	o = json_pack("{s:I, s:o, s:b, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}",
+		      "id", (json_int_t)r->number, "arm", fs_json_text(b->arms[r->arm].name),
+		      "first", r->first, "pid", (int)r->pid, "end", fs_fork_end_names[r->end],
+		      "acks", acks_json(r), "agent_error", agent_error_json(r), "refused_acks",
 		      (json_int_t)r->refused_acks, "acks_not_kept", (json_int_t)r->acks_not_kept,
 		      "prefetched_bytes", (json_int_t)r->prefetched, "prefetch_missed_bytes",
 		      (json_int_t)r->missed, "resident_bytes", (json_int_t)r->resident,
 		      "resident_range_bytes", (json_int_t)r->resident_ranges, "vmm_us", r->metrics);
 	if (*r->why)
-		json_object_set_new(o, "why", json_string(r->why) ?: json_string("?"));
+		json_object_set_new(o, "why", fs_json_text(r->why));
 #define X(key, field) \
 	json_object_set_new(o, key, r->field ? json_integer((json_int_t)r->field) : json_null());
 	FORK_TIMES(X)

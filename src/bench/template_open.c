@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <jansson.h>
 #include "base/err.h"
+#include "base/packed.h"
 #include "bench/template.h"
 
 /* @name in @folder, or where it is if it is a path. Returns 0 or -ENAMETOOLONG. */
@@ -185,6 +186,10 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 		return fs_errf(err, len, -errno, "opening %s: %m", t->memory);
 	if (!S_ISREG(st.st_mode) || !st.st_size)
 		return fs_errf(err, len, -EINVAL, "%s is no memory file: it is empty", t->memory);
+	if (fs_packed_by(t->fd))
+		return fs_errf(err, len, -EINVAL,
+			       "%s is compressed by %s: no VMM can map it. Decompress it first",
+			       t->memory, fs_packed_by(t->fd));
 	t->size = (uint64_t)st.st_size;
 	return 0;
 }

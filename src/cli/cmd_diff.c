@@ -79,7 +79,7 @@ static int render(const struct asked *a, struct fsv_diff *d)
 		ret = write_svg(d, a->svg);
 	if (!ret && a->json)
 		ret = fs_out_stdout(fsv_diff_json(d, stdout));
-	else if (!ret && !(a->svg && !strcmp(a->svg, "-"))) {
+	else if (!ret && !fs_out_is_stdout(a->svg)) {
 		fsv_diff_text(d, stdout);
 		ret = fs_out_stdout(0);
 	}
@@ -172,8 +172,9 @@ int cmd_diff(int argc, char **argv)
 
 	if (ret >= 0)
 		return ret;
-	if (a.json && a.svg && !strcmp(a.svg, "-"))
-		return fs_opts_bad(&usage, "--svg - and --json both want stdout: choose one");
+	if (a.json && fs_out_is_stdout(a.svg))
+		return fs_opts_bad(&usage, "--svg %s and --json both want stdout: choose one",
+				   a.svg);
 	if (a.fail_on && fsv_diff_limits(&limits, a.fail_on, err, sizeof(err)))
 		return fs_opts_bad(&usage, "--fail-on: %s", err);
 	signal(SIGPIPE, SIG_IGN); /* a reader that leaves is an error of write() */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "record/guest.h"
@@ -131,9 +132,9 @@ static void print_symbols(enum form form, const struct fsr_reader *r)
 			continue;
 		}
 		snprintf(hex, sizeof(hex), "0x%" PRIx64, addr);
-		sym = json_pack("{s:s, s:s, s:s}", "addr", hex, "name", name, "module", module);
-		if (sym) /* NULL: the name is not UTF-8 */
-			print_json_line("symbol", sym);
+		sym = json_pack("{s:s, s:o, s:o}", "addr", hex, "name", fs_json_text(name),
+				"module", fs_json_text(module));
+		print_json_line("symbol", sym);
 		json_decref(sym);
 	}
 }

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <jansson.h>
+#include "base/json.h"
 #include "base/log.h"
+#include "base/packed.h"
 #include "base/units.h"
 #include "cli/cmds.h"
 #include "cli/mailbox_opts.h"
@@ -73,6 +75,7 @@ static void print_json(json_t *object)
 
 static void say_others(const struct request *r)
 {
+	const char *packed = fs_packed_by(r->fd);
 	char list[160] = "";
 	size_t n = 0;
 
@@ -82,7 +85,11 @@ static void say_others(const struct request *r)
 	fs_error("no mailbox with this token%s%s is in %s",
 		 r->asked.query.kinds == FS_MBOX_ALL ? "" : " of this kind",
 		 r->asked.query.name ? " and name" : "", r->asked.file);
-	if (r->found.others)
+	if (packed)
+		fs_error("it is compressed by %s, and nothing can be found in that: decompress it "
+			 "first, as for a VM",
+			 packed);
+	else if (r->found.others)
 		fs_error("but %" PRIu64 " mailbox%s of another token, name or kind: at%s%s",
 			 r->found.others, r->found.others > 1 ? "es" : "", list,
 			 r->found.others > 8 ? " ..." : "");
@@ -109,9 +116,9 @@ static void say_not_one(const struct request *r)
 			fs_error("  and %zu more", n - MAX_SHOWN);
 	}
 	if (r->asked.json)
-		print_json(json_pack("{s:s, s:s, s:o, s:I}", "file", r->asked.file, "error",
-				     n ? "several" : "none", "matches", hits_json(r), "others",
-				     (json_int_t)r->found.others));
+		print_json(json_pack("{s:o, s:s, s:o, s:I}", "file", fs_json_text(r->asked.file),
+				     "error", n ? "several" : "none", "matches", hits_json(r),
+				     "others", (json_int_t)r->found.others));
 }
 
 /* The remembered offset, if the page there still proves it: one page is read. */
@@ -212,16 +219,17 @@ static json_t *payload_json(const struct fs_mbox_proof *p)
 static json_t *mailbox_json(const struct request *r)
 {
 	const struct fs_mbox_proof *p = &r->proof;
-	json_t *object = json_pack(
-		"{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "file", r->asked.file, "size",
-		(json_int_t)r->st.st_size, "kind", fs_mbox_layouts[p->hit.kind].name, "offset",
-		(json_int_t)p->hit.offset, "room", (json_int_t)p->room, "sequence",
-		(json_int_t)p->seq, "payload_length", (json_int_t)p->payload_len, "state",
-		state_of(p), "searched", (json_int_t)r->found.searched);
+	json_t *object =
+		json_pack("{s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "file",
+			  fs_json_text(r->asked.file), "size", (json_int_t)r->st.st_size, "kind",
+			  fs_mbox_layouts[p->hit.kind].name, "offset", (json_int_t)p->hit.offset,
+			  "room", (json_int_t)p->room, "sequence", (json_int_t)p->seq,
+			  "payload_length", (json_int_t)p->payload_len, "state", state_of(p),
+			  "searched", (json_int_t)r->found.searched);
 
 	json_object_set_new(object, "found_by", json_string(r->remembered ? "offset" : "search"));
 	if (p->hit.name[0])
-		json_object_set_new(object, "name", json_string(p->hit.name));
+		json_object_set_new(object, "name", fs_json_text(p->hit.name));
 	return object;
 }
 
@@ -444,7 +452,7 @@ static void print_patched(const struct request *r, size_t len, const char *metho
 		object = mailbox_json(r);
 		json_object_set_new(
 			object, "patched",
-			json_string(r->asked.copy_out ? r->asked.copy_out : r->asked.file));
+			fs_json_text(r->asked.copy_out ? r->asked.copy_out : r->asked.file));
 		if (method)
 			json_object_set_new(object, "copied_by", json_string(method));
 		print_json(object);

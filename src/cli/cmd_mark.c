@@ -50,7 +50,10 @@ int cmd_mark(int argc, char **argv)
 	rc = fs_marks_send(&mark);
 	if (rc > 0)
 		return FS_EXIT_OK;
-	if (rc == 0)
+	if (rc == -EXDEV)
+		fs_error("cannot mark a moment from inside a time namespace with an offset: its "
+			 "clock is not that of the recordings. Run forkscope mark in the host's");
+	else if (rc == 0)
 		fs_error("no recorder is running on this host: start forkscope record first");
 	else
 		fs_error("cannot reach the recorder in " FS_MARK_DIR ": %s%s", strerror(-rc),

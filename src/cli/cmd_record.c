@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "attribute/model.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
@@ -240,7 +241,7 @@ static json_t *words(int argc, char **argv)
 	json_t *a = json_array();
 
 	for (int i = 0; i < argc; i++)
-		json_array_append_new(a, json_string(argv[i]) ?: json_string("?"));
+		json_array_append_new(a, fs_json_text(argv[i]));
 	return a;
 }
 

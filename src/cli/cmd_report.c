@@ -263,8 +263,8 @@ int cmd_report(int argc, char **argv)
 					   "--folded, --fork or --cohort");
 	if (a.json && a.folded)
 		return fs_opts_bad(&usage, "--json and --folded both want stdout: choose one");
-	if (a.svg && !strcmp(a.svg, "-") && (a.json || a.folded))
-		return fs_opts_bad(&usage, "--svg - and %s both want stdout: choose one",
+	if (fs_out_is_stdout(a.svg) && (a.json || a.folded))
+		return fs_opts_bad(&usage, "--svg %s and %s both want stdout: choose one", a.svg,
 				   a.json ? "--json" : "--folded");
 	/* a reader that leaves (head, less) is an error of write(), not the end of this process */
 	signal(SIGPIPE, SIG_IGN);

@@ -28,9 +28,39 @@ static void print_help(FILE *to)
 	fprintf(to,
 		"\n  -v, --verbose  say more on stderr (also what libbpf says)\n"
 		"  --version      print the version\n"
-		"  -h, --help     print this; forkscope COMMAND --help tells about a command\n\n"
+		"  -h, --help     print this; forkscope help COMMAND tells about a command\n\n"
 		"exit status: 0 done, 1 failed, 2 wrong usage, 3 done but incomplete (events were\n"
 		"lost, or forks have no end), 4 the answer is no, 5 there is no answer\n");
+}
+
+static int run(int argc, char **argv)
+{
+	for (size_t c = 0; c < NCOMMANDS; c++)
+		if (!strcmp(argv[0], commands[c].name))
+			return commands[c].run(argc, argv);
+	fs_error("unknown command \"%s\" (see forkscope --help)", argv[0]);
+	return FS_EXIT_USAGE;
+}
+
+/* help [COMMAND...]: what COMMAND... --help says. */
+static int help(int argc, char **argv)
+{
+	static char flag[] = "--help";
+	char *asked[4] = {NULL};
+
+	if (argc == 1) {
+		print_help(stdout);
+		return FS_EXIT_OK;
+	}
+	if (argc > 3) {
+		fs_error("help does not know what to do with \"%s\" (see forkscope --help)",
+			 argv[3]);
+		return FS_EXIT_USAGE;
+	}
+	for (int i = 1; i < argc; i++)
+		asked[i - 1] = argv[i];
+	asked[argc - 1] = flag;
+	return run(argc, asked);
 }
 
 int main(int argc, char **argv)
@@ -56,9 +86,5 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return FS_EXIT_USAGE;
 	}
-	for (size_t c = 0; c < NCOMMANDS; c++)
-		if (!strcmp(argv[i], commands[c].name))
-			return commands[c].run(argc - i, argv + i);
-	fs_error("unknown command \"%s\" (see forkscope --help)", argv[i]);
-	return FS_EXIT_USAGE;
+	return strcmp(argv[i], "help") ? run(argc - i, argv + i) : help(argc - i, argv + i);
 }

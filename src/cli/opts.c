@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/cmds.h"
@@ -224,9 +225,8 @@ json_t *fs_opts_asked(const struct fs_opt *opts)
 
 		if (!o->given)
 			continue;
-		v = o->text ? json_string(o->text) : json_true();
-		/* An argument that is no UTF-8 cannot be JSON: that it was given is still said. */
-		if (json_object_set_new(asked, o->name + 2, v ? v : json_null())) {
+		v = o->text ? fs_json_text(o->text) : json_true();
+		if (json_object_set_new(asked, o->name + 2, v)) {
 			json_decref(asked);
 			return NULL;
 		}

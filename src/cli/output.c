@@ -2,6 +2,7 @@
 #include "cli/output.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,18 +11,49 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 
+/* The descriptor that @path names ("/dev/stdout", "/dev/fd/63" as the shell's >(...) is); -1: none.
+ */
+static int own_descriptor(const char *path)
+{
+	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+
+	if (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"))
+		return STDOUT_FILENO;
+	if (!strcmp(path, "/dev/stderr"))
+		return STDERR_FILENO;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		size_t n = strlen(folders[i]);
+		char *end;
+		long fd;
+
+		if (strncmp(path, folders[i], n) || path[n] < '0' || path[n] > '9')
+			continue;
+		fd = strtol(path + n, &end, 10);
+		if (!*end && fd <= INT_MAX)
+			return (int)fd;
+	}
+	return -1;
+}
+
+bool fs_out_is_stdout(const char *path)
+{
+	return path && own_descriptor(path) == STDOUT_FILENO;
+}
+
 FILE *fs_out_open(const char *path)
 {
+	int own = own_descriptor(path), fd;
 	struct stat st;
 	FILE *f;
-	int fd;
 
-	if (!strcmp(path, "-"))
+	if (own == STDOUT_FILENO)
 		return stdout;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* What is open already was opened by who started us; its link is not followed anew. */
+	fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, 0)
+		      : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || fstat(fd, &st))
 		goto failed;
-	if (S_ISREG(st.st_mode) && fchmod(fd, 0600))
+	if (own < 0 && S_ISREG(st.st_mode) && fchmod(fd, 0600))
 		goto failed;
 	f = fdopen(fd, "w");
 	if (f)
@@ -72,19 +104,24 @@ int fs_out_opt_colour(const char *text, void *dst, char *why, size_t len)
 
 bool fs_out_colour(const char *when, bool to_file)
 {
-	const char *no = getenv("NO_COLOR");
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
 	if (when && !strcmp(when, "always"))
 		return true;
 	if (when && !strcmp(when, "never"))
 		return false;
-	return !to_file && isatty(STDOUT_FILENO) && !(no && *no);
+	return !to_file && isatty(STDOUT_FILENO) && !(no && *no) && term && *term &&
+	       strcmp(term, "dumb");
 }
 
 unsigned int fs_out_columns(void)
 {
+	const char *asked = getenv("COLUMNS");
+	unsigned long columns = asked ? strtoul(asked, NULL, 10) : 0;
 	struct winsize w;
 
+	if (columns)
+		return columns < UINT_MAX ? (unsigned int)columns : UINT_MAX;
 	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
 		return 0;
 	return w.ws_col;

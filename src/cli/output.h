@@ -8,9 +8,14 @@
 
 /*
  * Opens @path for writing with mode 0600 whatever the umask is: what was traced is nobody else's
- * business. "-" is stdout. No symbolic link is followed. NULL after saying what failed.
+ * business. "-" is stdout, and so are /dev/stdout and /dev/fd/1; other names of descriptors that
+ * are open (/dev/stderr, /dev/fd/N) mean these, as they are. No other symbolic link is followed.
+ * NULL after saying what failed.
  */
 FILE *fs_out_open(const char *path);
+
+/* Does @path (NULL: no) mean stdout, by any of its names? */
+bool fs_out_is_stdout(const char *path);
 
 /* Ends what fs_out_open() gave: 0, or a negative errno of anything that failed on it. */
 int fs_out_close(FILE *f);
@@ -25,7 +30,7 @@ int fs_out_stdout(int err);
 int fs_out_opt_colour(const char *text, void *dst, char *why, size_t len);
 /* Whether @when (always, never, auto or NULL) means colours. */
 bool fs_out_colour(const char *when, bool to_file);
-/* Columns of the terminal that stdout is; 0 = it is none. */
+/* Columns for text: those of $COLUMNS, else of the terminal that stdout is; 0 = not known. */
 unsigned int fs_out_columns(void);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/err.h"
 #include "base/vec.h"
 #include "collect/privs.h"
 
@@ -148,15 +149,19 @@ static int read_hello(struct fs_guestproc *p)
 	return 0;
 }
 
-int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_guestproc **out)
+int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_guestproc **out,
+		       char *err, size_t len)
 {
 	struct fs_guestproc *p = calloc(1, sizeof(*p));
 	pid_t parent = getpid();
-	int fd[2], err;
+	int fd[2], rc;
 
-	if (!p || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
+	if (!p)
+		return fs_errf(err, len, -ENOMEM, "out of memory");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
+		rc = -errno;
 		free(p);
-		return -ENOMEM;
+		return fs_errf(err, len, rc, "socketpair: %s", strerror(-rc));
 	}
 	/*
 	 * A child that sends no SIGCHLD at its end is not waited for by waitpid(-1), which tells
@@ -167,14 +172,14 @@ int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_
 		close(fd[0]);
 		run(fd[1], parent, files, nfiles);
 	}
-	err = p->pid < 0 ? -errno : 0;
+	rc = p->pid < 0 ? fs_errf(err, len, -errno, "clone: %m") : 0;
 	close(fd[1]);
 	p->fd = fd[0];
-	if (!err)
-		err = read_hello(p);
-	if (err) {
+	if (!rc && read_hello(p))
+		rc = fs_errf(err, len, -EPIPE, "it ended before it was ready");
+	if (rc) {
 		fs_guestproc_stop(p);
-		return err;
+		return rc;
 	}
 	*out = p;
 	return 0;

@@ -21,7 +21,8 @@ struct fs_guestproc;
  * Starts it. To be called while this process is small and still has its rights: nothing that is
  * opened later is inherited. @files remain the caller's. Returns 0 or a negative errno.
  */
-int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_guestproc **out);
+int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_guestproc **out,
+		       char *err, size_t len);
 
 /* Readable when an answer comes. */
 int fs_guestproc_fd(const struct fs_guestproc *p);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/json.h"
+#include "base/packed.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "collect/clocks.h"
@@ -54,7 +56,11 @@ static int open_files(struct fs_guests *g, char *err, size_t len)
 			fs_memfile_close(&f);
 			return fs_errf(err, len, -ENOMEM, "out of memory");
 		}
-		if (!f.n)
+		if (!f.n && fs_packed_by(f.fd))
+			fs_warn("memory file %s is compressed by %s: give the file that the VMM "
+				"maps",
+				path, fs_packed_by(f.fd));
+		else if (!f.n)
 			fs_warn("memory file %s holds no recorder: was forkscope-guest arm run "
 				"before the snapshot?",
 				path);
@@ -78,6 +84,7 @@ static void warm(struct fs_guests *g)
 int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char *err, size_t len)
 {
 	struct fs_guests *g;
+	char why[FSG_WHY - 25];
 	int rc;
 
 	*out = NULL;
@@ -98,11 +105,12 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 	}
 	if (o->warm)
 		warm(g);
-	rc = fs_guestproc_start(g->files.v, g->files.n, &g->proc);
-	if (rc) { /* the host's half is worth having alone */
-		fs_err_say(g->gone, sizeof(g->gone), "no process could be started to read them: %s",
-			   strerror(-rc));
-		fs_warn("guests' recorders will not be read: %s", strerror(-rc));
+	/* The host's half is useful alone. */
+	if (fs_guestproc_start(g->files.v, g->files.n, &g->proc, why, sizeof(why))) {
+		fs_err_say(g->gone, sizeof(g->gone), "no process to read them: %s", why);
+		fs_warn("guests' recorders will not be read: no process could be started to read "
+			"them: %s",
+			why);
 	}
 	while (!rc && g->nspare < SPARES &&
 	       !fs_guestproc_start(g->files.v, g->files.n, &g->spare[g->nspare]))
@@ -322,7 +330,8 @@ json_t *fs_guests_meta(const struct fs_guests *g)
 	if (!g)
 		return json_pack("{s:s, s:o}", "mode", "off", "memory_files", files);
 	for (size_t i = 0; i < g->files.n; i++)
-		json_array_append_new(files, json_pack("{s:s?, s:i}", "path", g->o->memfiles.v[i],
+		json_array_append_new(files, json_pack("{s:o, s:i}", "path",
+						       fs_json_text(g->o->memfiles.v[i]),
 						       "recorders", (int)g->files.v[i].n));
 	return json_pack("{s:s, s:o, s:i, s:s?}", "mode", "auto", "memory_files", files,
 			 "warmed_pages", g->warmed, "reader_capabilities",

@@ -159,13 +159,16 @@ static int send_all(int fd, const struct msg *out)
 		return errno == ENOENT ? 0 : -errno;
 	while ((e = readdir(d))) {
 		struct sockaddr_un a;
+		ssize_t n;
 		int pid;
 
 		if (sscanf(e->d_name, "record-%d.sock", &pid) != 1)
 			continue;
 		own_address(&a, pid);
-		if (sendto(fd, out, sizeof(*out), 0, (struct sockaddr *)&a, sizeof(a)) ==
-		    sizeof(*out))
+		do
+			n = sendto(fd, out, sizeof(*out), 0, (struct sockaddr *)&a, sizeof(a));
+		while (n < 0 && errno == EINTR);
+		if (n == sizeof(*out))
 			sent++;
 		else if (errno == ECONNREFUSED)
 			unlink(a.sun_path); /* its recorder was killed */
@@ -180,8 +183,11 @@ int fs_marks_send(const struct fs_mark *m)
 {
 	struct timeval patience = {.tv_usec = 200000};
 	struct msg out = {.magic = MAGIC, .ts = m->ts, .pid = m->pid};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+	int fd, rc;
 
+	if (fs_clock_shifted())
+		return -EXDEV;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	memcpy(out.name, m->name, sizeof(out.name));
@@ -216,7 +222,13 @@ int fs_marks_ask(int fd, uint32_t pid)
 	while (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0)
 		; /* what came too late for an earlier question */
 	asked = send_all(fd, &out);
-	for (int i = 0; i < asked && yes; i++)
-		yes = recv(fd, &byte, 1, 0) == 1 && byte == 1;
+	for (int i = 0; i < asked && yes; i++) {
+		ssize_t n;
+
+		do
+			n = recv(fd, &byte, 1, 0);
+		while (n < 0 && errno == EINTR);
+		yes = n == 1 && byte == 1;
+	}
 	return asked < 0 ? asked : yes;
 }

@@ -4,18 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/pidns.h"
 #include "collect/privs.h"
 
-/* The programs see the PIDs of the first namespace: those given must be of it too. */
-static int check_pid_namespace(char *err, size_t len)
+/* The programs see the PIDs and the clock of the first namespaces: ours must be the same. */
+static int check_namespaces(char *err, size_t len)
 {
-	if (fs_pidns_is_first("/proc") != 0)
-		return 0;
-	return fs_errf(err, len, -EINVAL,
-		       "cannot tell processes inside a PID namespace: run forkscope outside of the "
-		       "container (or in the host's PID namespace)");
+	if (fs_pidns_is_first("/proc") == 0)
+		return fs_errf(err, len, -EINVAL,
+			       "cannot tell processes inside a PID namespace: run forkscope "
+			       "outside of the container (or in the host's PID namespace)");
+	if (fs_clock_shifted())
+		return fs_errf(err, len, -EINVAL,
+			       "cannot tell times inside a time namespace with an offset: run "
+			       "forkscope in the host's");
+	return 0;
 }
 
 /* "none integrity [confidentiality]": the mode in brackets is the one that holds. */
@@ -41,7 +46,7 @@ int fs_ready_check(char *err, size_t len)
 	int rc = fs_privs_check(err, len);
 
 	if (!rc)
-		rc = check_pid_namespace(err, len);
+		rc = check_namespaces(err, len);
 	if (!rc)
 		rc = check_lockdown(err, len);
 	return rc;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "collect/guests.h"
@@ -47,6 +48,7 @@ struct session {
 	struct fs_guests *guests;
 	int guests_fd;                       /* that is watched, -1 = none */
 	FS_VEC(struct fs_ev_proc_add) found; /* processes that existed; written once META is */
+	bool found_lost;                     /* there was no memory for one of them */
 	unsigned int nmarks, refused;
 	bool mark_seen;
 	size_t targets_left;
@@ -58,7 +60,7 @@ struct session {
 
 /* --- prepare --- */
 
-static int watch(struct session *s, int fd, uint32_t what)
+__attribute__((warn_unused_result)) static int watch(struct session *s, int fd, uint32_t what)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.u32 = what};
 
@@ -66,13 +68,14 @@ static int watch(struct session *s, int fd, uint32_t what)
 }
 
 /* The process that reads guests, which another may have taken the place of. */
-static void watch_guests(struct session *s)
+static int watch_guests(struct session *s)
 {
-	int fd = fs_guests_fd(s->guests);
+	int fd = fs_guests_fd(s->guests), rc = 0;
 
 	if (fd != s->guests_fd && fd >= 0)
-		watch(s, fd, GUESTS);
+		rc = watch(s, fd, GUESTS);
 	s->guests_fd = fd;
+	return rc;
 }
 
 /* Signals come as descriptors from here on; those that would kill us at a write are ignored. */
@@ -186,17 +189,28 @@ static int map_rings(struct session *s)
 		  : 0;
 }
 
-static void open_marks(struct session *s)
+/* What wakes the recorder. Marks may be missing; without the others it would wait in vain. */
+static int watch_all(struct session *s)
 {
+	int rc = 0;
+
 	s->marks = fs_marks_listen();
+	if (s->marks >= 0) {
+		rc = watch(s, s->marks, MARKS);
+		if (rc) {
+			fs_marks_close(s->marks);
+			s->marks = rc;
+		}
+	}
 	if (s->marks < 0)
 		fs_warn("forkscope mark will not reach this recording: " FS_MARK_DIR ": %s",
 			strerror(-s->marks));
-	else
-		watch(s, s->marks, MARKS);
-	watch_guests(s);
-	for (size_t i = 0; i < s->o->targets.pidfds.n; i++, s->targets_left++)
-		watch(s, s->o->targets.pidfds.v[i], TARGET + (uint32_t)i);
+	rc = watch_guests(s);
+	for (size_t i = 0; i < s->o->targets.pidfds.n && !rc; i++, s->targets_left++)
+		rc = watch(s, s->o->targets.pidfds.v[i], TARGET + (uint32_t)i);
+	return rc ? fs_errf(s->err, sizeof(s->err), rc,
+			    "cannot wait for what is traced (epoll_ctl): %s", strerror(-rc))
+		  : 0;
 }
 
 /* A process that is there already: traced, and said to be so, from now on. */
@@ -216,8 +230,9 @@ static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 	ev.h.tgid = ev.h.tid = (uint32_t)tgid;
 	if (tgid != s->o->targets.child)
 		ev.h.flags = FS_F_LATE;
-	if (!fs_targets_describe(&s->o->targets, tgid, &ev.start_ns, &ev.ppid, ev.comm))
-		fs_vec_push(&s->found, ev);
+	if (!fs_targets_describe(&s->o->targets, tgid, &ev.start_ns, &ev.ppid, ev.comm) &&
+	    fs_vec_push(&s->found, ev))
+		s->found_lost = true;
 }
 
 static bool still_works(void *arg)
@@ -234,9 +249,9 @@ static json_t *filters(const struct fs_targets *t)
 	for (size_t i = 0; i < t->pids.n; i++)
 		json_array_append_new(pids, json_integer(t->pids.v[i]));
 	for (char **arg = t->command; arg && *arg; arg++)
-		json_array_append_new(command, json_string(*arg) ?: json_string("?"));
-	return json_pack("{s:b, s:s?, s:o, s:o}", "all", t->all, "comm", t->comm, "pids", pids,
-			 "command", command);
+		json_array_append_new(command, fs_json_text(*arg));
+	return json_pack("{s:b, s:o, s:o, s:o}", "all", t->all, "comm", fs_json_text(t->comm),
+			 "pids", pids, "command", command);
 }
 
 static int write_json(struct session *s, enum fsr_chunk_type type, json_t *o)
@@ -332,13 +347,18 @@ static int arm(struct session *s)
 	s->misses = fs_misses_new(s->bpf);
 	if (!s->misses)
 		return fs_errf(s->err, sizeof(s->err), -ENOMEM, "out of memory");
-	open_marks(s);
+	rc = watch_all(s);
+	if (rc)
+		return rc;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fs_debug("cannot lock memory: %m");
 	s->armed_ns = s->stats_ns = fs_mono_ns();
 	s->prepared = fs_cpu_time_now();
 	/* New processes are seen as they come; those that exist are looked up now. */
 	fs_targets_scan(&s->o->targets, trace_one, s);
+	if (s->found_lost)
+		return fs_errf(s->err, sizeof(s->err), -ENOMEM,
+			       "out of memory for the processes that are there already");
 	rc = fs_privs_drop(still_works, s, s->kept, sizeof(s->kept));
 	if (rc)
 		return fs_errf(s->err, sizeof(s->err), rc, "cannot drop privileges: %s",
@@ -471,7 +491,9 @@ static int record(struct session *s)
 			s->timed_out = true;
 			break;
 		}
-		watch_guests(s);
+		rc = watch_guests(s);
+		if (rc)
+			return rc;
 		n = epoll_wait(s->epoll, e, MAX_EVENTS, patience_ms(s, now));
 		if (n < 0 && errno != EINTR)
 			return -errno;

@@ -25,17 +25,31 @@ static void print_help(FILE *to)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].doc);
 	fprintf(to,
 		"\n  --version  print the version\n"
-		"  --help     print this; forkscope-guest COMMAND --help tells about a command\n\n"
+		"  --help     print this; forkscope-guest help COMMAND tells about a command\n\n"
 		"exit status: 0 done, 1 failed, 2 wrong usage\n");
+}
+
+static int run(int argc, char **argv)
+{
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (!strcmp(argv[0], commands[i].name))
+			return commands[i].run(argc, argv);
+	fsg_say("unknown command \"%s\" (see forkscope-guest --help)", argv[0]);
+	return FSG_EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
+	static char flag[] = "--help";
+
+	if (argc == 3 && !strcmp(argv[1], "help"))
+		return run(2, (char *[]){argv[2], flag, NULL});
 	if (argc > 1 && !strcmp(argv[1], "--version")) {
 		printf("forkscope-guest %s\n", FORKSCOPE_VERSION);
 		return FSG_EXIT_OK;
 	}
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+	if (argc > 1 &&
+	    (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
 		print_help(stdout);
 		return FSG_EXIT_OK;
 	}
@@ -43,9 +57,5 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return FSG_EXIT_USAGE;
 	}
-	for (size_t i = 0; i < NCOMMANDS; i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
-	fsg_say("unknown command \"%s\" (see forkscope-guest --help)", argv[1]);
-	return FSG_EXIT_USAGE;
+	return run(argc - 1, argv + 1);
 }

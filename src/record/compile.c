@@ -120,9 +120,10 @@ static int write_json(struct compiler *c, enum fsr_chunk_type type, const char *
 	int err;
 
 	if (!json_is_object(json)) {
+		err = fs_errf(c->err, c->err_len, -EINVAL, "line %zu: not a JSON object: %s",
+			      c->line, json ? "it is another value" : why.text);
 		json_decref(json);
-		return fs_errf(c->err, c->err_len, -EINVAL, "line %zu: not a JSON object: %s",
-			       c->line, json ? "it is another value" : why.text);
+		return err;
 	}
 	packed = json_dumps(json, JSON_COMPACT);
 	json_decref(json);

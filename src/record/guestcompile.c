@@ -444,13 +444,13 @@ static int on_meta(struct fsr_guest_text *t, struct fsr_writer *w, const char *l
 	struct fsr_bytes text = {.v = (uint8_t *)(uintptr_t)line, .n = strlen(line)};
 	json_error_t why;
 	json_t *json = json_loads(line, 0, &why);
-	bool object = json_is_object(json);
+	int err = 0;
 
+	if (!json_is_object(json))
+		err = fs_errf(t->err, t->err_len, -EINVAL, "not a JSON object: %s",
+			      json ? "it is another value" : why.text);
 	json_decref(json);
-	if (!object)
-		return fs_errf(t->err, t->err_len, -EINVAL, "not a JSON object: %s",
-			       json ? "it is another value" : why.text);
-	return write_blob(t, w, FSG_PART_META, &text, 0);
+	return err ? err : write_blob(t, w, FSG_PART_META, &text, 0);
 }
 
 /* Lines that belong to a reading, and those that do not. */

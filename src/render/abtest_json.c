@@ -17,7 +17,7 @@ static json_t *arm(const struct fsx_arm *x, const struct fsv_view *v, size_t end
 	for (size_t i = 0; i < x->n; i++)
 		json_array_append_new(forks, fsj_u64(x->forks[i]->id));
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}}", "name",
-			 fsj_text(x->name), "recording", fsj_text(v->path), "n", fsj_u64(x->n),
+			 fsj_text(x->name), "recording", fsj_path(v->path), "n", fsj_u64(x->n),
 			 "endless", fsj_u64(endless), "gap_p50_ns", whole(median), "forks", forks,
 			 "left_out", "first", fsj_u64(x->first), "mailbox_ack_lost",
 			 fsj_u64(x->ack_lost), "mailbox_ack_late", fsj_u64(x->ack_late), "cut",

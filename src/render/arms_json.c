@@ -102,7 +102,7 @@ int fsv_arms_json(const struct fsv_view *v, const struct fsx_bench *b, FILE *out
 	for (size_t i = 0; i < b->npairs; i++)
 		json_array_append_new(comparisons, pair(&b->pairs[i]));
 	o = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:o}", "format", 1, "recording",
-		      fsj_text(v->path), "start", fsv_start_name(v->res->opts.start), "end",
+		      fsj_path(v->path), "start", fsv_start_name(v->res->opts.start), "end",
 		      fsa_end_text(&v->res->opts, end, sizeof(end)), "arms", arms, "comparisons",
 		      comparisons, "contention", fsj_contention(v));
 	return fsj_write(o, out);

@@ -113,7 +113,7 @@ int fsv_ceiling_json(const struct fsv_ceilings *c, FILE *out)
 			json_array_append_new(groups, group_json(c, &c->groups->v[i]));
 	o = json_pack(
 		"{s:i, s:o, s:s, s:s, s:o, s:{s:o, s:o, s:o}, s:o, s:o}", "format", 1, "recording",
-		fsj_text(c->view->path), "start", fsv_start_name(c->view->res->opts.start), "end",
+		fsj_path(c->view->path), "start", fsv_start_name(c->view->res->opts.start), "end",
 		fsa_end_text(&c->view->res->opts, end, sizeof(end)), "memory",
 		fsj_memory(fsv_memory(c->view->res)), "left", "cached",
 		sample(c->left.cached.n, c->left.cached.p50_ns), "mapped",

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/json.h"
 #include "render/contention.h"
 #include "render/exits.h"
 #include "render/json_parts.h"
@@ -39,6 +40,11 @@ json_t *fsj_text(const char *s)
 
 	free(buf);
 	return text;
+}
+
+json_t *fsj_path(const char *s)
+{
+	return fs_json_text(s && *s ? s : NULL);
 }
 
 json_t *fsj_text_or_null(const char *s)
@@ -76,7 +82,7 @@ static json_t *recording(const struct fsv_view *v, const struct fsv_trust *t)
 	if (!in)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "path",
-			 fsj_text_or_null(v->path), "tool_version", fsj_text_or_null(t->tool),
+			 fsj_path(v->path), "tool_version", fsj_text_or_null(t->tool),
 			 "created_realtime_ns", fsj_u64(in->created_ns), "ended",
 			 fsj_text_or_null(t->ended), "complete", in->complete, "truncated",
 			 in->truncated, "why", fsj_text_or_null(in->why), "wall_ns",

@@ -80,7 +80,7 @@ static json_t *side(const struct fsv_view *v)
 {
 	char end[96];
 
-	return json_pack("{s:o, s:o, s:s, s:s}", "path", fsj_text_or_null(v->path), "forks",
+	return json_pack("{s:o, s:o, s:s, s:s}", "path", fsj_path(v->path), "forks",
 			 fsj_u64(v->res->nforks), "start", fsv_start_name(v->res->opts.start),
 			 "end", fsa_end_text(&v->res->opts, end, sizeof(end)));
 }

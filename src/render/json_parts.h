@@ -12,6 +12,7 @@ int fsj_write(json_t *o, FILE *out);
 json_t *fsj_u64(uint64_t x);
 /* Any bytes as valid JSON text: what is not printable ASCII is replaced. */
 json_t *fsj_text(const char *s);
+json_t *fsj_path(const char *s); /* null where there is none; not UTF-8: base/json.h */
 json_t *fsj_text_or_null(const char *s);
 
 json_t *fsj_signal(const struct fsa_fork *f);

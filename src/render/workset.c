@@ -163,7 +163,7 @@ int fsv_workset_json(const struct fsv_workset *w, FILE *out)
 	int err;
 
 	o = json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:o}", "format", 1,
-		      "recording", fsj_text(w->view->path), "group", fsj_text(w->group->name),
+		      "recording", fsj_path(w->view->path), "group", fsj_text(w->group->name),
 		      "start", fsv_start_name(w->view->res->opts.start), "end",
 		      fsa_end_text(&w->view->res->opts, end, sizeof(end)), "memory",
 		      fsj_memory(memory_of(w)), "page_size", (int)FSX_PAGE, "forks",

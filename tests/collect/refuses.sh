@@ -66,6 +66,9 @@ ok "a kernel without BTF" refused 1 'CONFIG_DEBUG_INFO_BTF' unshare -m sh -c \
 ok "KVM is not loaded" refused 1 'modprobe kvm' unshare -m sh -c \
 	"mount -t tmpfs none /dev && mknod /dev/null c 1 3 && exec $record --all"
 ok "inside a PID namespace" refused 1 'PID namespace' unshare -pf --mount-proc $record --all
+if [ -e /proc/self/timens_offsets ]; then
+	ok "inside a time namespace" refused 1 'time namespace' unshare -fT --monotonic 1000 $record --all
+fi
 
 # The command cannot be run: known only once everything is armed, so there is a recording.
 exec_fails()
