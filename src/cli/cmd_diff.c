@@ -98,6 +98,7 @@ static int compare(const struct asked *a, struct fsv_view *va, struct fsv_view *
 
 	va->cohort = vb->cohort = a->cohort;
 	va->colour = vb->colour = fs_out_colour(a->colour, a->json);
+	va->columns = vb->columns = fs_out_columns();
 	ret = fsv_diff_make(va, vb, SEED, &d);
 	if (ret == -ENOENT)
 		return no_common(va, vb);

@@ -166,6 +166,7 @@ static int show(const struct asked *a, struct prefetch_rec *r, struct hyps *h)
 	r->rec.view.brief = a->brief;
 	r->rec.view.cohort = a->cohort;
 	r->rec.view.colour = fs_out_colour(a->colour, a->json);
+	r->rec.view.columns = fs_out_columns();
 	ret = fs_out_stdout(a->json ? fsv_ceiling_json(&c, stdout) : fsv_ceiling_text(&c, stdout));
 	r->rec.view.cohort = NULL; /* completeness is that of the recording */
 	return ret ? ret : fs_rec_complete(&r->rec.view);

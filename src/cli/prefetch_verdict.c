@@ -200,6 +200,7 @@ int test_verdict(const struct test_asked *a, struct prefetch_rec *one, struct pr
 		return FS_EXIT_FAILED;
 	}
 	one->rec.view.colour = fs_out_colour(a->colour, a->json);
+	one->rec.view.columns = fs_out_columns();
 	if (a->json)
 		ret = fs_out_stdout(fsv_abtest_json(&v, stdout));
 	else

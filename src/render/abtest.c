@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/table.h"
 #include "render/term.h"
 #include "render/words.h"
 
@@ -26,84 +27,103 @@ static char *ns(double x, char *buf)
 
 static void arm_line(const struct fsx_arm *x, const char *what, size_t endless, FILE *out)
 {
-	char name[100];
+	char name[100], open[80] = "", less[120] = "", late[48] = "";
 
-	fprintf(out, "  %s: %s, %zu fork%s", what, fsv_clean(x->name, name, sizeof(name)), x->n,
-		x->n == 1 ? "" : "s");
 	if (endless)
-		fprintf(out, ", %zu of them without an end (they rank as endless)", endless);
+		snprintf(open, sizeof(open), ", %zu of them without an end (they rank as endless)",
+			 endless);
 	if (x->first || x->ack_lost || x->ack_late || x->cut)
-		fprintf(out, "; left out: %zu first, %zu with a lost mailbox ack, %zu cut short",
-			x->first, x->ack_lost, x->cut);
+		snprintf(less, sizeof(less),
+			 "; left out: %zu first, %zu with a lost mailbox ack, %zu cut short",
+			 x->first, x->ack_lost, x->cut);
 	if (x->ack_late)
-		fprintf(out, ", %zu with a late one", x->ack_late);
-	fputc('\n', out);
+		snprintf(late, sizeof(late), ", %zu with a late one", x->ack_late);
+	fsv_para(out, 2, 4, "%s: %s, %zu fork%s%s%s%s", what,
+		 fsv_clean(x->name, name, sizeof(name)), x->n, x->n == 1 ? "" : "s", open, less,
+		 late);
 }
+
+/* "  label          what it is" */
+#define FACT(out, label, ...) fsv_para_on(out, fprintf(out, "  %-14s ", label), 17, __VA_ARGS__)
 
 static void effect(const struct fss_test *x, FILE *out)
 {
 	char t[4][W];
 
-	fprintf(out, "  gap, median:   %s, with the prefetch %s\n", ns(x->median_a, t[0]),
-		ns(x->median_b, t[1]));
-	fprintf(out, "  gain:          %s (Hodges-Lehmann), 95 %% interval %s to %s\n",
-		ns(x->gain, t[0]), ns(x->lo, t[1]), ns(x->hi, t[2]));
-	fprintf(out, "                 percentile bootstrap, %u resamples, seed %" PRIu64 "\n",
-		x->resamples, x->seed);
-	fprintf(out, "  rank test:     p = %.3g (Mann-Whitney, two-sided, %s)\n", x->rank.p,
-		x->rank.exact  ? "exact"
-		: x->rank.ties ? "normal approximation with ties"
-			       : "normal approximation");
-	fprintf(out, "  delta:         %s; a smaller gain does not matter\n", ns(x->delta, t[0]));
+	FACT(out, "gap, median:", "%s, with the prefetch %s", ns(x->median_a, t[0]),
+	     ns(x->median_b, t[1]));
+	FACT(out, "gain:", "%s (Hodges-Lehmann), 95 %% interval %s to %s", ns(x->gain, t[0]),
+	     ns(x->lo, t[1]), ns(x->hi, t[2]));
+	FACT(out, "", "percentile bootstrap, %u resamples, seed %" PRIu64, x->resamples, x->seed);
+	FACT(out, "rank test:", "p = %.3g (Mann-Whitney, two-sided, %s)", x->rank.p,
+	     x->rank.exact  ? "exact"
+	     : x->rank.ties ? "normal approximation with ties"
+			    : "normal approximation");
+	FACT(out, "delta:", "%s; a smaller gain does not matter", ns(x->delta, t[0]));
 	if (isinf(x->smallest))
-		fprintf(out,
-			"  could be seen: nothing: with so few forks no gain is significant\n");
+		FACT(out, "could be seen:", "nothing: with so few forks no gain is significant");
 	else
-		fprintf(out,
-			"  could be seen: a gain of %s or more (with 80 %% probability, %u "
-			"simulated "
-			"runs)\n",
-			ns(x->smallest, t[0]), x->sims);
+		FACT(out, "could be seen:",
+		     "a gain of %s or more (with 80 %% probability, %u simulated runs)",
+		     ns(x->smallest, t[0]), x->sims);
 	if (x->need)
-		fprintf(out, "  would decide:  %s%zu forks in each arm (80 %% probability)\n",
-			x->need >= FSS_NEED_MAX ? "more than " : "about ", x->need);
+		FACT(out, "would decide:", "%s%zu forks in each arm (80 %% probability)",
+		     x->need >= FSS_NEED_MAX ? "more than " : "about ", x->need);
 }
 
-static void beside_row(const char *name, const struct fsx_beside *x, bool time, FILE *out)
+#define P_WIDTH 13 /* "  p = 1.2e-05" */
+
+/* Of two arms; the difference stays. */
+static const struct fsv_column columns[] = {
+	{"", 2, -34, 0},
+	{"without", 1, 12, 1},
+	{"with", 1, 12, 0},
+	{"difference", 1, 12, 0},
+};
+
+/* A heading with the columns below it, @first over the first one, with @rest behind the last. */
+static void begin(const struct fsv_view *v, struct fsv_table *table, const char *title,
+		  const char *first, int rest, FILE *out)
+{
+	fsv_heading(v, out, title);
+	fsv_table_fit(table, v, columns, sizeof(columns) / sizeof(columns[0]), rest);
+	fsv_table_row(table, out, (const char *[]){first, "without", "with", "difference"});
+}
+
+static void beside_row(const struct fsv_table *table, const char *name, const struct fsx_beside *x,
+		       bool time, FILE *out)
 {
 	char t[3][W];
 
 	if (!x->na && !x->nb)
 		return;
 	if (time) {
-		fprintf(out, "  %-34s %12s %12s %12s", name, ns(x->median_a, t[0]),
-			ns(x->median_b, t[1]), ns(x->more, t[2]));
+		ns(x->median_a, t[0]);
+		ns(x->median_b, t[1]);
+		ns(x->more, t[2]);
 	} else {
 		snprintf(t[0], W, "%.0f", x->median_a);
 		snprintf(t[1], W, "%.0f", x->median_b);
 		snprintf(t[2], W, "%.0f", x->more);
-		fprintf(out, "  %-34s %12s %12s %12s", name, x->na ? t[0] : "-", x->nb ? t[1] : "-",
-			isnan(x->more) ? "-" : t[2]);
 	}
+	fsv_table_cell(table, out, 0, name);
+	fsv_table_cell(table, out, 1, time || x->na ? t[0] : "-");
+	fsv_table_cell(table, out, 2, time || x->nb ? t[1] : "-");
+	fsv_table_cell(table, out, 3, time || !isnan(x->more) ? t[2] : "-");
 	if (x->na && x->nb)
 		fprintf(out, "  p = %.2g", x->p);
 	fputc('\n', out);
 }
 
-static void columns(const char *first, FILE *out)
-{
-	fprintf(out, "  %-34s %12s %12s %12s\n", first, "without", "with", "difference");
-}
-
 static void differ(const struct fsv_abtest *v, FILE *out)
 {
 	const struct fsx_abtest *t = v->test;
+	struct fsv_table table;
 
-	fsv_heading(v->a, out, "Did the arms differ?");
-	columns("medians", out);
-	beside_row("pages resident at the resume", &t->resident, false, out);
-	beside_row("faults that had to fetch a page", &t->fetched, false, out);
-	beside_row("faults that the page cache served", &t->served, false, out);
+	begin(v->a, &table, "Did the arms differ?", "medians", P_WIDTH, out);
+	beside_row(&table, "pages resident at the resume", &t->resident, false, out);
+	beside_row(&table, "faults that had to fetch a page", &t->fetched, false, out);
+	beside_row(&table, "faults that the page cache served", &t->served, false, out);
 	if (!fsx_abtest_differ(t))
 		fsv_para(
 			out, 2, 2,
@@ -115,14 +135,17 @@ static void differ(const struct fsv_abtest *v, FILE *out)
 				: "The faults do not show");
 }
 
-static void ledger_row(const char *name, const struct fsx_part *x, int indent, FILE *out)
+static void ledger_row(const struct fsv_table *table, const char *name, const struct fsx_part *x,
+		       int indent, FILE *out)
 {
-	char t[3][W];
+	char t[3][W], indented[48];
 
 	if (fabs(x->a - x->b) < 0.5 && x->a < 0.5)
 		return;
-	fprintf(out, "  %*s%-*s %12s %12s %12s\n", indent, "", 34 - indent, name, ns(x->a, t[0]),
-		ns(x->b, t[1]), ns(x->b - x->a, t[2]));
+	snprintf(indented, sizeof(indented), "%*s%s", indent, "", name);
+	fsv_table_row(
+		table, out,
+		(const char *[]){indented, ns(x->a, t[0]), ns(x->b, t[1]), ns(x->b - x->a, t[2])});
 }
 
 static bool in_bucket(const struct fsv_abtest *v, int cause, int bucket)
@@ -146,29 +169,30 @@ static bool in_bucket(const struct fsv_abtest *v, int cause, int bucket)
 
 static void ledger(const struct fsv_abtest *v, FILE *out)
 {
-	fsv_heading(v->a, out,
-		    "Where the time went (means; the differences sum to that of the gaps)");
-	columns("", out);
+	struct fsv_table table;
+
+	begin(v->a, &table, "Where the time went (means; the differences sum to that of the gaps)",
+	      "", 0, out);
 	for (int b = 0; b < FSA_NBUCKETS; b++) {
 		const char *title = fsa_bucket_title((enum fsa_bucket)b);
 
-		ledger_row(title, &v->test->bucket[b], 0, out);
+		ledger_row(&table, title, &v->test->bucket[b], 0, out);
 		for (int c = 0; c < FSA_NCAUSES; c++)
 			if (in_bucket(v, c, b) && strcmp(fsa_cause_name((enum fsa_cause)c), title))
-				ledger_row(fsa_cause_name((enum fsa_cause)c), &v->test->cause[c], 2,
-					   out);
+				ledger_row(&table, fsa_cause_name((enum fsa_cause)c),
+					   &v->test->cause[c], 2, out);
 	}
 }
 
 static void moved(const struct fsv_abtest *v, FILE *out)
 {
 	const struct fsx_abtest *t = v->test;
+	struct fsv_table table;
 
-	fsv_heading(v->a, out, "Moved work: time outside the window (medians)");
-	columns("", out);
-	beside_row("the VMM's start to the resume", &t->before, true, out);
-	beside_row("the end to the last ack", &t->after, true, out);
-	beside_row("prefetching, as it was told", &t->prefetch, true, out);
+	begin(v->a, &table, "Moved work: time outside the window (medians)", "", P_WIDTH, out);
+	beside_row(&table, "the VMM's start to the resume", &t->before, true, out);
+	beside_row(&table, "the end to the last ack", &t->after, true, out);
+	beside_row(&table, "prefetching, as it was told", &t->prefetch, true, out);
 	if (fsx_abtest_moved(t))
 		fsv_para(
 			out, 2, 2,
@@ -190,13 +214,13 @@ static void pages(const struct fsv_abtest *v, FILE *out)
 	fprintf(out, "  %10.0f used later, while the fork was watched\n", p->later);
 	fprintf(out, "  %10.0f never used\n", p->never);
 	if (!t->ceiling.n) {
-		fprintf(out, "  ceiling (%s): none: %s\n", fsx_mechanism_name(t->mechanism),
-			fsx_none_text(t->ceiling.why));
+		fsv_para(out, 2, 4, "ceiling (%s): none: %s", fsx_mechanism_name(t->mechanism),
+			 fsx_none_text(t->ceiling.why));
 		return;
 	}
-	fprintf(out, "  ceiling (%s, by the forks without it): %s, at most %s in one fork\n",
-		fsx_mechanism_name(t->mechanism), ns((double)t->ceiling.gain_p50, g),
-		ns((double)t->ceiling.gain_max, m));
+	fsv_para(out, 2, 4, "ceiling (%s, by the forks without it): %s, at most %s in one fork",
+		 fsx_mechanism_name(t->mechanism), ns((double)t->ceiling.gain_p50, g),
+		 ns((double)t->ceiling.gain_max, m));
 	if (fsx_abtest_above_ceiling(t))
 		fsv_para(out, 2, 2,
 			 "The gain lies above the ceiling: the arms differ in more than this "
@@ -209,14 +233,14 @@ static void made(const json_t *run, FILE *out)
 {
 	if (!run)
 		return;
-	fprintf(out,
-		"  made by %s, page cache %s before each, prefetched by %s %s the resume; order by "
-		"seed %" JSON_INTEGER_FORMAT "\n",
-		json_string_value(json_object_get(run, "vmm")),
-		json_string_value(json_object_get(run, "cache")),
-		json_string_value(json_object_get(run, "mechanism")),
-		json_is_true(json_object_get(run, "beside")) ? "from" : "before",
-		json_integer_value(json_object_get(run, "seed")));
+	fsv_para(out, 2, 4,
+		 "made by %s, page cache %s before each, prefetched by %s %s the resume; order by "
+		 "seed %" JSON_INTEGER_FORMAT,
+		 json_string_value(json_object_get(run, "vmm")),
+		 json_string_value(json_object_get(run, "cache")),
+		 json_string_value(json_object_get(run, "mechanism")),
+		 json_is_true(json_object_get(run, "beside")) ? "from" : "before",
+		 json_integer_value(json_object_get(run, "seed")));
 }
 
 void fsv_abtest_text(const struct fsv_abtest *v, FILE *out)
@@ -224,10 +248,10 @@ void fsv_abtest_text(const struct fsv_abtest *v, FILE *out)
 	const struct fsx_abtest *t = v->test;
 	char why[400], path[2][256];
 
-	fprintf(out, "prefetch test: %s", fsv_clean(v->a->path, path[0], sizeof(path[0])));
-	if (v->a != v->b)
-		fprintf(out, " against %s", fsv_clean(v->b->path, path[1], sizeof(path[1])));
-	fputc('\n', out);
+	fsv_set_width(v->a);
+	fsv_para(out, 0, 2, "prefetch test: %s%s%s",
+		 fsv_clean(v->a->path, path[0], sizeof(path[0])), v->a != v->b ? " against " : "",
+		 v->a != v->b ? fsv_clean(v->b->path, path[1], sizeof(path[1])) : "");
 	arm_line(&t->a, "without", t->test.endless_a, out);
 	arm_line(&t->b, "with", t->test.endless_b, out);
 	made(v->run, out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "render/arms.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
@@ -50,13 +51,30 @@ static void cell(const struct fsx_dist *d, FILE *out)
 	fprintf(out, "  %*s", CELL, text);
 }
 
-static void first_row(const struct fsx_bench_arm *a, int w, FILE *out)
+/* A table that is too wide goes on below: these of its columns stand side by side. */
+struct part {
+	size_t from, end;
+};
+
+/* The part behind @p of @n columns, each @wide, beside @name columns of names; false: that was all.
+ */
+static bool next_part(const struct fsv_view *v, struct part *p, size_t n, int name, int wide)
+{
+	int room = v->columns ? (int)fsv_columns(v) - name : INT_MAX;
+	size_t fit = room / wide < 1 ? 1 : (size_t)(room / wide);
+
+	p->from = p->end;
+	p->end = p->from + fit < n ? p->from + fit : n;
+	return p->from < n;
+}
+
+static void first_row(const struct fsx_bench_arm *a, int w, const struct part *p, FILE *out)
 {
 	char t[16];
 
 	for (size_t i = 0; a->first && i < a->first->n; i++) {
 		fprintf(out, "%-*s  %3s", w, i ? "" : "  its first fork", "");
-		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++) {
+		for (size_t c = p->from; c < p->end; c++) {
 			uint64_t x = fsx_column_of(a->first->forks[i], (enum fsx_column)c);
 			double ns = x == UINT64_MAX ? NAN : x == FSX_ENDLESS ? INFINITY : (double)x;
 
@@ -67,14 +85,14 @@ static void first_row(const struct fsx_bench_arm *a, int w, FILE *out)
 }
 
 /* From as many forks on as a 95th percentile needs. */
-static void p95_row(const struct fsx_bench_arm *a, int w, FILE *out)
+static void p95_row(const struct fsx_bench_arm *a, int w, const struct part *p, FILE *out)
 {
 	char t[16];
 
 	if (!a->steady || a->steady->n < FSX_P95_NEEDS)
 		return;
 	fprintf(out, "%-*s  %3s", w, "  p95", "");
-	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+	for (size_t c = p->from; c < p->end; c++)
 		fprintf(out, "  %*s", CELL, ms(a->column[c].p95, 1, t, sizeof(t)));
 	fputc('\n', out);
 }
@@ -82,11 +100,11 @@ static void p95_row(const struct fsx_bench_arm *a, int w, FILE *out)
 static void left_out(const struct fsx_bench_arm *a, FILE *out)
 {
 	if (a->fell_back)
-		fprintf(out,
-			"  %zu of %zu sent no applied ack within the time-out, or before their "
-			"VMM ended: a platform falls back for them; they rank as endless in the "
-			"columns that end there, and are in none of their averages\n",
-			a->fell_back, a->steady->n);
+		fsv_para(out, 2, 4,
+			 "%zu of %zu sent no applied ack within the time-out, or before their "
+			 "VMM ended: a platform falls back for them; they rank as endless in the "
+			 "columns that end there, and are in none of their averages",
+			 a->fell_back, a->steady->n);
 	if (a->ack_lost)
 		fprintf(out, "  %zu with a lost mailbox ack are left out\n", a->ack_lost);
 	if (a->ack_late)
@@ -96,16 +114,12 @@ static void left_out(const struct fsx_bench_arm *a, FILE *out)
 		fprintf(out, "  %zu cut by the recording's end are left out\n", a->cut);
 }
 
-static void table(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+static void table_part(const struct fsx_bench *b, int w, const struct part *p, FILE *out)
 {
-	int w = name_width(b);
 	char name[80];
 
-	fsv_heading(v, out, "avg / p50 / max in ms; the first fork of each arm apart");
-	if (w < (int)strlen("  its first fork"))
-		w = (int)strlen("  its first fork");
 	fprintf(out, "%-*s  %3s", w, "arm", "n");
-	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+	for (size_t c = p->from; c < p->end; c++)
 		fprintf(out, "  %*s", CELL, fsx_column_title((enum fsx_column)c));
 	fputc('\n', out);
 	for (size_t i = 0; i < b->narms; i++) {
@@ -113,12 +127,28 @@ static void table(const struct fsv_view *v, const struct fsx_bench *b, FILE *out
 
 		fprintf(out, "%-*s  %3zu", w, arm_name(a, name, sizeof(name)),
 			a->steady ? a->steady->n : 0);
-		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
+		for (size_t c = p->from; c < p->end; c++)
 			cell(&a->column[c], out);
 		fputc('\n', out);
-		p95_row(a, w, out);
-		first_row(a, w, out);
-		left_out(a, out);
+		p95_row(a, w, p, out);
+		first_row(a, w, p, out);
+		if (!p->from)
+			left_out(a, out);
+	}
+}
+
+static void table(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+{
+	struct part p = {0};
+	int w = name_width(b);
+
+	fsv_heading(v, out, "avg / p50 / max in ms; the first fork of each arm apart");
+	if (w < (int)strlen("  its first fork"))
+		w = (int)strlen("  its first fork");
+	while (next_part(v, &p, FSX_NCOLUMNS, w + 5, CELL + 2)) {
+		if (p.from)
+			fputc('\n', out);
+		table_part(b, w, &p, out);
 	}
 }
 
@@ -153,13 +183,13 @@ static const double *cause_of(const struct fsx_bench_arm *a, int which)
 
 static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
 		       const double *(*value)(const struct fsx_bench_arm *a, int which), int which,
-		       FILE *out)
+		       const struct part *p, FILE *out)
 {
 	int w = column_width(b);
 	char t[16];
 
 	fprintf(out, "  %*s%-*s", indent, "", 20 - indent, name);
-	for (size_t i = 0; i < b->narms; i++) {
+	for (size_t i = p->from; i < p->end; i++) {
 		const struct fsx_bench_arm *a = &b->arms[i];
 		double x = *value(a, which), all = mean_gap(a);
 
@@ -204,19 +234,17 @@ static int main_bucket(const struct fsx_bench *b, int cause)
 	return of;
 }
 
-static void ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+static void ledgers_part(const struct fsv_view *v, const struct fsx_bench *b, const struct part *p,
+			 FILE *out)
 {
-	char end[96], title[200], name[80];
 	int w = column_width(b);
+	char name[80];
 
-	snprintf(title, sizeof(title), "The ledger beside it: means of %s to %s",
-		 fsv_start_name(v->res->opts.start), fsa_end_text(&v->res->opts, end, sizeof(end)));
-	fsv_heading(v, out, title);
 	fprintf(out, "  %-20s", "");
-	for (size_t i = 0; i < b->narms; i++)
+	for (size_t i = p->from; i < p->end; i++)
 		fprintf(out, " %*s", w, arm_name(&b->arms[i], name, sizeof(name)));
 	fprintf(out, "\n  %-20s", "gap");
-	for (size_t i = 0; i < b->narms; i++) {
+	for (size_t i = p->from; i < p->end; i++) {
 		const struct fsx_bench_arm *a = &b->arms[i];
 
 		if (a->complete)
@@ -229,13 +257,28 @@ static void ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *o
 		const char *bucket = fsa_bucket_title((enum fsa_bucket)k);
 
 		fsv_bucket_tone(v, out, (enum fsa_bucket)k);
-		ledger_row(b, bucket, 0, bucket_of, k, out);
+		ledger_row(b, bucket, 0, bucket_of, k, p, out);
 		fsv_tone(v, out, FSV_T_PLAIN);
 		for (int c = 0; c < FSA_NCAUSES; c++)
 			if (is_main(b, c) && main_bucket(b, c) == k &&
 			    strcmp(fsa_cause_name((enum fsa_cause)c), bucket))
-				ledger_row(b, fsa_cause_name((enum fsa_cause)c), 2, cause_of, c,
+				ledger_row(b, fsa_cause_name((enum fsa_cause)c), 2, cause_of, c, p,
 					   out);
+	}
+}
+
+static void ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+{
+	char end[96], title[200];
+	struct part p = {0};
+
+	snprintf(title, sizeof(title), "The ledger beside it: means of %s to %s",
+		 fsv_start_name(v->res->opts.start), fsa_end_text(&v->res->opts, end, sizeof(end)));
+	fsv_heading(v, out, title);
+	while (next_part(v, &p, b->narms, 22, column_width(b) + 1)) {
+		if (p.from)
+			fputc('\n', out);
+		ledgers_part(v, b, &p, out);
 	}
 }
 
@@ -355,7 +398,8 @@ void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *ou
 {
 	char path[512];
 
-	fprintf(out, "arms of %s\n", fsv_clean(v->path, path, sizeof(path)));
+	fsv_set_width(v);
+	fsv_para(out, 0, 2, "arms of %s", fsv_clean(v->path, path, sizeof(path)));
 	table(v, b, out);
 	ledgers(v, b, out);
 	fsv_contention_text(v, out);

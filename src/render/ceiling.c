@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/table.h"
 #include "render/term.h"
 #include "render/words.h"
 
@@ -45,36 +46,39 @@ static void memory_line(const struct fsa_result *res, FILE *out)
 			 fs_fmt_bytes(m->other_bytes, size, sizeof(size)));
 }
 
-static void sample(FILE *out, const char *name, size_t n, uint64_t ns)
+/* "fault.cached 12.3 us (p50 of 7)" */
+static const char *sample(const char *name, size_t n, uint64_t ns, char *buf, size_t len)
 {
 	char t[FS_UNITS_LEN];
 
 	if (n)
-		fprintf(out, " %s %s (p50 of %zu)", name, fs_fmt_ns(ns, t, sizeof(t)), n);
+		snprintf(buf, len, "%s %s (p50 of %zu)", name, fs_fmt_ns(ns, t, sizeof(t)), n);
 	else
-		fprintf(out, " %s none seen", name);
+		snprintf(buf, len, "%s none seen", name);
+	return buf;
 }
 
 static void head(const struct fsv_ceilings *c, FILE *out)
 {
-	char end[96], path[512];
+	char end[96], path[512], cached[80], mapped[80];
 
-	fprintf(out, "prefetch ceilings: %s\n", fsv_clean(c->view->path, path, sizeof(path)));
-	fprintf(out, "window: %s to %s\n", fsv_start_name(c->view->res->opts.start),
-		fsa_end_text(&c->view->res->opts, end, sizeof(end)));
+	fsv_para(out, 0, 2, "prefetch ceilings: %s", fsv_clean(c->view->path, path, sizeof(path)));
+	fsv_para(out, 0, 2, "window: %s to %s", fsv_start_name(c->view->res->opts.start),
+		 fsa_end_text(&c->view->res->opts, end, sizeof(end)));
 	memory_line(c->view->res, out);
-	fprintf(out, "cost of a fault on the path:");
-	sample(out, "fault.cached", c->left.cached.n, c->left.cached.p50_ns);
-	fputc(',', out);
-	sample(out, "fault.mapped", c->left.mapped.n, c->left.mapped.p50_ns);
-	fputc('\n', out);
+	fsv_para(out, 0, 2, "cost of a fault on the path: %s, %s",
+		 sample("fault.cached", c->left.cached.n, c->left.cached.p50_ns, cached,
+			sizeof(cached)),
+		 sample("fault.mapped", c->left.mapped.n, c->left.mapped.p50_ns, mapped,
+			sizeof(mapped)));
 }
 
-static void table_head(FILE *out)
-{
-	fprintf(out, "    %-*s %9s %8s %10s %8s %8s %10s %7s %10s\n", NAME, "hypothesis", "bytes",
-		"helped", "their time", "left", "outside", "gain p50", "of gap", "gap p50 to");
-}
+/* What is gained stays; what it is made of leaves, the parts that were not helped first. */
+static const struct fsv_column columns[] = {
+	{"hypothesis", 4, -NAME, 0}, {"bytes", 1, 9, 4},  {"helped", 1, 8, 0},
+	{"their time", 1, 10, 3},    {"left", 1, 8, 2},   {"outside", 1, 8, 1},
+	{"gain p50", 1, 10, 0},      {"of gap", 1, 7, 0}, {"gap p50 to", 1, 10, 0},
+};
 
 static void size_of(const struct fsx_hypothesis *h, char *buf, size_t len)
 {
@@ -85,9 +89,10 @@ static void size_of(const struct fsx_hypothesis *h, char *buf, size_t len)
 }
 
 static int row(const struct fsv_ceilings *c, const struct fsx_group *g,
-	       const struct fsx_hypothesis *h, enum fsx_mechanism m, FILE *out)
+	       const struct fsx_hypothesis *h, enum fsx_mechanism m, const struct fsv_table *table,
+	       FILE *out)
 {
-	char size[FS_UNITS_LEN], t[3][FS_UNITS_LEN], pct[FSV_WORD_LEN];
+	char size[FS_UNITS_LEN], t[3][FS_UNITS_LEN], pct[FSV_WORD_LEN], n[3][32];
 	struct fsx_group_ceiling x;
 	int ret;
 
@@ -99,16 +104,20 @@ static int row(const struct fsv_ceilings *c, const struct fsx_group *g,
 	if (ret)
 		return ret;
 	size_of(h, size, sizeof(size));
-	fprintf(out, "    %-*s %9s ", NAME, h->name, size);
 	if (!x.n) {
-		fprintf(out, "no ceiling: %s\n", fsx_none_text(x.why));
+		fprintf(out, "    %-*s %9s ", NAME, h->name, size);
+		fsv_para_on(out, 4 + NAME + 11, 6, "no ceiling: %s", fsx_none_text(x.why));
 		return 0;
 	}
-	fprintf(out, "%8.0f %10s %8.0f %8.0f %10s %7s %10s\n", x.helped,
-		fs_fmt_ns((uint64_t)(x.helped_ns + 0.5), t[0], sizeof(t[0])), x.unhelped, x.outside,
-		fs_fmt_ns(x.gain_p50, t[1], sizeof(t[1])),
-		fsv_pct(x.gain_p50, x.gap_p50, pct, sizeof(pct)),
-		fs_fmt_ns(x.best_p50, t[2], sizeof(t[2])));
+	snprintf(n[0], sizeof(n[0]), "%.0f", x.helped);
+	snprintf(n[1], sizeof(n[1]), "%.0f", x.unhelped);
+	snprintf(n[2], sizeof(n[2]), "%.0f", x.outside);
+	fsv_table_row(table, out,
+		      (const char *[]){h->name, size, n[0],
+				       fs_fmt_ns((uint64_t)(x.helped_ns + 0.5), t[0], sizeof(t[0])),
+				       n[1], n[2], fs_fmt_ns(x.gain_p50, t[1], sizeof(t[1])),
+				       fsv_pct(x.gain_p50, x.gap_p50, pct, sizeof(pct)),
+				       fs_fmt_ns(x.best_p50, t[2], sizeof(t[2]))});
 	return 0;
 }
 
@@ -191,7 +200,9 @@ static void per_fork(const struct fsv_ceilings *c, const struct fsx_group *g, en
 static int group(const struct fsv_ceilings *c, const struct fsx_group *g, FILE *out)
 {
 	char title[160], name[100];
+	struct fsv_table table;
 
+	fsv_table_fit(&table, c->view, columns, sizeof(columns) / sizeof(columns[0]), 0);
 	snprintf(title, sizeof(title), "%s: %zu fork%s", fsv_clean(g->name, name, sizeof(name)),
 		 g->n, g->n == 1 ? "" : "s");
 	fputc('\n', out);
@@ -204,12 +215,13 @@ static int group(const struct fsv_ceilings *c, const struct fsx_group *g, FILE *
 
 		if (!c->mechanisms[m])
 			continue;
-		fprintf(out, "\n  %s: %s\n", fsx_mechanism_name((enum fsx_mechanism)m),
-			fsx_mechanism_doc((enum fsx_mechanism)m));
-		table_head(out);
+		fputc('\n', out);
+		fsv_para(out, 2, 4, "%s: %s", fsx_mechanism_name((enum fsx_mechanism)m),
+			 fsx_mechanism_doc((enum fsx_mechanism)m));
+		fsv_table_head(&table, out);
 		for (size_t i = 0; i < c->nhyps && !ret; i++)
 			if (told_here(c, &c->hyps[i], m))
-				ret = row(c, g, &c->hyps[i], (enum fsx_mechanism)m, out);
+				ret = row(c, g, &c->hyps[i], (enum fsx_mechanism)m, &table, out);
 		if (ret)
 			return ret;
 		if (!c->view->brief)
@@ -222,6 +234,7 @@ int fsv_ceiling_text(const struct fsv_ceilings *c, FILE *out)
 {
 	int ret = 0;
 
+	fsv_set_width(c->view);
 	head(c, out);
 	for (size_t i = 0; i < c->groups->n && !ret; i++)
 		if (!c->view->cohort || !strcmp(c->view->cohort, c->groups->v[i].name))

@@ -9,7 +9,14 @@ unsigned int fsv_columns(const struct fsv_view *v)
 {
 	if (!v->columns)
 		return FSV_COLUMNS;
-	return v->columns < 60 ? 60 : v->columns > 200 ? 200 : v->columns;
+	return v->columns < 80 ? 80 : v->columns > 200 ? 200 : v->columns;
+}
+
+static int width = FSV_COLUMNS;
+
+void fsv_set_width(const struct fsv_view *v)
+{
+	width = fsv_columns(v) < FSV_COLUMNS ? (int)fsv_columns(v) : FSV_COLUMNS;
 }
 
 void fsv_tone(const struct fsv_view *v, FILE *out, enum fsv_tone t)
@@ -41,7 +48,7 @@ void fsv_rule(const struct fsv_view *v, FILE *out, const char *title)
 
 	fsv_tone(v, out, FSV_T_BOLD);
 	n = fprintf(out, "== %s ", title);
-	for (; n < FSV_COLUMNS; n++)
+	for (; n < width; n++)
 		fputc('=', out);
 	fsv_tone(v, out, FSV_T_PLAIN);
 	fputc('\n', out);
@@ -51,24 +58,23 @@ void fsv_heading(const struct fsv_view *v, FILE *out, const char *text)
 {
 	fputc('\n', out);
 	fsv_tone(v, out, FSV_T_BOLD);
-	fputs(text, out);
+	fsv_para(out, 0, 2, "%s", text);
 	fsv_tone(v, out, FSV_T_PLAIN);
-	fputc('\n', out);
 }
 
-void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double share, int width)
+void fsv_bar(const struct fsv_view *v, FILE *out, enum fsa_bucket b, double share, int wide)
 {
-	int cells = (int)(share * width + 0.5);
+	int cells = (int)(share * wide + 0.5);
 
 	if (!cells && share > 0)
 		cells = 1;
-	if (cells > width)
-		cells = width;
+	if (cells > wide)
+		cells = wide;
 	fsv_bucket_tone(v, out, b);
 	for (int i = 0; i < cells; i++)
 		fputc('#', out);
 	fsv_tone(v, out, FSV_T_PLAIN);
-	for (int i = cells; i < width; i++)
+	for (int i = cells; i < wide; i++)
 		fputc('.', out);
 }
 
@@ -81,7 +87,7 @@ static void flow(FILE *out, int col, int hang, const char *fmt, va_list args)
 	for (bool first = true; *p; first = false) {
 		int word = (int)strcspn(p, " ");
 
-		if (!first && col + 1 + word > FSV_COLUMNS) {
+		if (!first && col + 1 + word > width) {
 			fprintf(out, "\n%*s", hang, "");
 			col = hang;
 		} else if (!first) {

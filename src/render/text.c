@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/units.h"
+#include "render/table.h"
 #include "render/term.h"
 #include "render/trust.h"
 #include "render/vms.h"
@@ -13,7 +14,7 @@ static void title(const struct fsv_view *v, FILE *out)
 {
 	const struct fsr_info *in = v->info;
 	struct fsv_trust t;
-	char when[40] = "", path[256], end[96], clean[96];
+	char when[40] = "", path[256], end[96], clean[96], kvm[96], cpus[32] = "";
 	time_t sec = in ? (time_t)(in->created_ns / 1000000000u) : 0;
 	struct tm tm;
 
@@ -23,48 +24,54 @@ static void title(const struct fsv_view *v, FILE *out)
 	fsv_tone(v, out, FSV_T_BOLD);
 	fprintf(out, "forkscope report");
 	fsv_tone(v, out, FSV_T_PLAIN);
-	fprintf(out, ": %s%s\n", fsv_clean(v->path ? v->path : "(no file)", path, sizeof(path)),
-		when);
-	fprintf(out, "host: %s",
-		*t.kernel ? fsv_clean(t.kernel, clean, sizeof(clean)) : "not recorded");
+	fsv_para_on(out, 16, 2, ": %s%s",
+		    fsv_clean(v->path ? v->path : "(no file)", path, sizeof(path)), when);
 	if (t.cpus != FSV_NOT_RECORDED)
-		fprintf(out, ", %" PRIu64 " CPUs", t.cpus);
-	fprintf(out, ", KVM: %s\n",
-		*t.kvm ? fsv_clean(t.kvm, clean, sizeof(clean)) : "not recorded");
+		snprintf(cpus, sizeof(cpus), ", %" PRIu64 " CPUs", t.cpus);
+	fsv_para(out, 0, 2, "host: %s%s, KVM: %s",
+		 *t.kernel ? fsv_clean(t.kernel, clean, sizeof(clean)) : "not recorded", cpus,
+		 *t.kvm ? fsv_clean(t.kvm, kvm, sizeof(kvm)) : "not recorded");
 	fsa_end_text(&v->res->opts, end, sizeof(end));
-	fprintf(out, "window: %s to %s; ", fsv_start_name(v->res->opts.start), end);
-	fprintf(out, "%zu fork%s of %" PRIu64 " VMs seen\n", v->res->nforks,
-		v->res->nforks == 1 ? "" : "s", v->res->vms_seen);
+	fsv_para(out, 0, 2, "window: %s to %s; %zu fork%s of %" PRIu64 " VMs seen",
+		 fsv_start_name(v->res->opts.start), end, v->res->nforks,
+		 v->res->nforks == 1 ? "" : "s", v->res->vms_seen);
 }
 
 /* One line per fork, to find one's way in a burst. */
 static void overview(const struct fsv_view *v, FILE *out)
 {
-	char t[FS_UNITS_LEN], comm[FS_COMM_LEN], pct[16];
+	static const enum fsa_bucket buckets[] = {FSA_B_MEMORY, FSA_B_VCPU, FSA_B_SIGNAL,
+						  FSA_B_GUEST};
+	/* The VMM and its process stand above each fork's own part as well. */
+	static const struct fsv_column columns[] = {
+		{"fork", 2, 4, 0}, {"VMM", 1, -16, 2},     {"pid", 1, 8, 1},
+		{"gap", 1, 11, 0}, {"verdict", 2, -16, 0}, {"memory", 1, 8, 0},
+		{"vCPU", 1, 8, 0}, {"signal", 1, 8, 0},    {"guest", 1, 8, 0},
+	};
+	char t[FS_UNITS_LEN], comm[FS_COMM_LEN], pct[4][16], id[16], pid[16];
+	struct fsv_table table;
 
 	fsv_heading(v, out, "forks, in order of resume");
-	fprintf(out, "  %4s %-16s %8s %11s  %-16s %8s %8s %8s %8s\n", "fork", "VMM", "pid", "gap",
-		"verdict", "memory", "vCPU", "signal", "guest");
+	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), 0);
+	fsv_table_head(&table, out);
 	for (size_t i = 0; i < v->res->nforks; i++) {
 		const struct fsa_fork *f = &v->res->forks[i];
-		static const enum fsa_bucket cols[] = {FSA_B_MEMORY, FSA_B_VCPU, FSA_B_SIGNAL,
-						       FSA_B_GUEST};
 
 		if (!fsv_shows(v, f))
 			continue;
-		fprintf(out, "  %4u %-16s %8u %11s  %-16s", f->id,
-			fsv_clean(f->comm, comm, sizeof(comm)), f->vmm_pid,
-			f->complete ? fs_fmt_ns(f->gap_ns, t, sizeof(t)) : "no end",
-			fsv_verdict_name(f->verdict));
+		snprintf(id, sizeof(id), "%u", f->id);
+		snprintf(pid, sizeof(pid), "%u", f->vmm_pid);
 		for (size_t k = 0; k < 4; k++)
-			fprintf(out, " %8s",
-				cols[k] == FSA_B_SIGNAL &&
-						fsv_untold((double)f->bucket_ns[FSA_B_SIGNAL],
-							   (double)f->bucket_ns[FSA_B_GUEST])
-					? "-"
-					: fsv_pct(f->bucket_ns[cols[k]], f->gap_ns, pct,
-						  sizeof(pct)));
-		fputc('\n', out);
+			fsv_pct(f->bucket_ns[buckets[k]], f->gap_ns, pct[k], sizeof(pct[k]));
+		if (fsv_untold((double)f->bucket_ns[FSA_B_SIGNAL],
+			       (double)f->bucket_ns[FSA_B_GUEST]))
+			strcpy(pct[2], "-");
+		fsv_table_row(&table, out,
+			      (const char *[]){id, fsv_clean(f->comm, comm, sizeof(comm)), pid,
+					       f->complete ? fs_fmt_ns(f->gap_ns, t, sizeof(t))
+							   : "no end",
+					       fsv_verdict_name(f->verdict), pct[0], pct[1], pct[2],
+					       pct[3]});
 	}
 }
 
@@ -72,13 +79,15 @@ int fsv_text(const struct fsv_view *v, FILE *out)
 {
 	size_t shown = 0;
 
+	fsv_set_width(v);
 	title(v, out);
 	for (size_t i = 0; i < v->res->nforks; i++)
 		shown += fsv_shows(v, &v->res->forks[i]);
 	if (!shown)
-		fprintf(out, "\nno fork to show: %s\n",
-			v->res->nforks ? "none matches the choice"
-				       : "no VM of this recording was restored from a snapshot");
+		fsv_para_on(out, fprintf(out, "\n") - 1, 2, "no fork to show: %s",
+			    v->res->nforks
+				    ? "none matches the choice"
+				    : "no VM of this recording was restored from a snapshot");
 	if (shown > 1 || (shown && v->brief))
 		overview(v, out);
 	for (size_t i = 0; i < v->res->nforks; i++)

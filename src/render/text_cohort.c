@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/table.h"
 #include "render/term.h"
 #include "render/words.h"
 
@@ -11,10 +12,16 @@
 #define MAIN_CAUSE 0.01 /* share of the cohort's mean gap from which a cause gets its row */
 #define MAX_DELTAS 6
 
-static void dist_row(FILE *out, const char *name, int indent, const struct fsa_dist *d,
-		     double mean_gap)
+/* The maximum is of one fork: it leaves first. */
+static const struct fsv_column columns[] = {
+	{"", 2, -22, 0},   {"n", 1, 5, 0},    {"avg", 1, 11, 0}, {"of gap", 1, 8, 0},
+	{"p50", 1, 11, 0}, {"p95", 1, 11, 0}, {"max", 1, 11, 1},
+};
+
+static void dist_row(const struct fsv_table *table, FILE *out, const char *name, int indent,
+		     const struct fsa_dist *d, double mean_gap)
 {
-	char t[4][FS_UNITS_LEN], share[16] = "-";
+	char t[4][FS_UNITS_LEN], share[16] = "-", indented[40], n[24];
 	bool none = !d->n || isnan(d->avg);
 
 	if (none)
@@ -41,8 +48,9 @@ static void dist_row(FILE *out, const char *name, int indent, const struct fsa_d
 		snprintf(t[3], sizeof(t[3]), "no end");
 	else
 		fs_fmt_ns(d->max, t[3], sizeof(t[3]));
-	fprintf(out, "  %*s%-*s %5zu %11s %8s %11s %11s %11s\n", indent, "", 22 - indent, name,
-		d->n, t[0], share, t[1], t[2], t[3]);
+	snprintf(indented, sizeof(indented), "%*s%s", indent, "", name);
+	snprintf(n, sizeof(n), "%zu", d->n);
+	fsv_table_row(table, out, (const char *[]){indented, n, t[0], share, t[1], t[2], t[3]});
 }
 
 /* The bucket that most of the cause's time of this cohort belongs to. */
@@ -73,7 +81,8 @@ static bool has_stage(const struct fsa_cohort *c, enum fsa_stage s)
 }
 
 /* The stages are another way to cut the same time: they sum to the gap as the buckets do. */
-static void stages(const struct fsv_view *v, const struct fsa_cohort *c, double mean, FILE *out)
+static void stages(const struct fsv_view *v, const struct fsa_cohort *c,
+		   const struct fsv_table *table, double mean, FILE *out)
 {
 	bool any = false;
 
@@ -88,7 +97,7 @@ static void stages(const struct fsv_view *v, const struct fsa_cohort *c, double 
 			fsv_tone(v, out, FSV_T_PLAIN);
 		}
 		any = true;
-		dist_row(out, fsa_stage_name((enum fsa_stage)s), 2, d, mean);
+		dist_row(table, out, fsa_stage_name((enum fsa_stage)s), 2, d, mean);
 	}
 }
 
@@ -110,6 +119,7 @@ static void verdicts(const struct fsa_cohort *c, FILE *out)
 static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *out)
 {
 	char title[120], name[64];
+	struct fsv_table table;
 	double mean = isnan(c->gap.avg) ? 0 : c->gap.avg;
 
 	snprintf(title, sizeof(title), "cohort \"%s\": %zu fork%s", fsv_clean(c->name, name, 64),
@@ -121,9 +131,9 @@ static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *o
 			 "%zu of %zu never reached the end: they rank as endless in p50, p95 and "
 			 "max, and are not in the averages (n of the averages: %zu)",
 			 c->timed_out, c->n, c->n - c->timed_out);
-	fprintf(out, "  %-22s %5s %11s %8s %11s %11s %11s\n", "", "n", "avg", "of gap", "p50",
-		"p95", "max");
-	dist_row(out, "gap", 0, &c->gap, mean);
+	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), 0);
+	fsv_table_head(&table, out);
+	dist_row(&table, out, "gap", 0, &c->gap, mean);
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++) {
 		fsv_bucket_tone(v, out, (enum fsa_bucket)b);
 		if (b == FSA_B_SIGNAL &&
@@ -131,7 +141,8 @@ static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *o
 			fprintf(out, "  %-22s %5zu   %s\n", fsa_bucket_title(FSA_B_SIGNAL),
 				c->bucket[b].n, FSV_UNTOLD);
 		else
-			dist_row(out, fsa_bucket_title((enum fsa_bucket)b), 0, &c->bucket[b], mean);
+			dist_row(&table, out, fsa_bucket_title((enum fsa_bucket)b), 0,
+				 &c->bucket[b], mean);
 		fsv_tone(v, out, FSV_T_PLAIN);
 		for (unsigned int k = 0; k < FSA_NCAUSES; k++) {
 			enum fsa_cause cause = (enum fsa_cause)k;
@@ -140,10 +151,10 @@ static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *o
 			    !strcmp(fsa_cause_name(cause), fsa_bucket_title((enum fsa_bucket)b)) ||
 			    isnan(c->cause[k].avg) || c->cause[k].avg <= MAIN_CAUSE * mean)
 				continue;
-			dist_row(out, fsa_cause_name(cause), 2, &c->cause[k], mean);
+			dist_row(&table, out, fsa_cause_name(cause), 2, &c->cause[k], mean);
 		}
 	}
-	stages(v, c, mean, out);
+	stages(v, c, &table, mean, out);
 	verdicts(c, out);
 }
 

@@ -5,9 +5,12 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/diff.h"
+#include "render/table.h"
 #include "render/term.h"
 #include "render/words.h"
 
+#define INTERVAL    26   /* columns */
+#define FINDING     8    /* columns of the longest one */
 #define SHOWN_SHARE 0.01 /* of the larger median gap: smaller parts get no row unless certain */
 
 static const char *plain(double ns, char *buf, size_t len)
@@ -45,19 +48,29 @@ static bool is_shown(const struct fsv_diff_cohort *c, const struct fsv_diff_row 
 	return most > 0 && (!isfinite(gap) || most >= SHOWN_SHARE * gap);
 }
 
-static void row(const struct fsv_diff *d, const struct fsv_diff_row *r, const char *name,
-		int indent, FILE *out)
+/* The difference is what was asked: what it is of leaves first. */
+static const struct fsv_column columns[] = {
+	{"", 2, -19, 0},        {"n A/B", 1, 7, 2},  {"median A", 1, 10, 1},
+	{"median B", 1, 10, 1}, {"B - A", 1, 11, 0}, {"95 % interval of it", 2, 0, 0},
+};
+
+static void row(const struct fsv_diff *d, const struct fsv_diff_row *r,
+		const struct fsv_table *table, const char *name, int indent, FILE *out)
 {
-	char t[5][FS_UNITS_LEN], n[24], interval[2 * FS_UNITS_LEN + 8] = "-";
+	char t[5][FS_UNITS_LEN], n[24], indented[48], interval[2 * FS_UNITS_LEN + 8] = "-";
 	const char *finding = fsv_diff_finding_name(r->finding);
 
 	snprintf(n, sizeof(n), "%zu/%zu", r->na, r->nb);
 	if (!isnan(r->lo))
 		snprintf(interval, sizeof(interval), "%s .. %s", sign(r->lo, t[3], sizeof(t[3])),
 			 sign(r->hi, t[4], sizeof(t[4])));
-	fprintf(out, "  %*s%-*s %7s %10s %10s %11s  %-*s", indent, "", 19 - indent, name, n,
-		plain(r->med_a, t[0], sizeof(t[0])), plain(r->med_b, t[1], sizeof(t[1])),
-		sign(r->shift, t[2], sizeof(t[2])), *finding ? 26 : 0, interval);
+	snprintf(indented, sizeof(indented), "%*s%s", indent, "", name);
+	fsv_table_cell(table, out, 0, indented);
+	fsv_table_cell(table, out, 1, n);
+	fsv_table_cell(table, out, 2, plain(r->med_a, t[0], sizeof(t[0])));
+	fsv_table_cell(table, out, 3, plain(r->med_b, t[1], sizeof(t[1])));
+	fsv_table_cell(table, out, 4, sign(r->shift, t[2], sizeof(t[2])));
+	fprintf(out, "  %-*s", *finding ? INTERVAL : 0, interval);
 	if (r->finding == FSV_D_LONGER)
 		fsv_tone(d->a, out, FSV_T_BAD);
 	else if (r->finding == FSV_D_SHORTER)
@@ -76,14 +89,16 @@ static void cohort(const struct fsv_diff *d, const struct fsv_diff_cohort *c, FI
 	};
 	enum fsv_diff_kind last = FSV_D_GAP;
 	char title[160], name[64];
+	struct fsv_table table;
 	size_t hidden = 0;
 
 	snprintf(title, sizeof(title), "cohort \"%s\": A %zu, B %zu forks",
 		 fsv_clean(c->a->name, name, sizeof(name)), c->a->n, c->b->n);
 	fputc('\n', out);
 	fsv_rule(d->a, out, title);
-	fprintf(out, "  %-19s %7s %10s %10s %11s  %s\n", "", "n A/B", "median A", "median B",
-		"B - A", "95 % interval of it");
+	fsv_table_fit(&table, d->a, columns, sizeof(columns) / sizeof(columns[0]),
+		      INTERVAL + FINDING);
+	fsv_table_head(&table, out);
 	for (size_t i = 0; i < FSV_D_ROWS; i++) {
 		const struct fsv_diff_row *r = &c->rows[i];
 		const char *what = r->kind == FSV_D_BUCKET ? fsa_bucket_title(r->which)
@@ -99,12 +114,12 @@ static void cohort(const struct fsv_diff *d, const struct fsv_diff_cohort *c, FI
 			fsv_tone(d->a, out, FSV_T_PLAIN);
 		}
 		last = r->kind;
-		row(d, r, what, r->kind == FSV_D_GAP ? 0 : 2, out);
+		row(d, r, &table, what, r->kind == FSV_D_GAP ? 0 : 2, out);
 	}
 	if (hidden)
-		fprintf(out,
-			"  %zu smaller parts without a finding are not shown (--json has them)\n",
-			hidden);
+		fsv_para(out, 2, 4,
+			 "%zu smaller parts without a finding are not shown (--json has them)",
+			 hidden);
 	if (c->rows[0].finding == FSV_D_FEW)
 		fprintf(out, "  too few forks for a finding: at least %d on each side are needed\n",
 			FSS_MIN_N);
@@ -176,6 +191,7 @@ static void limits(const struct fsv_diff *d, FILE *out)
 
 void fsv_diff_text(const struct fsv_diff *d, FILE *out)
 {
+	fsv_set_width(d->a);
 	fsv_tone(d->a, out, FSV_T_BOLD);
 	fprintf(out, "forkscope diff: how much longer B is than A\n");
 	fsv_tone(d->a, out, FSV_T_PLAIN);

@@ -5,12 +5,14 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/exits.h"
+#include "render/table.h"
 #include "render/term.h"
 #include "render/words.h"
 
 #define TOP_FAULTS 8
 #define TOP_EXITS  8
 #define BAR_WIDTH  40
+#define BUCKET_ROW 82  /* columns with such a bar */
 #define P99_NEEDS  100 /* samples below which a 99th percentile is only the maximum */
 
 static void header(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
@@ -55,7 +57,7 @@ static void notes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 		fsv_tone(v, out, FSV_T_BAD);
 		fprintf(out, "note: ");
 		fsv_tone(v, out, FSV_T_PLAIN);
-		fprintf(out, "%s\n", text);
+		fsv_para_on(out, 6, 6, "%s", text);
 	}
 	if (f->lost)
 		fsv_para(out, 0, 6, "note: %" PRIu64 " records of this VM were lost", f->lost);
@@ -64,6 +66,8 @@ static void notes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 static void ledger(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	char t[FS_UNITS_LEN], pct[16], why[512], head[64];
+	int narrow = (int)fsv_columns(v) - BUCKET_ROW;
+	int bar = narrow < 0 ? BAR_WIDTH + narrow : BAR_WIDTH;
 
 	snprintf(head, sizeof(head), "%s %s", fsv_window_word(f),
 		 fs_fmt_ns(f->gap_ns, t, sizeof(t)));
@@ -72,11 +76,10 @@ static void ledger(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 		fprintf(out, "  %-19s ", fsa_bucket_title((enum fsa_bucket)b));
 		if (b == FSA_B_SIGNAL && fsv_untold((double)f->bucket_ns[FSA_B_SIGNAL],
 						    (double)f->bucket_ns[FSA_B_GUEST])) {
-			fprintf(out, "%-*s %10s %8s\n", BAR_WIDTH, FSV_UNTOLD, "-", "-");
+			fprintf(out, "%-*s %10s %8s\n", bar, FSV_UNTOLD, "-", "-");
 			continue;
 		}
-		fsv_bar(v, out, (enum fsa_bucket)b, fsv_share(f->bucket_ns[b], f->gap_ns),
-			BAR_WIDTH);
+		fsv_bar(v, out, (enum fsa_bucket)b, fsv_share(f->bucket_ns[b], f->gap_ns), bar);
 		fprintf(out, " %10s %8s\n", fs_fmt_ns(f->bucket_ns[b], t, sizeof(t)),
 			fsv_pct(f->bucket_ns[b], f->gap_ns, pct, sizeof(pct)));
 	}
@@ -167,15 +170,24 @@ static void fault_classes(const struct fsv_view *v, const struct fsa_fork *f, FI
 	}
 }
 
+/* What a guest address may be cut to: less says nothing. */
+#define ADDRESS 24
+
 static void top_faults(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
-	char t[FS_UNITS_LEN], at[FS_UNITS_LEN], io[FS_UNITS_LEN], rip[FSV_WORD_LEN];
+	static const struct fsv_column columns[] = {
+		{"length", 2, 10, 0},     {"class", 2, -13, 0},   {"at", 1, 11, 2},
+		{"guest page", 1, 12, 0}, {"disk I/O", 1, 12, 1}, {"guest RIP", 2, 0, 0},
+	};
+	char t[FS_UNITS_LEN], at[FS_UNITS_LEN + 12], ago[FS_UNITS_LEN], io[FS_UNITS_LEN],
+		rip[FSV_WORD_LEN];
+	struct fsv_table table;
 
 	if (!f->ntop_faults)
 		return;
 	fsv_heading(v, out, "longest faults");
-	fprintf(out, "  %10s  %-13s %11s %12s %12s  %s\n", "length", "class", "at", "guest page",
-		"disk I/O", "guest RIP");
+	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), ADDRESS);
+	fsv_table_head(&table, out);
 	for (size_t i = 0; i < f->ntop_faults && i < TOP_FAULTS; i++) {
 		const struct fsa_top_fault *x = &f->top_faults[i];
 		char reads[FS_UNITS_LEN + 16] = "-", page[24] = "-";
@@ -185,32 +197,47 @@ static void top_faults(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 				 fs_fmt_bytes(x->io_bytes, io, sizeof(io)));
 		if (x->gpa || x->rip)
 			snprintf(page, sizeof(page), "%#" PRIx64, x->gpa);
-		fprintf(out, "  %10s  %-13s +%10s %12s %12s  %.34s\n",
-			fs_fmt_ns(x->ns, t, sizeof(t)), fsa_cause_name(x->cause),
-			fs_fmt_ns(x->at_ns, at, sizeof(at)), page, reads,
-			/* the VMM may touch guest memory too */
-			x->rip ? fsv_guest_addr(v, f, x->rip, true, rip, sizeof(rip))
-			       : "none (VMM's touch, or not read)");
+		snprintf(at, sizeof(at), "+%10s", fs_fmt_ns(x->at_ns, ago, sizeof(ago)));
+		fsv_table_row(&table, out,
+			      (const char *[]){
+				      fs_fmt_ns(x->ns, t, sizeof(t)), fsa_cause_name(x->cause), at,
+				      page, reads,
+				      /* the VMM may touch guest memory too */
+				      x->rip ? fsv_guest_addr(v, f, x->rip, true, rip, sizeof(rip))
+				      : table.room < 31 ? "none"
+							: "none (VMM's touch, or not read)"});
 	}
 }
 
 static void top_exits(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
-	char t[FS_UNITS_LEN], avg[FS_UNITS_LEN], name[FSV_EXIT_LEN], rip[FSV_WORD_LEN];
+	static const struct fsv_column columns[] = {
+		{"reason", 2, -22, 0},
+		{"count", 1, 8, 0},
+		{"time", 1, 10, 0},
+		{"mean", 1, 10, 1},
+		{"most frequent guest RIP", 2, 0, 0},
+	};
+	char t[FS_UNITS_LEN], avg[FS_UNITS_LEN], name[FSV_EXIT_LEN], rip[FSV_WORD_LEN], n[24];
+	struct fsv_table table;
 
 	if (!f->ntop_exits)
 		return;
 	fsv_heading(v, out, "exits, most time first (time = until the next entry)");
-	fprintf(out, "  %-22s %8s %10s %10s  %s\n", "reason", "count", "time", "mean",
-		"most frequent guest RIP");
+	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), ADDRESS);
+	fsv_table_head(&table, out);
 	for (size_t i = 0; i < f->ntop_exits && i < TOP_EXITS; i++) {
 		const struct fsa_top_exit *x = &f->top_exits[i];
 
-		fprintf(out, "  %-22.22s %8" PRIu64 " %10s %10s  %.42s\n",
-			fsv_exit_name(x->isa, x->reason, name, sizeof(name)), x->count,
-			fs_fmt_ns(x->ns, t, sizeof(t)),
-			fs_fmt_ns(x->count ? x->ns / x->count : 0, avg, sizeof(avg)),
-			fsv_guest_addr(v, f, x->rip, true, rip, sizeof(rip)));
+		snprintf(n, sizeof(n), "%" PRIu64, x->count);
+		fsv_exit_name(x->isa, x->reason, name, sizeof(name));
+		if (strlen(name) > 22)
+			name[22] = '\0';
+		fsv_table_row(&table, out,
+			      (const char *[]){
+				      name, n, fs_fmt_ns(x->ns, t, sizeof(t)),
+				      fs_fmt_ns(x->count ? x->ns / x->count : 0, avg, sizeof(avg)),
+				      fsv_guest_addr(v, f, x->rip, true, rip, sizeof(rip))});
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "bpf/guest_ring.h"
+#include "render/table.h"
 #include "render/term.h"
 #include "render/trust.h"
 #include "render/words.h"
@@ -122,28 +123,32 @@ static void waterfall(const struct fsv_view *v, const struct fsa_fork *f, uint64
 		fputc('.', out);
 }
 
+enum { L_STAGE, L_LENGTH, L_SHARE, L_PICTURE, L_ENDED, L_ERROR, L_BY };
+
 static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_link *l,
-		     FILE *out)
+		     const struct fsv_table *table, FILE *out)
 {
 	char t[FS_UNITS_LEN], at[FS_UNITS_LEN + 2], e[FS_UNITS_LEN], pct[16], who[64];
 	uint64_t ns = fsv_stage_ns(f, l->stage);
-	int room = (int)fsv_columns(v) - 72;
+	bool length = l->seen || ns;
+	int column = table->shown & 1u << L_SHARE ? 32 : 23;
 
+	fsv_table_cell(table, out, L_STAGE, fsa_stage_name(l->stage));
+	fsv_table_cell(table, out, L_LENGTH, length ? fs_fmt_ns(ns, t, sizeof(t)) : "-");
+	fsv_table_cell(table, out, L_SHARE,
+		       length ? fsv_pct(ns, f->gap_ns, pct, sizeof(pct)) : "-");
+	fputs("  ", out);
 	if (!l->seen) {
-		int n = fprintf(out, "  %-8s %10s %8s  ", fsa_stage_name(l->stage),
-				ns ? fs_fmt_ns(ns, t, sizeof(t)) : "-",
-				ns ? fsv_pct(ns, f->gap_ns, pct, sizeof(pct)) : "-");
-
-		fsv_para_on(out, n, n + 2, "not seen: %s", l->why ? l->why : "");
+		fsv_para_on(out, column, column + 2, "not seen: %s", l->why ? l->why : "");
 		return;
 	}
-	fprintf(out, "  %-8s %10s %8s  ", fsa_stage_name(l->stage), fs_fmt_ns(ns, t, sizeof(t)),
-		fsv_pct(ns, f->gap_ns, pct, sizeof(pct)));
-	waterfall(v, f, l->at_ns, ns, out);
-	fprintf(out, " %12s %8s", fsv_rel(f, l->at_ns, at, sizeof(at)),
-		l->error_ns ? fs_fmt_ns(l->error_ns, e, sizeof(e)) : "host");
+	if (table->shown & 1u << L_PICTURE)
+		waterfall(v, f, l->at_ns, ns, out);
+	fsv_table_cell(table, out, L_ENDED, fsv_rel(f, l->at_ns, at, sizeof(at)));
+	fsv_table_cell(table, out, L_ERROR,
+		       l->error_ns ? fs_fmt_ns(l->error_ns, e, sizeof(e)) : "host");
 	if (*l->who)
-		fprintf(out, "  %.*s", room, fsv_clean(l->who, who, sizeof(who)));
+		fsv_table_cell(table, out, L_BY, fsv_clean(l->who, who, sizeof(who)));
 	fputc('\n', out);
 	if (l->why && *l->why)
 		fsv_para_on(out, fprintf(out, "    "), 4, "%s", l->why);
@@ -151,36 +156,63 @@ static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const s
 
 void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
+	const struct fsv_column columns[] = {
+		[L_STAGE] = {"stage", 2, -8, 0},
+		[L_LENGTH] = {"length", 1, 10, 0},
+		[L_SHARE] = {"share", 1, 8, 2},
+		/* its blanks are printed, so that the picture may leave and they not */
+		[L_PICTURE] = {fsv_window_word(f), 0, -BAR, 1},
+		[L_ENDED] = {"ended", 1, 12, 0},
+		[L_ERROR] = {"+-", 1, 8, 0},
+		[L_BY] = {"by", 2, 0, 0},
+	};
+	struct fsv_table table;
+
 	if (!f->nlinks)
 		return;
 	fsv_heading(v, out,
 		    "the signal's way: how long each stage took, when it ended, and what ended it");
-	fprintf(out, "  %-8s %10s %8s  %-*s %12s %8s  %s\n", "stage", "length", "share", BAR,
-		fsv_window_word(f), "ended", "+-", "by");
+	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), 30);
+	table.room -= 2;
+	for (int i = 0; i <= L_BY; i++) {
+		fsv_table_cell(&table, out, (size_t)i, columns[i].head);
+		fputs(i == L_SHARE ? "  " : "", out);
+	}
+	fputc('\n', out);
 	for (size_t i = 0; i < f->nlinks; i++)
-		link_row(v, f, &f->links[i], out);
+		link_row(v, f, &f->links[i], &table, out);
 }
 
 void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
-	char t[FS_UNITS_LEN], pct[16], name[64];
+	static const struct fsv_column columns[] = {
+		{"stage", 2, -8, 0}, {"cause", 1, -13, 0}, {"time", 1, 10, 0},
+		{"share", 1, 8, 0},  {"pieces", 1, 7, 0},  {"task or interrupt", 2, 0, 0},
+	};
+	char t[FS_UNITS_LEN], pct[16], name[64], n[24];
+	struct fsv_table table;
 
 	if (!f->ntop_tasks)
 		return;
 	fsv_heading(v, out, "what the guest ran on the path, most time first");
-	fprintf(out, "  %-8s %-13s %10s %8s %7s  %s\n", "stage", "cause", "time", "share", "pieces",
-		"task or interrupt");
+	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), 24);
+	fsv_table_head(&table, out);
 	for (size_t i = 0; i < f->ntop_tasks && i < TOP_TASKS; i++) {
 		const struct fsa_top_task *x = &f->top_tasks[i];
 		enum fsa_bucket b = fsa_bucket_of(x->stage, x->cause);
 
-		fprintf(out, "  %-8s ", fsa_stage_name(x->stage));
+		snprintf(n, sizeof(n), "%" PRIu64, x->count);
+		fsv_table_cell(&table, out, 0, fsa_stage_name(x->stage));
 		fsv_bucket_tone(v, out, b);
-		fprintf(out, "%-13s", fsa_cause_name(x->cause));
+		fsv_table_cell(&table, out, 1, fsa_cause_name(x->cause));
 		fsv_tone(v, out, FSV_T_PLAIN);
-		fprintf(out, " %10s %8s %7" PRIu64 "  %.46s\n", fs_fmt_ns(x->ns, t, sizeof(t)),
-			fsv_pct(x->ns, f->gap_ns, pct, sizeof(pct)), x->count,
-			x->guest < f->nlabels ? fsv_clean(f->labels[x->guest], name, sizeof(name))
-					      : "?");
+		fsv_table_cell(&table, out, 2, fs_fmt_ns(x->ns, t, sizeof(t)));
+		fsv_table_cell(&table, out, 3, fsv_pct(x->ns, f->gap_ns, pct, sizeof(pct)));
+		fsv_table_cell(&table, out, 4, n);
+		fsv_table_cell(&table, out, 5,
+			       x->guest < f->nlabels
+				       ? fsv_clean(f->labels[x->guest], name, sizeof(name))
+				       : "?");
+		fputc('\n', out);
 	}
 }

@@ -62,10 +62,9 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 			 "in the sequence numbers: %" PRIu64,
 			 t->seq_holes);
 	else if (!t->lost_records && !t->lost_state && !t->seq_holes && !skipped(t))
-		fprintf(out,
-			"  lost: nothing (%" PRIu64 " records read, no hole in their "
-			"sequence)\n",
-			t->events);
+		fsv_para(out, 2, 4,
+			 "lost: nothing (%" PRIu64 " records read, no hole in their sequence)",
+			 t->events);
 	else
 		fsv_para(out, 2, 4,
 			 "LOST: %" PRIu64 " records, %" PRIu64
@@ -73,15 +72,15 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 			 "the sequence numbers: %" PRIu64 "; %" PRIu64 " records read",
 			 t->lost_records, t->lost_state, t->seq_holes, t->events);
 	if (t->lost_stacks != FSV_NOT_RECORDED && t->lost_stacks)
-		fprintf(out,
-			"  stacks that found no place (their frames are missing, no time is): "
-			"%" PRIu64 "\n",
-			t->lost_stacks);
+		fsv_para(out, 2, 4,
+			 "stacks that found no place (their frames are missing, no time is): "
+			 "%" PRIu64,
+			 t->lost_stacks);
 	if (t->lost_slots != FSV_NOT_RECORDED && t->lost_slots)
-		fprintf(out,
-			"  LOST: memory slots of VMs with more of them than are looked at (%" PRIu64
-			" lists cut)\n",
-			t->lost_slots);
+		fsv_para(out, 2, 4,
+			 "LOST: memory slots of VMs with more of them than are looked at (%" PRIu64
+			 " lists cut)",
+			 t->lost_slots);
 	if (skipped(t))
 		fsv_para(out, 2, 4,
 			 "LOST: %" PRIu64 " runs of probes that the kernel skipped (the same probe "
@@ -113,13 +112,13 @@ static void coverage(const struct fsv_view *v, FILE *out)
 		tracer += f->bucket_ns[FSA_B_TRACER];
 		all += f->gap_ns;
 	}
-	fprintf(out,
-		"  coverage: %zu of %zu forks complete; unknown %s (%s), tracer %s (%s) of "
-		"all their windows\n",
-		complete, shown, fs_fmt_ns(unknown, t[0], sizeof(t[0])),
-		fsv_pct(unknown, all, pct[0], sizeof(pct[0])),
-		fs_fmt_ns(tracer, t[1], sizeof(t[1])),
-		fsv_pct(tracer, all, pct[1], sizeof(pct[1])));
+	fsv_para(out, 2, 4,
+		 "coverage: %zu of %zu forks complete; unknown %s (%s), tracer %s (%s) of "
+		 "all their windows",
+		 complete, shown, fs_fmt_ns(unknown, t[0], sizeof(t[0])),
+		 fsv_pct(unknown, all, pct[0], sizeof(pct[0])),
+		 fs_fmt_ns(tracer, t[1], sizeof(t[1])),
+		 fsv_pct(tracer, all, pct[1], sizeof(pct[1])));
 }
 
 /* What the probes cost in the forks' windows, as far as the kernel's statistics tell. */
@@ -129,8 +128,8 @@ static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 	uint64_t events = 0, all = 0;
 
 	if (t->probe_ns_per_event == FSV_NOT_RECORDED) {
-		fprintf(out, "  cost of the probes: not recorded (their run time was not "
-			     "counted)\n");
+		fsv_para(out, 2, 4,
+			 "cost of the probes: not recorded (their run time was not counted)");
 	} else {
 		for (size_t i = 0; i < v->res->nforks; i++) {
 			if (!fsv_shows(v, &v->res->forks[i]))
@@ -257,9 +256,9 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	fsv_text_hooks("hooks", t.hooks, out);
 	fsv_text_guest_hooks(v, out);
 	if (t.host_symbols_hidden)
-		fprintf(out,
-			"  host symbols: hidden from the recorder (kernel.kptr_restrict), so host "
-			"frames are numbers\n");
+		fsv_para(out, 2, 4,
+			 "host symbols: hidden from the recorder (kernel.kptr_restrict), so host "
+			 "frames are numbers");
 	fsv_text_symbols(v, out);
 	if (!strcmp(t.vendor, "GenuineIntel"))
 		fsv_para(out, 2, 4,

@@ -70,7 +70,7 @@ void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
 	if (g.n_error)
 		clock_error(&g, out);
 	else
-		fprintf(out, "  clock error: none (host only: all times are of one clock)\n");
+		fsv_para(out, 2, 4, "clock error: none (host only: all times are of one clock)");
 	if (g.read)
 		cost(&g, out);
 }

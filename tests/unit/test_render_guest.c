@@ -54,7 +54,7 @@ static void the_chain_tells_each_stage(void **state)
 
 static void the_matrix_fits_its_terminal(void **state)
 {
-	static const unsigned int widths[] = {0, 60, 72, 100, 140};
+	static const unsigned int widths[] = {0, 80, 92, 100, 140};
 	struct fx *x = split();
 
 	(void)state;
