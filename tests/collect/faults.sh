@@ -65,5 +65,21 @@ no_target()
 	[ $rc = 1 ] && says 'cannot wait for what is traced .*No space left' "$TMP/err"
 }
 ok "a VMM whose end cannot be waited for ends the recording at once" no_target
+
+# Bytes that are no UTF-8 (é in Latin 1) cannot be JSON as they are, and META is JSON.
+no_utf8()
+{
+	local name=$'m\351' rc=0
+
+	timeout -s INT 60 "$FS" record -o "$TMP/$name.fsr" --comm "$name" --timeout 100ms 2>"$TMP/err" || rc=$?
+	[ $rc = 0 ] || [ $rc = 3 ] || {
+		echo "exit status $rc"
+		cat "$TMP/err"
+		return 1
+	}
+	"$FS" dump "$TMP/$name.fsr" >"$TMP/d.txt" 2>/dev/null
+	says '"comm": ?"m\\\\xe9"' "$TMP/d.txt" && says '/m\\\\xe9.fsr"' "$TMP/d.txt"
+}
+ok "a name and a path that are no UTF-8" no_utf8
 ok "no program is left" no_leak
 done_testing
