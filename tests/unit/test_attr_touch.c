@@ -208,5 +208,5 @@ int main(void)
 		cmocka_unit_test(assumed),        cmocka_unit_test(told),
 	};
 
-	return cmocka_run_group_tests_name("attr_touch", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("attr_touch", tests, tmp_setup, tmp_teardown);
 }

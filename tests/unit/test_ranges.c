@@ -251,5 +251,5 @@ int main(void)
 		cmocka_unit_test(hypotheses),
 	};
 
-	return cmocka_run_group_tests_name("ranges", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ranges", tests, tmp_setup, tmp_teardown);
 }

@@ -19,6 +19,7 @@ static inline const char *tmp_path(const char *name)
 	static unsigned int next;
 	char *p = paths[next++ % 4];
 
+	assert_true(*tmp_dir); /* without tmp_setup() it would be the root folder */
 	snprintf(p, sizeof(paths[0]), "%s/%s", tmp_dir, name);
 	return p;
 }
