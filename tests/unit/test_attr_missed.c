@@ -142,5 +142,5 @@ int main(void)
 		cmocka_unit_test(only_whole_records_are_taken),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }
