@@ -112,8 +112,8 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 			"them: %s",
 			why);
 	}
-	while (!rc && g->nspare < SPARES &&
-	       !fs_guestproc_start(g->files.v, g->files.n, &g->spare[g->nspare]))
+	while (g->proc && g->nspare < SPARES &&
+	       !fs_guestproc_start(g->files.v, g->files.n, &g->spare[g->nspare], why, sizeof(why)))
 		g->nspare++;
 	*out = g;
 	return 0;

@@ -48,9 +48,8 @@ struct session {
 	struct fs_guests *guests;
 	int guests_fd;                       /* that is watched, -1 = none */
 	FS_VEC(struct fs_ev_proc_add) found; /* processes that existed; written once META is */
-	bool found_lost;                     /* there was no memory for one of them */
 	unsigned int nmarks, refused;
-	bool mark_seen;
+	bool mark_seen, found_lost; /* no memory for one of found */
 	size_t targets_left;
 	char kept[64];   /* capabilities */
 	const char *why; /* the recording ends because of this; NULL = it goes on */
@@ -70,12 +69,10 @@ __attribute__((warn_unused_result)) static int watch(struct session *s, int fd, 
 /* The process that reads guests, which another may have taken the place of. */
 static int watch_guests(struct session *s)
 {
-	int fd = fs_guests_fd(s->guests), rc = 0;
+	int fd = fs_guests_fd(s->guests), was = s->guests_fd;
 
-	if (fd != s->guests_fd && fd >= 0)
-		rc = watch(s, fd, GUESTS);
 	s->guests_fd = fd;
-	return rc;
+	return fd != was && fd >= 0 ? watch(s, fd, GUESTS) : 0;
 }
 
 /* Signals come as descriptors from here on; those that would kill us at a write are ignored. */
@@ -192,19 +189,16 @@ static int map_rings(struct session *s)
 /* What wakes the recorder. Marks may be missing; without the others it would wait in vain. */
 static int watch_all(struct session *s)
 {
-	int rc = 0;
+	int rc;
 
 	s->marks = fs_marks_listen();
-	if (s->marks >= 0) {
-		rc = watch(s, s->marks, MARKS);
-		if (rc) {
-			fs_marks_close(s->marks);
-			s->marks = rc;
-		}
-	}
-	if (s->marks < 0)
+	rc = s->marks < 0 ? s->marks : watch(s, s->marks, MARKS);
+	if (rc) {
 		fs_warn("forkscope mark will not reach this recording: " FS_MARK_DIR ": %s",
-			strerror(-s->marks));
+			strerror(-rc));
+		fs_marks_close(s->marks);
+		s->marks = -1;
+	}
 	rc = watch_guests(s);
 	for (size_t i = 0; i < s->o->targets.pidfds.n && !rc; i++, s->targets_left++)
 		rc = watch(s, s->o->targets.pidfds.v[i], TARGET + (uint32_t)i);
@@ -491,9 +485,8 @@ static int record(struct session *s)
 			s->timed_out = true;
 			break;
 		}
-		rc = watch_guests(s);
-		if (rc)
-			return rc;
+		if (watch_guests(s))
+			return -errno;
 		n = epoll_wait(s->epoll, e, MAX_EVENTS, patience_ms(s, now));
 		if (n < 0 && errno != EINTR)
 			return -errno;
