@@ -110,7 +110,9 @@ static int perform(struct fs_http *h, const char *method, const char *path, cons
 		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, text ? text : "");
 	}
 	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)fs_poll_ms(timeout_ns));
+	/* 0 would mean "never" to curl */
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS,
+			 (long)fs_poll_ms(timeout_ns ? timeout_ns : 1));
 	return code_of(curl_easy_perform(h->curl));
 }
 

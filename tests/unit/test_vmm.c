@@ -248,6 +248,19 @@ static void test_firecracker_misbehaves(void **st)
 	}
 }
 
+/* No time to wait is not all the time there is, as it would be to curl. */
+static void test_no_time(void **st)
+{
+	struct fs_vmm_load l = {0};
+
+	(void)st;
+	setenv("FIXTURE_FAULT", "hang PUT /snapshot/load", 1);
+	start_good();
+	plan.call_ns = 0;
+	assert_int_equal(v.ops->load(&v, &l), -ETIMEDOUT);
+	plan.call_ns = LONG_NS;
+}
+
 static void test_version_is_hostile(void **st)
 {
 	(void)st;
@@ -598,6 +611,7 @@ int main(void)
 		T(test_firecracker_signals),
 		T(test_firecracker_refuses),
 		T(test_firecracker_misbehaves),
+		T(test_no_time),
 		T(test_version_is_hostile),
 		T(test_versions),
 		T(test_no_program),
