@@ -58,13 +58,11 @@ static int choose(struct fsg_net *n)
 
 	n->addresses.len = 0;
 	n->routes.len = 0;
-	fsg_for_each(h, &n->state.kind[FSG_NET_ADDRESS])
-	{
+	fsg_for_each (h, &n->state.kind[FSG_NET_ADDRESS]) {
 		if (((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_family == AF_INET && !rc)
 			rc = fsg_store_add(&n->addresses, h);
 	}
-	fsg_for_each(h, &n->state.kind[FSG_NET_ROUTE])
-	{
+	fsg_for_each (h, &n->state.kind[FSG_NET_ROUTE]) {
 		if (!rc && is_looked_at(n, h))
 			rc = fsg_store_add(&n->routes, h);
 	}

@@ -32,6 +32,11 @@ struct fsg_store {
 /* In a usual guest both stores stay in one page beside the rest, and nothing is allocated. */
 #define FSG_FEW_BYTES 1024
 
+/* Goes through a store: @h is each of its messages, in order. */
+#define fsg_for_each(h, store)                                                               \
+	for (uint32_t at_ = 0; ((h) = fsg_message((store)->buf, (store)->len, at_)) != NULL; \
+	     at_ += NLMSG_ALIGN((h)->nlmsg_len))
+
 /* Kinds of things, in the order in which they are made: each needs only those before it. */
 enum fsg_net_kind {
 	FSG_NET_LINK,    /* whether it is up */

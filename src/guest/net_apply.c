@@ -2,8 +2,8 @@
 /*
  * Changing the network, in two or three messages: none has what must not happen when something
  * before it failed. The new address comes before the old ones go: a link without one loses all its
- * routes. What failed
- * is undone, and what the kernel flushed otherwise is put back, in net_restore.c.
+ * routes. What failed is undone, and what the kernel flushed otherwise is put back, in
+ * net_restore.c.
  */
 #include "guest/net.h"
 #include <linux/if_addr.h>
@@ -59,10 +59,6 @@ static void new_address(const struct fsg_change *c)
 
 /* --- what is there -------------------------------------------------------------------------- */
 
-#define for_each_message(h, store)                                                           \
-	for (uint32_t at_ = 0; ((h) = fsg_message((store)->buf, (store)->len, at_)) != NULL; \
-	     at_ += NLMSG_ALIGN((h)->nlmsg_len))
-
 static bool on_link(const struct fsg_change *c, const struct nlmsghdr *h)
 {
 	return h->nlmsg_pid == (uint32_t)c->link.index;
@@ -104,8 +100,7 @@ bool fsg_address_goes(const struct fsg_change *c, uint32_t address)
 
 	if (address == __builtin_bswap32(c->p->ip))
 		return false;
-	for_each_message(h, &c->net->addresses)
-	{
+	fsg_for_each (h, &c->net->addresses) {
 		if (local_of(h) != address)
 			continue;
 		if (!on_link(c, h))
@@ -142,8 +137,9 @@ static void choose_stand_in(struct fsg_change *c)
 	c->stand_in = 33;
 	do {
 		taken = --c->stand_in == c->p->prefix;
-		for_each_message(h, &c->net->addresses) if (on_link(c, h)) taken |=
-			in_network_of(c, h, c->stand_in);
+		fsg_for_each (h, &c->net->addresses)
+			if (on_link(c, h))
+				taken |= in_network_of(c, h, c->stand_in);
 	} while (taken && c->stand_in > 1);
 }
 
@@ -152,8 +148,7 @@ static void look_at_addresses(struct fsg_change *c)
 	bool first = true, without_route = false, meet = false;
 	struct nlmsghdr *h;
 
-	for_each_message(h, &c->net->addresses)
-	{
+	fsg_for_each (h, &c->net->addresses) {
 		bool near = in_network_of(c, h, c->p->prefix);
 
 		if (!on_link(c, h))
@@ -168,8 +163,9 @@ static void look_at_addresses(struct fsg_change *c)
 	}
 	if (meet && !c->keep_address)
 		choose_stand_in(c);
-	for_each_message(h, &c->net->routes) if (without_route && fsg_is_prefix_route(c, h))
-		c->inherit = true;
+	fsg_for_each (h, &c->net->routes)
+		if (without_route && fsg_is_prefix_route(c, h))
+			c->inherit = true;
 }
 
 static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
@@ -184,8 +180,7 @@ static void move_routes(const struct fsg_change *c)
 {
 	struct nlmsghdr *h, *moved;
 
-	for_each_message(h, &c->net->routes)
-	{
+	fsg_for_each (h, &c->net->routes) {
 		const struct rtmsg *r = NLMSG_DATA(h);
 		const struct rtattr *source = fsg_find_attr(h, sizeof(*r), RTA_PREFSRC, 4);
 		uint32_t address;
@@ -229,8 +224,7 @@ static void plan_departure(const struct fsg_change *c)
 	struct nlmsghdr *h;
 
 	move_routes(c);
-	for_each_message(h, &c->net->addresses)
-	{
+	fsg_for_each (h, &c->net->addresses) {
 		if (on_link(c, h) && !(is_new_address(c, h) && !c->stand_in))
 			(void)fsg_step_message(c->net, h, "address", FSG_IF_THERE, RTM_DELADDR, 0);
 	}
@@ -249,8 +243,7 @@ static void plan_default_route(const struct fsg_change *c)
 	struct nlmsghdr *h;
 
 	/* those of another metric would stay beside the new one */
-	for_each_message(h, &c->net->routes)
-	{
+	fsg_for_each (h, &c->net->routes) {
 		if (!fsg_default_goes(c, h))
 			continue;
 		if (!metrics)

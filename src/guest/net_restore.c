@@ -170,8 +170,7 @@ static struct nlmsghdr *message_before(const struct fsg_store *s, uint32_t end)
 {
 	struct nlmsghdr *h;
 
-	fsg_for_each(h, s)
-	{
+	fsg_for_each (h, s) {
 		if (at_ + NLMSG_ALIGN(h->nlmsg_len) == end)
 			return h;
 	}
@@ -201,7 +200,8 @@ static void make_missing(struct restore *r, enum fsg_net_kind kind, int pass)
 			make_if_missing(r, kind, pass, h, &from);
 		return;
 	}
-	fsg_for_each(h, before) make_if_missing(r, kind, pass, h, &from);
+	fsg_for_each (h, before)
+		make_if_missing(r, kind, pass, h, &from);
 }
 
 /* --- what is too much, when all is to be as before ------------------------------------------ */
@@ -234,8 +234,7 @@ static void delete_surplus(struct restore *r, enum fsg_net_kind kind,
 {
 	struct nlmsghdr *h;
 
-	fsg_for_each(h, &now.kind[kind])
-	{
+	fsg_for_each (h, &now.kind[kind]) {
 		if (is_surplus(r, h) && !is_there(&r->c->net->state.kind[kind], h))
 			(void)fsg_step_message(r->c->net, h, kind_names[kind], FSG_IF_THERE,
 					       delete_types[kind], 0);
@@ -325,8 +324,8 @@ static void restore(struct restore *r, struct fsg_outcome *o)
 		rc = go_round(r, &done);
 	}
 	fsg_batch_begin();
+	fsg_work.lost = 0; /* before they are put back: many are sent on the way */
 	fsg_neighbours_put_back(r->c, r->undo);
-	fsg_work.lost = 0;
 	(void)fsg_batch_send(r->c->net, &o->lost_what);
 	o->lost = r->missing + fsg_work.lost + r->c->no_room + (rc ? 1 : 0);
 	if (!o->lost)

@@ -228,8 +228,7 @@ static uint32_t link_of_id(const struct fsg_state *s, uint32_t id)
 {
 	struct nlmsghdr *h;
 
-	fsg_for_each(h, &s->kind[FSG_NET_NEXTHOP])
-	{
+	fsg_for_each (h, &s->kind[FSG_NET_NEXTHOP]) {
 		if (fsg_attr_get_u32(h, sizeof(struct nhmsg), NHA_ID, 0) == id)
 			return h->nlmsg_pid;
 	}
@@ -415,8 +414,7 @@ bool fsg_route_of_address(const struct nlmsghdr *route, const struct fsg_store *
 
 	if (r->rtm_protocol != RTPROT_KERNEL || !source)
 		return false;
-	fsg_for_each(h, addresses)
-	{
+	fsg_for_each (h, addresses) {
 		const struct ifaddrmsg *a = NLMSG_DATA(h);
 
 		if (a->ifa_family != AF_INET || h->nlmsg_pid != route->nlmsg_pid ||

@@ -13,10 +13,6 @@
 
 #define FSG_SEVERAL 0xffffffffu
 
-#define fsg_for_each(h, store)                                                               \
-	for (uint32_t at_ = 0; ((h) = fsg_message((store)->buf, (store)->len, at_)) != NULL; \
-	     at_ += NLMSG_ALIGN((h)->nlmsg_len))
-
 /*
  * Reads all kinds into @s; with @links, n->links too. Returns 0, -EAGAIN when it changed meanwhile,
  * or another negative errno.

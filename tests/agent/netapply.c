@@ -4,7 +4,7 @@
  * in the network namespace that it runs in, with one request of the change broken on its way to
  * the kernel:
  *
- *     netapply PAYLOAD [--fail N[:ERRNO]] [--busy] [--add-between FILE]
+ *     netapply PAYLOAD [--fail N[:ERRNO]] [--busy]
  *
  *	--fail N[:ERRNO]  the Nth request that would change something (from 0) fails; the change
  *	                  sees ERRNO (EOPNOTSUPP)

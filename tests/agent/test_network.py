@@ -298,9 +298,23 @@ def random_networks(busy):
     return f"seed {SEED}: {outcomes}"
 
 
+def many_neighbours():
+    """More than one message has room for: one that the kernel does not take back is told, whichever message it was in."""
+    with Net() as net:
+        net.ip("addr add 172.16.0.3/29 dev eth0", *(f"neigh add 10.7.{i // 200}.{i % 200 + 1} lladdr 02:00:00:00:00:01 nud permanent dev eth0"
+                                                    for i in range(400)))
+        payload = {"interface_name": "eth0", "mac": NEW_MAC, "ipv4": "172.16.0.2", "prefix": 29, "gateway": "172.16.0.1"}
+        whole = net.dump()["neighbours"]
+        done = net.apply(payload, "--busy", "--fail", "150")   # far behind the change's own requests, far before the last neighbour
+        found = net.dump()["neighbours"]
+        assert done["error"] == 0 and len(whole) - len(found) == 1, (done, len(whole), len(found))
+        assert (done["lost"], done["lost_what"], done["lost_error"]) == (1, "neighbour", errno.EOPNOTSUPP), done
+
+
 CASES = [
     ("random networks: nothing else goes, and undone is undone", lambda: random_networks(False)),
     ("the same with a device that must go down for a new MAC", lambda: random_networks(True)),
+    ("one of very many neighbours that is lost is told", many_neighbours),
 ]
 
 
