@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What each VM is taken for, a restored one or one that boots, and why. */
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 #include "attribute/state.h"
 
 #define MAX_LISTED 65536 /* VMs of a hostile recording */
@@ -61,12 +61,19 @@ static struct fsa_vm *entry_of(struct at *a, const struct at_vm *vm)
 	return vm->listed ? &a->listed.v[vm->listed - 1] : NULL;
 }
 
+/* The VMM's name as it is by now: a program may begin under its parent's. */
+static void name_it(struct at *a, const struct at_vm *vm, struct fsa_vm *entry)
+{
+	snprintf(entry->comm, sizeof(entry->comm), "%.15s", at_str_get(a, vm->proc->comm));
+}
+
 int at_list_vm(struct at *a, struct at_vm *vm)
 {
 	struct fsa_vm entry = {.vm = vm->id, .pid = vm->proc->tgid, .why = FSA_W_UNSEEN};
 
 	if (a->listed.n >= MAX_LISTED)
 		return 0;
+	name_it(a, vm, &entry);
 	if (fs_vec_push(&a->listed, entry))
 		return -ENOMEM;
 	vm->listed = a->listed.n;
@@ -77,8 +84,10 @@ void at_vm_is_late(struct at *a, const struct at_vm *vm)
 {
 	struct fsa_vm *entry = entry_of(a, vm);
 
-	if (entry)
-		entry->why = FSA_W_LATE;
+	if (!entry)
+		return;
+	entry->why = FSA_W_LATE;
+	name_it(a, vm, entry);
 }
 
 enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct fs_ev_first_run *e)
@@ -97,7 +106,7 @@ enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct f
 		entry->cr4 = e->cr4;
 		entry->efer = e->efer;
 		entry->valid = e->valid;
-		strncpy(entry->comm, at_str_get(a, vm->proc->comm), sizeof(entry->comm) - 1);
+		name_it(a, vm, entry);
 	}
 	return fsa_vm_kind(&seen);
 }

@@ -351,10 +351,8 @@ enum fsa_verdict {
 	X(NO_GUEST, "the guest's own half is missing: its time is not split")                     \
 	X(GUEST_LOST, "records of the guest were lost: its tasks may be told wrongly")            \
 	X(END_DECODED, "the window ends at the guest's own record of the mailbox's decoding")     \
-	X(MAILBOX_ACK_LATE, "the mailbox ack came too late to end the window: another moment "    \
-			    "does")                                                               \
-	X(HUGETLB, "the guest's memory is hugetlb: what its faults did is unknown where copies "  \
-		   "and clearings of huge pages were not seen")
+	X(MAILBOX_ACK_LATE, "the mailbox ack came too late: another moment ends the window")      \
+	X(HUGETLB, "memory is hugetlb: what a fault did is known only where page copies are seen")
 
 enum fsa_note {
 #define X(e, text) FSA_N_##e,

@@ -309,8 +309,9 @@ static uint64_t key_of(uint64_t what, uint64_t dev, uint64_t ino)
 {
 	uint64_t v[] = {what, dev, ino}, h = 0xcbf29ce484222325ull;
 
-	for (size_t i = 0; i < sizeof(v); i++)
-		h = (h ^ ((const uint8_t *)v)[i]) * 0x100000001b3ull;
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++)
+		for (unsigned int bit = 0; bit < 64; bit += 8)
+			h = (h ^ (v[i] >> bit & 0xff)) * 0x100000001b3ull;
 	return h ? h : 1;
 }
 

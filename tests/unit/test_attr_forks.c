@@ -238,7 +238,8 @@ static void offline_vcpu_first(void **state)
 /* Exits of a VM whose first KVM_RUN was before the recording: no fork, pause and resume or not. */
 static void seen_late(void **state)
 {
-	struct fsa_result *res = attr_run("ts=110 VM_CREATE flags=LATE cpu=0 tgid=10 tid=10 vm=1\n"
+	struct fsa_result *res = attr_run("ts=100 PROC_ADD cpu=0 tgid=10 tid=10 comm=vmm why=KVM\n"
+					  "ts=110 VM_CREATE flags=LATE cpu=0 tgid=10 tid=10 vm=1\n"
 					  "ts=1050 VMEXIT " V "ts_exit=1000 reason=0x60\n" END,
 					  "pio:0xf4");
 
@@ -247,6 +248,7 @@ static void seen_late(void **state)
 	assert_int_equal(res->vms_seen, 1);
 	assert_int_equal(res->nvms, 1);
 	assert_int_equal(res->vms[0].why, FSA_W_LATE);
+	assert_string_equal(res->vms[0].comm, "vmm");
 	attr_done(res);
 }
 
