@@ -11,30 +11,21 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "mailbox/guard.h"
 #include "mailbox/patch.h"
 #include "mailbox/store.h"
 
 #define EMPTY_NS 5000000000ull /* how long an end of the VMs is waited for before it is emptied */
 
-static bool same_file(const char *path, const struct stat *st)
-{
-	struct stat other;
-
-	return *path && !stat(path, &other) && other.st_dev == st->st_dev &&
-	       other.st_ino == st->st_ino;
-}
-
 int fs_template_lock(struct fs_template *t, const struct fs_template *before, size_t n, char *err,
 		     size_t len)
 {
-	struct stat st;
-
 	t->lock = open(t->state, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (t->lock < 0 || fstat(t->lock, &st))
+	if (t->lock < 0)
 		return fs_errf(err, len, -errno, "opening %s: %m", t->state);
 	for (size_t i = 0; i < n; i++)
-		if (same_file(before[i].state, &st))
+		if (fs_names_one_file(before[i].state, t->state))
 			return 0; /* two signals of ours share it */
 	if (!flock(t->lock, LOCK_EX | LOCK_NB))
 		return 0;

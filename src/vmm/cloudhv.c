@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
+#include "base/tree.h"
 #include "vmm/answer.h"
 #include "vmm/http.h"
 #include "vmm/vmm.h"
@@ -150,15 +151,6 @@ static void rename_paths(struct fs_vmm *v, json_t *config)
 		rename_path(v, json_object_get(config, own[i].device), own[i].key, own[i].name);
 }
 
-/* One file under two names? */
-static bool same_file(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return a && b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
-	       x.st_ino == y.st_ino;
-}
-
 /*
  * A zone that is a shared file is the template's own memory: what a fork writes must not go there,
  * so it is mapped privately. A fork with a copy of it maps that.
@@ -176,7 +168,7 @@ static void own_zones(struct fs_vmm *v, json_t *config)
 		if (!file || !json_is_true(json_object_get(zone, "shared")))
 			continue;
 		json_object_set_new(zone, "shared", json_false());
-		if (!same_file(file, original))
+		if (!original || !fs_names_one_file(file, original))
 			continue;
 		c->zone = true;
 		json_object_set_new(zone, "file", json_string(v->at->memory));
