@@ -122,7 +122,7 @@ static int parse_load_json(const char *text, void *dst, char *why, size_t len)
 	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, &e);
 
 	if (!json_is_object(o)) {
-		snprintf(why, len, "is no JSON object%s%.60s", o ? "" : ": ", o ? "" : e.text);
+		snprintf(why, len, "is no JSON object%s%s", o ? "" : ": ", o ? "" : e.text);
 		json_decref(o);
 		return -1;
 	}

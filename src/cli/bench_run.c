@@ -67,7 +67,7 @@ static void send_mark(const char *name, pid_t pid)
 static int may_be_replaced(const struct bench_asked *a, const char *memory)
 {
 	struct fs_guard g;
-	char why[1024];
+	char why[FS_SENTENCE];
 
 	if (access(memory, F_OK) && errno == ENOENT)
 		return 0;
@@ -277,7 +277,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 int bench_run(struct bench_asked *a, bench_then then, void *arg)
 {
 	const char *tmp = getenv("TMPDIR") ?: "/tmp";
-	char work[PATH_MAX], why[512];
+	char work[PATH_MAX], why[FS_SENTENCE];
 	struct fs_bench b;
 	int rc = FS_EXIT_FAILED;
 

@@ -2,6 +2,7 @@
 #include "collect/ready.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -88,13 +89,14 @@ int fs_ready_kvm(bool types, char *err, size_t len)
 
 void fs_ready_explain(char *err, size_t len)
 {
-	char why[512];
+	char *why;
 
 	if (fs_privs_modules())
 		return;
-	snprintf(why, sizeof(why), "%s", err);
+	why = strdup(err);
 	(void)fs_errf(err, len, -EPERM,
 		      "CAP_SYS_ADMIN is missing: without it the kernel lets nobody read the types "
 		      "(BTF) of its modules, KVM's among them; run it with sudo (%s)",
-		      why);
+		      why ? why : "out of memory");
+	free(why);
 }

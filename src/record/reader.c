@@ -76,7 +76,7 @@ static int load_missed(struct fsr_reader *r, const struct fsr_chunk *c)
 {
 	struct fsr_events head;
 	struct fsr_buf *b;
-	char why[200];
+	char why[512];
 	int err;
 
 	if (c->bytes < sizeof(head) ||

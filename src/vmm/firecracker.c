@@ -46,7 +46,7 @@ static int read_version(struct fs_vmm *v)
 {
 	struct firecracker *f = v->driver;
 	struct fs_http_answer a;
-	char why[160];
+	char why[256];
 	const char *text;
 	json_t *o;
 	int rc = fs_vmm_http(v, f->http, "GET", "/version", NULL, &a);
@@ -275,12 +275,11 @@ static int advise(struct fs_vmm *v, int rc)
 
 static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 {
-	int rc;
-
 	bool jailed = v->plan->jail;
 	const char *state = jailed ? FS_JAIL_STATE : v->at->state;
 	const char *memory = jailed ? FS_JAIL_MEMORY : v->at->memory;
 	const char *uffd = !v->at->uffd ? NULL : jailed ? FS_JAIL_UFFD : v->at->uffd;
+	int rc;
 	json_t *body = json_pack("{s:s, s:{s:s, s:s}, s:b}", "snapshot_path", state, "mem_backend",
 				 "backend_type", uffd ? "Uffd" : "File", "backend_path",
 				 uffd ? uffd : memory, "resume_vm", l->resume);
