@@ -196,14 +196,14 @@ static bool was_awake(const struct at_guest *g, uint32_t task, uint64_t t)
 	return false;
 }
 
-struct told { /* wake-ups of one thread since the line of the fork */
+struct wakes { /* of one thread since the line of the fork */
 	const struct at_gwake *irq_work, *last, *last_own; /* own: by threads of the agent */
 	size_t n;                                          /* by others */
 };
 
-static struct told wakes_of(const struct at_guest *g, uint32_t task, uint64_t from, uint64_t to)
+static struct wakes wakes_of(const struct at_guest *g, uint32_t task, uint64_t from, uint64_t to)
 {
-	struct told x = {0};
+	struct wakes x = {0};
 
 	for (size_t i = 0; i < g->wakes.n; i++) {
 		const struct at_gwake *w = &g->wakes.v[i];
@@ -226,11 +226,11 @@ static struct told wakes_of(const struct at_guest *g, uint32_t task, uint64_t fr
  * What made @task read at @to: printk's own interrupt, if it was that; else its one wake-up, which
  * may be a thread of the agent that was woken itself; none, if it was awake.
  */
-static void reader_told(const struct at_guest *g, const struct at_gspan *line, uint32_t task,
-			uint64_t to, struct at_notice *n)
+static void reader_woken(const struct at_guest *g, const struct at_gspan *line, uint32_t task,
+			 uint64_t to, struct at_notice *n)
 {
 	for (int i = 0; i < MAX_HANDOVER; i++) {
-		struct told x = wakes_of(g, task, line->t0, to);
+		struct wakes x = wakes_of(g, task, line->t0, to);
 
 		if (x.irq_work || x.n == 1) {
 			n->wake = x.irq_work ? x.irq_work : x.last;
@@ -261,7 +261,7 @@ static void log_wake(const struct at_guest *g, const struct at_gspan *line, uint
 		     struct at_notice *n)
 {
 	uint32_t task = 0;
-	struct told x;
+	struct wakes x;
 
 	while (task < g->tasks.n && !g->tasks.v[task].agent)
 		task++;
@@ -294,7 +294,7 @@ static bool log_notice(const struct at_guest *g, uint64_t until, struct at_notic
 	read = next_read(g, line->t0, until, &at);
 	if (read) {
 		n->from = at;
-		reader_told(g, line, read->task, at, n);
+		reader_woken(g, line, read->task, at, n);
 	} else {
 		log_wake(g, line, until, n);
 	}

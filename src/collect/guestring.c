@@ -29,7 +29,7 @@ void fs_guestring_free(struct fs_guestring *r)
 	fs_vec_free(&r->vms);
 	fs_vec_free(&r->snapshots);
 	fs_vec_free(&r->without);
-	fs_vec_free(&r->told);
+	fs_vec_free(&r->blobs);
 	free(r);
 }
 
@@ -176,7 +176,6 @@ static int read_rings(struct reading *g)
 /* --- symbols and META, once for each arming --- */
 
 /* Returns what @put said, -ENOMEM, or why the blob could not be read: see fsg_blob_read(). */
-
 static int put_blob(struct reading *g, enum fsg_part_kind kind,
 		    int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg,
 		    bool *put_failed)
@@ -204,15 +203,15 @@ static int put_blob(struct reading *g, enum fsg_part_kind kind,
 	return chunk ? err : -ENOMEM;
 }
 
-static struct told *told_of(struct fs_guestring *r, const uint8_t id[16])
+static struct blobs *blobs_of(struct fs_guestring *r, const uint8_t id[16])
 {
-	struct told fresh = {0};
+	struct blobs fresh = {0};
 
-	for (size_t i = 0; i < r->told.n; i++)
-		if (!memcmp(r->told.v[i].id, id, sizeof(fresh.id)))
-			return &r->told.v[i];
+	for (size_t i = 0; i < r->blobs.n; i++)
+		if (!memcmp(r->blobs.v[i].id, id, sizeof(fresh.id)))
+			return &r->blobs.v[i];
 	memcpy(fresh.id, id, sizeof(fresh.id));
-	return fs_vec_push(&r->told, fresh) ? NULL : &r->told.v[r->told.n - 1];
+	return fs_vec_push(&r->blobs, fresh) ? NULL : &r->blobs.v[r->blobs.n - 1];
 }
 
 /*
@@ -223,9 +222,9 @@ static int put_blobs(struct reading *g,
 		     int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {
 	static const enum fsg_part_kind kinds[] = {FSG_PART_META, FSG_PART_SYMBOLS};
-	struct told *t = told_of(g->r, g->l.d.dir.id);
+	struct blobs *b = blobs_of(g->r, g->l.d.dir.id);
 
-	if (!t)
+	if (!b)
 		return -ENOMEM;
 	if (g->vm->blobs_tried)
 		return 0;
@@ -234,13 +233,13 @@ static int put_blobs(struct reading *g,
 		bool put_failed = false;
 		int err;
 
-		if (t->kinds & 1u << kinds[i])
+		if (b->kinds & 1u << kinds[i])
 			continue;
 		err = put_blob(g, kinds[i], put, arg, &put_failed);
 		if (err == -ENOMEM || put_failed)
 			return err;
 		if (!err)
-			t->kinds |= 1u << kinds[i];
+			b->kinds |= 1u << kinds[i];
 		else if (err != -ENOENT) /* it goes without */
 			g->res->blobs_failed++;
 	}

@@ -27,7 +27,7 @@ struct vm {
 };
 
 /* Which blobs of an arming were handed on: 1 << enum fsg_part_kind. */
-struct told {
+struct blobs {
 	uint8_t id[16];
 	uint32_t kinds;
 };
@@ -40,7 +40,7 @@ struct fs_guestring {
 	FS_VEC(struct vm) vms;
 	FS_VEC(struct snapshot) snapshots;
 	FS_VEC(struct fs_backing) without; /* snapshots in whose forks no recorder was found */
-	FS_VEC(struct told) told;
+	FS_VEC(struct blobs) blobs;
 };
 
 /* One reading on its way. */

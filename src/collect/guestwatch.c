@@ -261,7 +261,7 @@ void fs_guestwatch_done(struct fs_guestwatch *w, const struct fs_guest_result *r
 
 bool fs_guestwatch_lost(struct fs_guestwatch *w, uint32_t *vm, uint32_t *tgid)
 {
-	bool untold = false;
+	bool first = false;
 
 	w->counts.stalled++;
 	for (size_t i = 0; i < w->vms.n; i++) {
@@ -270,7 +270,7 @@ bool fs_guestwatch_lost(struct fs_guestwatch *w, uint32_t *vm, uint32_t *tgid)
 		if (!v->going && v->state != FSR_GS_READ)
 			continue;
 		if (v->going && !v->told) {
-			untold = v->told = true;
+			first = v->told = true;
 			v->state = FSR_GS_DENIED;
 			*vm = v->vm;
 			*tgid = v->tgid;
@@ -279,7 +279,7 @@ bool fs_guestwatch_lost(struct fs_guestwatch *w, uint32_t *vm, uint32_t *tgid)
 		v->over = true;
 		v->due = 0;
 	}
-	return untold;
+	return first;
 }
 
 bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint32_t *tgid,
