@@ -16,9 +16,9 @@ struct fs_rec_opts {
 	enum fsa_vm_kind kind;
 	uint64_t timeout_ns;
 	const char *symbols; /* file of guest symbols */
-	const char
-		*population; /* what makes forks those of one snapshot: NULL = "files", or "arm" */
-	unsigned int fork;   /* symbols are looked for in this fork only, 0 = all */
+	/* what makes forks those of one snapshot: NULL = "files", or "arm" */
+	const char *population;
+	unsigned int fork; /* symbols are looked for in this fork only, 0 = all */
 	bool no_guest, drop_segs, keep_faults;
 };
 

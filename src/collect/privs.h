@@ -2,8 +2,9 @@
 /*
  * Privileges. Loading and attaching BPF programs needs CAP_BPF, CAP_PERFMON and (for their run
  * time, for the types of modules, and for kernels that have only that) CAP_SYS_ADMIN; looking at
- *the file descriptors of existing VMMs needs CAP_SYS_PTRACE; kernel addresses need CAP_SYSLOG. All
- *of that is over once the programs are attached. From then on a running `forkscope record` holds:
+ * the file descriptors of existing VMMs needs CAP_SYS_PTRACE; kernel addresses need CAP_SYSLOG.
+ * All of that is over once the programs are attached. From then on a running `forkscope record`
+ * holds:
  *
  *	no capability at all
  *

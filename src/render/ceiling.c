@@ -136,9 +136,8 @@ static void without(const struct fsx_group *g, FILE *out)
 		fsv_para(
 			out, 2, 4,
 			"%zu of %zu have no ceiling: their mailbox ack was lost or late, so that a "
-			"time-out "
-			"of the agent is in their chain, which no prefetch shortens by a known "
-			"amount",
+			"time-out of the agent is in their chain, which no prefetch shortens by a "
+			"known amount",
 			lost, g->n);
 }
 

@@ -225,8 +225,8 @@ static void guests(const struct fsv_trust *t, FILE *out)
 	if (t->guests_stalled != FSV_NOT_RECORDED && t->guests_stalled)
 		fsv_para(out, 2, 4,
 			 "readings of guests that were given up (their memory did not answer, or "
-			 "the "
-			 "reading process ended): %" PRIu64 "; those guests are not read any more",
+			 "the reading process ended): %" PRIu64
+			 "; those guests are not read any more",
 			 t->guests_stalled);
 	if (t->blobs_failed != FSV_NOT_RECORDED && t->blobs_failed)
 		fsv_para(out, 2, 4,

@@ -29,11 +29,11 @@ struct fsv_trust {
 	const json_t *skipped_by_cpu;      /* [{"cpu", "runs"}], NULL = not recorded */
 	uint64_t probe_runs, probe_run_ns; /* sums; FSV_NOT_RECORDED */
 	uint64_t probe_ns_per_event;       /* per recorded event; FSV_NOT_RECORDED */
-	uint64_t
-		guests_stalled; /* readings given up, for memory did not answer; FSV_NOT_RECORDED */
-	uint64_t blobs_failed;  /* guests' symbols or META that one fork could not give; likewise */
-	uint64_t cpu_ns;        /* CPU time of the tracer's own process; FSV_NOT_RECORDED */
-	uint64_t wall_ns;       /* how long it recorded; FSV_NOT_RECORDED */
+	/* readings of guests given up, for memory did not answer; FSV_NOT_RECORDED */
+	uint64_t guests_stalled;
+	uint64_t blobs_failed; /* guests' symbols or META that one fork could not give; likewise */
+	uint64_t cpu_ns;       /* CPU time of the tracer's own process; FSV_NOT_RECORDED */
+	uint64_t wall_ns;      /* how long it recorded; FSV_NOT_RECORDED */
 	bool host_symbols_hidden; /* kptr_restrict kept the host's symbols from the recorder */
 	const char *ended;        /* why the recording ended, "" */
 
