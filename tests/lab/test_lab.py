@@ -5,6 +5,8 @@ import importlib.machinery
 import importlib.util
 import io
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -148,6 +150,56 @@ def a_guest_that_goes_on_saying_something_lives():
         guest = Guest(folder, clock, *((5 * n, b"L2ALIVE\n") for n in range(1, 60)), (300, b"L2READY\n"))
         console.wait_for(guest, b"L2READY", 500, "booting the template")
         return clock.now > 300 and "L2ALIVE" not in console.tail(guest.console)
+
+
+def _dead_at(*words):
+    """(When a guest that says these words was called dead, why), or (None, "") if it got there."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder, quickly(console, "time", clock), quickly(say, "time", clock), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            console.wait_for(Guest(folder, clock, *words), b"armed directory=", 500, "booting the template")
+        except console.DeadGuest as dead:
+            return clock.now, str(dead)
+    return None, ""
+
+
+@case
+def a_recorder_that_stands_still_in_a_living_guest_is_dead():
+    beats = [(5 * n, b"L2ALIVE arming 34\n") for n in range(1, 99)]
+    noise = [(5 * n + 1, b"rcu: INFO: rcu_sched self-detected stall on CPU\n") for n in range(1, 99)]
+    when, why = _dead_at(*sorted(beats + noise))
+    print(f"# {when} s: {why.splitlines()[0] if why else why}")
+    return when is not None and 60 <= when < 66 and "arming used no processor time" in why
+
+
+@case
+def a_recorder_that_works_for_ever_is_dead():
+    when, why = _dead_at(*((5 * n, f"L2ALIVE arming {34 + n}\n".encode()) for n in range(1, 99)))
+    return when is not None and 240 <= when < 246 and "arming was not done" in why
+
+
+@case
+def a_recorder_that_is_slow_lives():
+    steps = [(5 * n, b"L2ALIVE starting ?\n") for n in range(1, 20)]
+    steps += [(5 * n, b"L2ALIVE arming %d\n" % (n // 5)) for n in range(20, 60)]
+    starved = [(40 * n, b"L2ALIVE arming 1\n") for n in range(1, 8)]    # few lines of its own in a long time of ours
+    return _dead_at(*steps, (301, b"armed directory=0x1000\n"))[0] is None and _dead_at(*starved, (300, b"armed directory=0x1000\n"))[0] is None
+
+
+@case
+def a_guests_line_has_the_processor_time_of_what_it_waits_for():
+    init = HERE.parents[1] / "tools/lablib/guest-init"
+    parent = "import os, time\npid = os.fork()\nwhile not pid: pass\nprint(flush=True)\ntime.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, start_new_session=True) as process:
+        process.stdout.readline()
+        script = f"""eval "$(sed -n '/^used() {{/,/^}}/p' {init})"; used {2 ** 30}; echo "$ticks"
+            first=; while used {process.pid}; [ "$ticks" != '?' ] && first=${{first:-$ticks}} && [ "$ticks" -eq "$first" ]; do sleep 0.1; done; echo "$first $ticks" """
+        said = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
+        os.killpg(process.pid, signal.SIGKILL)
+    if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
+        print("# this kernel does not list a process's children")
+        return said[0] == "?"
+    return len(said) == 2 and said[0] == "?" and int(said[1].split()[1]) > int(said[1].split()[0])
 
 
 @case
