@@ -60,8 +60,8 @@ def silent_seconds(elapsed, before, after):
 
 class _Nudge:
     """
-    Sends L1 a byte now and then, for the interrupt that comes with it. QEMU's emulated CPUs can lose the interrupt of their own timer:
-    pending in the local APIC, and taken only when another one comes. See docs/lab.md, and l1/nudge for the CPU that this one does not reach.
+    Sends L1 a byte now and then, for the interrupt that comes with it. An emulated CPU was seen that did not take the interrupt of its own
+    timer; perhaps another one makes it (a guess: docs/lab.md). l1/nudge does it for the CPU that this one does not reach.
     """
 
     def __init__(self, path):
