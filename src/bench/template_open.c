@@ -11,12 +11,21 @@
 #include "base/packed.h"
 #include "bench/template.h"
 
-/* @name in @folder, or where it is if it is a path. Returns 0 or -ENAMETOOLONG. */
+/*
+ * @name in @folder, or where it is if it is a path; from the root, for a VMM that others started
+ * (--socket) has another working directory. Returns 0, -ENAMETOOLONG or what getcwd() says.
+ */
 static int join(const char *folder, const char *name, char path[PATH_MAX])
 {
-	int n = snprintf(path, PATH_MAX, "%s%s%s", *name == '/' ? "" : folder,
-			 *name == '/' ? "" : "/", name);
+	char here[PATH_MAX] = "";
+	int n;
 
+	if (*name == '/')
+		n = snprintf(path, PATH_MAX, "%s", name);
+	else if (*folder != '/' && !getcwd(here, sizeof(here)))
+		return -errno;
+	else
+		n = snprintf(path, PATH_MAX, "%s%s%s/%s", here, *here ? "/" : "", folder, name);
 	return n > 0 && n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 

@@ -17,6 +17,7 @@
 #include "bench/recorder.h"
 #include "bench/result.h"
 #include "cli/cmds.h"
+#include "cli/output.h"
 #include "collect/load.h"
 #include "collect/marks.h"
 #include "collect/memfile.h"
@@ -80,38 +81,73 @@ static int may_be_replaced(const struct bench_asked *a, const char *memory)
 	return 0;
 }
 
-/* --take-snapshot: of the VM that runs there, once, into the only folder. */
-static int take_snapshot(struct bench_asked *a)
+/*
+ * The VMM writes where the path leads it: in its own root, of its own mount namespace. There it may
+ * be another folder, with a memory file in it that another VM runs on.
+ */
+static int sees_folder(const struct bench_asked *a, const struct fs_vmm *v, const char *folder)
 {
+	struct stat here, there;
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)v->process.pid, folder);
+	if (!stat(folder, &here) && !stat(path, &there) && here.st_dev == there.st_dev &&
+	    here.st_ino == there.st_ino)
+		return 0;
+	fs_error("taking a snapshot of the VM at %s: its VMM (process %d) has another file system, "
+		 "in which %s is not this folder: run forkscope bench in there (nsenter -m -r "
+		 "-t %d), or give a folder that both have under one path",
+		 a->take, (int)v->process.pid, folder, (int)v->process.pid);
+	return -1;
+}
+
+/* --take-snapshot: of the VM that runs there, once, into the only folder, which is @folder. */
+static int take_into(struct bench_asked *a, const char *folder)
+{
+	bool ch = a->o.plan.ops == &fs_vmm_cloud_hypervisor;
 	struct fs_vmm_plan plan = a->o.plan;
-	char state[PATH_MAX], memory[PATH_MAX];
-	const char *folder = a->folders[0];
+	char state[PATH_MAX + 8], memory[PATH_MAX + 16];
 	struct fs_vmm_at at = {.folder = folder, .id = "template"};
 	struct fs_vmm v;
 	int rc;
 
-	if (!a->take)
-		return 0;
 	plan.socket = a->take;
 	plan.jail = NULL;
 	plan.vsock = NULL;
 	snprintf(state, sizeof(state), "%s/state", folder);
-	snprintf(memory, sizeof(memory), "%s/mem", folder);
-	at.state = plan.ops == &fs_vmm_cloud_hypervisor ? folder : state;
+	snprintf(memory, sizeof(memory), "%s/%s", folder, ch ? "memory-ranges" : "mem");
+	at.state = ch ? folder : state;
 	at.memory = memory;
-	if (plan.ops == &fs_vmm_cloud_hypervisor)
-		snprintf(memory, sizeof(memory), "%s/memory-ranges", folder);
-	if (may_be_replaced(a, memory))
-		return -1;
 	fs_vmm_init(&v, &plan, &at);
 	rc = v.ops->start(&v);
-	if (!rc)
-		rc = v.ops->create(&v);
 	if (rc)
 		fs_error("taking a snapshot of the VM at %s: %s", a->take, v.err);
 	else
+		rc = sees_folder(a, &v, folder) ?: may_be_replaced(a, memory);
+	if (!rc && (rc = v.ops->create(&v)) != 0)
+		fs_error("taking a snapshot of the VM at %s: %s", a->take, v.err);
+	else if (!rc)
 		fs_info("the VM at %s is paused, its snapshot is in %s", a->take, folder);
 	fs_vmm_end(&v);
+	return rc;
+}
+
+static int take_snapshot(struct bench_asked *a)
+{
+	char *folder;
+	int rc;
+
+	if (!a->take)
+		return 0;
+	/* the VMM's working directory is another one */
+	folder = realpath(a->folders[0], NULL);
+	if (!folder) {
+		fs_error("taking a snapshot of the VM at %s: the folder %s: %s", a->take,
+			 a->folders[0], strerror(errno));
+		return -1;
+	}
+	rc = take_into(a, folder);
+	free(folder);
 	return rc;
 }
 
@@ -119,14 +155,20 @@ static int write_json(const struct fs_bench *b, const char *recording)
 {
 	json_t *o = fs_bench_json(b);
 	char path[PATH_MAX];
-	int rc;
+	FILE *out = NULL;
+	int rc, io;
 
 	snprintf(path, sizeof(path), "%s.json", recording);
-	rc = o ? json_dump_file(o, path, JSON_INDENT(1)) : -1;
+	if (o)
+		out = fs_out_open(path);
+	else
+		fs_error("writing %s: out of memory", path);
+	rc = out ? json_dumpf(o, out, JSON_INDENT(1)) : -1;
+	io = out ? fs_out_close(out) : 0;
 	json_decref(o);
-	if (rc)
-		fs_error("writing %s failed: %s", path, strerror(errno));
-	return rc;
+	if (out && (rc || io))
+		fs_error("writing %s failed: %s", path, strerror(io ? -io : EIO));
+	return rc || io ? -1 : 0;
 }
 
 /* Does the user give the recorder an option that begins so? */

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/fresh.h"
 #include "base/log.h"
 #include "cli/cmds.h"
 
@@ -40,20 +41,30 @@ bool fs_out_is_stdout(const char *path)
 	return path && own_descriptor(path) == STDOUT_FILENO;
 }
 
+/* A file anew, or a terminal or a pipe. Returns the descriptor, or -1 and errno. */
+static int open_to_write(const char *path)
+{
+	int fd = fs_fresh_file(path, O_WRONLY);
+	struct stat st;
+
+	if (fd == -EEXIST && !lstat(path, &st) && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))
+		return open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0)
+		(void)fchmod(fd, 0600); /* whatever the umask is */
+	errno = fd < 0 ? -fd : 0;
+	return fd < 0 ? -1 : fd;
+}
+
 FILE *fs_out_open(const char *path)
 {
 	int own = own_descriptor(path), fd;
-	struct stat st;
 	FILE *f;
 
 	if (own == STDOUT_FILENO)
 		return stdout;
 	/* What is open already was opened by who started us; its link is not followed anew. */
-	fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, 0)
-		      : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || fstat(fd, &st))
-		goto failed;
-	if (own < 0 && S_ISREG(st.st_mode) && fchmod(fd, 0600))
+	fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, 0) : open_to_write(path);
+	if (fd < 0)
 		goto failed;
 	f = fdopen(fd, "w");
 	if (f)

@@ -7,10 +7,11 @@
 #include <stdio.h>
 
 /*
- * Opens @path for writing with mode 0600 whatever the umask is: what was traced is nobody else's
- * business. "-" is stdout, and so are /dev/stdout and /dev/fd/1; other names of descriptors that
- * are open (/dev/stderr, /dev/fd/N) mean these, as they are. No other symbolic link is followed.
- * NULL after saying what failed.
+ * Opens @path for writing with mode 0600: what was traced is nobody else's business. "-" is stdout,
+ * and so are /dev/stdout and /dev/fd/1; other names of descriptors that are open (/dev/stderr,
+ * /dev/fd/N) mean these, as they are. A file that is there is replaced, not written into
+ * (fs_fresh_file()), and no other symbolic link is followed; terminals and pipes are written to,
+ * disks are not. NULL after saying what failed.
  */
 FILE *fs_out_open(const char *path);
 

@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/fresh.h"
 #include "record/crc.h"
 
 struct fsr_writer {
@@ -69,29 +69,6 @@ static int write_file_header(struct fsr_writer *w)
 	return err;
 }
 
-/*
- * A new inode even where a file stood: whoever holds the old one open, or owns it in a shared
- * directory, does not get to see the recording. O_EXCL also refuses a symbolic link.
- */
-static int create_file(const char *path)
-{
-	struct stat st;
-	int fd;
-
-	if (!lstat(path, &st)) {
-		if (S_ISLNK(st.st_mode))
-			return -ELOOP;
-		if (S_ISDIR(st.st_mode))
-			return -EISDIR;
-		if (!S_ISREG(st.st_mode))
-			return -EEXIST;
-		if (unlink(path))
-			return -errno;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
-}
-
 int fsr_create(const char *path, struct fsr_writer **out)
 {
 	struct fsr_writer *w = calloc(1, sizeof(*w));
@@ -99,7 +76,7 @@ int fsr_create(const char *path, struct fsr_writer **out)
 
 	if (!w)
 		return -ENOMEM;
-	w->fd = create_file(path);
+	w->fd = fs_fresh_file(path, O_WRONLY);
 	if (w->fd < 0) {
 		err = w->fd;
 		free(w);

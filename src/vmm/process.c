@@ -13,6 +13,7 @@
 #include <linux/close_range.h>
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fresh.h"
 
 #define END_NS (10ull * 1000 * 1000 * 1000) /* for a killed process to be gone */
 
@@ -79,9 +80,10 @@ int fs_process_start(struct fs_process *p, char *const argv[], const char *log, 
 	int in[2] = {-1, -1}, out, why = 0, rc = 0;
 
 	fs_process_init(p);
-	out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	out = fs_fresh_file(log, O_WRONLY | O_APPEND);
 	if (out < 0)
-		return fs_errf(err, len, -errno, "starting %s: its log %s: %m", argv[0], log);
+		return fs_errf(err, len, out, "starting %s: its log %s: %s", argv[0], log,
+			       strerror(-out));
 	if (pipe2(in, O_CLOEXEC))
 		rc = -errno;
 	if (!rc)

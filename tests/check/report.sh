@@ -53,6 +53,26 @@ expect 1 'No such file' 'no such folder' "$F" report --svg "$tmp/none/x.svg" "$R
 ln -s "$tmp/elsewhere" "$tmp/link.svg"
 expect 1 'symbolic links' 'a symbolic link is not written through' "$F" report --svg "$tmp/link.svg" "$R"
 is 'nor is its target made' test ! -e "$tmp/elsewhere"
+# a file that somebody has mapped, as a VM has its memory file: what they see stays as it is
+cat >"$tmp/maps.py" <<'END'
+import mmap, subprocess, sys
+path, *words = sys.argv[1:]
+with open(path, "wb") as out:
+    out.write(b"memory" * 100000)
+with open(path, "rb") as handle:
+    seen = mmap.mmap(handle.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
+with open(path, "rb") as handle:
+    sys.exit(bytes(seen[:]) != b"memory" * 100000 or handle.read(4) == b"memo")
+END
+is '--svg FILE replaces a file that is in use, it does not write into it' \
+	python3 "$tmp/maps.py" "$tmp/used.svg" "$F" report --fork 1 --svg "$tmp/used.svg" "$R"
+mkdir "$tmp/used"
+is 'so does --svg-dir' \
+	python3 "$tmp/maps.py" "$tmp/used/fork-1.svg" "$F" report --svg-dir "$tmp/used" "$R"
+is 'and what diff --svg writes' \
+	python3 "$tmp/maps.py" "$tmp/used.svg" "$F" diff --svg "$tmp/used.svg" "$R" "$R"
+expect 0 '' 'a pipe is written to' "$F" report --fork 1 --svg /dev/null "$R"
 expect 1 '' 'a reader that has left: 1, and no end by a signal' to_nobody "$F" report --fork 1 "$R"
 is 'and nobody is told' test ! -s "$tmp/err"
 

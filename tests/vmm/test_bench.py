@@ -481,6 +481,49 @@ def taken_over_itself():
             os.path.exists(listens) and os.unlink(listens)
 
 
+def taken_where_the_vmm_is():
+    """The VMM writes where the path leads it, which is not into a folder of the same name that it has, with a memory file that is in use."""
+    path, source, listens = snapshot(), snapshot("source"), folder + "/template.sock"
+    other = folder + "/elsewhere/snap"
+    os.makedirs(other, exist_ok=True)
+    for prefix, status, says in (((), 0, "is paused, its snapshot is in " + os.path.realpath(path)),
+                                 (("unshare", "-m", "sh", "-c", 'mount --bind "$1" "$2"; shift 2; exec "$@"', "sh", other, path), 1, "has another file system")):
+        Path(other + "/mem").write_bytes(b"of another VM" * 1000)
+        Path(other + "/state").write_bytes(b"state")
+        before, mine = digest(other + "/mem"), digest(path + "/mem")
+        with User(other + "/mem"), subprocess.Popen([*prefix, FIXTURE, "--api-sock", listens, "--id", "template"], cwd=folder + "/elsewhere",
+                                                    env=environment(FIXTURE_LOG="", FIXTURE_GUEST=""), stdout=subprocess.DEVNULL,
+                                                    stderr=subprocess.DEVNULL) as vmm:
+            try:
+                while not os.path.exists(listens):
+                    time.sleep(0.05)
+                api(listens, "PUT", "/snapshot/load", {"snapshot_path": source + "/state", "resume_vm": True,
+                                                       "mem_backend": {"backend_type": "File", "backend_path": source + "/mem"}})
+                done = subprocess.run(command(["--snapshot", "snap", "--iters", "1", "--no-record", "--network", "none", "--take-snapshot", listens]),
+                                      capture_output=True, text=True, check=False, env=environment(), timeout=60, cwd=folder)
+                assert says in done.stderr, done
+                assert digest(other + "/mem") == before, "another VM's memory file was written"
+                assert (digest(path + "/mem") == mine) == bool(status), done
+                assert done.returncode in (status, 3), done
+            finally:
+                vmm.kill()
+                os.path.exists(listens) and os.unlink(listens)
+
+
+def outputs_are_new_files():
+    """FILE.json and FILE.log: a file that is there is replaced, not written into, and no link is followed."""
+    out, victim = folder + "/out.fsr", folder + "/victim"
+    for suffix in (".json", ".log"):
+        Path(victim).write_bytes(b"memory")
+        os.path.lexists(out + suffix) and os.unlink(out + suffix)
+        os.link(victim, out + suffix)
+        words = command(["--snapshot", snapshot(), "--token", "tok", "--iters", "1", "-o", out])
+        subprocess.run(words, capture_output=True, check=False, env=environment(), timeout=120)
+        assert Path(victim).read_bytes() == b"memory", suffix
+        assert os.stat(out + suffix).st_ino != os.stat(victim).st_ino, suffix
+        os.unlink(victim)
+
+
 LATE = """#!{python}
 import mmap, os, shutil, subprocess, sys, time
 how, path, pid = sys.argv[1:]
@@ -887,7 +930,7 @@ def main():
         for case in (arms_and_residency, warm, clamped, workingset, populate, populate_on_btrfs, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
                      many_at_once, one_namespace, lives_until_it_was_read, never_acks, agent_says_error, many_acks, flooding_guest, load_is_refused,
                      vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, two_benches,
-                     taken_over_itself, emptied_as_it_was_filled, tap_exists,
+                     taken_over_itself, taken_where_the_vmm_is, outputs_are_new_files, emptied_as_it_was_filled, tap_exists,
                      no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,
                      killed, qemu, cloud_hypervisor, ch_signal_of_the_config, ch_restore_modes, ch_zones, ch_files_of_the_template, vsock, load_fields,
                      names_of_files, fifos, versions, attach, jailer, recorded):
