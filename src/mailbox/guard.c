@@ -60,9 +60,16 @@ static int lease_type(const struct fs_guard *g)
 	return g->what_for == FS_GUARD_WRITE ? F_WRLCK : F_RDLCK;
 }
 
-/* Returns 0, EAGAIN (somebody has it open) or another errno (there is no lease to be had). */
+/*
+ * Returns 0, EAGAIN (somebody has it open) or another errno (there is no lease to be had). A file
+ * without a name may be one that was made without being opened (a memfd, memory that processes
+ * share, such of huge pages): the kernel counts no opener of these, and would give a lease on one
+ * that a VM runs on. They are reached by /proc/PID/fd.
+ */
 static int take_lease(struct fs_guard *g)
 {
+	if (!g->st.st_nlink)
+		return EOPNOTSUPP;
 	/* whoever opens the file makes the kernel tell us to hurry, by a signal that would end us
 	 */
 	signal(SIGIO, SIG_IGN);

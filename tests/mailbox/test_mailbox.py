@@ -332,6 +332,28 @@ def mapped_files():
         refused("patch", path, "--token", "tok", *FIELDS, says=f"process {os.getpid()}")
 
 
+def unnamed_files():
+    """Memory that was never opened by a name (a memfd, of huge pages too): the kernel gives a lease on it whoever maps it."""
+    for flags in (0, os.MFD_HUGETLB):
+        try:
+            fd = os.memfd_create("memory", flags)
+            os.ftruncate(fd, 4 * MIB)
+            seen = mmap.mmap(fd, 4 * MIB)
+        except OSError as why:      # no huge page is free
+            print(f"# {flags}: {why}")
+            continue
+        seen[0x3000:0x3000 + 4096] = peer_patcher.arm(b"tok").ljust(4096, b"\0")
+        os.fchmod(fd, 0o600)
+        path = f"/proc/{os.getpid()}/fd/{fd}"
+        for words in ([], ["--unseen-ok"], ["--private-copy", path_of("out")]):
+            refused("patch", path, "--token", "tok", "--no-remember", *FIELDS, *words, says=f"process {os.getpid()}")
+        assert seen[0x3000:0x4000] == peer_patcher.arm(b"tok").ljust(4096, b"\0") and not os.path.exists(path_of("out"))
+        seen.close()
+        refused("patch", path, "--token", "tok", "--no-remember", *FIELDS, says=f"is open in process {os.getpid()}")
+        good("patch", path, "--token", "tok", "--no-remember", *FIELDS, "--unseen-ok")
+        os.close(fd)
+
+
 class Holder(Mapper):
     """Another process that only has the file open, as a pager has."""
 
@@ -550,7 +572,7 @@ CASES = [
     ("an offset file of the user's", offset_file), ("patch: these bytes and no other", patch_is_exact),
     ("patch: payload, length, sequence", patch_order), ("patch and show: a peer agrees", peers_see_it),
     ("patch: sizes and pages", payload_sizes), ("patch: what the agent would refuse", what_the_agent_would_refuse),
-    ("patch: a full mailbox", full_already), ("patch: a file that is mapped", mapped_files),
+    ("patch: a full mailbox", full_already), ("patch: a file that is mapped", mapped_files), ("patch: a memfd", unnamed_files),
     ("patch: a file that is only open", only_open), ("patch: from other name spaces", other_namespaces),
     ("patch: btrfs and its subvolumes", subvolumes), ("patch: overlays", overlays),
     ("holes of huge pages", holes_of_huge_pages), ("patch: a file that is locked", locked_files),
