@@ -106,11 +106,15 @@ json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f)
 {
 	const struct fsa_guest *g = &f->guest;
 	const struct fsv_own_table *own = fsv_own_of(v->own, f);
+	uint64_t cpus, without;
+	bool known = fsv_own_cpus(own, &cpus, &without);
 	json_t *o = json_pack("{s:b, s:b, s:o}", "read", g->read, "used", g->used, "why",
 			      fsj_text_or_null(fsv_guest_why(f)));
 
 	if (!o)
 		return NULL;
+	json_object_set_new(o, "cpus", known ? fsj_u64(cpus) : json_null());
+	json_object_set_new(o, "cpus_without_ring", known ? fsj_u64(without) : json_null());
 	json_object_set_new(o, "id", g->read ? hex(g->id) : json_null());
 	json_object_set_new(o, "recorded", flags(g->flags));
 	json_object_set_new(o, "events", g->read ? fsj_u64(g->events) : json_null());

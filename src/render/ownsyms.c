@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bpf/guest_ring.h"
 #include "render/kaslr.h"
+
+#define MAX_CPUS 65536 /* more than any machine has: what a guest says is not taken on trust */
 
 static struct fsv_own_table *table_of(struct fsv_own *own, const uint8_t id[16])
 {
@@ -81,6 +84,20 @@ const json_t *fsv_own_hooks(const struct fsv_own_table *t)
 	const json_t *a = json_object_get(t->meta, "hooks");
 
 	return json_is_array(a) ? a : NULL;
+}
+
+bool fsv_own_cpus(const struct fsv_own_table *t, uint64_t *cpus, uint64_t *without_ring)
+{
+	const json_t *with = t ? json_object_get(t->meta, "cpus") : NULL;
+	const json_t *without = t ? json_object_get(t->meta, "cpus_without_ring") : NULL;
+	json_int_t n = json_integer_value(with), m = json_integer_value(without);
+
+	if (!json_is_integer(with) || !json_is_integer(without) || n < 1 || n > FSG_MAX_CPUS ||
+	    m < 0 || m > MAX_CPUS)
+		return false;
+	*cpus = (uint64_t)(n + m);
+	*without_ring = (uint64_t)m;
+	return true;
 }
 
 const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f)

@@ -43,6 +43,12 @@ void fsv_own_free(struct fsv_own *own);
  */
 const json_t *fsv_own_hooks(const struct fsv_own_table *t);
 
+/*
+ * How many CPUs the guest had, and on how many of them nothing was recorded, as they had no ring.
+ * False: not known. The guest says so itself.
+ */
+bool fsv_own_cpus(const struct fsv_own_table *t, uint64_t *cpus, uint64_t *without_ring);
+
 /* The table of @f, or NULL (of a fork whose guest part was not read, for instance). */
 const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "bpf/guest_ring.h"
+#include "render/ownsyms.h"
 #include "render/table.h"
 #include "render/term.h"
 #include "render/trust.h"
@@ -53,6 +54,18 @@ static void lacks(const struct fsa_guest *g, FILE *out)
 			fsv_para(out, 2, 4, "lacking: %s", parts[i].without);
 }
 
+/* What ran on CPUs that have no ring is in no record. */
+static void unrecorded_cpus(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+{
+	uint64_t cpus, without;
+
+	if (fsv_own_cpus(fsv_own_of(v->own, f), &cpus, &without) && without)
+		fsv_para(out, 2, 4,
+			 "lacking: what ran on %" PRIu64 " of the guest's %" PRIu64
+			 " CPUs: they have no ring",
+			 without, cpus);
+}
+
 static void clock_line(const struct fsa_fork *f, FILE *out)
 {
 	const struct fsa_guest *g = &f->guest;
@@ -74,11 +87,11 @@ void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 	const struct fsa_guest *g = &f->guest;
 	char cost[FS_UNITS_LEN], pct[16];
 
-	(void)v;
 	agent_line(f, out);
 	if (!g->used) {
 		fsv_para(out, 0, 2, "guest half: %s: %s", g->read ? "read, but NOT USED" : "none",
 			 fsv_guest_why(f));
+		unrecorded_cpus(v, f, out);
 		return;
 	}
 	if (g->lost || g->torn)
@@ -90,6 +103,7 @@ void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 	else
 		fsv_para(out, 0, 2, "guest half: read, %" PRIu64 " records, none lost", g->events);
 	lacks(g, out);
+	unrecorded_cpus(v, f, out);
 	if (g->probe_ns)
 		fsv_para(out, 2, 4, "its recorder took about %s of the %s (%s)",
 			 fs_fmt_ns(g->probe_ns, cost, sizeof(cost)), fsv_window_word(f),

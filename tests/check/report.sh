@@ -110,6 +110,25 @@ is 'its text says so' grep -q 'left out: 1 records' "$tmp/out"
 "$F" report --json --fork 1 "$tmp/odd.fsr" >"$tmp/odd.json" 2>/dev/null
 is 'its JSON counts it' grep -q '"odd_events": 1,' "$tmp/odd.json"
 
+# guests of more CPUs than the recorder has rings for
+sed '/^GDIR/a GMETA {"cpus": 64, "cpus_without_ring": 16}' tests/golden/guest-chain.txt >"$tmp/many.txt"
+is 'a recording of guests with many CPUs' "$O/tools/mkrec" "$tmp/many.txt" "$tmp/many.fsr"
+"$F" report --fork 1 "$tmp/many.fsr" >"$tmp/out" 2>/dev/null
+is 'the fork lacks what ran on those without a ring' grep -q "lacking: what ran on 16 of the guest's 80 CPUs" "$tmp/out"
+"$F" report --json "$tmp/many.fsr" >"$tmp/many.json" 2>/dev/null
+is 'JSON has both, or null' python3 - "$tmp/many.json" <<'END'
+import json, sys
+guests = [fork["guest"] for fork in json.load(open(sys.argv[1]))["forks"]]
+assert [(guest["cpus"], guest["cpus_without_ring"]) for guest in guests] == [(80, 16), (80, 16), (None, None)], guests
+END
+for odd in '"cpus": 64, "cpus_without_ring": -16' '"cpus": 65, "cpus_without_ring": 15' '"cpus": 64, "cpus_without_ring": "x"' \
+	'"cpus": 64, "cpus_without_ring": 4611686018427387904'; do
+	sed "/^GDIR/a GMETA {$odd}" tests/golden/guest-chain.txt >"$tmp/many.txt"
+	"$O/tools/mkrec" "$tmp/many.txt" "$tmp/many.fsr" 2>/dev/null
+	"$F" report --fork 1 "$tmp/many.fsr" >"$tmp/out" 2>/dev/null
+	is "a guest that says $odd is not believed" sh -c "grep -q 'guest half: read' '$tmp/out' && ! grep -q 'they have no ring' '$tmp/out'"
+done
+
 umask 022
 expect 3 '' 'SVG of a fork and of the cohorts' "$F" report --svg-dir "$tmp/d" "$R"
 is 'all of them' test "$(cd "$tmp/d" && echo *)" = "cohort-first.svg cohort.svg fork-1.svg fork-2.svg fork-3.svg"
