@@ -196,8 +196,8 @@ static __always_inline struct fs_vcpu *fs_vcpu_find(__u64 vcpu)
 	return bpf_map_lookup_elem(&vcpus, &vcpu);
 }
 
-/* Adds a vCPU; @fd is -1 for one whose making was not seen. */
-static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_start, int fd)
+/* Adds a vCPU of a VM that is known; see fs_vcpu_add(). */
+static FS_SUBPROG struct fs_vcpu *fs_vcpu_put(__u64 vcpu, __u32 tgid, __u64 ts_start, int fd)
 {
 	__u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
 	struct kvm_vcpu *k = (void *)vcpu;
@@ -207,11 +207,11 @@ static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_s
 	bool old;
 
 	v.kvm = (__u64)BPF_CORE_READ(k, kvm);
-	v.vm = fs_vm_late(v.kvm, tgid);
 	v.vcpu_id = BPF_CORE_READ(k, vcpu_id);
 	m = fs_vm_find(v.kvm);
-	if (!v.vm || !m)
+	if (!m)
 		return NULL;
+	v.vm = m->vm;
 	old = fd < 0 && !m->made;
 	/*
 	 * KVM sets vcpu->pid at the first KVM_RUN. In a VM that we know from its beginning this
@@ -236,6 +236,19 @@ static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_s
 		e->vcpu_id = v.vcpu_id;
 	}
 	return fs_vcpu_find(vcpu);
+}
+
+/*
+ * Adds a vCPU, and its VM if need be; @fd is -1 for one whose making was not seen. Both are deep:
+ * what the one has on the stack is gone before the other runs (tests/bpf/stack.py).
+ */
+static FS_SUBPROG struct fs_vcpu *fs_vcpu_add(__u64 vcpu, __u32 tgid, __u64 ts_start, int fd)
+{
+	struct kvm_vcpu *k = (void *)vcpu;
+
+	if (!fs_vm_late((__u64)BPF_CORE_READ(k, kvm), tgid))
+		return NULL;
+	return fs_vcpu_put(vcpu, tgid, ts_start, fd);
 }
 
 /* Is @v of the VM that the vCPU is of now? Addresses are used again. */
