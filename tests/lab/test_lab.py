@@ -274,6 +274,51 @@ def l1s_have_no_more_processors_than_the_machine():
         return one and both and large and small and _free(2)
 
 
+def _holder(folder, through=()):
+    """`lab hold` with its slots in this folder; through: words of a program that starts it."""
+    code = f"import sys; sys.path.insert(0, {str(HERE.parents[1] / 'tools')!r}); from lablib import cli, slots; slots.FOLDER = {folder!r}; slots.COUNT = 2; cli.main(['hold'])"
+    return subprocess.Popen([*through, sys.executable, "-B", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def _soon(function):
+    until = time.monotonic() + 60
+    while not function() and time.monotonic() < until:
+        time.sleep(0.02)
+    return function()
+
+
+def _killed(process):
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+
+
+@case
+def a_holder_that_is_killed_leaves_nothing():
+    with tempfile.TemporaryDirectory() as folder, quickly(slots, "FOLDER", folder):
+        holder = _holder(folder)
+        held = holder.stdout.readline() == b"held\n" and not _free(2)
+        with slots.take(1, 2):
+            waits = _holder(folder)
+            waiting = b"waiting for one to end" in waits.stderr.readline() and _soon(lambda: slots._lock("queue") is None)   # pylint: disable=protected-access
+            _killed(waits)
+        _killed(holder)
+        queue = slots._lock("queue")   # pylint: disable=protected-access
+        os.close(queue)
+        return held and waiting and _free(2)
+
+
+@case
+def a_holder_ends_with_what_started_it():
+    with tempfile.TemporaryDirectory() as folder, quickly(slots, "FOLDER", folder):
+        # A child of another program, as it is of test-all.
+        parent = _holder(folder, through=[sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"])
+        held = parent.stdout.readline() == b"held\n" and not _free(2)
+        _killed(parent)
+        return held and _soon(lambda: _free(2))
+
+
 @case
 def a_monitor_that_is_gone_raises_nothing():
     with tempfile.TemporaryDirectory() as folder:
