@@ -119,10 +119,12 @@ static int parse_pair(char **p, uint16_t kind, struct fsr_parsed *out, char *err
 		return fs_errf(err, err_len, -EINVAL, "%s: \"%s\" does not fit", name, value);
 	if (!strcmp(name, "seq"))
 		out->has_seq = true;
+	if (!strcmp(name, "payload_len"))
+		out->has_payload_len = true;
 	if (kind == FS_EV_NET_TX && !strcmp(name, "payload")) {
 		struct fs_ev_net_tx *tx = (void *)out->rec;
 
-		if (!tx->payload_len)
+		if (!out->has_payload_len)
 			tx->payload_len = (uint16_t)len;
 	}
 	return 0;

@@ -26,7 +26,8 @@ json_t *fsr_text_json(const struct fs_ev *ev);
 
 struct fsr_parsed {
 	_Alignas(8) uint8_t rec[FSR_MAX_REC];
-	bool has_seq; /* seq= was given */
+	bool has_seq;         /* seq= was given */
+	bool has_payload_len; /* payload_len= was given */
 };
 
 /*
