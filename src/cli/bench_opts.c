@@ -473,7 +473,7 @@ void bench_opts_defaults(struct bench_asked *a)
 		       "the ack that is waited for (default applied)"),                          \
 		FS_OPT("--linger", NULL, "TIME", fs_opt_ns, &(o)->linger_ns,                     \
 		       "how long a fork goes on after it (default 200ms)"),                      \
-		FS_OPT("--call-timeout", NULL, "TIME", fs_opt_ns, &(o)->plan.call_ns,            \
+		FS_OPT("--call-timeout", NULL, "TIME", fs_opt_some_ns, &(o)->plan.call_ns,       \
 		       "how long the VMM has for one answer (default 30s)")
 
 /* Prefetching, and the VMM. */

@@ -150,7 +150,7 @@ int cmd_diff(int argc, char **argv)
 		       "where the windows begin: resume (default), load or spawn"),
 		FS_OPT("--end", NULL, "END", fs_opt_string, &a.end, "where they end"),
 		FS_OPT("--kind", NULL, "KIND", fs_rec_opt_kind, &a.kind, FS_REC_KIND_HELP),
-		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &a.timeout_ns,
+		FS_OPT("--timeout", NULL, "TIME", fs_opt_some_ns, &a.timeout_ns,
 		       "how long to wait for a fork's end"),
 		FS_REC_POPULATION(&a.population),
 		FS_OPT("--fail-on", NULL, "LIMITS", fs_opt_string, &a.fail_on,

@@ -260,7 +260,7 @@ int cmd_record(int argc, char **argv)
 		       "trace VMMs of this process name (15 characters count)"),
 		FS_OPT("--vmm-pid", "-p", "PID", parse_pid, &s.targets,
 		       "trace this VMM process; may be given again"),
-		FS_OPT("--timeout", "-t", "TIME", fs_opt_ns, &s.timeout_ns,
+		FS_OPT("--timeout", "-t", "TIME", fs_opt_some_ns, &s.timeout_ns,
 		       "end after this long, as in 30s"),
 		FS_OPT("--end", "-e", "END", parse_end, &s,
 		       "where the report is to end its window unless told otherwise: ack:STAGE, "

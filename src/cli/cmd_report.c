@@ -227,7 +227,7 @@ int cmd_report(int argc, char **argv)
 		       "where the window begins: resume (default), load or spawn"),
 		FS_OPT("--end", NULL, "END", fs_opt_string, &a.end, "where it ends"),
 		FS_OPT("--kind", NULL, "KIND", fs_rec_opt_kind, &a.kind, FS_REC_KIND_HELP),
-		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &a.timeout_ns,
+		FS_OPT("--timeout", NULL, "TIME", fs_opt_some_ns, &a.timeout_ns,
 		       "how long to wait for a fork's end"),
 		FS_REC_POPULATION(&a.population),
 		FS_OPT("--brief", NULL, NULL, fs_opt_flag, &a.brief,

@@ -73,6 +73,20 @@ int fs_opt_ns(const char *text, void *dst, char *why, size_t len)
 	}
 }
 
+int fs_opt_some_ns(const char *text, void *dst, char *why, size_t len)
+{
+	uint64_t ns;
+	int rc = fs_opt_ns(text, &ns, why, len);
+
+	if (!rc && !ns) {
+		snprintf(why, len, "is no time at all: give more than 0");
+		return -1;
+	}
+	if (!rc)
+		*(uint64_t *)dst = ns;
+	return rc;
+}
+
 int fs_opt_bytes(const char *text, void *dst, char *why, size_t len)
 {
 	switch (fs_parse_bytes(text, dst)) {

@@ -59,12 +59,13 @@ struct fs_args {
 };
 
 /* Ready-made parsers; the type of *dst is in the comment. */
-int fs_opt_flag(const char *text, void *dst, char *why, size_t len);   /* bool: set to true */
-int fs_opt_no(const char *text, void *dst, char *why, size_t len);     /* bool: set to false */
-int fs_opt_string(const char *text, void *dst, char *why, size_t len); /* const char * */
-int fs_opt_uint(const char *text, void *dst, char *why, size_t len);   /* unsigned int */
-int fs_opt_ns(const char *text, void *dst, char *why, size_t len);     /* uint64_t, "250ms" */
-int fs_opt_bytes(const char *text, void *dst, char *why, size_t len);  /* uint64_t, "64MiB" */
+int fs_opt_flag(const char *text, void *dst, char *why, size_t len);    /* bool: set to true */
+int fs_opt_no(const char *text, void *dst, char *why, size_t len);      /* bool: set to false */
+int fs_opt_string(const char *text, void *dst, char *why, size_t len);  /* const char * */
+int fs_opt_uint(const char *text, void *dst, char *why, size_t len);    /* unsigned int */
+int fs_opt_ns(const char *text, void *dst, char *why, size_t len);      /* uint64_t, "250ms" */
+int fs_opt_some_ns(const char *text, void *dst, char *why, size_t len); /* the same, but not 0 */
+int fs_opt_bytes(const char *text, void *dst, char *why, size_t len);   /* uint64_t, "64MiB" */
 
 /*
  * Parses argv[1..]. `--name value`, `--name=value`, `-l value`; `--help` and `-h` are always

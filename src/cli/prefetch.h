@@ -22,7 +22,7 @@ struct prefetch_window {
 	       "where the window begins: resume (default), load or spawn"),                    \
 		FS_OPT("--end", NULL, "END", fs_opt_string, &(w)->end, "where it ends"),       \
 		FS_OPT("--kind", NULL, "KIND", fs_rec_opt_kind, &(w)->kind, FS_REC_KIND_HELP), \
-		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &(w)->timeout_ns,                 \
+		FS_OPT("--timeout", NULL, "TIME", fs_opt_some_ns, &(w)->timeout_ns,            \
 		       "how long to wait for a fork's end"),                                   \
 		FS_REC_POPULATION(&(w)->population)
 

@@ -38,6 +38,9 @@ expect 1 'no symbol file' 'bad symbols' "$F" report --guest-symbols /etc/passwd 
 expect 0 '' 'another end' "$F" report --fork 3 --end after:50ms "$R"
 expect 0 '' 'the longest time-out' "$F" report --fork 1 --timeout 876000h "$R"
 expect 2 'too long' 'a longer one, which would wrap' "$F" report --fork 1 --timeout 18446744073s "$R"
+expect 2 'more than 0' 'no time at all is not the default' "$F" report --timeout 0s "$R"
+expect 2 'more than 0' 'nor what is rounded to it' "$F" diff --timeout 0.1ns "$R" "$R"
+expect 2 'more than 0' 'nor for ever' "$F" record --all -o "$tmp/no.fsr" --timeout 0s
 expect 2 'too long' 'nor is an end that late' "$F" report --end after:18446744073s "$R"
 expect 3 'did not reach' 'a short time-out' "$F" report --fork 1 --timeout 1ms "$R"
 
