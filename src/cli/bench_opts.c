@@ -22,9 +22,8 @@ static int parse_vmm(const char *text, void *dst, char *why, size_t len)
 	return -1;
 }
 
-/* The place of @text in the NULL-terminated @names, as an int. */
-static int pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
-		size_t len)
+int bench_opt_pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
+		   size_t len)
 {
 	size_t at = 0;
 
@@ -42,17 +41,17 @@ static int pick(const char *text, const char *const *names, size_t n, void *dst,
 
 static int parse_cache(const char *text, void *dst, char *why, size_t len)
 {
-	return pick(text, fs_cache_names, 3, dst, why, len);
+	return bench_opt_pick(text, fs_cache_names, 3, dst, why, len);
 }
 
 static int parse_network(const char *text, void *dst, char *why, size_t len)
 {
-	return pick(text, fs_network_names, 3, dst, why, len);
+	return bench_opt_pick(text, fs_network_names, 3, dst, why, len);
 }
 
 int bench_opt_mechanism(const char *text, void *dst, char *why, size_t len)
 {
-	return pick(text, fs_mechanism_names, FS_MECHANISM_COUNT, dst, why, len);
+	return bench_opt_pick(text, fs_mechanism_names, FS_MECHANISM_COUNT, dst, why, len);
 }
 
 static int parse_bool(const char *text, void *dst, char *why, size_t len)
@@ -75,63 +74,6 @@ static int parse_moment(const char *text, void *dst, char *why, size_t len)
 		return -1;
 	}
 	*(bool *)dst = !strcmp(text, "beside");
-	return 0;
-}
-
-static int parse_restore(const char *text, void *dst, char *why, size_t len)
-{
-	static const char *const names[] = {"copy", "ondemand", "copyonwrite", "prefault", NULL};
-	static const char *const modes[] = {NULL, "OnDemand", "CopyOnWrite", NULL};
-	struct fs_vmm_load *l = dst;
-	int at;
-
-	if (pick(text, names, 4, &at, why, len))
-		return -1;
-	l->mode = modes[at];
-	l->prefault = at == 3;
-	return 0;
-}
-
-static int parse_version(const char *text, void *dst, char *why, size_t len)
-{
-	if (!fs_vmm_read_version(text).known) {
-		snprintf(why, len, "is no version such as 1.15.1");
-		return -1;
-	}
-	*(const char **)dst = text;
-	return 0;
-}
-
-static int parse_jailer_arg(const char *text, void *dst, char *why, size_t len)
-{
-	struct bench_asked *a = dst;
-	const char *no = fs_jail_no_arg(text);
-
-	if (no || a->njailer_args == FS_JAIL_ARGS) {
-		snprintf(why, len, "cannot be passed on: %s", no ? no : "it is one too many");
-		return -1;
-	}
-	a->jailer_args[a->njailer_args++] = text;
-	return 0;
-}
-
-static int parse_load_json(const char *text, void *dst, char *why, size_t len)
-{
-	struct bench_asked *a = dst;
-	json_error_t e;
-	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, &e);
-
-	if (!json_is_object(o)) {
-		snprintf(why, len, "is no JSON object%s%s", o ? "" : ": ", o ? "" : e.text);
-		json_decref(o);
-		return -1;
-	}
-	/* given again: the fields of both */
-	if (a->load_json)
-		json_object_update(a->load_json, o);
-	else
-		a->load_json = json_incref(o);
-	json_decref(o);
 	return 0;
 }
 
@@ -177,7 +119,8 @@ int bench_opt_signals(const char *text, void *dst, char *why, size_t len)
 		return -1;
 	}
 	for (size_t i = 0; i < a->nsignals; i++)
-		if (pick(a->signals[i], known, sizeof(known) / sizeof(known[0]), &at, why, len))
+		if (bench_opt_pick(a->signals[i], known, sizeof(known) / sizeof(known[0]), &at, why,
+				   len))
 			return -1;
 	return twice(a->signals, a->nsignals, why, len);
 }
@@ -307,44 +250,6 @@ static int check_snapshots(const struct fs_usage *u, struct bench_asked *a)
 	if (a->nsignals > 1 && a->nsnapshots == 1 && !attach)
 		return fs_opts_bad(u, "a guest waits for one signal, so each needs a snapshot "
 				      "of its own: --snapshot SIGNAL=DIR");
-	return -1;
-}
-
-/* Does the bench itself set this field of the load request? */
-static bool sets(const struct fs_bench_opts *o, const char *const *fields, const char *field)
-{
-	for (; *fields; fields++)
-		if (!strcmp(*fields, field))
-			return true;
-	return (o->override && !strcmp(field, "network_overrides")) ||
-	       (o->plan.vsock && !strcmp(field, "vsock_override")) ||
-	       (o->load.mode && !strcmp(field, "memory_restore_mode")) ||
-	       (o->load.prefault && !strcmp(field, "prefault"));
-}
-
-static int check_load(const struct fs_usage *u, struct bench_asked *a)
-{
-	const struct fs_vmm_ops *ops = a->o.plan.ops;
-	const char *const *fields = ops ? ops->load_fields : NULL;
-	const char *field;
-	json_t *value;
-
-	if (a->o.plan.vsock && ops != &fs_vmm_firecracker)
-		return fs_opts_bad(
-			u, "--vsock is for Firecracker%s",
-			ops == &fs_vmm_cloud_hypervisor
-				? ": the socket of Cloud Hypervisor's vsock device is in "
-				  "config.json, and each fork has its own"
-				: "");
-	if ((a->o.load.mode || a->o.load.prefault) && ops != &fs_vmm_cloud_hypervisor)
-		return fs_opts_bad(u, "--restore-mode is for Cloud Hypervisor");
-	if (a->njailer_args && !a->jail.program)
-		return fs_opts_bad(u, "--jailer-arg needs --jailer PATH");
-	if (a->load_json && !fields)
-		return fs_opts_bad(u, "--load-json: this VMM has no load request of JSON");
-	json_object_foreach (a->load_json, field, value)
-		if (sets(&a->o, fields, field))
-			return fs_opts_bad(u, "--load-json: the bench sets \"%s\" itself", field);
 	return -1;
 }
 
@@ -492,18 +397,18 @@ void bench_opts_defaults(struct bench_asked *a)
 		FS_OPT("--uffd", NULL, "PROGRAM", fs_opt_string, &(o)->uffd,                      \
 		       "serve memory by PROGRAM SOCKET MEMFILE, started for each fork "           \
 		       "(Firecracker)"),                                                          \
-		FS_OPT("--restore-mode", NULL, "MODE", parse_restore, &(o)->load,                 \
+		FS_OPT("--restore-mode", NULL, "MODE", bench_opt_restore, &(o)->load,             \
 		       "Cloud Hypervisor: copy (its default), ondemand, copyonwrite, or "         \
 		       "prefault: "                                                               \
 		       "a copy, all of it present before the resume"),                            \
-		FS_OPT("--load-json", NULL, "OBJECT", parse_load_json, a,                         \
+		FS_OPT("--load-json", NULL, "OBJECT", bench_opt_load_json, a,                     \
 		       "more fields of the load request, as '{\"clock_realtime\": true}'; names " \
 		       "in "                                                                      \
 		       "braces as in COMMAND are replaced in its strings"),                       \
 		FS_OPT("--vsock", NULL, "PATH", fs_opt_string, &(o)->plan.vsock,                  \
 		       "Firecracker: the vsock device's socket in the snapshot's state is PATH: " \
 		       "each fork gets one of its own there"),                                    \
-		FS_OPT("--vmm-version", NULL, "N.N", parse_version, &(o)->plan.version,           \
+		FS_OPT("--vmm-version", NULL, "N.N", bench_opt_version, &(o)->plan.version,       \
 		       "which version the VMM is like, where what it says does not tell"),        \
 		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &(a)->jail.program,               \
 		       "start Firecracker by its jailer"),                                        \
@@ -513,7 +418,7 @@ void bench_opts_defaults(struct bench_asked *a)
 		       "the user that it becomes (default 65534)"),                               \
 		FS_OPT("--jail-gid", NULL, "GID", fs_opt_uint, &(a)->jail.gid,                    \
 		       "the group that it becomes (default 65534)"),                              \
-		FS_OPT("--jailer-arg", NULL, "ARG", parse_jailer_arg, a,                          \
+		FS_OPT("--jailer-arg", NULL, "ARG", bench_opt_jailer_arg, a,                      \
 		       "one more argument of the jailer, as --cgroup or its value; again for "    \
 		       "each"),                                                                   \
 		FS_OPT("--take-snapshot", NULL, "SOCKET", fs_opt_string, &(a)->take,              \
@@ -561,7 +466,7 @@ int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const str
 	o->nprefetch = a->nprefetch;
 	rc = check_vmm(u, a);
 	if (rc < 0)
-		rc = check_load(u, a);
+		rc = bench_opts_check_load(u, a);
 	if (rc < 0)
 		rc = check_snapshots(u, a);
 	if (rc >= 0)

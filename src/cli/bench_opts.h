@@ -58,4 +58,18 @@ int bench_opt_mechanism(const char *text, void *dst, char *why, size_t len); /* 
 int bench_opt_workingset(const char *text, void *dst, char *why, size_t len); /* struct fs_ranges */
 int bench_opt_seed(const char *text, void *dst, char *why, size_t len);       /* uint64_t */
 
+/* The place of @text in the NULL-terminated @names, at most @n of them: *@dst, an int. */
+int bench_opt_pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
+		   size_t len);
+
+/* --- src/cli/bench_load_opts.c: how a snapshot is loaded --- */
+
+int bench_opt_restore(const char *text, void *dst, char *why, size_t len); /* struct fs_vmm_load */
+int bench_opt_version(const char *text, void *dst, char *why, size_t len); /* const char * */
+int bench_opt_jailer_arg(const char *text, void *dst, char *why, size_t len);
+int bench_opt_load_json(const char *text, void *dst, char *why, size_t len);
+
+/* Whether they go together with the VMM. As bench_opts_settle(). */
+int bench_opts_check_load(const struct fs_usage *u, const struct bench_asked *a);
+
 #endif
