@@ -439,7 +439,7 @@ static int stay(const struct options *o, int done)
 
 int fsg_cmd_arm(int argc, char **argv)
 {
-	struct options o;
+	static struct options o; /* what is armed refers to it */
 	int rc = parse(&o, argc, argv), done[2], status;
 	pid_t pid;
 	char byte;
