@@ -11,44 +11,6 @@ static uint32_t sat32(uint64_t v)
 	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
-static bool has_thread(const struct at_vm *vm, const struct at_thr *t)
-{
-	for (size_t i = 0; i < vm->vcpus.n; i++)
-		if (vm->vcpus.v[i] == t)
-			return true;
-	return false;
-}
-
-/* The thread of @h, with its VM when the record says which one it runs. */
-struct at_thr *at_vcpu_thread(struct at *a, const struct fs_ev *h, uint32_t vcpu_id)
-{
-	struct at_cpu *c = h->cpu < AT_CPUS ? &a->cpus[h->cpu] : NULL;
-	struct at_thr *t;
-	struct at_vm *vm;
-
-	if (c && c->thr && c->thr->tid == h->tid && c->thr->vm && c->thr->vm->id == h->vm)
-		return c->thr;
-	t = at_thr_get(a, h->tid, h->tgid, true);
-	vm = t ? at_vm_get(a, h->vm, h->tgid, true) : NULL;
-	if (!vm || vm->proc != t->proc) {
-		if (!t || vm)
-			at_odd(a);
-		return NULL;
-	}
-	if (t->vm != vm) {
-		t->vm = vm;
-		t->vcpu_id = vcpu_id;
-		t->is_vcpu = true;
-		if (!has_thread(vm, t) && fs_vec_push(&vm->vcpus, t)) {
-			a->no_memory = true;
-			return NULL;
-		}
-	}
-	if (c)
-		c->thr = t;
-	return t;
-}
-
 /*
  * Whether sleep @o may have waited for a read: an I/O's end wakes from interrupt context, is known
  * as one, or comes from a kernel worker; any other thread just gave up the page's lock.

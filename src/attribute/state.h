@@ -443,6 +443,8 @@ struct at_vm *at_vm_get(struct at *a, uint32_t vm, uint32_t tgid, bool make);
  * = no such vCPU was seen.
  */
 struct at_thr *at_guest_vcpu(const struct at_vm *vm, uint16_t index);
+/* The thread of @h, with its VM when the record says which one it runs; NULL: as above. */
+struct at_thr *at_vcpu_thread(struct at *a, const struct fs_ev *h, uint32_t vcpu_id);
 
 void at_thr_drop(struct at_thr *t); /* its spans */
 /* Until when spans of @p are wanted, from the states of its VMs; drops them all when not at all. */
@@ -453,7 +455,6 @@ void at_proc_free(struct at *a, struct at_proc *p);
 void at_free(struct at *a);
 
 /* --- spans.c: records into timelines --- */
-struct at_thr *at_vcpu_thread(struct at *a, const struct fs_ev *h, uint32_t vcpu_id);
 int at_add_wake(struct at_thr *t, uint64_t ts, uint32_t by, bool is_signal);
 int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e);
 int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e);

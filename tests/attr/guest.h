@@ -110,8 +110,8 @@ static inline void guest_check(const struct fsa_fork *f)
 	}
 }
 
-static inline void guest_expect(const char *text, const char *end, const char *links,
-				const char *cells)
+/* One fork, whose guest's half is used and well formed. */
+static inline struct fsa_result *guest_run(const char *text, const char *end)
 {
 	struct fsa_result *res = attr_run(text, end);
 	const struct fsa_fork *f = &res->forks[0];
@@ -120,6 +120,15 @@ static inline void guest_expect(const char *text, const char *end, const char *l
 	if (!f->guest.used)
 		fail_msg("the guest's half was not used: %s", f->guest.why);
 	guest_check(f);
+	return res;
+}
+
+static inline void guest_expect(const char *text, const char *end, const char *links,
+				const char *cells)
+{
+	struct fsa_result *res = guest_run(text, end);
+	const struct fsa_fork *f = &res->forks[0];
+
 	assert_int_equal(f->guest.outside, 0);
 	assert_string_equal(guest_links(f), links);
 	assert_string_equal(guest_cells(f), cells);
