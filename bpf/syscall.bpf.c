@@ -22,10 +22,19 @@ struct fs_call {
 	unsigned long a[4];
 };
 
+/* Masked, since the verifier of 6.1 forgets what a number was held against once it is read anew. */
+static __always_inline bool fs_call_chosen(__u64 nr)
+{
+	if (nr >= FS_MAX_SYSCALLS)
+		return false;
+	barrier_var(nr);
+	return knobs.syscalls[nr % FS_MAX_SYSCALLS];
+}
+
 static __always_inline bool fs_call_wanted(__u64 nr)
 {
 	return nr == NR_OPEN || nr == NR_MMAP || nr == NR_OPENAT || nr == NR_OPENAT2 ||
-	       (nr < FS_MAX_SYSCALLS && knobs.syscalls[nr]);
+	       fs_call_chosen(nr);
 }
 
 static long fs_scan_fd(__u32 fd, struct fs_self *s)
@@ -266,7 +275,7 @@ static __always_inline void fs_call_done(struct fs_call *c, struct pt_regs *regs
 		fs_open(c);
 	else if (c->nr == NR_MMAP)
 		fs_mmap(c, regs);
-	if (!phase && !((__u64)c->nr < FS_MAX_SYSCALLS && knobs.syscalls[c->nr]))
+	if (!phase && !fs_call_chosen(c->nr))
 		return;
 	if (c->s.t->flags & FS_T_VCPU && c->s.p->first_run_ns)
 		return;
