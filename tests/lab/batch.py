@@ -71,7 +71,7 @@ def _run_script(scenario, folder):
     folder.mkdir(parents=True)
     with open(folder / "tap", "w", encoding="utf-8") as log:
         with progress.Watch(folder / "tap", say):
-            status = subprocess.run([str(TOP / scenario.script)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+            status = subprocess.run([str(TOP / scenario.script), *scenario.words], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
     (folder / "status").write_text(f"{status}\n", encoding="ascii")
     say(f"{scenario.name}: status {status}")
 

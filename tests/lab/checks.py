@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ftrace
 import judge
+import skips
 from scenarios import DIED
 
 TOP = Path(__file__).resolve().parents[2]
@@ -101,12 +102,12 @@ def whole(context):
     if context.status() != bool(dead):
         wrong.append(f"lab forks ended with status {context.status()}")
     wrong += [f"fork of pid {pid} is missing from the report" for pid in made if pid not in seen]
-    lost = report["trust"]["lost_host"]
+    lost, charged = report["trust"]["lost_host"], skips.charged(report)
     shares = []
     for pid, fork in seen.items():
         total = sum(cell["ns"] for cell in fork["cells"])
         if not fork["complete"]:
-            if pid not in dead or not _told_dead(fork):
+            if pid not in charged and (pid not in dead or not _told_dead(fork)):
                 wrong.append(f"pid {pid}: not complete: {fork.get('notes')}")
             continue
         if total != fork["gap_ns"] or sum(fork["buckets"].values()) != fork["gap_ns"]:
@@ -115,14 +116,14 @@ def whole(context):
             wrong.append(f"pid {pid}: kind {fork['kind']}")
         unknown = fork["buckets"]["unknown_ns"]
         shares.append(unknown / max(fork["gap_ns"], 1))
-        if not lost and unknown > UNKNOWN_AT_MOST * fork["gap_ns"]:
+        if not lost and pid not in charged and unknown > UNKNOWN_AT_MOST * fork["gap_ns"]:
             wrong.append(f"pid {pid}: unknown is {unknown / fork['gap_ns']:.2%} of {fork['gap_ns'] / 1e6:.1f} ms")
     if lost:
         wrong.append(f"{lost} records were lost")
-    context.findings["whole"] = {"forks": len(seen), "unknown_share": shares, "lost": lost,
-                                 "gap_ms": [round((fork["gap_ns"] or 0) / 1e6, 3) for fork in seen.values()]}
+    context.findings["whole"] = {"forks": len(seen), "unknown_share": shares, "lost": lost, "skipped_runs": skips.runs(report),
+                                 "charged": len(charged), "gap_ms": [round((fork["gap_ns"] or 0) / 1e6, 3) for fork in seen.values()]}
     but = f" (but {len(dead)} whose guest died, which is told)" if dead else ""
-    return not wrong, f"{len(made)} forks, complete{but}, cells sum to the gap, unknown at most 1 %", "\n".join(wrong)
+    return not wrong, f"{len(made)} forks, complete{but}, cells sum to the gap, unknown at most 1 %{skips.told(report)}", "\n".join(wrong)
 
 
 def _usual(context, cause):
@@ -140,7 +141,7 @@ def _verdict(context, cause, findings, size):
     name = f"{size} of injected delay are {cause}"
     if shares:
         name += f": at least {min(shares):.2%} of {sum(f['path_ns'] for f in findings.values()) / 1e6:.0f} ms"
-    return bool(findings) and not wrong, name, "\n".join(wrong) if findings else "no fork to judge"
+    return bool(findings) and not wrong, name + skips.told(context.report()), "\n".join(wrong) if findings else "no fork to judge"
 
 
 def _tids(context, pid):
@@ -149,6 +150,11 @@ def _tids(context, pid):
 
 def _quota_intervals(context, pid):
     return ftrace.throttle_intervals(context.folder / "switch.trace", context.folder / "throttle.trace", _tids(context, pid))
+
+
+def known(context, pid, fork, intervals):
+    """These intervals without what is unknown of a fork that skipped runs of probes are charged to."""
+    return judge.without(intervals, skips.unknown(fork)) if pid in skips.charged(context.report()) else intervals
 
 
 def injected(context, cause):
@@ -168,7 +174,7 @@ def injected(context, cause):
             outer += ftrace.runnable_intervals(context.folder / "run.trace", _tids(context, pid))
         if cause == "sched.blocked":   # besides being stopped, the thread waits for locks of its VMM: as ftrace saw it sleep
             outer += ftrace.blocked_intervals(context.folder / "run.trace", _tids(context, pid))
-        findings[str(pid)] = judge.judge(fork, inner, outer, cause, usual)
+        findings[str(pid)] = judge.judge(fork, known(context, pid, fork, inner), outer, cause, usual)
     return _verdict(context, cause, findings, f"{context.scenario.env['INJECT_MS']} ms at a time")
 
 
@@ -201,7 +207,7 @@ def disk(context, cause):
             own = judge.without(reads, ftrace.runnable_intervals(trace, tids) + judge.gone_on(fork["segs"], reads, cause))
             # A vCPU also waits for pages that another thread is reading, and for its asynchronous faults until it is told of the page.
             any_reader = [(begin, end) for _, begin, end in rows] + spans
-            findings[str(made["pid"])] = judge.judge(fork, own, any_reader, cause, 0, by_exit=True)
+            findings[str(made["pid"])] = judge.judge(fork, known(context, made["pid"], fork, own), any_reader, cause, 0, by_exit=True)
     return _verdict(context, cause, findings, f"{context.scenario.words[context.scenario.words.index('--dm-delay') + 1]} ms a read")
 
 
@@ -215,7 +221,7 @@ def uffd(context, cause):
         outer = [(row["o0"], row["o1"]) for row in log if row["pid"] == pid] + spans
         for begin, end in rows:
             split["asynchronous" if judge.overlap(begin, end, spans) else "synchronous"] += 1
-        findings[str(pid)] = judge.judge(fork, rows, outer, cause, 0, by_exit=True)
+        findings[str(pid)] = judge.judge(fork, known(context, pid, fork, rows), outer, cause, 0, by_exit=True)
     context.findings["uffd_split"] = split
     good, name, why = _verdict(context, cause, findings, f"{context.scenario.env['UFFD_DELAY_US']} us a page")
     return good, f"{name} ({split['synchronous']} synchronous, {split['asynchronous']} asynchronous)", why
@@ -232,7 +238,7 @@ def died(context):
 def statistics_agree(context):
     """Our counts against KVM's own of the whole life of each VM (read while it was paused)."""
     counts = {row["pid"]: row for row in context.dump()["vms"]}
-    wrong, found = [], {}
+    wrong, found, skipped = [], {}, skips.runs(context.report())
     for fork in context.forks():
         kvm, row = fork["kvm"], counts.get(fork["pid"])
         if not kvm or not row:
@@ -245,16 +251,16 @@ def statistics_agree(context):
                                    "our_mmio_pf": row["mmio_pf"], "runs": row["runs"]}
         if not 0 <= exits <= len(fork["vcpu_tids"]):
             wrong.append(f"pid {fork['pid']}: KVM counts {kvm['exits']} exits, we recorded {row['vmexits']}")
-        if not 0 <= faults <= row["mmio_pf"]:
+        if not 0 <= faults <= row["mmio_pf"] + skipped:
             wrong.append(f"pid {fork['pid']}: KVM counts {kvm['pf_taken']} page faults, we recorded {row['n_pf']} of which {row['mmio_pf']} MMIO")
     context.findings["statistics"] = found
-    return not wrong, "counts agree with KVM's own (exits within one per vCPU, page faults up to the MMIO ones)", "\n".join(wrong)
+    return not wrong, f"counts agree with KVM's own (exits within one per vCPU, page faults up to the MMIO ones){skips.told(context.report())}", "\n".join(wrong)
 
 
 def apart(context, count):
     """Forks resumed at once: all there, no event given to the wrong one, acks in their own forks."""
     wrong, made = [], context.forks()
-    seen = {fork["vmm"]["pid"]: fork for fork in context.report()["forks"]}
+    seen, charged = {fork["vmm"]["pid"]: fork for fork in context.report()["forks"]}, skips.charged(context.report())
     rows = {row["pid"]: row for row in context.dump()["vms"]}
     if len(made) != count:
         wrong.append(f"{len(made)} of {count} forks were made")
@@ -266,8 +272,8 @@ def apart(context, count):
         if row["wrong"]:
             wrong.append(f"pid {fork['pid']}: {row['wrong']} events of other VMMs were given to it")
         if fork["pid"] not in context.dead():
-            wrong += resume_differs(fork, got, context.ledgers()[fork["pid"]]) + acks_differ(fork, got)
-    return not wrong, f"{count} at once: {count} ledgers, no event in the wrong fork, resume and acks agree with the maker's", "\n".join(wrong)
+            wrong += resume_differs(fork, got, context.ledgers()[fork["pid"]]) + acks_differ(fork, got, fork["pid"] in charged)
+    return not wrong, f"{count} at once: {count} ledgers, no event in the wrong fork, resume and acks agree with the maker's{skips.told(context.report())}", "\n".join(wrong)
 
 
 def resume_differs(made, got, ledger):
@@ -281,9 +287,10 @@ def resume_differs(made, got, ledger):
     return [f"pid {made['pid']}: resume at {got['resume_ns']}, asked for between {made['resume_ns']} and {made['resumed_ns']}; before it was asked for: {early}"]
 
 
-def acks_differ(fork, got):
+def acks_differ(fork, got, charged=False):
+    """An ack may be missing from a fork that skipped runs of probes are charged to, never be another's."""
     truth, ours = {ack["stage"]: ack["at_ns"] for ack in fork["acks"]}, {ack["stage"]: ack["at_ns"] for ack in got["acks"]}
-    wrong = [f"pid {fork['pid']}: acks {sorted(ours)} instead of {sorted(truth)}"] if set(truth) - set(ours) else []
+    wrong = [f"pid {fork['pid']}: acks {sorted(ours)} instead of {sorted(truth)}"] if set(truth) - set(ours) and not charged else []
     return wrong + [f"pid {fork['pid']}: ack {stage} seen {(truth[stage] - ns) / 1e6:.1f} ms before it was read"
                     for stage, ns in ours.items() if stage in truth and not 0 <= truth[stage] - ns <= ACK_SEEN_WITHIN_NS]
 

@@ -2,8 +2,10 @@
 """The checks of scenarios with a recorder armed in the guest: each takes a scenario's context and gives (good, name, why)."""
 import json
 
+import checks
 import ftrace
 import judge
+import skips
 from checks import Missing
 from scenarios import DIED
 
@@ -81,10 +83,11 @@ def _guest_of(fork):
 
 def chain(context, signal, own="own"):
     """Each fork has the whole chain of its signal, in order, from an agent that tells its own stages (or not)."""
-    wrong, seen = [], {}
+    wrong, seen, charged = [], {}, skips.charged(context.report())
     acks = {fork["vmm"]["pid"]: fork["acks"] for fork in context.report()["forks"]}
     for pid, fork in context.ledgers().items():
-        found = _guest_of(fork) or _chain_of(fork, signal == "vmclock-spin") + _sends_of(fork, acks.get(pid, []))
+        of_host = [] if pid in charged else _chain_of(fork, signal == "vmclock-spin") + _sends_of(fork, acks.get(pid, []))
+        found = _guest_of(fork) or of_host
         if fork["signal"] != signal:
             found.append(f"the signal is told to be '{fork['signal']}', not {signal}")
         if fork["guest"]["own"] != (own == "own"):
@@ -98,7 +101,7 @@ def chain(context, signal, own="own"):
                           "containment_error_us": fork["guest"]["containment_error_ns"] / 1e3, "limited_by": fork["guest"]["limited_by"],
                           "worst_outside_ns": fork.get("inside", {}).get("worst_ns")}
     context.findings["chain"] = seen
-    return bool(seen) and not wrong, f"{len(seen)} forks: the chain of {signal}, in order; no guest record lost or outside guest mode, acks leave after their sends", "\n".join(wrong) or ("" if seen else "no fork")
+    return bool(seen) and not wrong, f"{len(seen)} forks: the chain of {signal}, in order; no guest record lost or outside guest mode, acks leave after their sends{skips.told(context.report())}", "\n".join(wrong) or ("" if seen else "no fork")
 
 
 def clock(context):
@@ -222,7 +225,7 @@ def guest_injected(context, kind, stage, *causes):
         fork, marked = _ledger(ledgers, made), judge.union(_intervals(context, made))
         # what held the CPU when the snapshot was taken does so from the resume on
         outer = [(fork["start_ns"], marked[-1][1])] if kind == "hold" and marked else marked
-        findings[f"{made['pid']}, {words}"] = judge.judge_guest(fork, marked, stage, causes, usual, outer, INJECTOR)
+        findings[f"{made['pid']}, {words}"] = judge.judge_guest(fork, checks.known(context, made["pid"], fork, marked), stage, causes, usual, outer, INJECTOR)
     return _told(context, stage, causes, findings)
 
 
@@ -231,7 +234,7 @@ def _told(context, stage, causes, findings):
     context.findings[cell] = findings
     wrong = [f"pid {which}: {found['why']}" for which, found in findings.items() if not found["ok"]]
     name = f"{cell}: " + "; ".join(f"{which.partition(', ')[2]}: {found['share']:.2%} of {found['path_ns'] / 1e6:.0f} ms" for which, found in findings.items())
-    return bool(findings) and not wrong, name, "\n".join(wrong) if findings else "no fork to judge"
+    return bool(findings) and not wrong, name + skips.told(context.report()), "\n".join(wrong) if findings else "no fork to judge"
 
 
 def held_back(context, what, stage, cause, end="ack:mailbox"):
@@ -244,9 +247,9 @@ def held_back(context, what, stage, cause, end="ack:mailbox"):
         fork = _ledger(ledgers, made)
         asleep = judge.union(ftrace.blocked_intervals(context.folder / "run.trace", _tids(made)))
         marked = judge.union(_intervals(context, made))
-        inner = [pair for begin, over in marked for pair in judge.clip(asleep, begin, over)]
+        inner = checks.known(context, made["pid"], fork, [pair for begin, over in marked for pair in judge.clip(asleep, begin, over)])
         found = judge.judge_guest(fork, inner, stage, (cause,), usual, outer=[(fork["start_ns"], max((over for _, over in marked), default=0))])
-        whole = judge.judge_guest(fork, marked, stage, ALL_GUEST)
+        whole = judge.judge_guest(fork, checks.known(context, made["pid"], fork, marked), stage, ALL_GUEST)
         if found["ok"] and not whole["ok"]:
             found.update(ok=False, why=f"between the marks: {whole['why']}")
         findings[f"{made['pid']}, {words}"] = found

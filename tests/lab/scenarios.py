@@ -4,7 +4,7 @@
 Two tiers: `quick` (make test) has every kind of check once, `full` (make test-full) every size, sweep and long series.
 
 A scenario is (name, words for `lab forks`, environment of the hook, instances of ftrace, checks, what makes the forks instead of `lab forks`),
-or a script of its own that speaks TAP.
+or a script of its own that speaks TAP, with these words.
 Times are chosen so that a boot's scenarios take a few minutes emulated.
 """
 from collections import namedtuple
@@ -75,6 +75,12 @@ SMOKE = [
     Scenario("arm", checks=(("tap", 9),), script="tests/guest/arm_test.py"),   # on a kernel of its own release
     Scenario("unseen", checks=(("tap", 4),), script="tests/lab/unseen.py"),
     Scenario("hugetlb", checks=(("tap", 4),), script="tests/lab/hugetlb.py"),
+]
+
+# What threads that are preempted inside the recorder's programs cost, on a kernel that lets them be; and a CPU that comes late.
+CROWD = [
+    Scenario("crowd", ["0", "0,1"], checks=(("tap", 4),), script="tests/lab/crowd.py"),
+    Scenario("hotplug", checks=(("tap", 1),), script="tests/lab/hotplug.py"),
 ]
 
 # The guest's half: a recorder armed in the guest. The injector in the guest is told by the hook how much to delay each fork; 0 = not at all.
@@ -177,7 +183,7 @@ BOOTS = [   # other suites run beside the first; those that judge by statistics 
     Boot("guest-injected", "backports", INJECTED_GUEST, 30),
     Boot("injected-qemu", "backports", INJECTED_QEMU, 30, probe=True),
     Boot("injected-fc", "backports", INJECTED_FIRECRACKER, 30),
-    Boot("forks", "backports", FORKS, 30),
+    Boot("forks", "backports", [*FORKS, *CROWD], 30),
     Boot("fanout", "backports", FANOUT, 30),
     Boot("prefetch", "backports", PREFETCH, 30),
 ]

@@ -6,8 +6,12 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import checks   # noqa: E402
+import crowd    # noqa: E402
+import fanoutchecks   # noqa: E402
 import ftrace   # noqa: E402
 import judge    # noqa: E402
+import skips    # noqa: E402
 import verdicts   # noqa: E402
 
 MS = 1_000_000
@@ -272,6 +276,91 @@ def refuses_pages_that_do_not_add_up():
     lost = tested(3, 1, 1)
     lost["pages"]["never"] -= 1
     return not verdicts.wrong_counts(tested(3, 1, 1)) and verdicts.wrong_counts(lost)
+
+
+class Skipping:
+    """A scenario of one fork of 100 ms, of which so much is unknown; the kernel skipped runs of probes, and they are charged to it or not."""
+
+    def __init__(self, unknown, runs, charged, **more):
+        notes = [f"{skips.NOTE}: its unknown time is larger"] if charged else []
+        buckets = {"unknown_ns": unknown * MS, "rest_ns": (100 - unknown) * MS}
+        cells = [{"cause": "unknown", "ns": unknown * MS, "count": 1}, {"cause": "exit.io", "ns": (100 - unknown) * MS, "count": 1}]
+        self.fork = {"vmm": {"pid": 7}, "id": 1, "kind": "restore", "complete": True, "gap_ns": 100 * MS, "window_ns": 100 * MS, "start_ns": 0, "resume_ns": 0,
+                     "buckets": buckets, "cells": cells, "notes": notes, "acks": [], **more}
+        self.trust = {"lost_host": 0, "skipped_runs": runs}
+        self.findings, self.made = {}, {"pid": 7, "acks": [], "end": "done", "resumed_ns": 1, "resume_ns": 0}
+
+    def report(self):
+        return {"forks": [self.fork], "trust": self.trust}
+
+    def dump(self):
+        return {"vms": [{"pid": 7, "wrong": 0}], "forks": [{"pid": 7, "segs": []}]}
+
+    def forks(self):
+        return [self.made]
+
+    def dead(self):
+        return set()
+
+    def status(self):
+        return 0
+
+
+def whole(*words, **more):
+    return checks.whole(Skipping(*words, **more))
+
+
+@case
+def tells_what_was_skipped_and_fails_only_where_it_is_not_charged():
+    good, name, _ = whole(50, 3, True)
+    return (good and "3 runs of probes skipped, charged to 1 forks" in name and whole(1, 0, False)[0] and whole(1, 3, False)[0] and
+            not whole(2, 3, False)[0] and not whole(2, 0, False)[0] and not whole(2, 0, True)[0])
+
+
+@case
+def lets_a_fork_have_no_end_only_where_one_may_have_been_skipped():
+    return (whole(1, 3, True, complete=False)[0] and not whole(1, 3, False, complete=False)[0] and not whole(1, 0, True, complete=False)[0])
+
+
+@case
+def refuses_lost_records_and_cells_that_do_not_sum_up_whatever_was_skipped():
+    lost = Skipping(1, 3, True)
+    lost.trust["lost_host"] = 1
+    return not checks.whole(lost)[0] and not whole(1, 3, True, gap_ns=99 * MS)[0]
+
+
+@case
+def refuses_a_fork_without_a_ledger_whatever_was_skipped():
+    def judged(*words, pid=7):
+        context = Skipping(*words)
+        context.made["pid"] = pid
+        original, fanoutchecks._done = fanoutchecks._done, lambda of: [of.made]   # pylint: disable=protected-access
+        try:
+            return fanoutchecks.ledgers(context)[0]
+        finally:
+            fanoutchecks._done = original   # pylint: disable=protected-access
+    return judged(1, 0, False) and judged(50, 3, True) and not judged(50, 3, False) and not judged(1, 3, True, pid=8)
+
+
+@case
+def leaves_unknown_time_out_of_a_delay_only_where_it_is_charged():
+    fork = path((50, "fault.major"), (50, "unknown"))
+    kept = [checks.known(Skipping(50, *how), 7, fork, ms((0, 100))) for how in ((3, True), (3, False), (0, True))]
+    return kept == [ms((0, 50)), ms((0, 100)), ms((0, 100))]
+
+
+@case
+def holds_a_crowd_against_the_times_in_which_runs_were_skipped():
+    def wrong(charged, begin, end, prog="fs_mn_invalidate", cpus="0", unknown=50):
+        return crowd.charges_wrong(Skipping(unknown, 3, charged).report(), [{"ts_start": begin * MS, "ts": end * MS, "prog": prog}], cpus)
+    return (not wrong(True, -1, 101) and wrong(False, -1, 101) and wrong(True, -1, 101, unknown=0) and not wrong(False, 20, 101) and not wrong(False, -1, 101, "fs_kvm_pio_perf") and
+            not wrong(False, -1, 101, cpus="0,1") and not wrong(True, 90, 200) and wrong(True, 101, 200) and not wrong(False, 101, 200))
+
+
+@case
+def knows_the_status_of_a_command_that_skipped():
+    some, none = Skipping(1, 3, True).report(), Skipping(1, 0, False).report()
+    return [skips.status_fits(status, report) for report in (some, none) for status in (0, 3, 1)] == [False, True, False, True, False, False]
 
 
 if __name__ == "__main__":
