@@ -29,10 +29,20 @@ def dumped(path):
     return [line for line in lines if "event" in line]
 
 
+def recorded(command):
+    """Runs a recorder; again, twice at most, where the kernel skipped runs of probes: on a busy machine it may."""
+    for _ in range(3):
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if run.returncode != 3 or "the kernel skipped" not in run.stderr:
+            break
+        print("# recorded again:", "; ".join(run.stderr.split("\n")))
+    return run
+
+
 def record(folder, *words):
     """Records a command; returns its output and the events."""
     out = Path(folder) / "r.fsr"
-    run = subprocess.run([O / "forkscope", "record", "-o", out, "--", *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
+    run = recorded([O / "forkscope", "record", "-o", out, "--", *map(str, words)])
     events = dumped(out)
     ok(f"{Path(words[0]).name}: recorded whole", run.returncode == 0 and events, run.stderr)
     return run.stdout, events
@@ -181,7 +191,7 @@ def sparse(folder):
     (folder / "possible").write_text(f"{here},{int(here.split('-')[-1]) + 3}\n", encoding="ascii")
     out = folder / "r.fsr"
     words = f"mount --bind {folder}/online {cpus}/online && mount --bind {folder}/possible {cpus}/possible && exec {O.resolve()}/forkscope record -o {out} -- true"
-    run = subprocess.run(["unshare", "-m", "sh", "-c", words], capture_output=True, text=True, timeout=120, check=False)
+    run = recorded(["unshare", "-m", "sh", "-c", words])
     ok("holes among the CPUs' numbers: recorded whole", run.returncode == 0, run.stderr)
     meta = [line for line in subprocess.run([O / "forkscope", "dump", out], capture_output=True, text=True, check=False).stdout.splitlines() if line.startswith("META ")]
     rings = json.loads(meta[0][5:])["rings"] if meta else None

@@ -32,34 +32,53 @@ limits()
 }
 ok "the command runs with the rights, limits and signals of its caller" limits
 
-# The process that reads guests' memory: what privs.h lists, no more, and gone with the recorder.
-reader=$(pgrep -P $REC -x forkscope-guest)
-grep -E '^(Cap|NoNewPrivs)' "/proc/$reader/status" >"$TMP/status"
+# The processes that read guests' memory (one, and those that stand by for it): what privs.h lists, no
+# more, and gone with the recorder.
+readers=$(pgrep -P $REC -x forkscope-guest)
+
+# all_readers COMMAND...: true of each of them, by its status
+all_readers()
+{
+	local pid
+
+	[ -n "$readers" ] || return 1
+	for pid in $readers; do
+		grep -E '^(Cap|NoNewPrivs)' "/proc/$pid/status" >"$TMP/status" && "$@" || return 1
+	done
+}
 for set in CapPrm CapEff; do # CAP_DAC_READ_SEARCH 2, CAP_SYS_PTRACE 19, CAP_CHECKPOINT_RESTORE 40
-	ok "the reader of guests: $set is what is documented" says "^$set:[[:space:]]+0000010000080004\$" "$TMP/status"
+	ok "the readers of guests: $set is what is documented" \
+		all_readers says "^$set:[[:space:]]+0000010000080004\$" "$TMP/status"
 done
 for set in CapInh CapBnd CapAmb; do
-	ok "the reader of guests: $set is empty" none $set
+	ok "the readers of guests: $set is empty" all_readers none $set
 done
-ok "the reader of guests: no new privileges" says '^NoNewPrivs:[[:space:]]+1$' "$TMP/status"
+ok "the readers of guests: no new privileges" all_readers says '^NoNewPrivs:[[:space:]]+1$' "$TMP/status"
 few_files()
 {
-	ls -l "/proc/$reader/fd"
-	[ "$(ls "/proc/$reader/fd" | wc -l)" = 2 ]
+	local pid
+
+	[ -n "$readers" ] || return 1
+	for pid in $readers; do
+		ls -l "/proc/$pid/fd"
+		[ "$(ls "/proc/$pid/fd" | wc -l)" = 2 ] || return 1
+	done
 }
-ok "the reader of guests: a socket and standard error, nothing else is open" few_files
+ok "the readers of guests: a socket and standard error, nothing else is open" few_files
 
 disown $vmm
 kill -9 $vmm
 ok "and it still ends well" finish 0
-reader_ends()
+readers_end()
 {
-	local state
+	local pid state
 
-	state=$(awk '/^State/ { print $2 }' "/proc/$reader/status" 2>/dev/null)
-	[ -z "$state" ] || [ "$state" = Z ] # nobody may have waited for it yet
+	for pid in $readers; do
+		state=$(awk '/^State/ { print $2 }' "/proc/$pid/status" 2>/dev/null)
+		[ -z "$state" ] || [ "$state" = Z ] || return 1 # nobody may have waited for it yet
+	done
 }
-ok "the reader of guests ends with it" reader_ends
+ok "the readers of guests end with it" readers_end
 
 without_reader()
 {
@@ -76,12 +95,12 @@ killed_with_it()
 	vmm=$!
 	disown $vmm
 	start "$TMP/k.fsr" --vmm-pid $vmm || return 1
-	reader=$(pgrep -P $REC -x forkscope-guest)
+	readers=$(pgrep -P $REC -x forkscope-guest)
 	disown $REC
 	kill -9 $REC
 	sleep 0.3
 	kill -9 $vmm
-	[ -n "$reader" ] && reader_ends
+	[ -n "$readers" ] && readers_end
 }
 ok "and killed, too" killed_with_it
 stored()
@@ -93,7 +112,7 @@ ok "the recording says the same" stored
 documented()
 {
 	"$FS" record --help | tr '\n' ' ' | grep -q 'holds no capability at all' &&
-	grep -A2 'from then on a running' -i "$(dirname "$0")/../../src/collect/privs.h" |
+	grep -A3 'from then on a running' -i "$(dirname "$0")/../../src/collect/privs.h" |
 		grep -q 'no capability at all' &&
 		"$FS" record --help | tr -s '\n ' '  ' |
 		grep -q 'keeps CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE and CAP_DAC_READ_SEARCH'
