@@ -43,23 +43,57 @@ static void read_comm(const struct look *l, char comm[16])
 		*c = isprint((unsigned char)*c) ? *c : '?';
 }
 
-/* A kernel thread, or a process that has ended but was not waited for: neither uses anything. */
-static bool has_no_memory(const struct look *l)
+/* Returns 0 when it is not known, and 'X' when it is gone. */
+static char state_of(const struct look *l, unsigned int *flags)
 {
 	FILE *f = open_in(l, "stat");
 	char line[1024], state = 0;
-	unsigned int flags = 0;
 	const char *after;
-	bool ok = false;
 
+	*flags = 0;
 	if (!f)
-		return true; /* gone */
+		return 'X';
 	if (fgets(line, sizeof(line), f)) {
 		after = strrchr(line, ')'); /* the name may have blanks and brackets in it */
-		ok = after && sscanf(after + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2;
+		if (!after || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %u", &state, flags) != 2)
+			state = 0;
 	}
 	fclose(f);
-	return ok && ((flags & PF_KTHREAD) || state == 'Z' || state == 'X');
+	return state;
+}
+
+/* A kernel thread, or a process that has ended but was not waited for: neither uses anything. */
+static bool has_no_memory(const struct look *l)
+{
+	unsigned int flags;
+	char state = state_of(l, &flags);
+
+	return (flags & PF_KTHREAD) || state == 'Z' || state == 'X';
+}
+
+/*
+ * The number by which /proc shows what the process uses: its own, or that of a thread which lives
+ * on after the first one has ended (then mappings and descriptors are not to be seen by its own).
+ */
+static pid_t living(const struct look *l, pid_t pid)
+{
+	struct look thread = *l;
+	struct dirent *entry;
+	unsigned int flags;
+	char path[320];
+	DIR *dir;
+
+	if (state_of(l, &flags) != 'Z')
+		return pid;
+	snprintf(path, sizeof(path), "%s/%d/task", l->proc, (int)pid);
+	dir = opendir(path);
+	thread.user.pid = pid;
+	while (dir && has_no_memory(&thread) && (entry = readdir(dir)) != NULL)
+		if (isdigit((unsigned char)entry->d_name[0]))
+			thread.user.pid = (pid_t)atoi(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return thread.user.pid;
 }
 
 static bool is_refusal(int err)
@@ -135,12 +169,14 @@ static int look_at(struct look *l, pid_t pid)
 {
 	l->user = (struct fs_user){.pid = pid};
 	l->found = l->refused = false;
+	l->user.pid = living(l, pid);
 	look_at_maps(l);
 	look_at_descriptors(l);
 	if (l->refused && !l->found && !has_no_memory(l)) {
 		l->u->unseen++;
 		l->u->unseen_pid = pid;
 	}
+	l->user.pid = pid;
 	if (!l->found)
 		return 0;
 	read_comm(l, l->user.comm);

@@ -354,6 +354,23 @@ def unnamed_files():
         os.close(fd)
 
 
+def first_thread_ended():
+    """A process whose first thread has ended: /proc shows what the others use by their numbers alone."""
+    code = ("import ctypes,mmap,os,sys,threading\nfd=os.memfd_create('m')\nos.ftruncate(fd,1<<20)\nos.write(fd,bytes(0x3000)+sys.stdin.buffer.read(4096))\n"
+            "os.fchmod(fd,0o600)\nseen=mmap.mmap(fd,1<<20)\n"
+            "def rest():\n    first.join()\n    print(threading.get_native_id(),fd,flush=True)\n    sys.stdin.buffer.read(1)\n    print(seen[0x3040],flush=True)\n"
+            "    os._exit(0)\nfirst=threading.Thread(target=int)\nfirst.start()\nthreading.Thread(target=rest).start()\nctypes.CDLL(None).syscall(60,0)\n")
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as popen:
+        popen.stdin.write(peer_patcher.arm(b"tok").ljust(4096, b"\0"))
+        popen.stdin.flush()
+        thread, fd = popen.stdout.readline().split()
+        while "(zombie)" not in Path(f"/proc/{popen.pid}/status").read_text():
+            time.sleep(0.01)
+        path = f"/proc/{popen.pid}/task/{int(thread)}/fd/{int(fd)}"
+        refused("patch", path, "--token", "tok", "--no-remember", *FIELDS, "--unseen-ok", says=f"is mapped by process {popen.pid}")
+        assert popen.communicate(b"x")[0] == b"0\n"
+
+
 class Holder(Mapper):
     """Another process that only has the file open, as a pager has."""
 
@@ -573,6 +590,7 @@ CASES = [
     ("patch: payload, length, sequence", patch_order), ("patch and show: a peer agrees", peers_see_it),
     ("patch: sizes and pages", payload_sizes), ("patch: what the agent would refuse", what_the_agent_would_refuse),
     ("patch: a full mailbox", full_already), ("patch: a file that is mapped", mapped_files), ("patch: a memfd", unnamed_files),
+         ("patch: of a process whose first thread has ended", first_thread_ended),
     ("patch: a file that is only open", only_open), ("patch: from other name spaces", other_namespaces),
     ("patch: btrfs and its subvolumes", subvolumes), ("patch: overlays", overlays),
     ("holes of huge pages", holes_of_huge_pages), ("patch: a file that is locked", locked_files),
