@@ -24,7 +24,7 @@ CALLS = ("run", "vcpu,run", "vm,run", "vm,slot,vcpu,run")
 
 
 def forks_of(folder, calls):
-    """(what the VMs say of themselves, by pid; what the report says of the forks)"""
+    """(what the VMs say of themselves, by pid; what the report says of the forks; when each first entered, by pid)"""
     recording, log = folder / "r.fsr", folder / "log"
     mini = [OUT / "tests/mini", "--one-by-one", "--vms", VMS, "--pages", PAGES, "--file", folder / "memory", "--log", log, "--unseen", calls]
     recorded = subprocess.run([str(word) for word in (OUT / "forkscope", "record", "--end", END, "-o", recording, "--", *mini)], capture_output=True, check=False)
@@ -32,10 +32,14 @@ def forks_of(folder, calls):
     if not skips.status_fits(recorded.returncode, report):
         raise ValueError(f"record ended with status {recorded.returncode}: {recorded.stderr}")
     said = [json.loads(line) for line in log.read_text(encoding="ascii").splitlines()]
-    return {each["pid"]: each for each in said}, report["forks"]
+    dumped = subprocess.run([OUT / "forkscope", "dump", "--json", recording], capture_output=True, text=True, check=False).stdout.splitlines()
+    entered = {}
+    for event in (json.loads(line) for line in dumped if '"VMEXIT"' in line):
+        entered.setdefault(event["tgid"], event["ts"])
+    return {each["pid"]: each for each in said}, report["forks"], entered
 
 
-def wrong_of(truth, forks):
+def wrong_of(truth, forks, entries):
     wrong = [] if sorted(fork["vmm"]["pid"] for fork in forks) == sorted(truth) else [f"VMs of {sorted(truth)}, forks of {[fork['vmm']['pid'] for fork in forks]}"]
     for fork in forks:
         pid, cells = fork["vmm"]["pid"], {}
@@ -49,9 +53,9 @@ def wrong_of(truth, forks):
         # what lies before the first entry is not known; what comes after it is
         if not sum(cell["count"] for cell in fork["cells"] if cell["cause"].startswith("fault.")) >= PAGES or not cells.get("unknown"):
             wrong.append(f"pid {pid}: {cells}")
-        entered = next(each["at_ns"] for each in fork["milestones"] if each["name"] == "first-run")
-        if cells.get("unknown", 0) > entered - fork["start_ns"]:
-            wrong.append(f"pid {pid}: more is unknown than the {entered - fork['start_ns']} ns before its first entry: {cells}")
+        before = entries[pid] - fork["start_ns"]   # its own record: the first run's has a time from before what it tells of the VM is read
+        if cells.get("unknown", 0) > before:
+            wrong.append(f"pid {pid}: more is unknown than the {before} ns before its first entry: {cells}")
     return wrong
 
 
@@ -59,10 +63,9 @@ def main():
     for number, calls in enumerate(CALLS, 1):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                truth, forks = forks_of(Path(folder), calls)
-                wrong = wrong_of(truth, forks)
-            except (OSError, KeyError, ValueError, StopIteration, subprocess.CalledProcessError) as failed:
-                wrong = [f"{type(failed).__name__}: {failed} {getattr(failed, 'stderr', '')}"]
+                wrong = wrong_of(*forks_of(Path(folder), calls))
+            except (OSError, KeyError, ValueError) as failed:
+                wrong = [f"{type(failed).__name__}: {failed}"]
             print(f"{'not ok' if wrong else 'ok'} {number} - {calls} unseen: {VMS} forks, from their resume on", *wrong, sep="\n# ", flush=True)
     print(f"1..{len(CALLS)}")
 
