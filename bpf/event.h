@@ -189,6 +189,8 @@ enum {
 	FS_H_INVALIDATED = 1 << 24, /* an MMU notifier invalidated this VM's mapping meanwhile */
 	FS_H_HUGETLB = 1 << 25,     /* the faulting VMA is of hugetlb memory (function probe) */
 	FS_H_HUGE_SEEN = 1 << 26, /* ... and copying or clearing a huge page would have been seen */
+	FS_H_HUGE_2M = 1 << 27,   /* ... its pages are of 2 MiB */
+	FS_H_HUGE_1G = 1 << 28,   /* ... of 1 GiB */
 };
 
 enum fs_isa { FS_ISA_UNKNOWN = 0, FS_ISA_VMX = 1, FS_ISA_SVM = 2 }; /* KVM_ISA_* */

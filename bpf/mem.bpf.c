@@ -7,6 +7,8 @@
 
 #define VM_SHARED      0x8
 #define VM_HUGETLB     0x400000
+#define HUGE_2M_SHIFT  21
+#define HUGE_1G_SHIFT  30
 #define X86_PF_WRITE   0x2
 #define X86_PF_USER    0x4
 #define X86_PF_INSTR   0x10
@@ -90,6 +92,21 @@ int FS_PROG(fs_page_fault_kernel, unsigned long addr, struct pt_regs *regs, unsi
 
 /* ---- handle_mm_fault: class and length ---- */
 
+/* The file system of hugetlb memory, also of anonymous memory, has blocks of its pages' size. */
+static __always_inline __u32 fs_hugetlb_hints(struct vm_area_struct *vma)
+{
+	__u8 shift = BPF_CORE_READ(vma, vm_file, f_inode, i_sb, s_blocksize_bits);
+	__u32 hints = FS_H_HUGETLB;
+
+	if (knobs.has_huge_copy && knobs.has_huge_zero)
+		hints |= FS_H_HUGE_SEEN;
+	if (shift == HUGE_2M_SHIFT)
+		hints |= FS_H_HUGE_2M;
+	if (shift == HUGE_1G_SHIFT)
+		hints |= FS_H_HUGE_1G;
+	return hints;
+}
+
 static __always_inline int fs_hmm_begin(struct vm_area_struct *vma, unsigned long addr,
 					unsigned int flags, struct pt_regs *regs)
 {
@@ -117,8 +134,7 @@ static __always_inline int fs_hmm_begin(struct vm_area_struct *vma, unsigned lon
 	if (BPF_CORE_READ(vma, vm_file))
 		hints |= FS_H_VMA_FILE;
 	if (vm_flags & VM_HUGETLB)
-		hints |= knobs.has_huge_copy && knobs.has_huge_zero ? FS_H_HUGETLB | FS_H_HUGE_SEEN
-								    : FS_H_HUGETLB;
+		hints |= fs_hugetlb_hints(vma);
 	a->hints |= hints;
 	return 0;
 }

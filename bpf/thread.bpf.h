@@ -179,6 +179,8 @@ static __always_inline __u32 fs_acc_hints(const struct fs_acc *a, bool write)
 {
 	__u32 h = a->hints;
 
+	if (h & FS_H_HUGETLB) /* a pool that grows on demand allocates, whatever the page is for */
+		return h;
 	if (a->zero_pages)
 		h |= FS_H_ZERO;
 	if (a->new_pages > a->cache_pages) {

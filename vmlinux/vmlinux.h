@@ -77,6 +77,7 @@ struct signal_struct {
 
 struct super_block {
 	u32 s_dev;
+	unsigned char s_blocksize_bits;
 	unsigned long s_magic;
 };
 

@@ -64,6 +64,8 @@ static bool write_protected(uint64_t error_code, unsigned int isa)
  */
 static enum fsa_cause huge_class(uint32_t hints, uint64_t error_code)
 {
+	if (!(hints & FS_H_HMM)) /* then a copy or a cleared page is guessed from allocations */
+		return FSA_C_UNKNOWN;
 	if (hints & FS_H_COW)
 		return FSA_C_FAULT_COW;
 	if (hints & FS_H_ZERO)
@@ -101,4 +103,29 @@ enum fsa_cause at_fault_class(uint32_t hints, uint64_t error_code, unsigned int 
 	if (hints & (FS_H_SPURIOUS | FS_H_INVALIDATED))
 		return FSA_C_FAULT_RETRY;
 	return FSA_C_FAULT_MAPPED;
+}
+
+enum fsa_huge at_huge(uint32_t hints)
+{
+	static const uint32_t of[FSA_NHUGE] = {
+#define X(e, bytes, hint) [FSA_HUGE_##e] = (hint),
+		FSA_HUGE_SIZES(X)
+#undef X
+	};
+	int h = 0;
+
+	while (h < FSA_NHUGE && !(hints & of[h]))
+		h++;
+	return (enum fsa_huge)h;
+}
+
+uint64_t fsa_huge_bytes(enum fsa_huge h)
+{
+	static const uint64_t bytes_of[FSA_NHUGE] = {
+#define X(e, bytes, hint) [FSA_HUGE_##e] = (bytes),
+		FSA_HUGE_SIZES(X)
+#undef X
+	};
+
+	return h < FSA_NHUGE ? bytes_of[h] : 0;
 }

@@ -264,8 +264,11 @@ static int collect_faults(const struct at_vm *vm, const struct at_path *path, st
 		const struct at_piece *p = &path->p.v[i];
 		uint64_t ns = at_piece_end(path, i) - p->t0;
 		const struct at_exit *x = at_piece_exit(path, p);
-		struct at_fault f = {
-			.ns = ns, .at = p->t0 - vm->start, .cause = p->cause, .stage = p->stage};
+		struct at_fault f = {.ns = ns,
+				     .at = p->t0 - vm->start,
+				     .cause = p->cause,
+				     .stage = p->stage,
+				     .huge = FSA_NHUGE};
 
 		if (!p->fault) {
 			if (in_fault(of, p))
@@ -281,6 +284,7 @@ static int collect_faults(const struct at_vm *vm, const struct at_path *path, st
 			f.rip = x->rip;
 			f.hva = x->hva;
 			f.gpa = x->gpa;
+			f.huge = (uint8_t)at_huge(x->hints);
 			if (x->n_bio)
 				fault_io(at_piece_thr(path, p), x->t0, x->t1, &f);
 		}
@@ -289,6 +293,7 @@ static int collect_faults(const struct at_vm *vm, const struct at_path *path, st
 
 			f.hva = m->addr;
 			f.gpa = at_slot_gpa(vm, m->addr);
+			f.huge = (uint8_t)at_huge(m->hints);
 			fault_io(at_piece_thr(path, p), m->t0, m->t1, &f);
 		}
 		if (fs_vec_push(&out->v, f))
@@ -311,6 +316,8 @@ static int fault_classes(struct fsa_fork *f, const struct at_faults *all)
 			if (all->v.v[i].cause == c) {
 				ns[n++] = all->v.v[i].ns;
 				k->ns += all->v.v[i].ns;
+				if (all->v.v[i].huge < FSA_NHUGE)
+					k->huge[all->v.v[i].huge]++;
 				f->cells[all->v.v[i].stage][c].count++;
 			}
 		k->count = n;
@@ -356,6 +363,7 @@ static int top_faults(struct fsa_fork *f, const struct at_faults *all)
 			.ns = x->ns,
 			.at_ns = x->at,
 			.cause = (enum fsa_cause)x->cause,
+			.huge = (enum fsa_huge)x->huge,
 			.io_bytes = x->io_bytes,
 			.io_count = x->io_count,
 		};

@@ -192,15 +192,33 @@ struct fsa_milestone {
 	char note[48]; /* "gsi 24", "vector 0x2f, injected 11 times" */
 };
 
+/* X(ENUM, size in bytes, hint of the records): of huge pages. 0 = not seen. */
+#define FSA_HUGE_SIZES(X)                      \
+	X(2M, (uint64_t)2 << 20, FS_H_HUGE_2M) \
+	X(1G, (uint64_t)1 << 30, FS_H_HUGE_1G) \
+	X(UNSEEN, 0, FS_H_HUGETLB)
+
+enum fsa_huge {
+#define X(e, bytes, hint) FSA_HUGE_##e,
+	FSA_HUGE_SIZES(X)
+#undef X
+		FSA_NHUGE
+};
+
+/* The size of such pages in bytes, 0 = not seen. */
+uint64_t fsa_huge_bytes(enum fsa_huge h);
+
 struct fsa_fault_class {
 	uint64_t count, ns, p50_ns, p99_ns; /* on the critical path */
+	uint64_t huge[FSA_NHUGE];           /* those of count that were seen to be of huge pages */
 };
 
 struct fsa_top_fault {
 	uint64_t gpa, rip, hva, ns; /* one fault */
 	uint64_t at_ns;             /* start - window start */
 	enum fsa_cause cause;
-	uint32_t io_bytes; /* of the I/O that it waited for or submitted */
+	enum fsa_huge huge; /* FSA_NHUGE = not seen to be of huge pages */
+	uint32_t io_bytes;  /* of the I/O that it waited for or submitted */
 	uint32_t io_count;
 };
 

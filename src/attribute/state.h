@@ -157,6 +157,7 @@ struct at_fault { /* on the path */
 	uint64_t sched; /* runnable or out of quota inside it */
 	uint32_t io_bytes, io_count;
 	uint8_t cause, stage;
+	uint8_t huge; /* enum fsa_huge; FSA_NHUGE = not seen to be of huge pages */
 };
 
 struct at_faults {
@@ -501,6 +502,7 @@ enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct f
 enum fsa_cause at_fault_class(uint32_t hints, uint64_t error_code, unsigned int isa,
 			      unsigned int n_alloc, uint8_t st, bool iowait);
 bool at_is_fault(uint32_t hints, uint32_t reason, unsigned int isa);
+enum fsa_huge at_huge(uint32_t hints); /* of what huge pages; FSA_NHUGE = not seen to be of any */
 bool at_is_halt(uint32_t hints, uint32_t reason, unsigned int isa);
 bool at_is_irq_exit(uint32_t reason, unsigned int isa);
 bool at_is_port_write(const struct at_exit *x, uint64_t info1);

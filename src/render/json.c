@@ -178,6 +178,24 @@ static json_t *fork_buckets(const struct fsa_fork *f)
 	return o;
 }
 
+static json_t *huge_bytes(enum fsa_huge h)
+{
+	return fsa_huge_bytes(h) ? fsj_u64(fsa_huge_bytes(h)) : json_null();
+}
+
+/* How many faults of a class were of huge pages, by their size. */
+static json_t *huge_pages(const struct fsa_fault_class *k)
+{
+	json_t *a = json_array();
+
+	for (unsigned int h = 0; h < FSA_NHUGE; h++)
+		if (k->huge[h])
+			json_array_append_new(a, json_pack("{s:o, s:o}", "bytes",
+							   huge_bytes((enum fsa_huge)h), "count",
+							   fsj_u64(k->huge[h])));
+	return a;
+}
+
 static json_t *fork_faults(const struct fsa_fork *f)
 {
 	json_t *a = json_array();
@@ -187,11 +205,11 @@ static json_t *fork_faults(const struct fsa_fork *f)
 
 		if (!k->count)
 			continue;
-		json_array_append_new(a,
-				      json_pack("{s:s, s:o, s:o, s:o, s:o}", "class",
-						fsa_cause_name((enum fsa_cause)c), "count",
-						fsj_u64(k->count), "ns", fsj_u64(k->ns), "p50_ns",
-						fsj_u64(k->p50_ns), "p99_ns", fsj_u64(k->p99_ns)));
+		json_array_append_new(
+			a, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "class",
+				     fsa_cause_name((enum fsa_cause)c), "count", fsj_u64(k->count),
+				     "ns", fsj_u64(k->ns), "p50_ns", fsj_u64(k->p50_ns), "p99_ns",
+				     fsj_u64(k->p99_ns), "huge_pages", huge_pages(k)));
 	}
 	return a;
 }
@@ -204,12 +222,13 @@ static json_t *fork_top_faults(const struct fsv_view *v, const struct fsa_fork *
 		const struct fsa_top_fault *x = &f->top_faults[i];
 
 		json_array_append_new(
-			a, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "class",
-				     fsa_cause_name(x->cause), "ns", fsj_u64(x->ns),
-				     "since_start_ns", fsj_u64(x->at_ns), "gpa",
-				     json_sprintf("0x%" PRIx64, x->gpa), "hva", addr(x->hva), "rip",
-				     addr(x->rip), "symbol", guest_name(v, f, x->rip), "io_count",
-				     fsj_u64(x->io_count), "io_bytes", fsj_u64(x->io_bytes)));
+			a,
+			json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "class",
+				  fsa_cause_name(x->cause), "huge_page_bytes", huge_bytes(x->huge),
+				  "ns", fsj_u64(x->ns), "since_start_ns", fsj_u64(x->at_ns), "gpa",
+				  json_sprintf("0x%" PRIx64, x->gpa), "hva", addr(x->hva), "rip",
+				  addr(x->rip), "symbol", guest_name(v, f, x->rip), "io_count",
+				  fsj_u64(x->io_count), "io_bytes", fsj_u64(x->io_bytes)));
 	}
 	return a;
 }

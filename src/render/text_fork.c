@@ -145,6 +145,24 @@ static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 			fsv_clean(f->acks[i].words, note, sizeof(note)));
 }
 
+/* Which of the faults were of huge pages: they cost more, and bring more. */
+static void huge_pages(const struct fsa_fork *f, FILE *out)
+{
+	char t[FS_UNITS_LEN];
+
+	for (unsigned int c = 0; c < FSA_NCAUSES; c++)
+		for (unsigned int h = 0; h < FSA_NHUGE; h++) {
+			const struct fsa_fault_class *k = &f->fault_class[c];
+			uint64_t bytes = fsa_huge_bytes((enum fsa_huge)h);
+
+			if (k->huge[h])
+				fprintf(out,
+					"  %s: %" PRIu64 " of %" PRIu64 " at huge pages of %s\n",
+					fsa_cause_name((enum fsa_cause)c), k->huge[h], k->count,
+					bytes ? fs_fmt_bytes(bytes, t, sizeof(t)) : "unknown size");
+		}
+}
+
 static void fault_classes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	char t[4][FS_UNITS_LEN];
@@ -168,6 +186,7 @@ static void fault_classes(const struct fsv_view *v, const struct fsa_fork *f, FI
 			fs_fmt_ns(k->p50_ns, t[2], sizeof(t[2])),
 			k->count >= P99_NEEDS ? fs_fmt_ns(k->p99_ns, t[3], sizeof(t[3])) : "n<100");
 	}
+	huge_pages(f, out);
 }
 
 /* What a guest address may be cut to: less says nothing. */

@@ -132,6 +132,20 @@ for odd in '"cpus": 64, "cpus_without_ring": -16' '"cpus": 65, "cpus_without_rin
 	is "a guest that says $odd is not believed" sh -c "grep -q 'guest half: read' '$tmp/out' && ! grep -q 'they have no ring' '$tmp/out'"
 done
 
+# faults at huge pages: each class says how many, and of what size
+sed -e '/hints=PF|HMM|COW/s/COW/COW|HUGETLB|HUGE_SEEN|HUGE_2M/' tests/golden/guest-chain.txt >"$tmp/huge.txt"
+is 'a recording of faults at huge pages' "$O/tools/mkrec" "$tmp/huge.txt" "$tmp/huge.fsr"
+"$F" report --fork 1 "$tmp/huge.fsr" >"$tmp/out" 2>/dev/null
+is 'their number and size' grep -qE 'fault.cow: ([0-9]+) of \1 at huge pages of 2.0 MiB' "$tmp/out"
+"$F" report --json --fork 1 "$tmp/huge.fsr" >"$tmp/huge.json" 2>/dev/null
+is 'in JSON, by class and by fault' python3 - "$tmp/huge.json" <<'END'
+import json, sys
+fork, = json.load(open(sys.argv[1]))["forks"]
+for kind in fork["faults"]:
+    assert kind["huge_pages"] == ([{"bytes": 2 << 20, "count": kind["count"]}] if kind["class"] == "fault.cow" else []), kind
+assert fork["top_faults"] and all(fault["huge_page_bytes"] == (2 << 20 if fault["class"] == "fault.cow" else None) for fault in fork["top_faults"])
+END
+
 umask 022
 expect 3 '' 'SVG of a fork and of the cohorts' "$F" report --svg-dir "$tmp/d" "$R"
 is 'all of them' test "$(cd "$tmp/d" && echo *)" = "cohort-first.svg cohort.svg fork-1.svg fork-2.svg fork-3.svg"

@@ -222,10 +222,10 @@ static inline struct fx *fx_typical(void)
 		fx_exit(fx_seg(f, 5 * k, FSA_S_GUEST, FSA_C_EXIT_KERNEL), 0x07c,
 			0xffffffff81000223);
 		fx_seg(f, 17 * k, FSA_S_GUEST, FSA_C_UNKNOWN);
-		f->fault_class[FSA_C_FAULT_MAJOR] =
-			(struct fsa_fault_class){1, 700001 * k, 700001 * k, 700001 * k};
-		f->fault_class[FSA_C_FAULT_CACHED] =
-			(struct fsa_fault_class){250, 130007 * k, 500 * k, 900 * k};
+		f->fault_class[FSA_C_FAULT_MAJOR] = (struct fsa_fault_class){
+			.count = 1, .ns = 700001 * k, .p50_ns = 700001 * k, .p99_ns = 700001 * k};
+		f->fault_class[FSA_C_FAULT_CACHED] = (struct fsa_fault_class){
+			.count = 250, .ns = 130007 * k, .p50_ns = 500 * k, .p99_ns = 900 * k};
 		f->milestones = x->milestones;
 		f->nmilestones = 1;
 		f->phases = x->phases;

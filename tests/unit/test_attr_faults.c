@@ -53,6 +53,8 @@ static void classes(void **state)
 		{HUGE | FS_H_INVALIDATED, P | W, 2, 0, 0, 0, FSA_C_UNKNOWN},
 		{HUGE, 0, 2, 0, 0, 0, FSA_C_UNKNOWN},
 		{FS_H_PF | FS_H_HUGETLB, 0, 2, 0, 0, 0, FSA_C_UNKNOWN},
+		{FS_H_PF | FS_H_HUGETLB | FS_H_COW, W, 2, 512, 0, 0, FSA_C_UNKNOWN},
+		{FS_H_PF | FS_H_HUGETLB | FS_H_ZERO, 0, 2, 512, 0, 0, FSA_C_UNKNOWN},
 		/* tracepoints only */
 		{FS_H_PF, 0, 2, 0, AT_ST_UFFD, 0, FSA_C_FAULT_UFFD},
 		{FS_H_PF | FS_H_BIO | FS_H_CACHE_ADD, 0, 2, 8, 0, 0, FSA_C_FAULT_MAJOR},
@@ -498,10 +500,47 @@ static void hugetlb_memory(void **state)
 	}
 }
 
+/* Each fault counts with the size of its page, where that was seen. */
+static void huge_sizes(void **state)
+{
+	struct fsa_result *res = attr_run(
+		STANDARD NPF(1100, 1300, "PF|HMM|HUGETLB|HUGE_SEEN|HUGE_2M|COW")
+			NPF(1400, 1450, "PF|HMM|HUGETLB|HUGE_SEEN|HUGE_1G|COW")
+				NPF(1460, 1470, "PF|HMM|HUGETLB|HUGE_SEEN|COW")
+					NPF(1480, 1485, "PF|HMM|COW")
+						NPF(1490, 1494, "PF|HMM|HUGETLB|HUGE_2M") END,
+		"pio:0xf4");
+	const struct fsa_fault_class *k = &res->forks[0].fault_class[FSA_C_FAULT_COW];
+	static const struct {
+		enum fsa_cause cause;
+		uint64_t bytes;
+		bool huge;
+	} top[] = {{FSA_C_FAULT_COW, 2 << 20, true},
+		   {FSA_C_FAULT_COW, 1 << 30, true},
+		   {FSA_C_FAULT_COW, 0, true},
+		   {FSA_C_FAULT_COW, 0, false},
+		   {FSA_C_UNKNOWN, 2 << 20, true}};
+
+	(void)state;
+	assert_int_equal(k->count, 4);
+	for (unsigned int h = 0; h < FSA_NHUGE; h++)
+		assert_int_equal(k->huge[h], 1);
+	assert_int_equal(res->forks[0].ntop_faults, 5);
+	for (size_t i = 0; i < 5; i++) {
+		const struct fsa_top_fault *x = &res->forks[0].top_faults[i];
+
+		assert_int_equal(x->cause, top[i].cause);
+		assert_int_equal(x->huge != FSA_NHUGE, top[i].huge);
+		assert_int_equal(fsa_huge_bytes(x->huge), top[i].bytes);
+	}
+	attr_done(res);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hugetlb_memory),
+		cmocka_unit_test(huge_sizes),
 		cmocka_unit_test(classes),
 		cmocka_unit_test(whole_segment),
 		cmocka_unit_test(by_stack),
