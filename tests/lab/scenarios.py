@@ -70,11 +70,14 @@ FORKS = [
     Scenario("burst-fc", [*FIRECRACKER, "--count", "8", "--at-once", *COLD], {}, (), (("whole",), ("apart", 8))),
 ]
 
+HUGE_FAULTS = Scenario("hugefaults", checks=(("tap", 8),), script="tests/lab/hugefaults.py")
+
 SMOKE = [
     Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),)),
     Scenario("arm", checks=(("tap", 9),), script="tests/guest/arm_test.py"),   # on a kernel of its own release
     Scenario("unseen", checks=(("tap", 4),), script="tests/lab/unseen.py"),
     Scenario("hugetlb", checks=(("tap", 4),), script="tests/lab/hugetlb.py"),
+    HUGE_FAULTS,
 ]
 
 # What threads that are preempted inside the recorder's programs cost, on a kernel that lets them be; and a CPU that comes late.

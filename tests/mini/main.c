@@ -26,7 +26,7 @@ static const char usage[] =
 	"[--hold MS] [--die] [--log FILE]\n"
 	"            [--recorder N [--recorders M] [--again FILE] [--late MS]] "
 	"[--copy]\n"
-	"            [--vary] [--pre-fault] "
+	"            [--vary] [--pre-fault] [--huge] "
 	"[--unseen vm,slot,vcpu,run] [--lock MS]\n"
 	"Each VM is a process with paused vCPU threads, resumed by its main "
 	"thread. Each vCPU touches its\n"
@@ -43,6 +43,7 @@ static const char usage[] =
 	"With --unseen calls that make these, or the first KVM_RUN, go unseen by a tracer.\n"
 	"With --lock the main thread resumes them with a lock held, which they want before they "
 	"run.\n"
+	"With --huge the anonymous memory is of huge pages from the host's pool (hugetlb).\n"
 	"With --vary the n-th VM (from 0) has n more pages and n more port "
 	"writes, so that none is like another.\n";
 
@@ -184,7 +185,8 @@ static const struct option longs[] = {
 	{"die", 0, 0, 'd'},   {"log", 1, 0, 'l'},        {"recorder", 1, 0, 'r'},
 	{"vary", 0, 0, 'y'},  {"pre-fault", 0, 0, 'P'},  {"recorders", 1, 0, 'R'},
 	{"again", 1, 0, 'a'}, {"copy", 0, 0, 'C'},       {"unseen", 1, 0, 'U'},
-	{"lock", 1, 0, 'L'},  {"late", 1, 0, 'e'},       {0, 0, 0, 0},
+	{"lock", 1, 0, 'L'},  {"late", 1, 0, 'e'},       {"huge", 0, 0, 'g'},
+	{0, 0, 0, 0},
 };
 
 /* Returns -1 for what is no option. */
@@ -244,6 +246,9 @@ static int take(struct mini_opts *o, int c)
 	case 'r':
 		o->recorder = number(optarg);
 		break;
+	case 'g':
+		o->huge = 1;
+		break;
 	case 'y':
 		o->vary = 1;
 		break;
@@ -274,6 +279,8 @@ static bool fit(const struct mini_opts *o)
 	    ((uint64_t)o->pages + o->vms) * o->vcpus > 200000)
 		return false;
 	if (o->backing == MINI_FILE ? o->vary : o->recorder || o->copy)
+		return false;
+	if (o->huge && o->backing != MINI_ANON)
 		return false;
 	return o->recorders && o->recorders <= MINI_MOST_RECORDERS && (o->recorder || !o->again);
 }

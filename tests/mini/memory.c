@@ -122,7 +122,7 @@ void mini_memory_map(struct mini_vm *vm)
 		if (fd < 0)
 			mini_die(vm->o->file);
 	} else {
-		flags |= MAP_ANONYMOUS;
+		flags |= MAP_ANONYMOUS | (vm->o->huge ? MAP_HUGETLB : 0);
 	}
 	vm->mem = mmap(NULL, vm->bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (vm->mem == MAP_FAILED)

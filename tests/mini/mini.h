@@ -33,6 +33,7 @@ struct mini_opts {
 	unsigned int late_ms;   /* the first record is written that long after the end */
 	const char *again;      /* each time this file is there: the records once more */
 	int vary;               /* VM n (from 0) touches n more pages, writes to n more ports */
+	int huge;               /* MINI_ANON: of huge pages (hugetlb) */
 	int pre_fault;          /* the memory is mapped into the VM before it is resumed */
 	int one_by_one;         /* VMs run one after the other instead of at once */
 	int die;                /* the VMM kills itself before its end */
