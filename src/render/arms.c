@@ -99,7 +99,7 @@ static void p95_row(const struct fsx_bench_arm *a, int w, const struct part *p, 
 
 static void left_out(const struct fsx_bench_arm *a, FILE *out)
 {
-	if (a->fell_back)
+	if (a->steady && a->fell_back)
 		fsv_para(out, 2, 4,
 			 "%zu of %zu sent no applied ack within the time-out, or before their "
 			 "VMM ended: a platform falls back for them; they rank as endless in the "
