@@ -18,7 +18,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
 # pylint: disable=wrong-import-position
 import progress                                    # noqa: E402
 import scenarios                                   # noqa: E402
-from lablib import l1state, l1vm, say, slots       # noqa: E402
+from lablib import l1state, l1vm, say, slots, tsc  # noqa: E402
 from lablib.forks import console, template         # noqa: E402
 
 CASES = []
@@ -323,6 +323,30 @@ def a_holder_ends_with_what_started_it():
 def a_monitor_that_is_gone_raises_nothing():
     with tempfile.TemporaryDirectory() as folder:
         return "does not answer" in l1state.look(Path(folder) / "qmp.sock")
+
+
+def _l1_words():
+    """Of its kernel's command line."""
+    line = l1vm.command({name: "x" for name in ("kernel", "root", "guest", "top", "out", "scratch")}, "x", False, 1)
+    return line[line.index("-append") + 1].split()
+
+
+@case
+def l1_is_given_the_frequency_of_its_tsc():
+    with quickly(tsc, "khz", lambda: 2300000):
+        known = _l1_words()
+    with quickly(tsc, "khz", lambda: None):
+        unknown = _l1_words()
+    return {"tsc_early_khz=2300000", "no_timer_check", "loglevel=5"} <= set(known) and not [word for word in unknown if word.startswith("tsc")]
+
+
+@case
+def the_frequency_of_the_tsc_is_measured():
+    first, second = tsc.khz(), tsc.khz()
+    print(f"# {first} and {second} kHz")
+    if tsc._counter() is None:   # pylint: disable=protected-access
+        return first is None and tsc.kernel_words() == []
+    return 100_000 < first < 10_000_000 and abs(first - second) <= 2 * tsc.MOST_ERROR * first
 
 
 @case

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import l1state
+from . import l1state, tsc
 from .needs import QEMU
 from .proc import die_with_parent
 from .say import Waiting
@@ -21,6 +21,8 @@ NUDGE_SECONDS = 0.5         # between the interrupts that L1 gets from here: see
 POWEROFF_SECONDS = 20       # from the job's exit status to QEMU's end
 MEMORY_MIB = 3072
 CPUS = 2
+# no_timer_check: with QEMU waiting for a processor the check fails ("8254 timer not connected to IO-APIC"). loglevel 5: warnings are in the log.
+KERNEL_WORDS = ["console=ttyS0", "panic=-1", "oops=panic", "quiet", "loglevel=5", "no_timer_check"]
 PANIC = re.compile(r"Kernel panic - not syncing.*|Oops: .*|BUG: unable to handle.*|general protection fault.*")
 
 
@@ -96,7 +98,7 @@ def command(parts, work, shell, cpus):
     line = [QEMU, "-name", "forkscope-l1", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "EPYC-v4,+svm", "-smp", str(cpus),
             "-m", str(MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", f"{parts['kernel']}/bzImage", "-initrd", f"{parts['kernel']}/initrd",
-            "-append", "console=ttyS0 panic=-1 oops=panic quiet loglevel=4",
+            "-append", " ".join([*KERNEL_WORDS, *tsc.kernel_words()]),
             "-chardev", f"file,id=kernel,path={work}/kernel.log", "-serial", "chardev:kernel",
             "-device", "virtio-serial-pci",
             "-chardev", "stdio,id=stream,signal=off" if shell else f"file,id=stream,path={work}/stream.log",
