@@ -415,6 +415,8 @@ static uint32_t find_notes(struct at *a, const struct at_vm *vm, const struct at
 		notes |= 1u << FSA_N_MAILBOX_ACK_LOST;
 	if (vm->late)
 		notes |= 1u << FSA_N_SEEN_LATE;
+	if (a->o.start != FSA_START_RESUME && vm->start == vm->resume)
+		notes |= 1u << FSA_N_NO_START;
 	if (!vm->has_exits)
 		notes |= 1u << FSA_N_NO_EXITS;
 	if (a->faults && !a->has_hmm)

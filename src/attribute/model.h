@@ -370,6 +370,7 @@ enum fsa_verdict {
 	X(GUEST_LOST, "records of the guest were lost: its tasks may be told wrongly")            \
 	X(END_DECODED, "the window ends at the guest's own record of the mailbox's decoding")     \
 	X(MAILBOX_ACK_LATE, "the mailbox ack came too late: another moment ends the window")      \
+	X(NO_START, "the start asked for was not seen: the window begins at the resume")          \
 	X(HUGETLB, "memory is hugetlb: what a fault did is known only where page copies are seen")
 
 enum fsa_note {

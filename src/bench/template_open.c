@@ -185,6 +185,13 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 	t->signal = signal;
 	t->folder = folder;
 	t->fd = t->lock = -1;
+	if (stat(folder, &st))
+		return fs_errf(err, len, -errno, "the snapshot %s: %m", folder);
+	if (!S_ISDIR(st.st_mode))
+		return fs_errf(err, len, -ENOTDIR,
+			       "the snapshot %s is no folder: give the one that its state and "
+			       "memory are in",
+			       folder);
 	rc = find_state(t, files, err, len);
 	if (!rc)
 		rc = find_memory(t, files, err, len);

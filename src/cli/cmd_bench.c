@@ -37,7 +37,8 @@ static const struct fs_usage usage = {
 		 "arguments of the VMM. In it {memory}, {state}, {snapshot} (the folder given), "
 		 "{signal}, "
 		 "{tap}, {folder} (the fork's own), {fork}, {socket} and {uffd} are "
-		 "replaced.\nExit status: 3 when forks fell back or failed, or the "
+		 "replaced.\nExit status: 0 done; 1 failed, or no fork was done; 2 wrong usage; 3 "
+		 "when forks fell back or failed, or the "
 		 "recording is incomplete.",
 	.max_pos = 0,
 	.takes_command = true,

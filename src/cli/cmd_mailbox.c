@@ -93,6 +93,8 @@ static void say_others(const struct request *r)
 		fs_error("but %" PRIu64 " mailbox%s of another token, name or kind: at%s%s",
 			 r->found.others, r->found.others > 1 ? "es" : "", list,
 			 r->found.others > 8 ? " ..." : "");
+	else if (!r->st.st_size)
+		fs_error("it is empty: give the snapshot's memory file, wholly written");
 	else
 		fs_error("and no mailbox at all: was the agent armed when the snapshot was taken?");
 }

@@ -21,6 +21,17 @@ struct asked {
 	bool brief, json, folded, no_guest, arms, csv;
 };
 
+/* The number of a fork: they are counted from 1, and 0 means all of them elsewhere. */
+static int fork_number(const char *text, void *dst, char *why, size_t len)
+{
+	if (fs_opt_uint(text, dst, why, len))
+		return -1;
+	if (*(const unsigned int *)dst)
+		return 0;
+	snprintf(why, len, "is no fork: they are counted from 1");
+	return -1;
+}
+
 static const struct fs_usage usage = {
 	.command = "report",
 	.synopsis = "[OPTIONS] RECORDING",
@@ -220,7 +231,7 @@ int cmd_report(int argc, char **argv)
 {
 	struct asked a = {0};
 	struct fs_opt opts[] = {
-		FS_OPT("--fork", NULL, "N", fs_opt_uint, &a.fork, "only this fork"),
+		FS_OPT("--fork", NULL, "N", fork_number, &a.fork, "only this fork"),
 		FS_OPT("--cohort", NULL, "NAME", fs_opt_string, &a.cohort,
 		       "only this set of forks"),
 		FS_OPT("--start", NULL, "START", fs_opt_string, &a.start,

@@ -106,7 +106,7 @@ int fs_out_stdout(int err)
 int fs_out_opt_colour(const char *text, void *dst, char *why, size_t len)
 {
 	if (strcmp(text, "auto") && strcmp(text, "always") && strcmp(text, "never")) {
-		snprintf(why, len, "is auto, always or never");
+		snprintf(why, len, "is none of auto, always or never");
 		return -EINVAL;
 	}
 	*(const char **)dst = text;

@@ -102,7 +102,7 @@ void fs_rec_close(struct fs_rec *rec)
 int fs_rec_opt_kind(const char *text, void *dst, char *why, size_t len)
 {
 	if (strcmp(text, "restore") && strcmp(text, "boot")) {
-		snprintf(why, len, "is restore or boot");
+		snprintf(why, len, "is neither restore nor boot");
 		return -1;
 	}
 	*(enum fsa_vm_kind *)dst = strcmp(text, "boot") ? FSA_K_RESTORE : FSA_K_BOOT;

@@ -400,6 +400,13 @@ void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *ou
 
 	fsv_set_width(v);
 	fsv_para(out, 0, 2, "arms of %s", fsv_clean(v->path, path, sizeof(path)));
+	if (!b->narms) {
+		fsv_para_on(out, fprintf(out, "\n") - 1, 2, "no fork to compare: %s",
+			    v->res->nforks
+				    ? "none is of an arm"
+				    : "no VM of this recording was restored from a snapshot");
+		return;
+	}
 	table(v, b, out);
 	ledgers(v, b, out);
 	fsv_contention_text(v, out);

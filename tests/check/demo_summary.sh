@@ -22,4 +22,19 @@ column() { # HEADING: the share under it
 is 'what is unknown is alone under its heading' test "$(column unkn.)" = 3.00%
 is 'and so is the tracer' test "$(column tracer)" = 12.00%
 is 'the buckets before them' test "$(column memory) $(column vCPU) $(column signal) $(column guest)" = '50.0% 20.0% 10.0% 5.0%'
+
+# a signal that has no such stages: one sentence for all of them
+python3 - "$tmp" <<'PY'
+import json, sys
+with open(sys.argv[1] + "/qemu-cold.json", encoding="utf-8") as file:
+    fork = json.load(file)["forks"][0]
+why = "the agent reads the page itself"
+stages = [{"name": name, "seen": name not in ("raise", "inject"), "ns": 1000, "why": why if name in ("raise", "inject") else ""}
+          for name in ("raise", "inject", "mailbox", "ack")]
+fork.update(guest={"used": True, "why": ""}, clock_error_ns=100, signal={"kind": "vmclock-spin", "stages": stages})
+with open(sys.argv[1] + "/qemu-cold.json", "w") as out:
+    json.dump({"forks": [fork] * 3}, out)
+PY
+tools/demo-summary "$tmp" >"$tmp/out"
+is 'stages that are not there for one reason share its line' grep -qx '    raise, inject: the agent reads the page itself' "$tmp/out"
 done_testing

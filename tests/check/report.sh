@@ -26,11 +26,17 @@ fi
 expect 3 '1 of 3 forks did not reach' 'a fork without an end: 3' "$F" report "$R"
 expect 0 '' 'one complete fork: 0' "$F" report --fork 1 "$R"
 expect 1 'no fork 9: this recording has 3' 'no such fork' "$F" report --fork 9 "$R"
+expect 2 'is no fork: they are counted from 1' 'fork 0 is none, and not all of them' "$F" report --fork 0 "$R"
+expect 0 '' 'a start that was not seen' "$F" report --fork 1 --start load "$R"
+is 'its fork says so' grep -q 'the start asked for was not seen' "$tmp/out"
+expect 0 '' 'a start that was seen' "$F" report --fork 1 --start spawn "$R"
+isnt_said() { ! grep -q 'the start asked for was not seen' "$tmp/out"; }
+is 'has no such note' isnt_said
 expect 1 '"steady" (2 forks)' 'no such cohort: the others are named' "$F" report --cohort x "$R"
 expect 2 'is no end: use' 'a bad end' "$F" report --end bogus "$R"
 expect 2 'choose one' '--json and --folded' "$F" report --json --folded "$R"
 expect 2 'choose one' '--svg - and --json' "$F" report --json --svg - "$R"
-expect 2 'auto, always or never' 'a bad --color' "$F" report --color purple "$R"
+expect 2 'is none of auto, always or never' 'a bad --color' "$F" report --color purple "$R"
 expect 2 '' 'no recording' "$F" report
 expect 1 "$tmp/none" 'no such file: it is named' "$F" report "$tmp/none"
 expect 1 'not a recording' 'no recording at all' "$F" report /etc/passwd
@@ -84,6 +90,9 @@ sed 's/rip=0xffffffff9b800482 cr0=0x80050033 cr4=0x3006f0 efer=0xd01/rip=0x10020
 	tests/golden/three-forks.txt >"$tmp/uni.txt"
 is 'unikernels' "$O/tools/mkrec" "$tmp/uni.txt" "$tmp/uni.fsr"
 expect 3 'no restored VM was found' 'are taken for boots' "$F" report "$tmp/uni.fsr"
+expect 3 'no restored VM was found' 'nor is there anything to compare' "$F" report --arms "$tmp/uni.fsr"
+is 'no empty table' grep -q '^no fork to compare: no VM of this recording was restored from a snapshot$' "$tmp/out"
+expect 3 'no restored VM was found' 'are taken for boots, again' "$F" report "$tmp/uni.fsr"
 is 'on stderr: by what, and what to do' grep -q \
 	'3 VMs, as number 1 of process 10, boots: its first entry is with paging at a low address.*--kind restore' "$tmp/err"
 is 'in the text: for each, with its registers' grep -q 'VM 3 (firecracker, process 30): a boot: ' "$tmp/out"
@@ -99,7 +108,7 @@ expect 3 '1 of 3 forks did not' '--kind restore' "$F" report --kind restore "$tm
 is 'they are forks' grep -q '^restore of a snapshot, VM 3' "$tmp/out"
 expect 3 '1 of 3 forks did not' '--kind boot' "$F" report --kind boot "$tmp/uni.fsr"
 is 'boots have windows, too' grep -q '^boot, VM 3' "$tmp/out"
-expect 2 'is restore or boot' 'no such kind' "$F" report --kind warm "$tmp/uni.fsr"
+expect 2 'is neither restore nor boot' 'no such kind' "$F" report --kind warm "$tmp/uni.fsr"
 expect 3 '1 of 3 forks did not' 'diff takes it' "$F" diff --json --kind restore "$tmp/uni.fsr" "$tmp/uni.fsr"
 
 # one record of a process that cannot be: it costs itself

@@ -380,6 +380,9 @@ def vmm_never_starts():
 
 
 def wrong_snapshots():
+    path = snapshot()
+    bench("--snapshot", folder + "/nowhere", "--token", "tok", status=1, says="nowhere: No such file or directory")
+    bench("--snapshot", path + "/state", "--token", "tok", status=1, says="is no folder")
     bench("--snapshot", folder, "--token", "tok", status=1, says="has no file state in it (state, vmstate, snapshot, ")
     bench("--snapshot", snapshot(), "--token", "other", status=1, says="token not found")
     path = snapshot("two")
