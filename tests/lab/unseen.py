@@ -34,8 +34,9 @@ def forks_of(folder, calls):
     said = [json.loads(line) for line in log.read_text(encoding="ascii").splitlines()]
     dumped = subprocess.run([OUT / "forkscope", "dump", "--json", recording], capture_output=True, text=True, check=False).stdout.splitlines()
     entered = {}
-    for event in (json.loads(line) for line in dumped if '"VMEXIT"' in line):
-        entered.setdefault(event["tgid"], event["ts"])
+    for event in map(json.loads, dumped):
+        if event.get("event") == "VMEXIT":
+            entered.setdefault(event["tgid"], event["ts"])
     return {each["pid"]: each for each in said}, report["forks"], entered
 
 
