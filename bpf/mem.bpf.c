@@ -502,30 +502,14 @@ int BPF_KRETPROBE(fs_uffd_exit_krp)
 
 /* ---- mappings taken away from the guest ---- */
 
-static __always_inline int fs_invalidated(struct mmu_notifier *mn)
+SEC("?fentry/kvm_mmu_notifier_invalidate_range_start")
+int FS_FN_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
 {
 	__u64 kvm = (__u64)mn - bpf_core_field_offset(struct kvm, mmu_notifier);
 	struct fs_vm *v = fs_vm_find(kvm);
 
 	if (v)
 		v->inval++;
-	return 0;
-}
-
-SEC("?fentry/kvm_mmu_notifier_invalidate_range_start")
-int FS_FN_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
-{
-	return fs_invalidated(mn);
-}
-
-/* As handle_mm_fault's: preemption is off before and behind us. */
-SEC("?kprobe.multi/kvm_mmu_notifier_invalidate_range_start")
-int BPF_KPROBE(fs_mn_invalidate_multi, struct mmu_notifier *mn)
-{
-	__u64 began = fs_began();
-
-	fs_invalidated(mn);
-	fs_ended(began);
 	return 0;
 }
 
