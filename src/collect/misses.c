@@ -85,8 +85,9 @@ static uint64_t group_count(const struct fs_misses *m, size_t h, size_t end, siz
 	uint64_t least = UINT64_MAX;
 
 	/*
-	 * On perf's tracepoints preemption is off: one is skipped in an interrupt upon another
-	 * only, and these programs look at what threads do.
+	 * On perf's tracepoints preemption is off: one is skipped in an interrupt upon another,
+	 * and these programs look at what threads do. (And while a bpf(2) call on a map is under
+	 * way on that CPU, which cannot be told from it by the count: docs/attribution.md.)
 	 */
 	if (fs_bpf_plan(m->bpf)->table->hooks[h].kind == FS_HOOK_TRACEPOINT)
 		return 0;
