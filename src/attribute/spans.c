@@ -49,8 +49,8 @@ static void class_exit(struct at *a, const struct at_thr *t, struct at_exit *x, 
 	if (x->hints & FS_H_HMM)
 		a->has_hmm = true;
 	if (x->hints & FS_H_HUGETLB)
-		t->vm->huge = true;
-	else if (t->vm->huge && !a->has_hmm)
+		t->vm->huge = a->has_huge = true;
+	else if (t->vm->huge && !a->has_huge)
 		x->hints |= FS_H_HUGETLB; /* what the host did for it is not seen here */
 	if (!at_is_fault(x->hints, x->reason, x->isa) && !(x->hints & (FS_H_HMM | FS_H_BIO)))
 		return;
