@@ -110,7 +110,7 @@ def two_or_none():
     done = refused("find", path, "--token", "tok", "--json", says="0x3000")
     assert json.loads(done.stdout)["error"] == "none"
     refused("find", memory(), "--token", "tok", says="no mailbox at all")
-    refused("find", memory(size=0), "--token", "tok", says="no mailbox at all")
+    refused("find", memory(size=0), "--token", "tok", says="it is empty: give the snapshot's memory file")
 
 
 def kinds_and_names():

@@ -822,10 +822,10 @@ def names_of_files():
     Path(path, "mem").write_bytes(b"an older one")
     bench(*words, status=1, says="has both mem and mem_file: --memory-file NAME says which it is")
     assert ends(result(*words, "--memory-file", "mem_file")) == ["done"]
-    os.rename(path + "/mem_file", folder + "/elsewhere")
+    os.rename(path + "/mem_file", folder + "/memory of another folder")
     os.rename(path + "/snapshot_file", path + "/my own name")
-    bench(*words, "--memory-file", folder + "/elsewhere", status=1, says="has no file state in it")
-    assert ends(result(*words, "--memory-file", folder + "/elsewhere", "--state-file", "my own name")) == ["done"]
+    bench(*words, "--memory-file", folder + "/memory of another folder", status=1, says="has no file state in it")
+    assert ends(result(*words, "--memory-file", folder + "/memory of another folder", "--state-file", "my own name")) == ["done"]
     bench(*words, "--memory-file", "nowhere", "--state-file", "my own name", status=1, says=f"--memory-file: there is no file {path}/nowhere")
 
 
