@@ -180,8 +180,8 @@ FANOUT = [
 Boot = namedtuple("Boot", "name kernel scenarios minutes probe cpus", defaults=(False, 2))
 
 BOOTS = [   # other suites run beside the first; those that judge by statistics come when they are over. L1s of one processor: side by side
-    Boot("smoke-trixie", "trixie", [*SMOKE, HUGE_FAULTS], 30, probe=True),
-    Boot("smoke-bookworm", "bookworm", SMOKE, 30, probe=True),
+    Boot("smoke-trixie", "trixie", [*SMOKE, HUGE_FAULTS], 30, probe=True, cpus=1),
+    Boot("smoke-bookworm", "bookworm", SMOKE, 30, probe=True, cpus=1),
     Boot("guest-chain", "backports", CHAIN, 30),
     Boot("guest-injected", "backports", INJECTED_GUEST, 30),
     Boot("injected-qemu", "backports", INJECTED_QEMU, 30, probe=True),
