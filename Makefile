@@ -22,10 +22,11 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Wer
 	      -Wno-unused-parameter -Wno-missing-declarations -Ivmlinux -I. -Ibpf
 
 # Pure code (no libbpf, no skeleton): what reads recordings. Collect and cli come on top.
-PURE_SRC    := $(wildcard src/base/*.c src/record/*.c src/align/*.c src/attribute/*.c src/render/*.c src/mailbox/*.c \
-	       src/stats/*.c src/experiment/*.c src/vmm/*.c src/net/*.c src/bench/*.c)
-COLLECT_SRC := $(wildcard src/collect/*.c)
-CLI_SRC     := $(wildcard src/cli/*.c)
+# A part of src has folders of its own: sources PART...
+sources      = $(sort $(shell find $(1:%=src/%) -name '*.c'))
+PURE_SRC    := $(call sources,base record align attribute render mailbox stats experiment vmm net bench)
+COLLECT_SRC := $(call sources,collect)
+CLI_SRC     := $(call sources,cli)
 PURE_OBJ    := $(PURE_SRC:%.c=$(O)/%.o)
 ALL_OBJ     := $(PURE_OBJ) $(COLLECT_SRC:%.c=$(O)/%.o) $(CLI_SRC:%.c=$(O)/%.o)
 BPF_SRC     := $(wildcard bpf/*.bpf.c)

@@ -7,7 +7,7 @@
 
 # Files of part $1 that include something outside of the pattern $2.
 outside() {
-	grep -Hn '^#include "' src/"$1"/*.[ch] 2>/dev/null | grep -vE "\"($2)[^\"]*\""
+	find src/"$1" -name '*.[ch]' -exec grep -Hn '^#include "' {} + | grep -vE "\"($2)[^\"]*\""
 }
 
 report "base includes base alone" "$(outside base 'base/')"
@@ -35,7 +35,7 @@ report "every part of src has its rule here" "$(
 	done)"
 report "attribute and render read recordings by the reader alone" "$(
 	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
-		src/attribute/*.[ch] src/render/*.[ch] src/cli/*.[ch] 2>/dev/null)"
+		$(find src/attribute src/render src/cli -name '*.[ch]'))"
 report "libbpf and the skeletons are included in src/collect and src/guest alone" "$(
 	grep -HnE '#include [<"](bpf/(libbpf|bpf|btf)\.h|(host|guest)\.skel\.h)' \
 		$(find src -name '*.[ch]' ! -path 'src/collect/*' ! -path 'src/guest/*'))"

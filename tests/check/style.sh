@@ -39,7 +39,7 @@ report "functions of at most 80 lines" "$(
 
 # (int)(ns / 1000000) makes an endless wait, or none, of a long one: fs_poll_ms() does not.
 report "milliseconds to wait come from fs_poll_ms()" "$(
-	grep -nE '\((int|long)\).*/ ?(1000000|MS|NS_PER_MS)\b' src/*/*.c | grep -v '^src/base/clock.c')"
+	grep -nE '\((int|long)\).*/ ?(1000000|MS|NS_PER_MS)\b' $(find src -name '*.c') | grep -v '^src/base/clock.c')"
 
 report "no trailing space" "$(
 	grep -InE '[ 	]+$' $all_code)"

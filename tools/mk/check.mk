@@ -94,14 +94,14 @@ format:
 
 # --- static analysis -------------------------------------------------------------------------
 
-ANALYSE_SRC := $(PURE_SRC) $(COLLECT_SRC) $(CLI_SRC) $(wildcard src/guest/*.c) tools/mkrec.c
+ANALYSE_SRC := $(PURE_SRC) $(COLLECT_SRC) $(CLI_SRC) $(call sources,guest) tools/mkrec.c
 ANALYSE_OK  := $(ANALYSE_SRC:%.c=$(O)/analyse/%.ok)
 
 ## analyse         the clang static analyser and clang-tidy over src; must be clean
 analyse: $(SKEL) $(O)/guest.skel.h
 	@$(MAKE) --no-print-directory -k -j$(JOBS) $(ANALYSE_OK)
 
-$(O)/analyse/%.ok: %.c .clang-tidy $(wildcard src/*/*.h bpf/*.h)
+$(O)/analyse/%.ok: %.c .clang-tidy $(shell find src bpf -name '*.h')
 	$(call say,ANALYSE,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS_ALL) --analyze -Xclang -analyzer-output=text \

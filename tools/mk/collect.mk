@@ -14,4 +14,4 @@ UNIT_EXTRA_test_guestring := src/collect/guestring.c src/collect/guestring_find.
 			     src/collect/guestmem_open.c
 
 # What these programs add is no part of the pure sources: its dependencies are known here only.
--include $(wildcard $(O)/san/src/collect/*.d $(O)/san/src/cli/*.d)
+-include $(shell find $(O)/san/src/collect $(O)/san/src/cli -name '*.d' 2>/dev/null)

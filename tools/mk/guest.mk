@@ -6,7 +6,7 @@ GUEST      := $(O)/forkscope-guest
 GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c src/guest/net_batch.c \
 	      src/guest/net_neigh.c src/guest/net_watch.c \
 	      src/guest/stage.c src/guest/mem.c src/mailbox/payload.c
-GUEST_COLD := $(filter-out $(GUEST_HOT),$(wildcard src/guest/*.c)) src/mailbox/format.c \
+GUEST_COLD := $(filter-out $(GUEST_HOT),$(call sources,guest)) src/mailbox/format.c \
 	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c \
 	      src/collect/plan.c src/collect/probe.c src/collect/libbpf_log.c
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)

@@ -5,7 +5,7 @@
 .PHONY: mkrec
 mkrec: $(O)/tools/mkrec
 
-RECORD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard src/base/*.c src/record/*.c))
+RECORD_OBJ := $(patsubst %.c,$(O)/%.o,$(call sources,base record))
 
 $(O)/tools/mkrec: $(O)/tools/mkrec.o $(RECORD_OBJ)
 	$(call say,LINK,$@)
