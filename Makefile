@@ -21,14 +21,15 @@ LIBS    := $(call pkg,--libs $(PKGS)) -lm -lpthread
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror \
 	      -Wno-unused-parameter -Wno-missing-declarations -Ivmlinux -I. -Ibpf
 
-# Pure code (no libbpf, no skeleton): what reads recordings. Collect and cli come on top.
+# Pure code (no libbpf, no skeleton): what reads recordings. Hooks, collect and cli come on top.
 # A part of src has folders of its own: sources PART...
 sources      = $(sort $(shell find $(1:%=src/%) -name '*.c'))
 PURE_SRC    := $(call sources,base record align attribute render mailbox stats experiment vmm net bench)
+HOOKS_SRC   := $(call sources,hooks)
 COLLECT_SRC := $(call sources,collect)
 CLI_SRC     := $(call sources,cli)
 PURE_OBJ    := $(PURE_SRC:%.c=$(O)/%.o)
-ALL_OBJ     := $(PURE_OBJ) $(COLLECT_SRC:%.c=$(O)/%.o) $(CLI_SRC:%.c=$(O)/%.o)
+ALL_OBJ     := $(PURE_OBJ) $(patsubst %.c,$(O)/%.o,$(HOOKS_SRC) $(COLLECT_SRC) $(CLI_SRC))
 BPF_SRC     := $(wildcard bpf/*.bpf.c)
 BPF_OBJ     := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
 SKEL        := $(O)/host.skel.h

@@ -34,8 +34,8 @@ __u64 fs_since = 0;   /* set by user space: from then on everything is attached 
  * - turning preemption on again must not preempt us, though a tick may have asked for it meanwhile:
  *   with interrupts off it does not, and the next occasion is behind the guard;
  * - the kernel must not count our run time: its clock turns preemption on in there. We do it;
- * - what happens most often stands on perf's tracepoints and kprobe.multi (hooks.def), which have
- *   preemption off around guard and all.
+ * - what happens most often stands on perf's tracepoints and kprobe.multi (host_hooks.def), which
+ *   have preemption off around guard and all.
  * What is left is a few instructions for each run of the others. Those skipped are counted, and
  * charged to their time and CPU (misses.bpf.c). Exits, entries, switches and wake-ups run with
  * interrupts off and have none. What a skipped program would have told of a VM's making is made up

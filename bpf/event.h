@@ -474,7 +474,7 @@ struct fs_ev_missed {
 	__u64 runs;     /* of twins (two programs for one event): those that may have lost it */
 	__u32 on_cpu;   /* FS_ANY_CPU = the kernel gave the sum over all only */
 	__u32 pad;
-	char prog[32]; /* a program of src/collect/hooks.def */
+	char prog[32]; /* a program of src/collect/bpf/host_hooks.def */
 };
 
 #define FS_CHECK(num, name, type, doc)                                                       \

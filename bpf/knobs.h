@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Everything that user space tells the BPF programs before they are loaded (read-only data), and
- * the names of the maps they share. Written by src/collect/load.c only.
+ * the names of the maps they share. Written by src/collect/bpf/load.c only.
  */
 #ifndef FORKSCOPE_KNOBS_H
 #define FORKSCOPE_KNOBS_H

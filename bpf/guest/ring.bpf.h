@@ -8,7 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include "state.h"
+#include "guest_state.h"
 
 #define FSG_PAGES(name, vtype)                     \
 	struct {                                   \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Programs that know the kernel's types: BTF tracepoints and function probes. Each is optional;
- * src/guest/hooks.def says which belong together and what else there is.
+ * src/guest/recorder/guest_hooks.def says which belong together and what else there is.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>

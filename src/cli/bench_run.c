@@ -18,9 +18,9 @@
 #include "bench/result.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
-#include "collect/load.h"
+#include "collect/bpf/load.h"
 #include "collect/marks.h"
-#include "collect/memfile.h"
+#include "collect/guest/memfile.h"
 #include "mailbox/guard.h"
 #include "vmm/http.h"
 

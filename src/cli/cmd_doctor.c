@@ -10,7 +10,7 @@
 #include "cli/cmds.h"
 #include "cli/opts.h"
 #include "collect/checkup.h"
-#include "collect/stats.h"
+#include "collect/bpf/stats_json.h"
 
 static const struct fs_usage usage = {
 	.command = "doctor",

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
-#include "collect/load.h"
+#include "collect/bpf/load.h"
 #include "collect/session.h"
 
 static const struct fs_usage usage = {

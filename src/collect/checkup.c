@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "bpf/event.h"
-#include "collect/privs.h"
-#include "collect/ring.h"
+#include "collect/host/privs.h"
+#include "collect/bpf/ring.h"
 
 #define LOOPS 100000 /* 50 us by hardware, a third of a second when each one is emulated */
 

@@ -19,15 +19,15 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "collect/guests.h"
-#include "collect/host.h"
+#include "collect/guest/guests.h"
+#include "collect/host/host.h"
 #include "collect/marks.h"
-#include "collect/misses.h"
-#include "collect/privs.h"
-#include "collect/ready.h"
-#include "collect/remains.h"
-#include "collect/ring.h"
-#include "collect/stats.h"
+#include "collect/bpf/misses.h"
+#include "collect/host/privs.h"
+#include "collect/host/ready.h"
+#include "collect/bpf/drain.h"
+#include "collect/bpf/ring.h"
+#include "collect/bpf/stats_json.h"
 
 #define STATS_NS   (2000ull * 1000 * 1000)
 #define MAX_EVENTS 16

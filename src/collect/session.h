@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
-#include "collect/guests.h"
-#include "collect/load.h"
-#include "collect/targets.h"
+#include "collect/guest/guests.h"
+#include "collect/bpf/load.h"
+#include "collect/host/targets.h"
 
 /* What shows that the end asked for was there, as far as a recorder that parses nothing can tell.
  */

@@ -4,7 +4,7 @@
  * serves each fork. All that is needed after the signal is made here, before it: memory locked and
  * touched, sockets open, the network known.
  */
-#include "guest/agent.h"
+#include "guest/commands.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +16,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "base/units.h"
-#include "guest/armed.h"
-#include "guest/block.h"
-#include "guest/say.h"
-#include "guest/serve.h"
-#include "guest/signal.h"
+#include "guest/recorder/armed.h"
+#include "guest/recorder/block.h"
+#include "guest/common/guest_log.h"
+#include "guest/resume/serve.h"
+#include "guest/resume/signal.h"
 #include "mailbox/format.h"
 
 #define ENV_ARMED   "HYPEMAN_RESUME_NETWORK_MAILBOX"

@@ -17,14 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/units.h"
-#include "guest/agent.h"
-#include "guest/armed.h"
-#include "guest/clocks.h"
-#include "guest/layout.h"
-#include "guest/meta.h"
-#include "guest/recorder.h"
-#include "guest/say.h"
-#include "guest/watchers.h"
+#include "guest/commands.h"
+#include "guest/recorder/armed.h"
+#include "guest/recorder/guest_clocks.h"
+#include "guest/recorder/layout.h"
+#include "guest/recorder/meta.h"
+#include "guest/recorder/recorder.h"
+#include "guest/common/guest_log.h"
+#include "guest/recorder/signal_waiters.h"
 
 #define RING_DEFAULT (1u << 20)
 #define RING_LEAST   (64u << 10)

@@ -2,8 +2,8 @@
 /* forkscope-guest: the half of forkscope that lives in the guest, before and after the snapshot. */
 #include <stdio.h>
 #include <string.h>
-#include "guest/agent.h"
-#include "guest/say.h"
+#include "guest/commands.h"
+#include "guest/common/guest_log.h"
 
 static const struct {
 	const char *name;

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
-#include "guest/agent.h"
-#include "guest/armed.h"
-#include "guest/hooks.h"
-#include "guest/layout.h"
-#include "guest/say.h"
+#include "guest/commands.h"
+#include "guest/recorder/armed.h"
+#include "guest/recorder/guest_hooks.h"
+#include "guest/recorder/layout.h"
+#include "guest/common/guest_log.h"
 
 #define SENTENCE 480
 

@@ -38,7 +38,7 @@ static uint64_t sum_of(const json_t *o, const char *a, const char *b)
 /*
  * Runs that the kernel skipped because the same probe was under way on that CPU: what they would
  * have seen is lost. Older recordings have the kernel's counts alone, those of stand-ins
- * (hooks.def) included.
+ * (host_hooks.def) included.
  */
 static uint64_t skipped_runs(const json_t *stats)
 {

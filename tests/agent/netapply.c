@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The agent's change of the network (src/guest/net_batch.c and what is above it, as shipped), once,
- * in the network namespace that it runs in, with one request of the change broken on its way to
- * the kernel:
+ * The agent's change of the network (src/guest/net/net_batch.c and what is above it, as shipped),
+ * once, in the network namespace that it runs in, with one request of the change broken on its way
+ * to the kernel:
  *
  *     netapply PAYLOAD [--fail N[:ERRNO]] [--busy]
  *
@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include "guest/hot.h"
+#include "guest/common/fastpath.h"
 
 static int fail_at = -1, fail_errno = EOPNOTSUPP, refuse_mac, changes, requests = -1;
 static unsigned int broken_seq, busy_seq;
@@ -31,7 +31,7 @@ static long answered_call(long nr, long a, long b, long c, long d, long e, long 
 /* only net_batch.c: what reads the network, before and after, is not broken */
 #define hot_sendto broken_sendto
 #define hot_call   answered_call
-#include "guest/net_batch.c" /* NOLINT(bugprone-suspicious-include) */
+#include "guest/net/net_batch.c" /* NOLINT(bugprone-suspicious-include) */
 #undef hot_sendto
 #undef hot_call
 

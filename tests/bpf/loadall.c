@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Loads and attaches every program of the host object, as hooks.def lists them, and judges: a
+ * Loads and attaches every program of the host object, as host_hooks.def lists them, and judges: a
  * program that the verifier refuses is a fault of the program, a hook that this kernel does not
  * have is not, as long as each want that the verdict needs has a way that works. Root.
  *
@@ -19,7 +19,7 @@
 
 enum want {
 #define FS_WANT(want, need, purpose, lost) W_##want,
-#include "collect/hooks.def"
+#include "collect/bpf/host_hooks.def"
 	NWANTS
 };
 
@@ -30,7 +30,7 @@ static const struct {
 #define NEEDED                             true
 #define SHARPENS                           false
 #define FS_WANT(want, need, purpose, lost) {#want, need},
-#include "collect/hooks.def"
+#include "collect/bpf/host_hooks.def"
 };
 
 enum kind {
@@ -55,7 +55,7 @@ static const struct hook {
 } hooks[] = {
 #define FS_HOOK(want, rank, kind, prog, target, cond, knob) \
 	{W_##want, rank, kind, #prog, target, cond},
-#include "collect/hooks.def"
+#include "collect/bpf/host_hooks.def"
 };
 
 #define NHOOKS (sizeof(hooks) / sizeof(*hooks))

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include "bpf/guest/state.h"
+#include "bpf/guest/guest_state.h"
 
 #define ROUNDS 5
 #define PAGES  3 /* head and two of records: they go around more than twice */

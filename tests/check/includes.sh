@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # Which part of src may include which: cli -> render -> attribute -> align -> record -> base and
-# cli -> collect -> record(writer), base; bpf/event.h for all. And: only src/collect touches libbpf
-# and the skeleton, only src/cli exits, only src/base/log.c writes to stderr outside the cli.
+# cli -> collect -> hooks, record(writer), base; bpf/event.h for all. And: only src/hooks, src/collect
+# and src/guest touch libbpf and the skeletons, only src/cli exits, only src/base/log.c writes to
+# stderr outside the cli.
 . tests/check/tap
 
 # Files of part $1 that include something outside of the pattern $2.
@@ -20,15 +21,16 @@ report "experiment includes attribute, stats and what lies below them" \
 	"$(outside experiment 'experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "render includes what lies below it" \
 	"$(outside render 'render/|experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
-report "collect includes record's writer side, base, bpf" \
-	"$(outside collect 'collect/|record/(writer|format|text|crc|kinds|ringparse|guestchunk)\.h|base/|bpf/|host.skel.h')"
+report "hooks includes hooks, base" "$(outside hooks 'hooks/|base/')"
+report "collect includes hooks, record's writer side, base, bpf" \
+	"$(outside collect 'collect/|hooks/|record/(writer|format|text|crc|kinds|ringparse|guestchunk)\.h|base/|bpf/|host.skel.h')"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
 report "vmm includes vmm, base" "$(outside vmm 'vmm/|base/')"
 report "net includes net, base" "$(outside net 'net/|base/')"
 report "bench includes bench, vmm, net, stats, mailbox, base, the experiment's columns" \
 	"$(outside bench 'bench/|vmm/|net/|stats/|mailbox/|base/|experiment/bench.h')"
-report "guest includes guest, mailbox, base, bpf's guest side, collect's way of planning hooks" \
-	"$(outside guest 'guest/|mailbox/|base/|bpf/guest(_ring.h|/state.h)|guest.skel.h|collect/((plan|probe|libbpf_log)\.h|hooks.def)')"
+report "guest includes guest, hooks, mailbox, base, bpf's guest side" \
+	"$(outside guest 'guest/|hooks/|mailbox/|base/|bpf/guest(_ring.h|/guest_state.h)|guest.skel.h')"
 report "every part of src has its rule here" "$(
 	for part in src/*/; do
 		[ "$part" = src/cli/ ] || grep -q "outside $(basename "$part") " "$0" || echo "$part"
@@ -36,9 +38,9 @@ report "every part of src has its rule here" "$(
 report "attribute and render read recordings by the reader alone" "$(
 	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
 		$(find src/attribute src/render src/cli -name '*.[ch]'))"
-report "libbpf and the skeletons are included in src/collect and src/guest alone" "$(
+report "libbpf and the skeletons are included in src/hooks, src/collect and src/guest alone" "$(
 	grep -HnE '#include [<"](bpf/(libbpf|bpf|btf)\.h|(host|guest)\.skel\.h)' \
-		$(find src -name '*.[ch]' ! -path 'src/collect/*' ! -path 'src/guest/*'))"
+		$(find src -name '*.[ch]' ! -path 'src/hooks/*' ! -path 'src/collect/*' ! -path 'src/guest/*'))"
 report "src/cli alone exits (but for _exit() in a child)" "$(
 	grep -HnE '(^|[^_a-zA-Z.>])exit\(' $(find src -name '*.c' ! -path 'src/cli/*'))"
 report "diagnostics go through base/log.h" "$(

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A running recorder holds what src/collect/privs.h says, and what its recording says: nothing.
+# A running recorder holds what src/collect/host/privs.h says, and what its recording says: nothing.
 . "$(dirname "$0")/common"
 
 sleep 60 &
@@ -112,7 +112,7 @@ ok "the recording says the same" stored
 documented()
 {
 	"$FS" record --help | tr '\n' ' ' | grep -q 'holds no capability at all' &&
-	grep -A3 'from then on a running' -i "$(dirname "$0")/../../src/collect/privs.h" |
+	grep -A3 'from then on a running' -i "$(dirname "$0")/../../src/collect/host/privs.h" |
 		grep -q 'no capability at all' &&
 		"$FS" record --help | tr -s '\n ' '  ' |
 		grep -q 'keeps CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE and CAP_DAC_READ_SEARCH'

@@ -9,7 +9,7 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include "guest/armed.h"
+#include "guest/recorder/armed.h"
 #include "bpf/guest_ring.h"
 
 static const char *kind_name(unsigned int kind)

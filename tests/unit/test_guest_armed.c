@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "guest/armed.h"
-#include "guest/watchers.h"
+#include "guest/recorder/armed.h"
+#include "guest/recorder/signal_waiters.h"
 
 static char top[64], run[96];
 

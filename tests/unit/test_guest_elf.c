@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The guest's own reader of ELF objects (src/guest/elfmem.c), against libelf itself on the objects
- * that the guest's binary carries; and libbpf on it, which needs no right to open an object.
+ * The guest's own reader of ELF objects (src/guest/recorder/elfmem.c), against libelf itself on the
+ * objects that the guest's binary carries; and libbpf on it, which needs no right to open an
+ * object.
  */
 #include <bpf/libbpf.h>
 #include <dlfcn.h>

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "guest/layout.h"
+#include "guest/recorder/layout.h"
 
 #define CPUS       3
 #define RING_PAGES 5

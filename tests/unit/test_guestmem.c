@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/clock.h"
-#include "collect/guestmem.h"
+#include "collect/guest/guestmem.h"
 
 #define PAGES   64
 #define TOUCHED 40

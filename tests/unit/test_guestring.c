@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <cmocka.h>
-#include "collect/guestring.h"
+#include "collect/guest/guestring.h"
 #include "record/guestchunk.h"
 #include "../guest/craft_ring.h"
 #include "tmp.h"

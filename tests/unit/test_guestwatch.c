@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "collect/guestwatch.h"
+#include "collect/guest/guestwatch.h"
 #include "record/format.h"
 
 #define MS 1000000ull

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "bpf/knobs.h"
-#include "collect/host.h"
+#include "collect/host/host.h"
 
 static void is(const char *list, size_t n, const unsigned int *want)
 {

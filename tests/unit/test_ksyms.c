@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "collect/ksyms.h"
+#include "collect/host/ksyms.h"
 
 static const char shown[] = "ffffffff81000000 T _text\n"
 			    "0000000000000000 A fixed\n"

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
-#include "collect/plan.h"
-#include "guest/hooks.h"
+#include "hooks/plan.h"
+#include "guest/recorder/guest_hooks.h"
 
 enum { EXITS, CLASS, EXTRA };
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "bpf/event.h"
-#include "collect/ring.h"
+#include "collect/bpf/ring.h"
 #include "record/reader.h"
 
 #define BYTES 65536u

@@ -15,7 +15,7 @@
 #include <bpf/libbpf.h>
 #include "bpf/knobs.h"
 #include "bpf/state.h"
-#include "collect/ring.h"
+#include "collect/bpf/ring.h"
 #include "bench.skel.h"
 
 #define RING_BYTES (16u << 20)

@@ -33,6 +33,6 @@ $(BENCH)/bench.skel.h: $(BENCH)/bench.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name bench_bpf > $@.tmp && mv $@.tmp $@
 
-$(BENCH)/emit: tools/bench/emit.c $(BENCH)/bench.skel.h $(O)/src/collect/ring.o $(RECORD_OBJ)
+$(BENCH)/emit: tools/bench/emit.c $(BENCH)/bench.skel.h $(O)/src/collect/bpf/ring.o $(RECORD_OBJ)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) -I$(BENCH) $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(LIBS)

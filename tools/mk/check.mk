@@ -3,7 +3,7 @@
 #
 # Unit tests are tests/unit/test_NAME.c (cmocka), each a program of its own, built with the address
 # and undefined-behaviour sanitizers and linked with all PURE sources. One that needs more says so
-# in a fragment of its own: UNIT_EXTRA_test_NAME := src/collect/plan.c, or as options
+# in a fragment of its own: UNIT_EXTRA_test_NAME := src/hooks/plan.c, or as options
 # of the linker: UNIT_LINK_test_NAME := -Wl,--wrap=calloc
 # Scripts are tests/check/*.sh; both speak TAP and are run and summed by tools/tap-sum.
 
@@ -94,7 +94,7 @@ format:
 
 # --- static analysis -------------------------------------------------------------------------
 
-ANALYSE_SRC := $(PURE_SRC) $(COLLECT_SRC) $(CLI_SRC) $(call sources,guest) tools/mkrec.c
+ANALYSE_SRC := $(PURE_SRC) $(HOOKS_SRC) $(COLLECT_SRC) $(CLI_SRC) $(call sources,guest) tools/mkrec.c
 ANALYSE_OK  := $(ANALYSE_SRC:%.c=$(O)/analyse/%.ok)
 
 ## analyse         the clang static analyser and clang-tidy over src; must be clean

@@ -2,16 +2,16 @@
 # Tests of collecting: what can be tested without a kernel is in tests/unit, the rest in tests/collect
 # (root; run by make check-bpf).
 
-UNIT_EXTRA_test_plan  := src/collect/plan.c src/collect/hooks.c src/guest/hooks.c
+UNIT_EXTRA_test_plan  := src/hooks/plan.c src/collect/bpf/host_hooks.c src/guest/recorder/guest_hooks.c
 UNIT_EXTRA_test_opts  := src/cli/opts.c
-UNIT_EXTRA_test_ring  := src/collect/ring.c
-UNIT_EXTRA_test_host  := src/collect/host.c
+UNIT_EXTRA_test_ring  := src/collect/bpf/ring.c
+UNIT_EXTRA_test_host  := src/collect/host/host.c
 UNIT_EXTRA_test_marks := src/collect/marks.c
-UNIT_EXTRA_test_ksyms := src/collect/ksyms.c
-UNIT_EXTRA_test_guestwatch := src/collect/guestwatch.c
-UNIT_EXTRA_test_guestmem  := src/collect/guestmem.c src/collect/guestmem_open.c
-UNIT_EXTRA_test_guestring := src/collect/guestring.c src/collect/guestring_find.c src/collect/guestmem.c \
-			     src/collect/guestmem_open.c
+UNIT_EXTRA_test_ksyms := src/collect/host/ksyms.c
+UNIT_EXTRA_test_guestwatch := src/collect/guest/guestwatch.c
+UNIT_EXTRA_test_guestmem  := src/collect/guest/guestmem.c src/collect/guest/guestmem_open.c
+UNIT_EXTRA_test_guestring := src/collect/guest/guestring.c src/collect/guest/guestring_find.c src/collect/guest/guestmem.c \
+			     src/collect/guest/guestmem_open.c
 
 # What these programs add is no part of the pure sources: its dependencies are known here only.
--include $(shell find $(O)/san/src/collect $(O)/san/src/cli -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/san/src/hooks $(O)/san/src/collect $(O)/san/src/cli -name '*.d' 2>/dev/null)

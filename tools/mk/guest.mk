@@ -3,17 +3,16 @@
 
 GUEST      := $(O)/forkscope-guest
 # Objects whose code runs between the resume signal and the last ack: linked side by side.
-GUEST_HOT  := src/guest/serve.c src/guest/signal.c src/guest/ack.c src/guest/net_apply.c src/guest/net_batch.c \
-	      src/guest/net_neigh.c src/guest/net_watch.c \
-	      src/guest/stage.c src/guest/mem.c src/mailbox/payload.c
+GUEST_HOT  := src/guest/resume/serve.c src/guest/resume/signal.c src/guest/resume/ack.c \
+	      src/guest/net/net_apply.c src/guest/net/net_batch.c src/guest/net/net_neigh.c \
+	      src/guest/net/net_watch.c src/guest/resume/stage.c src/guest/common/mem.c src/mailbox/payload.c
 GUEST_COLD := $(filter-out $(GUEST_HOT),$(call sources,guest)) src/mailbox/format.c \
-	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c \
-	      src/collect/plan.c src/collect/probe.c src/collect/libbpf_log.c
+	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c $(HOOKS_SRC)
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
 # No stack protector and no position independence: each would add a page to those that are read.
 GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 	       -ffunction-sections -fdata-sections
-# No libelf: src/guest/elfmem.c has what libbpf needs of it.
+# No libelf: src/guest/recorder/elfmem.c has what libbpf needs of it.
 GUEST_LIBS := $(call pkg,--libs libbpf zlib jansson)
 GUEST_SKEL := $(O)/guest.skel.h
 $(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -Os -fno-tree-loop-distribute-patterns -fno-function-sections
@@ -40,7 +39,7 @@ $(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c | $(PKGS_THERE)
 	$(Q)$(CC) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
 	$(Q)objcopy --rename-section .text=.text.hot $(foreach f,$(GUEST_OWN),--redefine-sym $(f)=hot_$(f)) $@
 
-$(O)/guest/src/guest/recorder.o: $(GUEST_SKEL)
+$(O)/guest/src/guest/recorder/recorder.o: $(GUEST_SKEL)
 
 # Two objects: the programs that need the kernel's BTF, and those that do not.
 $(GUEST_SKEL): $(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
@@ -62,26 +61,26 @@ $(O)/bpf/guest/%.bpf.o: bpf/guest/%.bpf.c | $(PKGS_THERE)
 RINGDUMP := $(O)/tests/guest/ringdump
 test-programs: $(RINGDUMP)
 
-$(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/armed.o $(O)/guest/src/base/err.o
+$(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/recorder/armed.o $(O)/guest/src/base/err.o
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $^
 
 # The agent's change of the network with a request broken on the way (tests/agent/test_network.py).
 NETAPPLY     := $(O)/tests/agent/netapply
-NETAPPLY_OBJ := $(filter-out $(O)/guest/src/guest/net_batch.o,$(filter $(O)/guest/src/guest/net%.o,$(GUEST_OBJ))) \
-		$(addprefix $(O)/guest/src/,guest/say.o guest/mem.o mailbox/payload.o)
+NETAPPLY_OBJ := $(filter-out $(O)/guest/src/guest/net/net_batch.o,$(filter $(O)/guest/src/guest/net/%.o,$(GUEST_OBJ))) \
+		$(addprefix $(O)/guest/src/,guest/common/guest_log.o guest/common/mem.o mailbox/payload.o)
 test-programs: $(NETAPPLY)
 
-$(NETAPPLY): tests/agent/netapply.c src/guest/net_batch.c $(NETAPPLY_OBJ)
+$(NETAPPLY): tests/agent/netapply.c src/guest/net/net_batch.c $(NETAPPLY_OBJ)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -static -no-pie -o $@ $< $(NETAPPLY_OBJ)
 
-UNIT_EXTRA_test_guest_elf    := src/guest/elfmem.c
+UNIT_EXTRA_test_guest_elf    := src/guest/recorder/elfmem.c
 $(SAN)/tests/unit/test_guest_elf: | $(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o
-UNIT_EXTRA_test_guest_layout := src/guest/layout.c src/guest/block.c
-UNIT_EXTRA_test_guest_armed  := src/guest/armed.c src/guest/watchers.c
+UNIT_EXTRA_test_guest_layout := src/guest/recorder/layout.c src/guest/recorder/block.c
+UNIT_EXTRA_test_guest_armed  := src/guest/recorder/armed.c src/guest/recorder/signal_waiters.c
 
 .PHONY: guest check-agent check-mailbox bench-mailbox
 

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "collect/bpf/load.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "bpf/state.h"
+#include "collect/host/host.h"
+#include "hooks/libbpf_log.h"
+#include "collect/host/ready.h"
+#include "hooks/probe.h"
+#include "collect/bpf/host_skel.h"
+
+struct fs_bpf {
+	const struct fs_load_opts *opts; /* during fs_bpf_load() only */
+	struct fs_plan *plan;
+	struct host_bpf *skel;
+	struct bpf_link **links;    /* one for each hook of the table, NULL = not attached */
+	struct bpf_program **progs; /* likewise */
+	bool own_stats;             /* the programs count their run time themselves */
+	bool no_misses;             /* fs_misses does not load here */
+	int stats_fd;
+	int inner_fd; /* of a ring, the pattern of all */
+	uint64_t ring_bytes;
+	unsigned int cpus[FS_MAX_CPUS]; /* all that may ever be online */
+	size_t ncpus;
+	int rings[FS_MAX_CPUS];
+	size_t nrings;
+};
+
+/* Rings may take a sixteenth of the memory at most, unless the user says otherwise. */
+static uint64_t ring_size(const struct fs_load_opts *o)
+{
+	uint64_t size = o->ring_bytes ? o->ring_bytes : FS_RING_DEFAULT;
+	struct fs_host h;
+
+	if (o->ring_bytes)
+		return size;
+	fs_host_read(&h);
+	while (size > FS_RING_MIN && size * fs_host_possible(NULL, 0) > h.memory / 16)
+		size /= 2;
+	return size;
+}
+
+static bool stopped(const struct fs_bpf *b)
+{
+	return b->opts->stop && b->opts->stop(b->opts->arg);
+}
+
+bool fs_bpf_known(const char *list)
+{
+	return fs_plan_known(&fs_hooks_host, list);
+}
+
+static int make_plan(struct fs_bpf *b, char *err, size_t len)
+{
+	struct fs_probe *probe;
+	int rc = fs_probe_new(&probe, err, len);
+
+	if (rc)
+		return rc;
+	rc = fs_ready_kvm(fs_probe_has_tracepoint(probe, "kvm_entry"), err, len);
+	if (rc) {
+		fs_probe_free(probe);
+		return rc;
+	}
+	b->plan = fs_plan_new(&fs_hooks_host, fs_probe_has_struct(probe, "vcpu_svm"),
+			      fs_probe_has_struct(probe, "vcpu_vmx"));
+	if (b->plan && fs_probe_tp_preempt(probe))
+		fs_plan_tp_preempt(b->plan);
+	/* The kernel's own count would turn preemption on in the midst of what it keeps others
+	 * from. */
+	b->own_stats = b->opts->probe_stats && fs_probe_has_func(probe, "bpf_preempt_disable");
+	if (b->plan) {
+		fs_plan_leave_out(b->plan, b->opts->without);
+		fs_probe_plan(probe, b->plan);
+	}
+	fs_probe_free(probe);
+	if (b->plan) {
+		b->links = calloc(b->plan->table->nhooks + 1, sizeof(*b->links));
+		b->progs = calloc(b->plan->table->nhooks + 1, sizeof(*b->progs));
+	}
+	return b->links && b->progs ? 0 : fs_errf(err, len, -ENOMEM, "out of memory");
+}
+
+/* Opens the objects and tells them everything that must be known before loading. */
+static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
+{
+	const struct fs_hooks *t = b->plan->table;
+	struct bpf_program *prog;
+	struct fs_knobs knobs = b->opts->knobs;
+	uint32_t ncpu; /* numbers that CPUs have: there may be holes among them */
+
+	b->ncpus = fs_host_possible(b->cpus, FS_MAX_CPUS);
+	ncpu = b->ncpus ? b->cpus[b->ncpus - 1] + 1 : 1;
+	b->skel = host_bpf__open();
+	if (!b->skel)
+		return fs_errf(err, len, -errno, "cannot open the BPF programs: %m");
+	bpf_object__for_each_program (prog, b->skel->obj)
+		bpf_program__set_autoload(prog, false);
+	for (size_t i = 0; i < t->nhooks; i++) {
+		b->progs[i] = bpf_object__find_program_by_name(b->skel->obj, t->hooks[i].prog);
+		if (!b->progs[i])
+			fs_plan_rule_out(b->plan, i, -ENOENT, "not in this build");
+	}
+	fs_plan_choose(b->plan);
+	for (size_t i = 0; i < t->nhooks; i++) {
+		if (!b->plan->progs[i].on)
+			continue;
+		bpf_program__set_autoload(b->progs[i], true);
+		if (t->hooks[i].knob >= 0)
+			*(__u32 *)((char *)&knobs + t->hooks[i].knob) = 1;
+	}
+	bpf_program__set_autoload(b->skel->progs.fs_misses, !b->no_misses);
+	knobs.own_stats = b->own_stats;
+	b->skel->rodata->knobs = knobs;
+	/* What all the inner maps will be like. */
+	b->inner_fd =
+		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes, NULL);
+	if (b->inner_fd < 0 || bpf_map__set_max_entries(b->skel->maps.rings, ncpu) ||
+	    bpf_map__set_max_entries(b->skel->maps.prog_fds, (__u32)t->nhooks) ||
+	    bpf_map__set_max_entries(b->skel->maps.misses, (__u32)t->nhooks * ncpu) ||
+	    bpf_map__set_inner_map_fd(b->skel->maps.rings, b->inner_fd))
+		return fs_errf(err, len, -errno, "cannot make a ring of %llu bytes: %m%s",
+			       (unsigned long long)b->ring_bytes,
+			       errno == ENOMEM ? " (try a smaller --ring-size)" : "");
+	return 0;
+}
+
+static int attach(struct fs_bpf *b, size_t i)
+{
+	const struct fs_hook *h = &b->plan->table->hooks[i];
+	const char *sym = h->target;
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, o, .syms = &sym, .cnt = 1);
+
+	o.retprobe = h->kind == FS_HOOK_KRETPROBE_MULTI;
+	/* libbpf would look the name up among all of the kernel's symbols; the kernel does itself
+	 */
+	if (o.retprobe || h->kind == FS_HOOK_KPROBE_MULTI)
+		b->links[i] = bpf_program__attach_kprobe_multi_opts(b->progs[i], NULL, &o);
+	else
+		b->links[i] = bpf_program__attach(b->progs[i]);
+	return b->links[i] ? 0 : -errno;
+}
+
+static void close_skeleton(struct fs_bpf *b)
+{
+	fs_bpf_detach(b);
+	host_bpf__destroy(b->skel);
+	b->skel = NULL;
+	if (b->inner_fd >= 0)
+		close(b->inner_fd);
+	b->inner_fd = -1;
+	memset(b->progs, 0, (b->plan->table->nhooks + 1) * sizeof(*b->progs));
+}
+
+/* A failed load is the fault of one program: the one that libbpf complained about. */
+static int blame_load(struct fs_bpf *b, int rc, char *err, size_t len)
+{
+	const struct fs_libbpf_log *l = fs_libbpf_log_get();
+	int i = fs_plan_find(b->plan, l->prog);
+
+	if (i >= 0 && fs_plan_rule_out(b->plan, (size_t)i, rc, *l->why ? l->why : NULL)) {
+		fs_debug("%s does not load: %s", l->prog, b->plan->progs[i].why);
+		return 0;
+	}
+	if (!b->no_misses && !strcmp(l->prog, "fs_misses")) {
+		b->no_misses = true;
+		fs_debug("fs_misses does not load: %s", *l->why ? l->why : strerror(-rc));
+		return 0;
+	}
+	if (*l->map)
+		return fs_errf(err, len, rc, "cannot make the BPF map %s: %s%s", l->map,
+			       strerror(-rc), rc == -ENOMEM ? " (try a smaller --ring-size)" : "");
+	return fs_errf(err, len, rc, "cannot load the BPF programs: %s (-v shows more)",
+		       strerror(-rc));
+}
+
+/*
+ * One try: 0 = loaded and attached, 1 = something was ruled out: try again, negative = hopeless.
+ */
+static int try_load(struct fs_bpf *b, char *err, size_t len)
+{
+	const struct fs_hooks *t = b->plan->table;
+	int rc;
+
+	fs_libbpf_log_reset();
+	rc = open_skeleton(b, err, len);
+	if (rc)
+		return rc;
+	rc = host_bpf__load(b->skel);
+	if (rc)
+		return blame_load(b, rc, err, len) ?: 1;
+	/* From the last to the first: those that make processes traced stand first in the table. */
+	for (size_t i = t->nhooks; i-- > 0;) {
+		if (!b->plan->progs[i].on)
+			continue;
+		if (stopped(b))
+			return -EINTR;
+		rc = attach(b, i);
+		if (!rc)
+			continue;
+		fs_plan_rule_out(b->plan, i, rc, NULL);
+		fs_debug("cannot attach %s/%s: %s", fs_hook_kind_name(t->hooks[i].kind),
+			 t->hooks[i].target, b->plan->progs[i].why);
+		return 1;
+	}
+	__atomic_store_n(&b->skel->bss->fs_since, fs_mono_ns(), __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static int make_rings(struct fs_bpf *b, char *err, size_t len)
+{
+	int outer = bpf_map__fd(b->skel->maps.rings);
+
+	/* Those that are offline may come online while we record. */
+	for (size_t i = 0; i < b->ncpus; i++) {
+		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes,
+					NULL);
+		int rc = fd < 0 ? fd : bpf_map_update_elem(outer, &b->cpus[i], &fd, BPF_ANY);
+
+		if (fd >= 0)
+			b->rings[b->nrings++] = fd;
+		if (rc)
+			return fs_errf(err, len, rc,
+				       "cannot make the ring of CPU %u (%llu bytes): %s%s",
+				       b->cpus[i], (unsigned long long)b->ring_bytes, strerror(-rc),
+				       rc == -ENOMEM ? " (try a smaller --ring-size)" : "");
+	}
+	return b->nrings ? 0 : fs_errf(err, len, -ENODEV, "cannot read which CPUs there may be");
+}
+
+/* Nothing but a want without which there is no recording at all ends it here. */
+static int check_plan(const struct fs_bpf *b, char *err, size_t len)
+{
+	const struct fs_hooks *t = b->plan->table;
+	size_t first = 0;
+
+	for (size_t w = 0; w < t->nwants; w++) {
+		const struct fs_choice *c = &b->plan->choices[w];
+
+		if (c->rank || !t->wants[w].needed)
+			continue;
+		if (w == first)
+			return fs_errf(err, len, -ENOTSUP, "cannot attach %s: %s (%s)",
+				       t->wants[w].name, c->why, t->wants[w].lost);
+	}
+	return 0;
+}
+
+/* Each turn rules out one program at least, so this ends. */
+static int load_best(struct fs_bpf *b, char *err, size_t len)
+{
+	int rc = 1;
+
+	if (!b->plan || !b->links || !b->progs)
+		return -ENOMEM;
+	while (rc == 1) {
+		rc = stopped(b) ? -EINTR : try_load(b, err, len);
+		if (rc == 1)
+			close_skeleton(b);
+	}
+	return rc;
+}
+
+int fs_bpf_check(char *err, size_t len)
+{
+	static const struct fs_load_opts all;
+	struct fs_bpf b = {.opts = &all};
+	int rc = fs_ready_check(err, len);
+
+	if (rc)
+		return rc;
+	rc = make_plan(&b, err, len);
+	if (rc)
+		fs_ready_explain(err, len);
+	free(b.links);
+	free(b.progs);
+	fs_plan_free(b.plan);
+	return rc;
+}
+
+int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len)
+{
+	struct fs_bpf *b;
+	int rc = fs_ready_check(err, len);
+
+	if (rc)
+		return rc;
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return fs_errf(err, len, -ENOMEM, "out of memory");
+	b->stats_fd = b->inner_fd = -1;
+	b->opts = o;
+	b->ring_bytes = ring_size(o);
+	fs_libbpf_log_reset();
+	rc = make_plan(b, err, len);
+	if (!rc)
+		rc = load_best(b, err, len);
+	if (!rc)
+		rc = check_plan(b, err, len);
+	if (!rc && b->skel)
+		rc = make_rings(b, err, len);
+	if (rc && rc != -EINTR)
+		fs_ready_explain(err, len);
+	if (rc) {
+		fs_bpf_free(b);
+		return rc;
+	}
+	if (o->probe_stats && !b->own_stats) {
+		b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		if (b->stats_fd < 0)
+			fs_warn("the kernel does not count the programs' run time: %s (the cost of "
+				"tracing will not be stated)",
+				strerror(errno));
+	}
+	b->opts = NULL;
+	*out = b;
+	return 0;
+}
+
+void fs_bpf_stop(struct fs_bpf *b)
+{
+	__atomic_store_n(&b->skel->bss->fs_stopped, 1, __ATOMIC_SEQ_CST);
+}
+
+void fs_bpf_detach(struct fs_bpf *b)
+{
+	for (size_t i = 0; i < b->plan->table->nhooks; i++) {
+		bpf_link__destroy(b->links[i]);
+		b->links[i] = NULL;
+	}
+}
+
+void fs_bpf_free(struct fs_bpf *b)
+{
+	if (!b)
+		return;
+	if (b->links && b->progs)
+		close_skeleton(b);
+	for (size_t i = 0; i < b->nrings; i++)
+		close(b->rings[i]);
+	if (b->stats_fd >= 0)
+		close(b->stats_fd);
+	free(b->links);
+	free(b->progs);
+	fs_plan_free(b->plan);
+	free(b);
+}
+
+const struct fs_plan *fs_bpf_plan(const struct fs_bpf *b)
+{
+	return b->plan;
+}
+
+uint64_t fs_bpf_ring_bytes(const struct fs_bpf *b)
+{
+	return b->ring_bytes;
+}
+
+size_t fs_bpf_cpus(const struct fs_bpf *b, const unsigned int **cpus)
+{
+	*cpus = b->cpus;
+	return b->ncpus;
+}
+
+size_t fs_bpf_rings(const struct fs_bpf *b, const unsigned int **cpus, const int **fds)
+{
+	*cpus = b->cpus;
+	*fds = b->rings;
+	return b->nrings;
+}
+
+int fs_bpf_map(const struct fs_bpf *b, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(b->skel->obj, name);
+
+	return fd < 0 ? -ENOENT : fd;
+}
+
+int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why)
+{
+	struct fs_proc proc = {.why = why, .scan = 1};
+
+	/* One that the programs have found already keeps what they know of it. */
+	return bpf_map_update_elem(bpf_map__fd(b->skel->maps.procs), &tgid, &proc, BPF_NOEXIST);
+}
+
+bool fs_bpf_run_time(const struct fs_bpf *b, uint64_t *ns, uint64_t *cnt)
+{
+	size_t n = b->ncpus;
+	struct fs_cpu *c = b->own_stats ? calloc(n, sizeof(*c)) : NULL;
+	uint32_t zero = 0;
+
+	*ns = *cnt = 0;
+	if (!c || bpf_map_lookup_elem(fs_bpf_map(b, "cpus"), &zero, c))
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		*ns += c[i].run_ns;
+		*cnt += c[i].run_cnt;
+	}
+	free(c);
+	return n > 0;
+}
+
+int fs_bpf_prog(const struct fs_bpf *b, size_t hook)
+{
+	return b->plan->progs[hook].on ? bpf_program__fd(b->progs[hook]) : -1;
+}
+
+int fs_bpf_misses(const struct fs_bpf *b)
+{
+	return b->no_misses ? -1 : bpf_program__fd(b->skel->progs.fs_misses);
+}
+
+bool fs_bpf_cost(const struct fs_bpf *b, size_t i, struct fs_prog_cost *c)
+{
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	size_t n = 0;
+
+	for (size_t h = 0; h < b->plan->table->nhooks; h++) {
+		if (!b->plan->progs[h].on || n++ != i)
+			continue;
+		memset(c, 0, sizeof(*c));
+		c->name = b->plan->table->hooks[h].prog;
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(b->progs[h]), &info, &size)) {
+			c->run_ns = info.run_time_ns;
+			c->run_cnt = info.run_cnt;
+			c->misses = info.recursion_misses;
+		}
+		return true;
+	}
+	return false;
+}
+
+bool fs_bpf_works(struct fs_bpf *b)
+{
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info), key, next;
+	int procs = bpf_map__fd(b->skel->maps.procs), rc;
+	struct fs_proc proc;
+
+	rc = bpf_map_get_next_key(procs, NULL, &key);
+	if (rc && rc != -ENOENT)
+		return false;
+	rc = bpf_map_lookup_elem(procs, &key, &proc);
+	if (rc && rc != -ENOENT)
+		return false;
+	rc = bpf_map_get_next_key(bpf_map__fd(b->skel->maps.stacks), NULL, &next);
+	if (rc && rc != -ENOENT)
+		return false;
+	for (size_t h = 0; h < b->plan->table->nhooks; h++)
+		if (b->plan->progs[h].on)
+			return !bpf_obj_get_info_by_fd(bpf_program__fd(b->progs[h]), &info, &size);
+	return true;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's wants and hooks: the table that hooks/plan.h plans from. */
+#ifndef FORKSCOPE_GUEST_HOOKS_H
+#define FORKSCOPE_GUEST_HOOKS_H
+
+#include "hooks/plan.h"
+
+enum fsg_want {
+#define FS_WANT(want, need, purpose, lost) FSG_WANT_##want,
+#include "guest/recorder/guest_hooks.def"
+	FSG_WANTS
+};
+
+extern const struct fs_hooks fsg_hooks;
+
+/* System vectors beside the local timer: their tracepoints are NAME_entry and NAME_exit. */
+extern const char *const fsg_vectors[];
+extern const unsigned int fsg_nvectors;
+
+#endif

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "guest/recorder/guest_symbols.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include "base/err.h"
+
+struct text {
+	char *v;
+	size_t n, cap;
+};
+
+static int append(struct text *t, const char *s, size_t len)
+{
+	if (!t->v || t->n + len > t->cap) {
+		size_t cap = t->cap ? t->cap * 2 : 1u << 20;
+		char *v = realloc(t->v, cap);
+
+		if (!v)
+			return -ENOMEM;
+		t->v = v;
+		t->cap = cap;
+	}
+	memcpy(t->v + t->n, s, len);
+	t->n += len;
+	return 0;
+}
+
+/* Text shrinks to a fifth at any level; the higher ones take most of the time that arming takes. */
+#define LEVEL 3
+
+static int read_text(struct fsg_symbols *s, struct text *t, char *err, size_t len)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	bool hidden = true;
+	char line[1024];
+	int rc = 0;
+
+	if (!f)
+		return fs_errf(err, len, -errno, "cannot read /proc/kallsyms: %m");
+	while (!rc && fgets(line, sizeof(line), f)) {
+		const char *type = strchr(line, ' '); /* "ffffffff81000000 T _text" */
+
+		if (!type || !type[1] || !strchr("tTwW", type[1]))
+			continue;
+		hidden = hidden && line + strspn(line, "0") == type;
+		s->count++;
+		rc = append(t, line, strlen(line));
+	}
+	fclose(f);
+	if (rc)
+		return fs_errf(err, len, rc, "out of memory");
+	if (hidden)
+		return fs_errf(
+			err, len, -EPERM,
+			"the kernel hides its addresses (kernel.kptr_restrict): run as root, "
+			"with the capability SYSLOG");
+	return 0;
+}
+
+int fsg_symbols_read(struct fsg_symbols *s, char *err, size_t len)
+{
+	struct text t = {0};
+	uLongf bytes;
+	int rc;
+
+	*s = (struct fsg_symbols){0};
+	rc = read_text(s, &t, err, len);
+	bytes = rc ? 0 : compressBound(t.n);
+	s->z = rc ? NULL : malloc(bytes);
+	if (!rc && (!s->z || compress2(s->z, &bytes, (const Bytef *)t.v, t.n, LEVEL) != Z_OK))
+		rc = fs_errf(err, len, -ENOMEM, "out of memory");
+	s->bytes = bytes;
+	s->raw_bytes = t.n;
+	free(t.v);
+	if (rc)
+		fsg_symbols_free(s);
+	return rc;
+}
+
+void fsg_symbols_free(struct fsg_symbols *s)
+{
+	free(s->z);
+	*s = (struct fsg_symbols){0};
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the agent does in a fork, from the resume signal to the last ack. */
+#ifndef FORKSCOPE_GUEST_SERVE_H
+#define FORKSCOPE_GUEST_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "guest/resume/ack.h"
+#include "guest/net/net.h"
+#include "guest/resume/stage.h"
+#include "mailbox/payload.h"
+
+/* Prepared before the snapshot. */
+struct fsg_server {
+	uint8_t *mailbox; /* FS_MBOX_SIZE bytes of a page of its own */
+	bool ack_stages;  /* send the `mailbox` ack too */
+	bool debug_stages;
+	uint64_t patience_ns; /* how long to wait for a payload after the signal */
+	uint64_t signal;      /* of FSG_STAGES ARMED: by what it is woken */
+	struct fsg_ring ring; /* where it says what it does, if a recorder is armed */
+	struct fs_payload payload;
+	struct fsg_ack ack;
+	struct fsg_outcome outcome;
+	struct fsg_net net;
+};
+
+enum fsg_result {
+	FSG_APPLIED,
+	FSG_NO_PAYLOAD,  /* none came: the network is as it was */
+	FSG_BAD_PAYLOAD, /* refused: the network is as it was */
+	FSG_NOT_APPLIED, /* see server->outcome */
+};
+
+struct fsg_served {
+	enum fsg_result result;
+	enum fs_payload_error payload_error;
+	uint32_t payload_len; /* as the mailbox said */
+	uint64_t signal_ns;   /* CLOCK_MONOTONIC at which the signal was seen */
+	uint64_t mailbox_ns, apply_ns, done_ns;
+	long minor_faults, major_faults; /* debug only: from the signal to before the last ack */
+};
+
+/* The mailbox's sequence: 0 until a payload is there. */
+const uint32_t *fsg_serve_sequence(const struct fsg_server *s);
+
+/*
+ * Serves one fork: waits up to the patience (or not at all: @only_look) for a payload, decodes it,
+ * applies it, sends the acks, and empties the mailbox.
+ */
+void fsg_serve(struct fsg_server *s, bool only_look, struct fsg_served *out);
+
+#endif
