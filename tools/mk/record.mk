@@ -20,6 +20,11 @@ $(O)/tools/fmtdoc: $(O)/tools/fmtdoc.o $(RECORD_OBJ)
 format-doc: $(O)/tools/fmtdoc
 	$(Q)$< docs/format.md > $(O)/format.md && cp $(O)/format.md docs/format.md
 
+## docs-samples    make the samples of the documents anew from the kept recording (docs/samples/README.md)
+.PHONY: docs-samples
+docs-samples: all $(O)/tools/mkrec
+	$(Q)tools/docs-samples --output $(O)
+
 -include $(O)/tools/mkrec.d $(O)/tools/fmtdoc.d
 
 # Every allocation of attribution fails once.
