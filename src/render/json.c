@@ -54,7 +54,7 @@ json_t *fsj_text_or_null(const char *s)
 
 static json_t *guest_name(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip)
 {
-	const struct fsv_syms *syms = fsv_syms_of(v, f);
+	const struct fsv_syms *syms = fsv_guest_syms(v, f);
 	char buf[FSV_WORD_LEN];
 	uint64_t off;
 

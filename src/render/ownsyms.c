@@ -107,13 +107,3 @@ const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct f
 			return &own->v[i];
 	return NULL;
 }
-
-const struct fsv_syms *fsv_syms_of(const struct fsv_view *v, const struct fsa_fork *f)
-{
-	const struct fsv_own_table *t;
-
-	if (v->guest)
-		return v->guest;
-	t = fsv_own_of(v->own, f);
-	return t ? t->syms : NULL;
-}

@@ -10,8 +10,9 @@
 #ifndef FORKSCOPE_OWNSYMS_H
 #define FORKSCOPE_OWNSYMS_H
 
+#include <jansson.h>
+#include "attribute/model.h"
 #include "render/symbols.h"
-#include "render/view.h"
 
 #define FSV_MAX_OWN       32           /* tables */
 #define FSV_MAX_OWN_BYTES (256u << 20) /* of their texts together */
@@ -51,8 +52,5 @@ bool fsv_own_cpus(const struct fsv_own_table *t, uint64_t *cpus, uint64_t *witho
 
 /* The table of @f, or NULL (of a fork whose guest part was not read, for instance). */
 const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f);
-
-/* The symbols to name addresses of @f by: the user's file, else its own; NULL = none. */
-const struct fsv_syms *fsv_syms_of(const struct fsv_view *v, const struct fsa_fork *f);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "render/view.h"
 #include <string.h>
+#include "render/ownsyms.h"
 
 const struct fsa_cohort *fsv_cohort(const struct fsv_view *v, const char *name)
 {
@@ -23,4 +24,14 @@ bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f)
 		if (c->forks[i] == f)
 			return true;
 	return false;
+}
+
+const struct fsv_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f)
+{
+	const struct fsv_own_table *t;
+
+	if (v->guest)
+		return v->guest;
+	t = fsv_own_of(v->own, f);
+	return t ? t->syms : NULL;
 }

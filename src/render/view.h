@@ -37,6 +37,9 @@ bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f);
 /* The cohort of that name, or NULL. */
 const struct fsa_cohort *fsv_cohort(const struct fsv_view *v, const char *name);
 
+/* The symbols to name addresses of @f by: the user's file, else its own; NULL = none. */
+const struct fsv_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f);
+
 /*
  * The renderers. text and folded write every fork that is shown. Return 0 or -ENOMEM; json also
  * -EIO when the stream failed.
