@@ -24,7 +24,7 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Wer
 # Pure code (no libbpf, no skeleton): what reads recordings. Hooks, collect and cli come on top.
 # A part of src has folders of its own: sources PART...
 sources      = $(sort $(shell find $(1:%=src/%) -name '*.c'))
-PURE_SRC    := $(call sources,base record align attribute render mailbox stats experiment vmm net bench)
+PURE_SRC    := $(call sources,base record align attribute guestsyms render mailbox stats experiment vmm net bench)
 HOOKS_SRC   := $(call sources,hooks)
 COLLECT_SRC := $(call sources,collect)
 CLI_SRC     := $(call sources,cli)

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "record/guest.h"
-#include "render/kaslr.h"
+#include "guestsyms/kaslr.h"
 #include "render/trust.h"
 
 /* The end that record was asked, where the user asks for none. */

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "cli/opts.h"
-#include "render/ownsyms.h"
-#include "render/symbols.h"
+#include "guestsyms/ownsyms.h"
+#include "guestsyms/symtable.h"
 #include "render/view.h"
 
 /* What the user asked for; zeroes and NULL are the defaults. */

@@ -2,7 +2,7 @@
 #include "render/frames.h"
 #include <stdio.h>
 #include <string.h>
-#include "render/exits.h"
+#include "guestsyms/exit_names.h"
 
 static void add(struct fsv_frame *frames, size_t *n, enum fsv_frame_kind kind, int rank,
 		const char *name)

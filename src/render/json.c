@@ -8,9 +8,9 @@
 #include <string.h>
 #include "base/json.h"
 #include "render/contention.h"
-#include "render/exits.h"
+#include "guestsyms/exit_names.h"
 #include "render/json_parts.h"
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 #include "render/vms.h"
 #include "render/words.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "bpf/guest_ring.h"
 #include "render/json_parts.h"
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 #include "render/words.h"
 
 static json_t *hex(const uint8_t id[16])

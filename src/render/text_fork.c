@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/exits.h"
+#include "guestsyms/exit_names.h"
 #include "render/table.h"
 #include "render/term.h"
 #include "render/words.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "bpf/guest_ring.h"
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 #include "render/table.h"
 #include "render/term.h"
 #include "render/trust.h"

@@ -2,7 +2,7 @@
 /* The trust block's lines about the guests' own halves and their symbols. */
 #include <inttypes.h>
 #include "base/units.h"
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 #include "render/term.h"
 #include "render/trust.h"
 #include "render/words.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "render/view.h"
 #include <string.h>
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 
 const struct fsa_cohort *fsv_cohort(const struct fsv_view *v, const char *name)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 
 /* Below this the x86-64 address space is the user's half. */
 #define KERNEL_HALF 0x8000000000000000ull

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Which part of src may include which: cli -> render -> attribute -> align -> record -> base and
-# cli -> collect -> hooks, record(writer), base; bpf/event.h for all. And: only src/hooks, src/collect
-# and src/guest touch libbpf and the skeletons, only src/cli exits, only src/base/log.c writes to
-# stderr outside the cli.
+# Which part of src may include which: cli -> render -> guestsyms -> attribute -> align -> record ->
+# base and cli -> collect -> hooks, record(writer), base; bpf/event.h for all. And: only src/hooks,
+# src/collect and src/guest touch libbpf and the skeletons, only src/cli exits, only src/base/log.c
+# writes to stderr outside the cli.
 . tests/check/tap
 
 # Files of part $1 that include something outside of the pattern $2.
@@ -17,10 +17,12 @@ report "record includes record, base, bpf/event.h" "$(outside record 'record/|ba
 report "align includes align, record, base" "$(outside align 'align/|record/|base/|bpf/(event|guest_ring).h')"
 report "attribute includes what lies below it" \
 	"$(outside attribute 'attribute/|align/|record/|base/|bpf/(event|guest_ring).h')"
+report "guestsyms includes attribute and what lies below it" \
+	"$(outside guestsyms 'guestsyms/|attribute/|align/|record/|base/|bpf/(event|guest_ring).h')"
 report "experiment includes attribute, stats and what lies below them" \
 	"$(outside experiment 'experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "render includes what lies below it" \
-	"$(outside render 'render/|experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
+	"$(outside render 'render/|guestsyms/|experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "hooks includes hooks, base" "$(outside hooks 'hooks/|base/')"
 report "collect includes hooks, record's writer side, base, bpf" \
 	"$(outside collect 'collect/|hooks/|record/(writer|format|text|crc|kinds|ringparse|guestchunk)\.h|base/|bpf/|host.skel.h')"
@@ -37,7 +39,7 @@ report "every part of src has its rule here" "$(
 	done)"
 report "attribute and render read recordings by the reader alone" "$(
 	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
-		$(find src/attribute src/render src/cli -name '*.[ch]'))"
+		$(find src/attribute src/guestsyms src/render src/cli -name '*.[ch]'))"
 report "libbpf and the skeletons are included in src/hooks, src/collect and src/guest alone" "$(
 	grep -HnE '#include [<"](bpf/(libbpf|bpf|btf)\.h|(host|guest)\.skel\.h)' \
 		$(find src -name '*.[ch]' ! -path 'src/hooks/*' ! -path 'src/collect/*' ! -path 'src/guest/*'))"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/digest.h"
-#include "render/kaslr.h"
-#include "render/symbols.h"
+#include "guestsyms/kaslr.h"
+#include "guestsyms/symtable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

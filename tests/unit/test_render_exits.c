@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "bpf/event.h"
-#include "render/exits.h"
+#include "guestsyms/exit_names.h"
 
 static void names(void **state)
 {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "attribute/digest.h"
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 #include "render/trust.h"
 #include "tests/unit/render_fixture.h"
 

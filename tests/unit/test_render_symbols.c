@@ -7,8 +7,8 @@
 #include <elf.h>
 #include <unistd.h>
 #include "attribute/digest.h"
-#include "render/exits.h"
-#include "render/kaslr.h"
+#include "guestsyms/exit_names.h"
+#include "guestsyms/kaslr.h"
 #include "tests/unit/render_fixture.h"
 
 #define BASE 0xffffffff81000000ull

@@ -34,7 +34,7 @@
 #define FORKSCOPE_KASLR_H
 
 #include "attribute/model.h"
-#include "render/symbols.h"
+#include "guestsyms/symtable.h"
 
 #define FSV_KASLR_BITS   23
 #define FSV_KASLR_STARTS 24

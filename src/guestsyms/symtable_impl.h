@@ -4,7 +4,7 @@
 #define FORKSCOPE_SYMBOLS_IMPL_H
 
 #include "base/vec.h"
-#include "render/symbols.h"
+#include "guestsyms/symtable.h"
 
 #define FSV_MAX_SYMS  (4u << 20)
 #define FSV_MAX_NAME  512u         /* bytes; a longer name is cut */

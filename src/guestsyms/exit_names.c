@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "render/exits.h"
+#include "guestsyms/exit_names.h"
 #include <stdio.h>
 #include "bpf/event.h"
 

@@ -12,7 +12,7 @@
 
 #include <jansson.h>
 #include "attribute/model.h"
-#include "render/symbols.h"
+#include "guestsyms/symtable.h"
 
 #define FSV_MAX_OWN       32           /* tables */
 #define FSV_MAX_OWN_BYTES (256u << 20) /* of their texts together */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "render/ownsyms.h"
+#include "guestsyms/ownsyms.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "bpf/guest_ring.h"
-#include "render/kaslr.h"
+#include "guestsyms/kaslr.h"
 
 #define MAX_CPUS 65536 /* more than any machine has: what a guest says is not taken on trust */
 

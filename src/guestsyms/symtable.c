@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "render/symbols_impl.h"
+#include "guestsyms/symtable_impl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

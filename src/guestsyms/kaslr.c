@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "render/kaslr.h"
+#include "guestsyms/kaslr.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/vec.h"
-#include "render/exits.h"
+#include "guestsyms/exit_names.h"
 
 #define KERNEL_FIRST 0xffffffff80000000ull /* the kernel's image lies in the 1 GiB from here */
 #define KERNEL_END   0xffffffffc0000000ull

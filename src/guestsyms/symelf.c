@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/err.h"
-#include "render/symbols_impl.h"
+#include "guestsyms/symtable_impl.h"
 
 static void note_bound(struct fsv_syms *s, const char *name, uint64_t addr)
 {
