@@ -59,7 +59,7 @@ static int load(const char *path, const struct fs_rec_opts *o, struct fs_rec *re
 		fs_error("%s", err);
 		return FS_EXIT_USAGE;
 	}
-	if (o->symbols && fsv_syms_load(o->symbols, &rec->syms, err, sizeof(err))) {
+	if (o->symbols && fsy_syms_load(o->symbols, &rec->syms, err, sizeof(err))) {
 		fs_error("%s", err);
 		return FS_EXIT_FAILED;
 	}
@@ -68,8 +68,8 @@ static int load(const char *path, const struct fs_rec_opts *o, struct fs_rec *re
 		return FS_EXIT_FAILED;
 	}
 	if (rec->syms)
-		fsv_kaslr_find(rec->syms, rec->res, o->fork);
-	if (fsv_own_load(rec->res, o->fork, symbols_of, rec->reader, &rec->own))
+		fsy_kaslr_find(rec->syms, rec->res, o->fork);
+	if (fsy_own_load(rec->res, o->fork, symbols_of, rec->reader, &rec->own))
 		fs_warn("no memory for the snapshots' symbols: guest addresses stay numbers");
 	for (size_t i = 0; rec->own && i < rec->own->n; i++)
 		rec->own->v[i].meta = fsr_guest_meta(rec->reader, rec->own->v[i].id);
@@ -93,8 +93,8 @@ int fs_rec_open(const char *path, const struct fs_rec_opts *o, struct fs_rec *re
 void fs_rec_close(struct fs_rec *rec)
 {
 	fsa_free(rec->res);
-	fsv_own_free(rec->own);
-	fsv_syms_free(rec->syms);
+	fsy_own_free(rec->own);
+	fsy_syms_free(rec->syms);
 	fsr_free(rec->reader);
 	memset(rec, 0, sizeof(*rec));
 }

@@ -29,8 +29,8 @@ struct fs_rec_opts {
 struct fs_rec {
 	struct fsr_reader *reader;
 	struct fsa_result *res;
-	struct fsv_syms *syms; /* of the file */
-	struct fsv_own *own;   /* that came with the snapshots */
+	struct fsy_syms *syms; /* of the file */
+	struct fsy_own *own;   /* that came with the snapshots */
 	struct fsv_view view;
 };
 

@@ -147,10 +147,10 @@
 struct exit_row {
 	uint32_t code;
 	const char *name;
-	enum fsv_insn insn;
+	enum fsy_insn insn;
 };
 
-#define ROW(code, name, insn) {code, name, FSV_I_##insn},
+#define ROW(code, name, insn) {code, name, FSY_I_##insn},
 static const struct exit_row svm_exits[] = {SVM_EXITS(ROW)};
 static const struct exit_row vmx_exits[] = {VMX_EXITS(ROW)};
 #undef ROW
@@ -178,12 +178,12 @@ static const struct exit_row *find(unsigned int isa, uint32_t *reason)
 	return NULL;
 }
 
-const char *fsv_exit_name(unsigned int isa, uint32_t reason, char *buf, size_t len)
+const char *fsy_exit_name(unsigned int isa, uint32_t reason, char *buf, size_t len)
 {
 	const char *failed = isa == FS_ISA_VMX && (reason >> 31) ? " (entry failed)" : "";
 	const struct exit_row *row;
 
-	if (reason == FSV_NO_EXIT) {
+	if (reason == FSY_NO_EXIT) {
 		snprintf(buf, len, "%s", "");
 		return buf;
 	}
@@ -201,12 +201,12 @@ const char *fsv_exit_name(unsigned int isa, uint32_t reason, char *buf, size_t l
 	return buf;
 }
 
-enum fsv_insn fsv_exit_insn(unsigned int isa, uint32_t reason)
+enum fsy_insn fsy_exit_insn(unsigned int isa, uint32_t reason)
 {
 	const struct exit_row *row;
 
-	if (reason == FSV_NO_EXIT || (isa == FS_ISA_VMX && (reason >> 31)))
-		return FSV_I_NONE;
+	if (reason == FSY_NO_EXIT || (isa == FS_ISA_VMX && (reason >> 31)))
+		return FSY_I_NONE;
 	row = find(isa, &reason);
-	return row ? row->insn : FSV_I_NONE;
+	return row ? row->insn : FSY_I_NONE;
 }

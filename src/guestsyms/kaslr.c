@@ -15,7 +15,7 @@
 
 struct proof {
 	uint64_t rip;
-	enum fsv_insn insn;
+	enum fsy_insn insn;
 	bool fetch; /* it left because this very instruction could not be fetched */
 };
 
@@ -29,10 +29,10 @@ struct score {
 	unsigned int region[REGIONS], region_starts[REGIONS];
 };
 
-#define NINSNS (FSV_I_CR + 1)
+#define NINSNS (FSY_I_CR + 1)
 
 struct search {
-	const struct fsv_syms *s;
+	const struct fsy_syms *s;
 	const struct proof *p;
 	size_t n;
 	unsigned int home_bits[NINSNS]; /* what a name is worth in this file */
@@ -44,49 +44,49 @@ struct search {
  * 7.x). A name that is not here says nothing, except for hlt: there are no other places.
  */
 static const struct {
-	enum fsv_insn insn;
+	enum fsy_insn insn;
 	const char *part;
 } homes[] = {
-	{FSV_I_HLT, "default_idle"},
-	{FSV_I_HLT, "safe_halt"},
-	{FSV_I_HLT, "native_halt"},
-	{FSV_I_HLT, "acpi_idle"},
-	{FSV_I_HLT, "mwait_idle"},
-	{FSV_I_HLT, "default_enter_idle"},
-	{FSV_I_HLT, "arch_cpu_idle"},
-	{FSV_I_HLT, "kvm_wait"},
-	{FSV_I_HLT, "play_dead"},
-	{FSV_I_HLT, "intel_idle"},
-	{FSV_I_HLT, "stop_this_cpu"},
-	{FSV_I_HLT, "amd_e400_idle"},
-	{FSV_I_IO, "io_serial_"},
-	{FSV_I_IO, "ioread"},
-	{FSV_I_IO, "iowrite"},
-	{FSV_I_IO, "pci_conf1_"},
-	{FSV_I_IO, "native_io_delay"},
-	{FSV_I_IO, "cmos"},
-	{FSV_I_IO, "mc146818"},
-	{FSV_I_IO, "acpi_os_read_port"},
-	{FSV_I_IO, "acpi_os_write_port"},
-	{FSV_I_IO, "acpi_pm_read"},
-	{FSV_I_IO, "i8042"},
-	{FSV_I_IO, "8259A"},
-	{FSV_I_IO, "pit_"},
-	{FSV_I_IO, "serial8250"},
-	{FSV_I_IO, "i8254"},
-	{FSV_I_IO, "ata_"},
-	{FSV_I_MSR, "_msr"},
-	{FSV_I_MSR, "lapic_next_deadline"},
-	{FSV_I_MSR, "x2apic"},
-	{FSV_I_MSR, "apic_eoi"},
-	{FSV_I_MSR, "apic_write"},
-	{FSV_I_MSR, "apic_mem"},
-	{FSV_I_CPUID, "cpuid"},
-	{FSV_I_CPUID, "sync_core"},
-	{FSV_I_MWAIT, "idle"},
-	{FSV_I_MWAIT, "mwait"},
-	{FSV_I_HYPERCALL, "kvm_"},
-	{FSV_I_HYPERCALL, "hypercall"},
+	{FSY_I_HLT, "default_idle"},
+	{FSY_I_HLT, "safe_halt"},
+	{FSY_I_HLT, "native_halt"},
+	{FSY_I_HLT, "acpi_idle"},
+	{FSY_I_HLT, "mwait_idle"},
+	{FSY_I_HLT, "default_enter_idle"},
+	{FSY_I_HLT, "arch_cpu_idle"},
+	{FSY_I_HLT, "kvm_wait"},
+	{FSY_I_HLT, "play_dead"},
+	{FSY_I_HLT, "intel_idle"},
+	{FSY_I_HLT, "stop_this_cpu"},
+	{FSY_I_HLT, "amd_e400_idle"},
+	{FSY_I_IO, "io_serial_"},
+	{FSY_I_IO, "ioread"},
+	{FSY_I_IO, "iowrite"},
+	{FSY_I_IO, "pci_conf1_"},
+	{FSY_I_IO, "native_io_delay"},
+	{FSY_I_IO, "cmos"},
+	{FSY_I_IO, "mc146818"},
+	{FSY_I_IO, "acpi_os_read_port"},
+	{FSY_I_IO, "acpi_os_write_port"},
+	{FSY_I_IO, "acpi_pm_read"},
+	{FSY_I_IO, "i8042"},
+	{FSY_I_IO, "8259A"},
+	{FSY_I_IO, "pit_"},
+	{FSY_I_IO, "serial8250"},
+	{FSY_I_IO, "i8254"},
+	{FSY_I_IO, "ata_"},
+	{FSY_I_MSR, "_msr"},
+	{FSY_I_MSR, "lapic_next_deadline"},
+	{FSY_I_MSR, "x2apic"},
+	{FSY_I_MSR, "apic_eoi"},
+	{FSY_I_MSR, "apic_write"},
+	{FSY_I_MSR, "apic_mem"},
+	{FSY_I_CPUID, "cpuid"},
+	{FSY_I_CPUID, "sync_core"},
+	{FSY_I_MWAIT, "idle"},
+	{FSY_I_MWAIT, "mwait"},
+	{FSY_I_HYPERCALL, "kvm_"},
+	{FSY_I_HYPERCALL, "hypercall"},
 };
 
 /* Bits that equal bytes are worth: minus log2 of their chance at a random place of code. */
@@ -133,7 +133,7 @@ static int collect(const struct fsa_result *res, const struct whose *w, proof_ve
 		for (size_t k = 0; k < f->nplaces; k++) {
 			const struct fsa_place *s = &f->places[k];
 			struct proof p = {.rip = s->rip,
-					  .insn = fsv_exit_insn(s->isa, s->reason),
+					  .insn = fsy_exit_insn(s->isa, s->reason),
 					  .fetch = s->fetch};
 
 			if (s->rip < KERNEL_FIRST || s->rip >= KERNEL_END)
@@ -152,7 +152,7 @@ static int collect(const struct fsa_result *res, const struct whose *w, proof_ve
 	return 0;
 }
 
-static bool at_home(enum fsv_insn insn, const char *name)
+static bool at_home(enum fsy_insn insn, const char *name)
 {
 	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++)
 		if (homes[i].insn == insn && strstr(name, homes[i].part))
@@ -161,36 +161,36 @@ static bool at_home(enum fsv_insn insn, const char *name)
 }
 
 /* Do the bytes at @c (@n of them) begin that instruction? Intel SDM, volume 2. */
-static bool is_insn(enum fsv_insn insn, const uint8_t *c, size_t n)
+static bool is_insn(enum fsy_insn insn, const uint8_t *c, size_t n)
 {
-	while (insn == FSV_I_IO && n > 1 && (*c == 0x66 || *c == 0xf2 || *c == 0xf3)) {
+	while (insn == FSY_I_IO && n > 1 && (*c == 0x66 || *c == 0xf2 || *c == 0xf3)) {
 		c++;
 		n--;
 	}
-	if (insn == FSV_I_CR && n > 1 && (*c & 0xf0) == 0x40) {
+	if (insn == FSY_I_CR && n > 1 && (*c & 0xf0) == 0x40) {
 		c++;
 		n--;
 	}
 	if (n < 3)
 		return false;
 	switch (insn) {
-	case FSV_I_HLT:
+	case FSY_I_HLT:
 		return c[0] == 0xf4;
-	case FSV_I_IO:
+	case FSY_I_IO:
 		return (c[0] & 0xf4) == 0xe4 || (c[0] & 0xfc) == 0x6c;
-	case FSV_I_MSR:
+	case FSY_I_MSR:
 		return c[0] == 0x0f && (c[1] == 0x30 || c[1] == 0x32);
-	case FSV_I_CPUID:
+	case FSY_I_CPUID:
 		return c[0] == 0x0f && c[1] == 0xa2;
-	case FSV_I_PAUSE:
+	case FSY_I_PAUSE:
 		return c[0] == 0xf3 && c[1] == 0x90;
-	case FSV_I_MWAIT:
+	case FSY_I_MWAIT:
 		return c[0] == 0x0f && c[1] == 0x01 && c[2] == 0xc9;
-	case FSV_I_HYPERCALL:
+	case FSY_I_HYPERCALL:
 		return c[0] == 0x0f && c[1] == 0x01 && (c[2] == 0xc1 || c[2] == 0xd9);
-	case FSV_I_CR:
+	case FSY_I_CR:
 		return c[0] == 0x0f && (c[1] == 0x20 || c[1] == 0x22 || c[1] == 0x06);
-	case FSV_I_NONE:
+	case FSY_I_NONE:
 		break;
 	}
 	return false;
@@ -198,14 +198,14 @@ static bool is_insn(enum fsv_insn insn, const uint8_t *c, size_t n)
 
 static bool home_of(const char *name, void *arg)
 {
-	return at_home(*(const enum fsv_insn *)arg, name);
+	return at_home(*(const enum fsy_insn *)arg, name);
 }
 
 /* How much it says of a candidate that an instruction lies in one of its functions. */
 static void weigh(struct search *q)
 {
-	for (enum fsv_insn i = FSV_I_NONE + 1; i < NINSNS; i++) {
-		double share = fsv_syms_share(q->s, home_of, &i);
+	for (enum fsy_insn i = FSY_I_NONE + 1; i < NINSNS; i++) {
+		double share = fsy_syms_share(q->s, home_of, &i);
 
 		for (q->home_bits[i] = 0; share > 0 && share < 0.5; share *= 2)
 			if (++q->home_bits[i] == BITS_MOST)
@@ -217,12 +217,12 @@ static void weigh(struct search *q)
 static void judge(const struct search *q, const struct proof *p, uint64_t raw, const char *name,
 		  bool again, struct score *sc)
 {
-	bool one_byte = p->insn == FSV_I_HLT || p->insn == FSV_I_IO;
+	bool one_byte = p->insn == FSY_I_HLT || p->insn == FSY_I_IO;
 	bool home = name && at_home(p->insn, name);
 	uint8_t code[16];
-	size_t n = fsv_syms_code(q->s, raw, code, sizeof(code));
+	size_t n = fsy_syms_code(q->s, raw, code, sizeof(code));
 
-	if ((n && !is_insn(p->insn, code, n)) || (p->insn == FSV_I_HLT && !home)) {
+	if ((n && !is_insn(p->insn, code, n)) || (p->insn == FSY_I_HLT && !home)) {
 		sc->against++;
 	} else if ((n || home) && !again) {
 		sc->agree++;
@@ -250,15 +250,15 @@ static bool try_slide(const struct search *q, uint64_t slide, struct score *sc)
 		bool fetch = q->p[i].fetch, start;
 		const char *name;
 
-		if (raw - q->first >= q->end - q->first || (!fetch && q->p[i].insn == FSV_I_NONE))
+		if (raw - q->first >= q->end - q->first || (!fetch && q->p[i].insn == FSY_I_NONE))
 			continue;
-		name = fsv_syms_raw(q->s, raw, &off);
+		name = fsy_syms_raw(q->s, raw, &off);
 		start = fetch && name && !off;
 		sc->fetches += fetch;
 		sc->starts += start;
 		sc->region[(raw - q->first) / width] += fetch;
 		sc->region_starts[(raw - q->first) / width] += start;
-		if (q->p[i].insn != FSV_I_NONE) {
+		if (q->p[i].insn != FSY_I_NONE) {
 			judge(q, &q->p[i], raw, name, name && name == before, sc);
 			before = name;
 		}
@@ -268,13 +268,13 @@ static bool try_slide(const struct search *q, uint64_t slide, struct score *sc)
 
 static bool by_insns(const struct score *best, unsigned int next_bits)
 {
-	return best->bits >= FSV_KASLR_BITS && best->agree >= 2 &&
+	return best->bits >= FSY_KASLR_BITS && best->agree >= 2 &&
 	       best->against * 3 <= best->agree && next_bits * 2 <= best->bits;
 }
 
 static bool by_starts(const struct score *best, unsigned int next_starts)
 {
-	return best->starts >= FSV_KASLR_STARTS && best->starts * 2 >= best->fetches &&
+	return best->starts >= FSY_KASLR_STARTS && best->starts * 2 >= best->fetches &&
 	       best->starts >= 3 * next_starts;
 }
 
@@ -372,10 +372,10 @@ static bool take(const struct search *q, const struct found *f, char *why, size_
 	return true;
 }
 
-static bool find(struct fsv_syms *s, const struct fsa_result *res, const struct whose *w, bool own)
+static bool find(struct fsy_syms *s, const struct fsa_result *res, const struct whose *w, bool own)
 {
 	struct search q = {.s = s};
-	bool found, running = own || fsv_syms_running(s);
+	bool found, running = own || fsy_syms_running(s);
 	struct found f;
 	uint64_t slide = 0;
 	proof_vec p = {0};
@@ -383,12 +383,12 @@ static bool find(struct fsv_syms *s, const struct fsa_result *res, const struct 
 
 	if (collect(res, w, &p)) {
 		fs_vec_free(&p);
-		fsv_syms_no_slide(s, "no memory to look for it");
+		fsy_syms_no_slide(s, "no memory to look for it");
 		return false;
 	}
 	q.p = p.v;
 	q.n = p.n;
-	fsv_syms_text(s, &q.first, &q.end);
+	fsy_syms_text(s, &q.first, &q.end);
 	weigh(&q);
 	scan(&q, running, &f);
 	found = decide(&q, &f, &slide, why, sizeof(why));
@@ -396,26 +396,26 @@ static bool find(struct fsv_syms *s, const struct fsa_result *res, const struct 
 		snprintf(text, sizeof(text),
 			 "CONTRADICTED, the kernel runs 0x%" PRIx64 " away from them: %s", slide,
 			 why);
-		fsv_syms_no_slide(s, text);
+		fsy_syms_no_slide(s, text);
 		fs_vec_free(&p);
 		return false;
 	}
 	if (!found && running)
 		found = take(&q, &f, why, sizeof(why));
 	if (found)
-		fsv_syms_set_slide(s, slide, why);
+		fsy_syms_set_slide(s, slide, why);
 	else
-		fsv_syms_no_slide(s, why);
+		fsy_syms_no_slide(s, why);
 	fs_vec_free(&p);
 	return found;
 }
 
-bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned int only_fork)
+bool fsy_kaslr_find(struct fsy_syms *s, const struct fsa_result *res, unsigned int only_fork)
 {
 	return find(s, res, &(struct whose){.only_fork = only_fork}, false);
 }
 
-bool fsv_kaslr_check_own(struct fsv_syms *s, const struct fsa_result *res, const uint8_t id[16])
+bool fsy_kaslr_check_own(struct fsy_syms *s, const struct fsa_result *res, const uint8_t id[16])
 {
 	return find(s, res, &(struct whose){.id = id}, true);
 }

@@ -11,7 +11,7 @@
  *  memory faults that are the fetch of the very instruction (the fault's address has the same place
  *  in its page as the RIP), 82 to 100 % were the first instruction of a function in four recordings
  *  of the lab, in every part of the code; at wrong candidates it is 3 %. Proven when one candidate
- *  has at least FSV_KASLR_STARTS of them, that is half of the fetches and three times as many as at
+ *  has at least FSY_KASLR_STARTS of them, that is half of the fetches and three times as many as at
  *  any other candidate.
  *
  *  Instructions. Exits whose reason names the instruction that the guest stood at: with a vmlinux
@@ -19,7 +19,7 @@
  * a hlt must stand in one of the kernel's idle functions, and likewise port I/O and MSR accesses in
  *  functions that are known for them. Each agreement is worth as many bits as its chance at a
  * random place of this file's code is small, once per function; each disagreement counts against.
- * Proven with FSV_KASLR_BITS from at least two functions, at most a quarter of the addresses
+ * Proven with FSY_KASLR_BITS from at least two functions, at most a quarter of the addresses
  * against it, and no other candidate with more than half as many bits. 9 bits choose among 512
  * candidates; the rest is the margin: a file of another kernel is believed once in 2^14 recordings.
  *
@@ -36,20 +36,20 @@
 #include "attribute/model.h"
 #include "guestsyms/symtable.h"
 
-#define FSV_KASLR_BITS   23
-#define FSV_KASLR_STARTS 24
+#define FSY_KASLR_BITS   23
+#define FSY_KASLR_STARTS 24
 
 /*
  * Sets the slide of @s, or that it is unknown and why. @only_fork: look at this fork only, 0 = all.
  * Returns whether it is known.
  */
-bool fsv_kaslr_find(struct fsv_syms *s, const struct fsa_result *res, unsigned int only_fork);
+bool fsy_kaslr_find(struct fsy_syms *s, const struct fsa_result *res, unsigned int only_fork);
 
 /*
  * For symbols that came out of the guests' own memory, at the addresses at which their kernel ran:
  * the slide can only be 0. Looks at the forks of that guest (struct fsa_guest.id). Takes 0, with
  * the evidence or as not proven; where the exits speak against it, no name is used, and why.
  */
-bool fsv_kaslr_check_own(struct fsv_syms *s, const struct fsa_result *res, const uint8_t id[16]);
+bool fsy_kaslr_check_own(struct fsy_syms *s, const struct fsa_result *res, const uint8_t id[16]);
 
 #endif

@@ -9,7 +9,7 @@
 
 #define MAX_CPUS 65536 /* more than any machine has: what a guest says is not taken on trust */
 
-static struct fsv_own_table *table_of(struct fsv_own *own, const uint8_t id[16])
+static struct fsy_own_table *table_of(struct fsy_own *own, const uint8_t id[16])
 {
 	for (size_t i = 0; i < own->n; i++)
 		if (!memcmp(own->v[i].id, id, sizeof(own->v[i].id)))
@@ -17,46 +17,46 @@ static struct fsv_own_table *table_of(struct fsv_own *own, const uint8_t id[16])
 	return NULL;
 }
 
-static void load(struct fsv_own_table *t, const struct fsa_result *res, const char *text,
+static void load(struct fsy_own_table *t, const struct fsa_result *res, const char *text,
 		 size_t len, size_t *bytes)
 {
 	if (!text || !len) {
 		snprintf(t->why, sizeof(t->why), "the snapshot brought none, or damaged ones");
 		return;
 	}
-	if (len > FSV_MAX_OWN_BYTES - *bytes) {
+	if (len > FSY_MAX_OWN_BYTES - *bytes) {
 		snprintf(t->why, sizeof(t->why),
 			 "not loaded: the snapshots' symbols are more than %u MiB together",
-			 FSV_MAX_OWN_BYTES >> 20);
+			 FSY_MAX_OWN_BYTES >> 20);
 		return;
 	}
 	*bytes += len;
-	if (fsv_syms_parse(text, len, "the snapshot's own symbols", &t->syms, t->why,
+	if (fsy_syms_parse(text, len, "the snapshot's own symbols", &t->syms, t->why,
 			   sizeof(t->why)))
 		t->syms = NULL;
 	else
-		fsv_kaslr_check_own(t->syms, res, t->id);
+		fsy_kaslr_check_own(t->syms, res, t->id);
 }
 
-int fsv_own_load(const struct fsa_result *res, unsigned int only_fork,
+int fsy_own_load(const struct fsa_result *res, unsigned int only_fork,
 		 const char *(*text)(void *arg, const uint8_t id[16], size_t *len), void *arg,
-		 struct fsv_own **out)
+		 struct fsy_own **out)
 {
-	struct fsv_own *own = calloc(1, sizeof(*own));
+	struct fsy_own *own = calloc(1, sizeof(*own));
 	size_t bytes = 0;
 
 	if (!own)
 		return -ENOMEM;
 	for (size_t i = 0; i < res->nforks; i++) {
 		const struct fsa_fork *f = &res->forks[i];
-		struct fsv_own_table *t;
+		struct fsy_own_table *t;
 		size_t len = 0;
 		const char *p;
 
 		if (!f->guest.read || (only_fork && f->id != only_fork))
 			continue;
 		t = table_of(own, f->guest.id);
-		if (!t && own->n == FSV_MAX_OWN)
+		if (!t && own->n == FSY_MAX_OWN)
 			continue;
 		if (!t) {
 			t = &own->v[own->n++];
@@ -70,23 +70,23 @@ int fsv_own_load(const struct fsa_result *res, unsigned int only_fork,
 	return 0;
 }
 
-void fsv_own_free(struct fsv_own *own)
+void fsy_own_free(struct fsy_own *own)
 {
 	if (!own)
 		return;
 	for (size_t i = 0; i < own->n; i++)
-		fsv_syms_free(own->v[i].syms);
+		fsy_syms_free(own->v[i].syms);
 	free(own);
 }
 
-const json_t *fsv_own_hooks(const struct fsv_own_table *t)
+const json_t *fsy_own_hooks(const struct fsy_own_table *t)
 {
 	const json_t *a = json_object_get(t->meta, "hooks");
 
 	return json_is_array(a) ? a : NULL;
 }
 
-bool fsv_own_cpus(const struct fsv_own_table *t, uint64_t *cpus, uint64_t *without_ring)
+bool fsy_own_cpus(const struct fsy_own_table *t, uint64_t *cpus, uint64_t *without_ring)
 {
 	const json_t *with = t ? json_object_get(t->meta, "cpus") : NULL;
 	const json_t *without = t ? json_object_get(t->meta, "cpus_without_ring") : NULL;
@@ -100,7 +100,7 @@ bool fsv_own_cpus(const struct fsv_own_table *t, uint64_t *cpus, uint64_t *witho
 	return true;
 }
 
-const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f)
+const struct fsy_own_table *fsy_own_of(const struct fsy_own *own, const struct fsa_fork *f)
 {
 	for (size_t i = 0; own && f->guest.read && i < own->n; i++)
 		if (!memcmp(own->v[i].id, f->guest.id, sizeof(own->v[i].id)))

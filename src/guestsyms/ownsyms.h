@@ -5,7 +5,7 @@
  * arming (struct fsa_guest.id): forks of several templates may be in one recording.
  *
  * A guest wrote them: they are parsed as any symbol file, and checked against where the guests of
- * that arming were seen to leave (fsv_kaslr_check_own()). What contradicts is not used.
+ * that arming were seen to leave (fsy_kaslr_check_own()). What contradicts is not used.
  */
 #ifndef FORKSCOPE_OWNSYMS_H
 #define FORKSCOPE_OWNSYMS_H
@@ -14,19 +14,19 @@
 #include "attribute/model.h"
 #include "guestsyms/symtable.h"
 
-#define FSV_MAX_OWN       32           /* tables */
-#define FSV_MAX_OWN_BYTES (256u << 20) /* of their texts together */
+#define FSY_MAX_OWN       32           /* tables */
+#define FSY_MAX_OWN_BYTES (256u << 20) /* of their texts together */
 
-struct fsv_own_table {
+struct fsy_own_table {
 	uint8_t id[16];
 	size_t forks;          /* of the recording that have this id */
-	struct fsv_syms *syms; /* NULL: none, why says it */
+	struct fsy_syms *syms; /* NULL: none, why says it */
 	char why[1024];
 	const json_t *meta; /* what was armed, borrowed from the reader; NULL = not known */
 };
 
-struct fsv_own {
-	struct fsv_own_table v[FSV_MAX_OWN];
+struct fsy_own {
+	struct fsy_own_table v[FSY_MAX_OWN];
 	size_t n;
 };
 
@@ -35,22 +35,22 @@ struct fsv_own {
  * arming's symbols, NUL-terminated, or NULL where there is none; it is called once for each.
  * Returns 0 or -ENOMEM; what cannot be used is noted in its table.
  */
-int fsv_own_load(const struct fsa_result *res, unsigned int only_fork,
+int fsy_own_load(const struct fsa_result *res, unsigned int only_fork,
 		 const char *(*text)(void *arg, const uint8_t id[16], size_t *len), void *arg,
-		 struct fsv_own **out);
-void fsv_own_free(struct fsv_own *own);
+		 struct fsy_own **out);
+void fsy_own_free(struct fsy_own *own);
 
 /* The hooks of an arming, as those of a recording: array of {"want", "got", "rank", "why", "lost"}.
  */
-const json_t *fsv_own_hooks(const struct fsv_own_table *t);
+const json_t *fsy_own_hooks(const struct fsy_own_table *t);
 
 /*
  * How many CPUs the guest had, and on how many of them nothing was recorded, as they had no ring.
  * False: not known. The guest says so itself.
  */
-bool fsv_own_cpus(const struct fsv_own_table *t, uint64_t *cpus, uint64_t *without_ring);
+bool fsy_own_cpus(const struct fsy_own_table *t, uint64_t *cpus, uint64_t *without_ring);
 
 /* The table of @f, or NULL (of a fork whose guest part was not read, for instance). */
-const struct fsv_own_table *fsv_own_of(const struct fsv_own *own, const struct fsa_fork *f);
+const struct fsy_own_table *fsy_own_of(const struct fsy_own *own, const struct fsa_fork *f);
 
 #endif

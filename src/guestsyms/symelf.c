@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "guestsyms/symtable_impl.h"
 
-static void note_bound(struct fsv_syms *s, const char *name, uint64_t addr)
+static void note_bound(struct fsy_syms *s, const char *name, uint64_t addr)
 {
 	if (!strcmp(name, "_stext") || (!strcmp(name, "_text") && !s->text_first))
 		s->text_first = addr;
@@ -24,7 +24,7 @@ static bool is_code(Elf *elf, size_t section)
 	return scn && gelf_getshdr(scn, &sh) && (sh.sh_flags & SHF_EXECINSTR);
 }
 
-static int read_symtab(struct fsv_syms *s, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh)
+static int read_symtab(struct fsy_syms *s, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
 	size_t n = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
@@ -46,7 +46,7 @@ static int read_symtab(struct fsv_syms *s, Elf *elf, Elf_Scn *scn, const GElf_Sh
 		/* entry code in assembly has no type */
 		if (type != STT_FUNC && !(type == STT_NOTYPE && is_code(elf, sym.st_shndx)))
 			continue;
-		err = fsv_syms_add(s, sym.st_value, sym.st_size, name, strnlen(name, FSV_MAX_NAME));
+		err = fsy_syms_add(s, sym.st_value, sym.st_size, name, strnlen(name, FSY_MAX_NAME));
 		if (err)
 			return err;
 	}
@@ -54,13 +54,13 @@ static int read_symtab(struct fsv_syms *s, Elf *elf, Elf_Scn *scn, const GElf_Sh
 }
 
 /* Keeps the bytes of the largest executable section. */
-static int read_code(struct fsv_syms *s, Elf_Scn *scn, const GElf_Shdr *sh)
+static int read_code(struct fsy_syms *s, Elf_Scn *scn, const GElf_Shdr *sh)
 {
 	Elf_Data *data;
 	uint8_t *copy;
 
 	if (!(sh->sh_flags & SHF_EXECINSTR) || sh->sh_type != SHT_PROGBITS ||
-	    sh->sh_size <= s->code_len || sh->sh_size > FSV_MAX_CODE)
+	    sh->sh_size <= s->code_len || sh->sh_size > FSY_MAX_CODE)
 		return 0;
 	data = elf_getdata(scn, NULL);
 	if (!data || !data->d_buf || !data->d_size || data->d_size > sh->sh_size)
@@ -76,7 +76,7 @@ static int read_code(struct fsv_syms *s, Elf_Scn *scn, const GElf_Shdr *sh)
 	return 0;
 }
 
-static int read_sections(struct fsv_syms *s, Elf *elf, const char *name, char *err, size_t err_len)
+static int read_sections(struct fsy_syms *s, Elf *elf, const char *name, char *err, size_t err_len)
 {
 	Elf_Scn *scn = NULL;
 	bool symtab = false;
@@ -106,7 +106,7 @@ static int read_sections(struct fsv_syms *s, Elf *elf, const char *name, char *e
 	return 0;
 }
 
-int fsv_syms_elf(struct fsv_syms *s, int fd, const void *data, size_t bytes, const char *name,
+int fsy_syms_elf(struct fsy_syms *s, int fd, const void *data, size_t bytes, const char *name,
 		 char *err, size_t err_len)
 {
 	char *copy = NULL;
@@ -125,7 +125,7 @@ int fsv_syms_elf(struct fsv_syms *s, int fd, const void *data, size_t bytes, con
 		memcpy(copy, data, bytes);
 		elf = elf_memory(copy, bytes);
 	}
-	s->kind = FSV_SYMS_ELF;
+	s->kind = FSY_SYMS_ELF;
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &eh))
 		ret = fs_errf(err, err_len, -EINVAL, "%s is a damaged ELF file: %s", name,
 			      elf_errmsg(-1));

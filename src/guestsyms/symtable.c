@@ -13,16 +13,16 @@
 #define LINK_ADDR     0xffffffff81000000ull /* where x86-64 kernels are linked */
 #define LOOSE_SIZE    4096u /* how far a last function may reach when no size is given */
 
-int fsv_syms_add(struct fsv_syms *s, uint64_t addr, uint64_t size, const char *name, size_t len)
+int fsy_syms_add(struct fsy_syms *s, uint64_t addr, uint64_t size, const char *name, size_t len)
 {
-	struct fsv_sym sym = {.addr = addr, .size = size, .name = (uint32_t)s->names.n};
+	struct fsy_sym sym = {.addr = addr, .size = size, .name = (uint32_t)s->names.n};
 
 	/* what the compiler put in front of functions is not where code runs */
 	if (len > 6 && (!memcmp(name, "__pfx_", 6) || !memcmp(name, "__cfi_", 6)))
 		return 0;
-	if (len >= FSV_MAX_NAME)
-		len = FSV_MAX_NAME - 1;
-	if (s->syms.n >= FSV_MAX_SYMS || s->names.n + len + 1 > FSV_MAX_NAMES)
+	if (len >= FSY_MAX_NAME)
+		len = FSY_MAX_NAME - 1;
+	if (s->syms.n >= FSY_MAX_SYMS || s->names.n + len + 1 > FSY_MAX_NAMES)
 		return -E2BIG;
 	if (fs_vec_reserve(&s->names, len + 1) || fs_vec_push(&s->syms, sym))
 		return -ENOMEM;
@@ -70,7 +70,7 @@ static bool is_name(const struct map_line *l, const char *name)
 	return l->len == strlen(name) && !memcmp(l->name, name, l->len);
 }
 
-static int take_line(struct fsv_syms *s, const struct map_line *l)
+static int take_line(struct fsy_syms *s, const struct map_line *l)
 {
 	if (l->module)
 		s->modules = true;
@@ -82,10 +82,10 @@ static int take_line(struct fsv_syms *s, const struct map_line *l)
 		s->moved = l->addr != LINK_ADDR;
 	if (!l->addr || !strchr("tTwW", l->type))
 		return 0;
-	return fsv_syms_add(s, l->addr, 0, l->name, l->len);
+	return fsy_syms_add(s, l->addr, 0, l->name, l->len);
 }
 
-static int parse_text(struct fsv_syms *s, const char *data, size_t bytes, const char *name,
+static int parse_text(struct fsy_syms *s, const char *data, size_t bytes, const char *name,
 		      char *err, size_t err_len)
 {
 	const char *p = data, *end = data + bytes;
@@ -108,7 +108,7 @@ static int parse_text(struct fsv_syms *s, const char *data, size_t bytes, const 
 		}
 		p = stop + 1;
 	}
-	s->kind = s->moved || s->modules ? FSV_SYMS_KALLSYMS : FSV_SYMS_MAP;
+	s->kind = s->moved || s->modules ? FSY_SYMS_KALLSYMS : FSY_SYMS_MAP;
 	if (good && !s->syms.n && zero)
 		return fs_errf(
 			err, err_len, -EPERM,
@@ -126,7 +126,7 @@ static int parse_text(struct fsv_syms *s, const char *data, size_t bytes, const 
 
 static int by_addr(const void *a, const void *b)
 {
-	const struct fsv_sym *x = a, *y = b;
+	const struct fsy_sym *x = a, *y = b;
 
 	if (x->addr != y->addr)
 		return x->addr < y->addr ? -1 : 1;
@@ -134,7 +134,7 @@ static int by_addr(const void *a, const void *b)
 	return x->name < y->name ? -1 : x->name > y->name;
 }
 
-static int finish(struct fsv_syms *s, const char *name, char *err, size_t err_len)
+static int finish(struct fsy_syms *s, const char *name, char *err, size_t err_len)
 {
 	if (!s->syms.n)
 		return fs_errf(err, err_len, -ENOENT, "%s holds no function symbols", name);
@@ -145,7 +145,7 @@ static int finish(struct fsv_syms *s, const char *name, char *err, size_t err_le
 		s->text_end = s->code_addr + s->code_len;
 	if (s->text_end <= s->text_first)
 		s->text_end = s->syms.v[s->syms.n - 1].addr + LOOSE_SIZE;
-	fsv_syms_no_slide(s, "not looked for");
+	fsy_syms_no_slide(s, "not looked for");
 	return 0;
 }
 
@@ -177,7 +177,7 @@ static int refuse_packed(const uint8_t *d, size_t n, const char *name, char *err
 		       name);
 }
 
-static int parse_any(struct fsv_syms *s, int fd, const void *data, size_t bytes, const char *name,
+static int parse_any(struct fsy_syms *s, int fd, const void *data, size_t bytes, const char *name,
 		     char *err, size_t err_len)
 {
 	int ret = refuse_packed(data, bytes, name, err, err_len);
@@ -188,23 +188,23 @@ static int parse_any(struct fsv_syms *s, int fd, const void *data, size_t bytes,
 				  "\x7f"
 				  "ELF",
 				  4))
-		ret = fsv_syms_elf(s, fd, data, bytes, name, err, err_len);
+		ret = fsy_syms_elf(s, fd, data, bytes, name, err, err_len);
 	else
 		ret = parse_text(s, data, bytes, name, err, err_len);
 	return ret ? ret : finish(s, name, err, err_len);
 }
 
-int fsv_syms_parse(const void *data, size_t bytes, const char *name, struct fsv_syms **out,
+int fsy_syms_parse(const void *data, size_t bytes, const char *name, struct fsy_syms **out,
 		   char *err, size_t err_len)
 {
-	struct fsv_syms *s = calloc(1, sizeof(*s));
+	struct fsy_syms *s = calloc(1, sizeof(*s));
 	int ret;
 
 	if (!s)
 		return fs_errf(err, err_len, -ENOMEM, "no memory");
 	ret = parse_any(s, -1, data, bytes, name, err, err_len);
 	if (ret)
-		fsv_syms_free(s);
+		fsy_syms_free(s);
 	else
 		*out = s;
 	return ret;
@@ -240,9 +240,9 @@ static int read_all(int fd, size_t max, char **data, size_t *bytes)
 	return 0;
 }
 
-static int load_fd(int fd, const char *path, struct fsv_syms **out, char *err, size_t err_len)
+static int load_fd(int fd, const char *path, struct fsy_syms **out, char *err, size_t err_len)
 {
-	struct fsv_syms *s;
+	struct fsy_syms *s;
 	char magic[4], *data = NULL;
 	size_t bytes = 0;
 	int ret;
@@ -255,7 +255,7 @@ static int load_fd(int fd, const char *path, struct fsv_syms **out, char *err, s
 		ret = s ? parse_any(s, fd, magic, 4, path, err, err_len)
 			: fs_errf(err, err_len, -ENOMEM, "no memory");
 		if (ret)
-			fsv_syms_free(s);
+			fsy_syms_free(s);
 		else
 			*out = s;
 		return ret;
@@ -263,12 +263,12 @@ static int load_fd(int fd, const char *path, struct fsv_syms **out, char *err, s
 	ret = read_all(fd, MAX_TEXT_FILE, &data, &bytes);
 	if (ret)
 		return fs_errf(err, err_len, ret, "cannot read %s: %s", path, strerror(-ret));
-	ret = fsv_syms_parse(data, bytes, path, out, err, err_len);
+	ret = fsy_syms_parse(data, bytes, path, out, err, err_len);
 	free(data);
 	return ret;
 }
 
-int fsv_syms_load(const char *path, struct fsv_syms **out, char *err, size_t err_len)
+int fsy_syms_load(const char *path, struct fsy_syms **out, char *err, size_t err_len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret;
 	struct stat st;
@@ -285,7 +285,7 @@ int fsv_syms_load(const char *path, struct fsv_syms **out, char *err, size_t err
 	return ret;
 }
 
-void fsv_syms_free(struct fsv_syms *s)
+void fsy_syms_free(struct fsy_syms *s)
 {
 	if (!s)
 		return;
@@ -295,35 +295,35 @@ void fsv_syms_free(struct fsv_syms *s)
 	free(s);
 }
 
-enum fsv_syms_kind fsv_syms_kind(const struct fsv_syms *s)
+enum fsy_syms_kind fsy_syms_kind(const struct fsy_syms *s)
 {
 	return s->kind;
 }
 
-const char *fsv_syms_kind_text(const struct fsv_syms *s)
+const char *fsy_syms_kind_text(const struct fsy_syms *s)
 {
-	return s->kind == FSV_SYMS_ELF   ? "vmlinux"
-	       : s->kind == FSV_SYMS_MAP ? "System.map"
+	return s->kind == FSY_SYMS_ELF   ? "vmlinux"
+	       : s->kind == FSY_SYMS_MAP ? "System.map"
 					 : "kallsyms";
 }
 
-size_t fsv_syms_count(const struct fsv_syms *s)
+size_t fsy_syms_count(const struct fsy_syms *s)
 {
 	return s->syms.n;
 }
 
-void fsv_syms_text(const struct fsv_syms *s, uint64_t *first, uint64_t *end)
+void fsy_syms_text(const struct fsy_syms *s, uint64_t *first, uint64_t *end)
 {
 	*first = s->text_first;
 	*end = s->text_end;
 }
 
-bool fsv_syms_running(const struct fsv_syms *s)
+bool fsy_syms_running(const struct fsy_syms *s)
 {
 	return s->moved || s->modules;
 }
 
-size_t fsv_syms_code(const struct fsv_syms *s, uint64_t addr, uint8_t *buf, size_t n)
+size_t fsy_syms_code(const struct fsy_syms *s, uint64_t addr, uint8_t *buf, size_t n)
 {
 	size_t off;
 
@@ -336,10 +336,10 @@ size_t fsv_syms_code(const struct fsv_syms *s, uint64_t addr, uint8_t *buf, size
 	return n;
 }
 
-const char *fsv_syms_raw(const struct fsv_syms *s, uint64_t addr, uint64_t *off)
+const char *fsy_syms_raw(const struct fsy_syms *s, uint64_t addr, uint64_t *off)
 {
 	size_t lo = 0, hi = s->syms.n;
-	const struct fsv_sym *x;
+	const struct fsy_sym *x;
 	uint64_t reach;
 
 	while (lo < hi) {
@@ -367,13 +367,13 @@ const char *fsv_syms_raw(const struct fsv_syms *s, uint64_t addr, uint64_t *off)
 	return s->names.v + x->name;
 }
 
-double fsv_syms_share(const struct fsv_syms *s, bool (*match)(const char *name, void *arg),
+double fsy_syms_share(const struct fsy_syms *s, bool (*match)(const char *name, void *arg),
 		      void *arg)
 {
 	uint64_t all = s->text_end - s->text_first, in = 0;
 
 	for (size_t i = 0; i < s->syms.n; i++) {
-		const struct fsv_sym *x = &s->syms.v[i];
+		const struct fsy_sym *x = &s->syms.v[i];
 		uint64_t end = i + 1 < s->syms.n ? s->syms.v[i + 1].addr : s->text_end;
 
 		/* of aliases only the last has a length */
@@ -385,40 +385,40 @@ double fsv_syms_share(const struct fsv_syms *s, bool (*match)(const char *name, 
 	return all ? (double)in / (double)all : 0;
 }
 
-void fsv_syms_set_slide(struct fsv_syms *s, uint64_t slide, const char *why)
+void fsy_syms_set_slide(struct fsy_syms *s, uint64_t slide, const char *why)
 {
 	s->slide_known = true;
 	s->slide = slide;
 	snprintf(s->why, sizeof(s->why), "%s", why);
 }
 
-void fsv_syms_no_slide(struct fsv_syms *s, const char *why)
+void fsy_syms_no_slide(struct fsy_syms *s, const char *why)
 {
 	s->slide_known = false;
 	s->slide = 0;
 	snprintf(s->why, sizeof(s->why), "%s", why);
 }
 
-bool fsv_syms_slide(const struct fsv_syms *s, uint64_t *slide)
+bool fsy_syms_slide(const struct fsy_syms *s, uint64_t *slide)
 {
 	*slide = s->slide;
 	return s->slide_known;
 }
 
-const char *fsv_syms_why(const struct fsv_syms *s)
+const char *fsy_syms_why(const struct fsy_syms *s)
 {
 	return s->why;
 }
 
-const char *fsv_syms_find(const struct fsv_syms *s, uint64_t rip, uint64_t *off)
+const char *fsy_syms_find(const struct fsy_syms *s, uint64_t rip, uint64_t *off)
 {
 	uint64_t raw = rip - s->slide;
 
 	if (!s->slide_known)
 		return NULL;
 	if (raw >= s->text_first && raw < s->text_end)
-		return fsv_syms_raw(s, raw, off);
+		return fsy_syms_raw(s, raw, off);
 	/* modules do not move with the kernel: only a file of the very same boot has their
 	 * addresses */
-	return s->modules && !s->slide && rip >= s->text_end ? fsv_syms_raw(s, rip, off) : NULL;
+	return s->modules && !s->slide && rip >= s->text_end ? fsy_syms_raw(s, rip, off) : NULL;
 }

@@ -14,51 +14,51 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct fsv_syms;
+struct fsy_syms;
 
-enum fsv_syms_kind { FSV_SYMS_ELF, FSV_SYMS_MAP, FSV_SYMS_KALLSYMS };
+enum fsy_syms_kind { FSY_SYMS_ELF, FSY_SYMS_MAP, FSY_SYMS_KALLSYMS };
 
 /*
  * Loads @path. Returns 0, or a negative errno with a sentence in @err that says what to give
  * instead ("... is a compressed kernel: give the vmlinux ELF it was made from").
  */
-int fsv_syms_load(const char *path, struct fsv_syms **out, char *err, size_t err_len);
+int fsy_syms_load(const char *path, struct fsy_syms **out, char *err, size_t err_len);
 
 /* The same from memory; @name is for messages. The bytes are not kept. */
-int fsv_syms_parse(const void *data, size_t bytes, const char *name, struct fsv_syms **out,
+int fsy_syms_parse(const void *data, size_t bytes, const char *name, struct fsy_syms **out,
 		   char *err, size_t err_len);
-void fsv_syms_free(struct fsv_syms *s);
+void fsy_syms_free(struct fsy_syms *s);
 
-enum fsv_syms_kind fsv_syms_kind(const struct fsv_syms *s);
-const char *fsv_syms_kind_text(const struct fsv_syms *s); /* "vmlinux", "System.map", "kallsyms" */
-size_t fsv_syms_count(const struct fsv_syms *s);
+enum fsy_syms_kind fsy_syms_kind(const struct fsy_syms *s);
+const char *fsy_syms_kind_text(const struct fsy_syms *s); /* "vmlinux", "System.map", "kallsyms" */
+size_t fsy_syms_count(const struct fsy_syms *s);
 
 /* First and last-plus-one address of the kernel's code as the file has it. */
-void fsv_syms_text(const struct fsv_syms *s, uint64_t *first, uint64_t *end);
+void fsy_syms_text(const struct fsy_syms *s, uint64_t *first, uint64_t *end);
 
 /*
  * Whether the file carries the addresses of a running kernel: a kallsyms that names modules, or
  * whose kernel does not stand where kernels are linked to. Its slide can only be 0.
  */
-bool fsv_syms_running(const struct fsv_syms *s);
+bool fsy_syms_running(const struct fsy_syms *s);
 
 /* Code bytes at @addr (as the file has it): up to @n of them; 0 where the file holds none. */
-size_t fsv_syms_code(const struct fsv_syms *s, uint64_t addr, uint8_t *buf, size_t n);
+size_t fsy_syms_code(const struct fsy_syms *s, uint64_t addr, uint8_t *buf, size_t n);
 
 /* The function that holds @addr (as the file has it), or NULL; *off gets the distance into it. */
-const char *fsv_syms_raw(const struct fsv_syms *s, uint64_t addr, uint64_t *off);
+const char *fsy_syms_raw(const struct fsy_syms *s, uint64_t addr, uint64_t *off);
 
 /* Share (0 to 1) of the kernel's code that lies in functions whose name @match accepts. */
-double fsv_syms_share(const struct fsv_syms *s, bool (*match)(const char *name, void *arg),
+double fsy_syms_share(const struct fsy_syms *s, bool (*match)(const char *name, void *arg),
 		      void *arg);
 
 /* The slide in use: what is subtracted from a guest address before it is looked up. */
-void fsv_syms_set_slide(struct fsv_syms *s, uint64_t slide, const char *why);
-void fsv_syms_no_slide(struct fsv_syms *s, const char *why);
-bool fsv_syms_slide(const struct fsv_syms *s, uint64_t *slide); /* false: unknown */
-const char *fsv_syms_why(const struct fsv_syms *s); /* how it was found, or why it was not */
+void fsy_syms_set_slide(struct fsy_syms *s, uint64_t slide, const char *why);
+void fsy_syms_no_slide(struct fsy_syms *s, const char *why);
+bool fsy_syms_slide(const struct fsy_syms *s, uint64_t *slide); /* false: unknown */
+const char *fsy_syms_why(const struct fsy_syms *s); /* how it was found, or why it was not */
 
 /* The function at the guest address @rip, or NULL (always, while the slide is unknown). */
-const char *fsv_syms_find(const struct fsv_syms *s, uint64_t rip, uint64_t *off);
+const char *fsy_syms_find(const struct fsy_syms *s, uint64_t rip, uint64_t *off);
 
 #endif

@@ -6,21 +6,21 @@
 #include "base/vec.h"
 #include "guestsyms/symtable.h"
 
-#define FSV_MAX_SYMS  (4u << 20)
-#define FSV_MAX_NAME  512u         /* bytes; a longer name is cut */
-#define FSV_MAX_NAMES (512u << 20) /* bytes of all names */
-#define FSV_MAX_CODE  (256u << 20)
+#define FSY_MAX_SYMS  (4u << 20)
+#define FSY_MAX_NAME  512u         /* bytes; a longer name is cut */
+#define FSY_MAX_NAMES (512u << 20) /* bytes of all names */
+#define FSY_MAX_CODE  (256u << 20)
 
-struct fsv_sym {
+struct fsy_sym {
 	uint64_t addr;
 	uint64_t size; /* 0 = not given */
 	uint32_t name; /* offset into names */
 	uint32_t pad;
 };
 
-struct fsv_syms {
-	enum fsv_syms_kind kind;
-	FS_VEC(struct fsv_sym) syms;
+struct fsy_syms {
+	enum fsy_syms_kind kind;
+	FS_VEC(struct fsy_sym) syms;
 	FS_VEC(char) names;
 	uint64_t text_first, text_end; /* of the kernel proper, modules left out */
 	bool moved, modules;
@@ -33,10 +33,10 @@ struct fsv_syms {
 };
 
 /* Adds a function; cuts the name. 0, -ENOMEM or -E2BIG. */
-int fsv_syms_add(struct fsv_syms *s, uint64_t addr, uint64_t size, const char *name, size_t len);
+int fsy_syms_add(struct fsy_syms *s, uint64_t addr, uint64_t size, const char *name, size_t len);
 
 /* Reads an ELF: @fd, or (fd < 0) the @bytes at @data. */
-int fsv_syms_elf(struct fsv_syms *s, int fd, const void *data, size_t bytes, const char *name,
+int fsy_syms_elf(struct fsy_syms *s, int fd, const void *data, size_t bytes, const char *name,
 		 char *err, size_t err_len);
 
 #endif

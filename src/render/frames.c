@@ -81,9 +81,9 @@ size_t fsv_frames(const struct fsv_view *v, const struct fsa_fork *f, const stru
 	add(frames, &n, FSV_F_STAGE, s->stage, fsa_stage_name(stage));
 	add(frames, &n, FSV_F_CAUSE, s->cause, fsa_cause_name(cause));
 	/* why the guest left at last explains nothing of what it ran until then */
-	if (s->reason != FSV_NO_EXIT && !(merge && is_split(cause)))
+	if (s->reason != FSY_NO_EXIT && !(merge && is_split(cause)))
 		add(frames, &n, FSV_F_EXIT, -1,
-		    fsv_exit_name(s->isa, s->reason, name, sizeof(name)));
+		    fsy_exit_name(s->isa, s->reason, name, sizeof(name)));
 	if (s->label && s->label < f->nlabels)
 		add(frames, &n, FSV_F_WHO, -1, f->labels[s->label]);
 	if (s->guest && s->guest < f->nlabels) {

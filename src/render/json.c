@@ -54,11 +54,11 @@ json_t *fsj_text_or_null(const char *s)
 
 static json_t *guest_name(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip)
 {
-	const struct fsv_syms *syms = fsv_guest_syms(v, f);
+	const struct fsy_syms *syms = fsv_guest_syms(v, f);
 	char buf[FSV_WORD_LEN];
 	uint64_t off;
 
-	if (!rip || !syms || !fsv_syms_find(syms, rip, &off))
+	if (!rip || !syms || !fsy_syms_find(syms, rip, &off))
 		return json_null();
 	return json_string(fsv_guest_addr(v, f, rip, true, buf, sizeof(buf)));
 }
@@ -235,7 +235,7 @@ static json_t *fork_top_faults(const struct fsv_view *v, const struct fsa_fork *
 
 static json_t *fork_top_exits(const struct fsv_view *v, const struct fsa_fork *f)
 {
-	char name[FSV_EXIT_LEN];
+	char name[FSY_EXIT_LEN];
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < f->ntop_exits; i++) {
@@ -243,7 +243,7 @@ static json_t *fork_top_exits(const struct fsv_view *v, const struct fsa_fork *f
 
 		json_array_append_new(
 			a, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "reason",
-				     fsv_exit_name(x->isa, x->reason, name, sizeof(name)), "code",
+				     fsy_exit_name(x->isa, x->reason, name, sizeof(name)), "code",
 				     fsj_u64(x->reason), "count", fsj_u64(x->count), "ns",
 				     fsj_u64(x->ns), "rip", addr(x->rip), "symbol",
 				     guest_name(v, f, x->rip)));

@@ -105,9 +105,9 @@ static json_t *clock_json(const struct fsa_fork *f)
 json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f)
 {
 	const struct fsa_guest *g = &f->guest;
-	const struct fsv_own_table *own = fsv_own_of(v->own, f);
+	const struct fsy_own_table *own = fsy_own_of(v->own, f);
 	uint64_t cpus, without;
-	bool known = fsv_own_cpus(own, &cpus, &without);
+	bool known = fsy_own_cpus(own, &cpus, &without);
 	json_t *o = json_pack("{s:b, s:b, s:o}", "read", g->read, "used", g->used, "why",
 			      fsj_text_or_null(fsv_guest_why(f)));
 
@@ -128,7 +128,7 @@ json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f)
 	json_object_set_new(o, "clock", clock_json(f));
 	json_object_set_new(o, "tasks", tasks(f));
 	json_object_set_new(o, "symbols",
-			    own && own->syms ? fsj_u64(fsv_syms_count(own->syms)) : json_null());
+			    own && own->syms ? fsj_u64(fsy_syms_count(own->syms)) : json_null());
 	return o;
 }
 
@@ -160,18 +160,18 @@ void fsj_trust_guest(const struct fsv_view *v, json_t *trust)
 	json_object_set_new(trust, "guest_tracer_ns", g.read ? fsj_u64(g.tracer_ns) : json_null());
 }
 
-json_t *fsj_symbols(const struct fsv_syms *s)
+json_t *fsj_symbols(const struct fsy_syms *s)
 {
 	uint64_t slide = 0;
 	bool known;
 
 	if (!s)
 		return json_null();
-	known = fsv_syms_slide(s, &slide);
-	return json_pack("{s:s, s:o, s:o, s:o}", "kind", fsv_syms_kind_text(s), "count",
-			 fsj_u64(fsv_syms_count(s)), "slide",
+	known = fsy_syms_slide(s, &slide);
+	return json_pack("{s:s, s:o, s:o, s:o}", "kind", fsy_syms_kind_text(s), "count",
+			 fsj_u64(fsy_syms_count(s)), "slide",
 			 known ? json_sprintf("0x%" PRIx64, slide) : json_null(), "why",
-			 fsj_text(fsv_syms_why(s)));
+			 fsj_text(fsy_syms_why(s)));
 }
 
 json_t *fsj_own(const struct fsv_view *v)
@@ -179,8 +179,8 @@ json_t *fsj_own(const struct fsv_view *v)
 	json_t *a = json_array();
 
 	for (size_t i = 0; v->own && i < v->own->n; i++) {
-		const struct fsv_own_table *t = &v->own->v[i];
-		const json_t *hooks = fsv_own_hooks(t);
+		const struct fsy_own_table *t = &v->own->v[i];
+		const json_t *hooks = fsy_own_hooks(t);
 		json_t *syms = t->syms ? fsj_symbols(t->syms)
 				       : json_pack("{s:n, s:i, s:n, s:o}", "kind", "count", 0,
 						   "slide", "why", fsj_text(t->why));

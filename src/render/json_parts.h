@@ -20,7 +20,7 @@ json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f);
 /* The keys of the guests' halves into the object trust. */
 void fsj_trust_guest(const struct fsv_view *v, json_t *trust);
 /* One table of symbols: kind, count, slide, why. */
-json_t *fsj_symbols(const struct fsv_syms *s);
+json_t *fsj_symbols(const struct fsy_syms *s);
 /* Of each arming: id, forks, kernel, hooks, symbols. */
 json_t *fsj_own(const struct fsv_view *v);
 json_t *fsj_memory(const struct fsa_memory *m);

@@ -237,7 +237,7 @@ static void top_exits(const struct fsv_view *v, const struct fsa_fork *f, FILE *
 		{"mean", 1, 10, 1},
 		{"most frequent guest RIP", 2, 0, 0},
 	};
-	char t[FS_UNITS_LEN], avg[FS_UNITS_LEN], name[FSV_EXIT_LEN], rip[FSV_WORD_LEN], n[24];
+	char t[FS_UNITS_LEN], avg[FS_UNITS_LEN], name[FSY_EXIT_LEN], rip[FSV_WORD_LEN], n[24];
 	struct fsv_table table;
 
 	if (!f->ntop_exits)
@@ -249,7 +249,7 @@ static void top_exits(const struct fsv_view *v, const struct fsa_fork *f, FILE *
 		const struct fsa_top_exit *x = &f->top_exits[i];
 
 		snprintf(n, sizeof(n), "%" PRIu64, x->count);
-		fsv_exit_name(x->isa, x->reason, name, sizeof(name));
+		fsy_exit_name(x->isa, x->reason, name, sizeof(name));
 		if (strlen(name) > 22)
 			name[22] = '\0';
 		fsv_table_row(&table, out,

@@ -59,7 +59,7 @@ static void unrecorded_cpus(const struct fsv_view *v, const struct fsa_fork *f, 
 {
 	uint64_t cpus, without;
 
-	if (fsv_own_cpus(fsv_own_of(v->own, f), &cpus, &without) && without)
+	if (fsy_own_cpus(fsy_own_of(v->own, f), &cpus, &without) && without)
 		fsv_para(out, 2, 4,
 			 "lacking: what ran on %" PRIu64 " of the guest's %" PRIu64
 			 " CPUs: they have no ring",

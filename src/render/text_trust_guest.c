@@ -78,12 +78,12 @@ void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
 void fsv_text_guest_hooks(const struct fsv_view *v, FILE *out)
 {
 	for (size_t i = 0; v->own && i < v->own->n; i++) {
-		const struct fsv_own_table *t = &v->own->v[i];
+		const struct fsy_own_table *t = &v->own->v[i];
 		char whose[80];
 
 		snprintf(whose, sizeof(whose), "hooks in the guest (%zu fork%s)", t->forks,
 			 t->forks == 1 ? "" : "s");
-		fsv_text_hooks(whose, fsv_own_hooks(t), out);
+		fsv_text_hooks(whose, fsy_own_hooks(t), out);
 	}
 }
 
@@ -91,7 +91,7 @@ void fsv_text_guest_hooks(const struct fsv_view *v, FILE *out)
 static void own_symbols(const struct fsv_view *v, FILE *out)
 {
 	for (size_t i = 0; i < v->own->n; i++) {
-		const struct fsv_own_table *t = &v->own->v[i];
+		const struct fsy_own_table *t = &v->own->v[i];
 		char whose[80];
 		uint64_t slide;
 
@@ -101,26 +101,26 @@ static void own_symbols(const struct fsv_view *v, FILE *out)
 			fsv_para(out, 2, 4, "guest symbols: none from %s: %s", whose, t->why);
 		else
 			fsv_para(out, 2, 4, "guest symbols: %zu from %s%s: %s",
-				 fsv_syms_count(t->syms), whose,
-				 fsv_syms_slide(t->syms, &slide) ? ""
+				 fsy_syms_count(t->syms), whose,
+				 fsy_syms_slide(t->syms, &slide) ? ""
 								 : ", NOT USED, so no guest "
 								   "address is named",
-				 fsv_syms_why(t->syms));
+				 fsy_syms_why(t->syms));
 	}
 }
 
-static void file_symbols(const struct fsv_syms *s, FILE *out)
+static void file_symbols(const struct fsy_syms *s, FILE *out)
 {
 	uint64_t slide;
 
-	if (fsv_syms_slide(s, &slide))
+	if (fsy_syms_slide(s, &slide))
 		fsv_para(out, 2, 4, "guest symbols: %zu from a %s, KASLR slide 0x%" PRIx64 ": %s",
-			 fsv_syms_count(s), fsv_syms_kind_text(s), slide, fsv_syms_why(s));
+			 fsy_syms_count(s), fsy_syms_kind_text(s), slide, fsy_syms_why(s));
 	else
 		fsv_para(out, 2, 4,
 			 "guest symbols: %zu from a %s, KASLR slide UNKNOWN, so no guest address "
 			 "is named: %s",
-			 fsv_syms_count(s), fsv_syms_kind_text(s), fsv_syms_why(s));
+			 fsy_syms_count(s), fsy_syms_kind_text(s), fsy_syms_why(s));
 }
 
 void fsv_text_symbols(const struct fsv_view *v, FILE *out)

@@ -26,12 +26,12 @@ bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f)
 	return false;
 }
 
-const struct fsv_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f)
+const struct fsy_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f)
 {
-	const struct fsv_own_table *t;
+	const struct fsy_own_table *t;
 
 	if (v->guest)
 		return v->guest;
-	t = fsv_own_of(v->own, f);
+	t = fsy_own_of(v->own, f);
 	return t ? t->syms : NULL;
 }

@@ -14,15 +14,15 @@
 #include <stdio.h>
 #include "attribute/model.h"
 
-struct fsv_syms; /* guest symbols, symbols.h */
-struct fsv_own;  /* those that came with the snapshots, ownsyms.h */
+struct fsy_syms; /* guest symbols, symbols.h */
+struct fsy_own;  /* those that came with the snapshots, ownsyms.h */
 
 struct fsv_view {
 	const struct fsa_result *res;
 	const struct fsr_info *info;     /* NULL in tests only */
 	const struct fsr_reader *reader; /* NULL: no stacks, no kernel symbols */
-	const struct fsv_syms *guest;    /* of a file that the user named; NULL = none */
-	const struct fsv_own *own;       /* used where there is no such file; NULL = none */
+	const struct fsy_syms *guest;    /* of a file that the user named; NULL = none */
+	const struct fsy_own *own;       /* used where there is no such file; NULL = none */
 	const char *path;                /* of the recording, for titles */
 	unsigned int only_fork;          /* number of the one fork to show, 0 = all */
 	const char *cohort;              /* name of the one cohort to show, NULL = all */
@@ -38,7 +38,7 @@ bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f);
 const struct fsa_cohort *fsv_cohort(const struct fsv_view *v, const char *name);
 
 /* The symbols to name addresses of @f by: the user's file, else its own; NULL = none. */
-const struct fsv_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f);
+const struct fsy_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f);
 
 /*
  * The renderers. text and folded write every fork that is shown. Return 0 or -ENOMEM; json also

@@ -45,7 +45,7 @@ char *fsv_pct(uint64_t part, uint64_t whole, char *buf, size_t len)
 char *fsv_guest_addr(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip, bool offset,
 		     char *buf, size_t len)
 {
-	const struct fsv_syms *syms = fsv_guest_syms(v, f);
+	const struct fsy_syms *syms = fsv_guest_syms(v, f);
 	const char *name = NULL;
 	uint64_t off = 0;
 	char clean[128];
@@ -60,7 +60,7 @@ char *fsv_guest_addr(const struct fsv_view *v, const struct fsa_fork *f, uint64_
 		return buf;
 	}
 	if (syms)
-		name = fsv_syms_find(syms, rip, &off);
+		name = fsy_syms_find(syms, rip, &off);
 	if (!name)
 		snprintf(buf, len, "0x%" PRIx64, rip);
 	else if (offset)

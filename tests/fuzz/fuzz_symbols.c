@@ -19,30 +19,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct fsa_fork fork = {.id = 1, .segs = segs, .nsegs = 3, .guest = {.read = true}};
 	struct fsa_result res = {.forks = &fork, .nforks = 1};
-	struct fsv_syms *s = NULL;
+	struct fsy_syms *s = NULL;
 	char err[256] = "";
 	uint8_t code[16];
 	uint64_t off;
 
-	if (fsv_syms_parse(data, size, "fuzz", &s, err, sizeof(err))) {
+	if (fsy_syms_parse(data, size, "fuzz", &s, err, sizeof(err))) {
 		if (!*err)
 			abort(); /* a refusal says why */
 		return 0;
 	}
 	if (fsa_digest(&fork))
 		abort();
-	fsv_kaslr_find(s, &res, 0);
-	fsv_kaslr_check_own(s, &res, fork.guest.id);
+	fsy_kaslr_find(s, &res, 0);
+	fsy_kaslr_check_own(s, &res, fork.guest.id);
 	free(fork.places);
 	for (size_t i = 0; i < 3; i++) {
-		const char *name = fsv_syms_find(s, segs[i].rip, &off);
+		const char *name = fsy_syms_find(s, segs[i].rip, &off);
 
 		if (name && strlen(name) >= 1024)
 			abort();
-		fsv_syms_code(s, segs[i].rip, code, sizeof(code));
+		fsy_syms_code(s, segs[i].rip, code, sizeof(code));
 	}
-	fsv_syms_raw(s, UINT64_MAX, &off);
-	fsv_syms_raw(s, 0, &off);
-	fsv_syms_free(s);
+	fsy_syms_raw(s, UINT64_MAX, &off);
+	fsy_syms_raw(s, 0, &off);
+	fsy_syms_free(s);
 	return 0;
 }

@@ -243,13 +243,13 @@ static void each_fork_by_its_own_symbols(void **state)
 				"ffffffff81f00000 T _etext\n";
 	struct texts t = {a, b, 0};
 	struct fx *x = split();
-	struct fsv_own *own;
+	struct fsy_own *own;
 	char *text;
 
 	(void)state;
 	memcpy(x->forks[0].guest.id, "a", 2);
 	memcpy(x->forks[1].guest.id, "b", 2);
-	assert_int_equal(fsv_own_load(&x->res, 0, text_of, &t, &own), 0);
+	assert_int_equal(fsy_own_load(&x->res, 0, text_of, &t, &own), 0);
 	assert_int_equal(t.asked, 2);
 	assert_int_equal(own->n, 2);
 	x->view.own = own;
@@ -262,7 +262,7 @@ static void each_fork_by_its_own_symbols(void **state)
 	text = fx_render(&x->view, fsv_text);
 	has(text, "guest symbols: 5 from the snapshot itself (1 fork): taken, not proven");
 	free(text);
-	fsv_own_free(own);
+	fsy_own_free(own);
 	drop(x);
 }
 
@@ -270,13 +270,13 @@ static void useless_symbols_are_said(void **state)
 {
 	struct texts t = {"no symbols at all\n", NULL, 0};
 	struct fx *x = split();
-	struct fsv_own *own;
+	struct fsy_own *own;
 	char *text;
 
 	(void)state;
 	memcpy(x->forks[0].guest.id, "a", 2);
 	memcpy(x->forks[1].guest.id, "b", 2);
-	assert_int_equal(fsv_own_load(&x->res, 0, text_of, &t, &own), 0);
+	assert_int_equal(fsy_own_load(&x->res, 0, text_of, &t, &own), 0);
 	x->view.own = own;
 	text = fx_render(&x->view, fsv_text);
 	has(text, "is no symbol");
@@ -285,7 +285,7 @@ static void useless_symbols_are_said(void **state)
 	text = fx_render(&x->view, fsv_json);
 	has(text, "\"guests\"");
 	free(text);
-	fsv_own_free(own);
+	fsy_own_free(own);
 	drop(x);
 }
 
@@ -295,7 +295,7 @@ static void as_many_snapshots_as_forks_are_bounded(void **state)
 	struct texts t = {a, a, 0};
 	struct fx *x = fx_new();
 	struct fsa_fork *many = calloc(500, sizeof(*many));
-	struct fsv_own *own;
+	struct fsy_own *own;
 
 	(void)state;
 	for (unsigned int i = 0; i < 500; i++) {
@@ -304,11 +304,11 @@ static void as_many_snapshots_as_forks_are_bounded(void **state)
 	}
 	x->res.forks = many;
 	x->res.nforks = 500;
-	assert_int_equal(fsv_own_load(&x->res, 0, text_of, &t, &own), 0);
-	assert_int_equal(own->n, FSV_MAX_OWN);
-	assert_int_equal(t.asked, FSV_MAX_OWN);
-	assert_null(fsv_own_of(own, &many[499]));
-	fsv_own_free(own);
+	assert_int_equal(fsy_own_load(&x->res, 0, text_of, &t, &own), 0);
+	assert_int_equal(own->n, FSY_MAX_OWN);
+	assert_int_equal(t.asked, FSY_MAX_OWN);
+	assert_null(fsy_own_of(own, &many[499]));
+	fsy_own_free(own);
 	free(many);
 	free(x);
 }

@@ -26,22 +26,22 @@ static const char map[] = "0000000000000000 A fixed_percpu_data\n"
 			  "ffffffff81e00000 T _etext\n"
 			  "ffffffff82000000 D some_data\n";
 
-static struct fsv_syms *parse(const char *text)
+static struct fsy_syms *parse(const char *text)
 {
-	struct fsv_syms *s = NULL;
+	struct fsy_syms *s = NULL;
 	char err[256] = "";
 
-	if (fsv_syms_parse(text, strlen(text), "test", &s, err, sizeof(err)))
+	if (fsy_syms_parse(text, strlen(text), "test", &s, err, sizeof(err)))
 		fail_msg("%s", err);
 	return s;
 }
 
 static void refused(const void *data, size_t len, const char *why)
 {
-	struct fsv_syms *s = NULL;
+	struct fsy_syms *s = NULL;
 	char err[256] = "";
 
-	assert_int_not_equal(fsv_syms_parse(data, len, "test", &s, err, sizeof(err)), 0);
+	assert_int_not_equal(fsy_syms_parse(data, len, "test", &s, err, sizeof(err)), 0);
 	assert_null(s);
 	if (!strstr(err, why))
 		fail_msg("\"%s\" does not say \"%s\"", err, why);
@@ -49,23 +49,23 @@ static void refused(const void *data, size_t len, const char *why)
 
 static void finds_functions(void **state)
 {
-	struct fsv_syms *s = parse(map);
+	struct fsy_syms *s = parse(map);
 	uint64_t off;
 
 	(void)state;
-	assert_int_equal(fsv_syms_kind(s), FSV_SYMS_MAP);
-	assert_false(fsv_syms_running(s));
-	assert_string_equal(fsv_syms_raw(s, BASE + 0x400488, &off), "pv_native_safe_halt");
+	assert_int_equal(fsy_syms_kind(s), FSY_SYMS_MAP);
+	assert_false(fsy_syms_running(s));
+	assert_string_equal(fsy_syms_raw(s, BASE + 0x400488, &off), "pv_native_safe_halt");
 	assert_int_equal(off, 8);
-	assert_string_equal(fsv_syms_raw(s, BASE + 0x4004bf, &off), "default_idle");
-	assert_null(fsv_syms_raw(s, BASE - 1, &off));
-	assert_null(fsv_syms_raw(s, 0xffffffffffffffffull, &off));
+	assert_string_equal(fsy_syms_raw(s, BASE + 0x4004bf, &off), "default_idle");
+	assert_null(fsy_syms_raw(s, BASE - 1, &off));
+	assert_null(fsy_syms_raw(s, 0xffffffffffffffffull, &off));
 	/* nothing is named before the slide is known */
-	assert_null(fsv_syms_find(s, BASE + 0x400488, &off));
-	fsv_syms_set_slide(s, 0x10000000, "test");
-	assert_string_equal(fsv_syms_find(s, BASE + 0x10400488, &off), "pv_native_safe_halt");
-	assert_null(fsv_syms_find(s, BASE + 0x400488, &off));
-	fsv_syms_free(s);
+	assert_null(fsy_syms_find(s, BASE + 0x400488, &off));
+	fsy_syms_set_slide(s, 0x10000000, "test");
+	assert_string_equal(fsy_syms_find(s, BASE + 0x10400488, &off), "pv_native_safe_halt");
+	assert_null(fsy_syms_find(s, BASE + 0x400488, &off));
+	fsy_syms_free(s);
 }
 
 static void refuses_what_is_no_symbol_file(void **state)
@@ -94,7 +94,7 @@ static void bounds_names_and_lines(void **state)
 {
 	size_t len = 3 << 20;
 	char *text = malloc(len), err[256];
-	struct fsv_syms *s = NULL;
+	struct fsy_syms *s = NULL;
 	const char *name;
 	uint64_t off;
 
@@ -102,27 +102,27 @@ static void bounds_names_and_lines(void **state)
 	memset(text, 'x', len);
 	memcpy(text, "ffffffff81000000 T ", 19);
 	text[len - 1] = '\n';
-	assert_int_equal(fsv_syms_parse(text, len, "test", &s, err, sizeof(err)), 0);
-	name = fsv_syms_raw(s, BASE, &off);
+	assert_int_equal(fsy_syms_parse(text, len, "test", &s, err, sizeof(err)), 0);
+	name = fsy_syms_raw(s, BASE, &off);
 	assert_non_null(name);
 	assert_true(strlen(name) < 1024);
-	fsv_syms_free(s);
+	fsy_syms_free(s);
 	free(text);
 }
 
 static void modules_need_true_addresses(void **state)
 {
-	struct fsv_syms *s = parse("ffffffff9a000000 T _text\nffffffff9a000000 T _stext\n"
+	struct fsy_syms *s = parse("ffffffff9a000000 T _text\nffffffff9a000000 T _stext\n"
 				   "ffffffff9a100000 T something\nffffffff9a800000 T _etext\n"
 				   "ffffffffc0400000 t virtnet_poll\t[virtio_net]\n");
 	uint64_t off;
 
 	(void)state;
-	assert_int_equal(fsv_syms_kind(s), FSV_SYMS_KALLSYMS);
-	assert_true(fsv_syms_running(s));
-	fsv_syms_set_slide(s, 0, "test");
-	assert_string_equal(fsv_syms_find(s, 0xffffffffc0400010ull, &off), "virtnet_poll");
-	fsv_syms_free(s);
+	assert_int_equal(fsy_syms_kind(s), FSY_SYMS_KALLSYMS);
+	assert_true(fsy_syms_running(s));
+	fsy_syms_set_slide(s, 0, "test");
+	assert_string_equal(fsy_syms_find(s, 0xffffffffc0400010ull, &off), "virtnet_poll");
+	fsy_syms_free(s);
 }
 
 /* A vmlinux in small: .text of @code at @addr with two functions, .symtab, .strtab. */
@@ -188,7 +188,7 @@ static void reads_an_elf(void **state)
 {
 	static uint8_t code[0x200], elf[4096];
 	char err[256], path[] = "/tmp/forkscope-elf-XXXXXX";
-	struct fsv_syms *s = NULL;
+	struct fsy_syms *s = NULL;
 	uint8_t bytes[2];
 	uint64_t off;
 	size_t len;
@@ -197,45 +197,45 @@ static void reads_an_elf(void **state)
 	(void)state;
 	code[0x10] = 0xf4;
 	len = make_elf(elf, BASE, code, sizeof(code));
-	assert_int_equal(fsv_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
-	assert_string_equal(fsv_syms_raw(s, BASE + 0x41, &off), "native_write_msr");
-	assert_int_equal(fsv_syms_code(s, BASE + 0x10, bytes, 2), 2);
+	assert_int_equal(fsy_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
+	assert_string_equal(fsy_syms_raw(s, BASE + 0x41, &off), "native_write_msr");
+	assert_int_equal(fsy_syms_code(s, BASE + 0x10, bytes, 2), 2);
 	assert_int_equal(bytes[0], 0xf4);
-	assert_int_equal(fsv_syms_code(s, BASE + sizeof(code), bytes, 2), 0);
+	assert_int_equal(fsy_syms_code(s, BASE + sizeof(code), bytes, 2), 0);
 	/* a size is a size: between functions there is nothing */
-	assert_null(fsv_syms_raw(s, BASE + 0x180, &off));
-	fsv_syms_free(s);
+	assert_null(fsy_syms_raw(s, BASE + 0x180, &off));
+	fsy_syms_free(s);
 	/* and the same from a file */
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_true(write(fd, elf, len) == (ssize_t)len);
 	close(fd);
-	assert_int_equal(fsv_syms_load(path, &s, err, sizeof(err)), 0);
-	assert_int_equal(fsv_syms_kind(s), FSV_SYMS_ELF);
-	assert_string_equal(fsv_syms_raw(s, BASE + 1, &off), "default_idle");
-	fsv_syms_free(s);
+	assert_int_equal(fsy_syms_load(path, &s, err, sizeof(err)), 0);
+	assert_int_equal(fsy_syms_kind(s), FSY_SYMS_ELF);
+	assert_string_equal(fsy_syms_raw(s, BASE + 1, &off), "default_idle");
+	fsy_syms_free(s);
 	unlink(path);
 }
 
 static void survives_cut_and_flipped_elfs(void **state)
 {
 	static uint8_t code[0x200], elf[4096], bad[4096];
-	struct fsv_syms *s;
+	struct fsy_syms *s;
 	char err[256];
 	size_t len = make_elf(elf, BASE, code, sizeof(code));
 
 	(void)state;
 	for (size_t cut = 0; cut < len; cut++) {
 		s = NULL;
-		if (!fsv_syms_parse(elf, cut, "test", &s, err, sizeof(err)))
-			fsv_syms_free(s);
+		if (!fsy_syms_parse(elf, cut, "test", &s, err, sizeof(err)))
+			fsy_syms_free(s);
 	}
 	for (size_t bit = 0; bit < len * 8; bit++) {
 		memcpy(bad, elf, len);
 		bad[bit / 8] ^= (uint8_t)(1 << (bit & 7));
 		s = NULL;
-		if (!fsv_syms_parse(bad, len, "test", &s, err, sizeof(err)))
-			fsv_syms_free(s);
+		if (!fsy_syms_parse(bad, len, "test", &s, err, sizeof(err)))
+			fsy_syms_free(s);
 	}
 }
 
@@ -272,22 +272,22 @@ static void undigest(struct fx *x)
 	}
 }
 
-static bool look(struct fsv_syms *s, struct fx *x)
+static bool look(struct fsy_syms *s, struct fx *x)
 {
 	bool found;
 
 	digest(x);
-	found = fsv_kaslr_find(s, &x->res, 0);
+	found = fsy_kaslr_find(s, &x->res, 0);
 	undigest(x);
 	return found;
 }
 
-static bool check_own(struct fsv_syms *s, struct fx *x, const uint8_t id[16])
+static bool check_own(struct fsy_syms *s, struct fx *x, const uint8_t id[16])
 {
 	bool found;
 
 	digest(x);
-	found = fsv_kaslr_check_own(s, &x->res, id);
+	found = fsy_kaslr_check_own(s, &x->res, id);
 	undigest(x);
 	return found;
 }
@@ -298,7 +298,7 @@ static void a_proven_slide_is_found(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		struct fsv_syms *s = parse(map);
+		struct fsy_syms *s = parse(map);
 		struct fx *x = exits(BASE + 0x400482, BASE + 0x400405, slides[i]);
 		struct fsa_fork *f = &x->forks[0];
 		uint64_t slide = 1;
@@ -307,55 +307,55 @@ static void a_proven_slide_is_found(void **state)
 		fx_exit(fx_seg(f, 1, FSA_S_GUEST, FSA_C_GUEST_RUN), 0x78,
 			BASE + 0x4004a4 + slides[i]);
 		if (!look(s, x))
-			fail_msg("slide %#llx: %s", (unsigned long long)slides[i], fsv_syms_why(s));
-		assert_true(fsv_syms_slide(s, &slide));
+			fail_msg("slide %#llx: %s", (unsigned long long)slides[i], fsy_syms_why(s));
+		assert_true(fsy_syms_slide(s, &slide));
 		assert_true(slide == slides[i]);
-		fsv_syms_free(s);
+		fsy_syms_free(s);
 		free(x);
 	}
 }
 
 static void too_little_evidence_proves_nothing(void **state)
 {
-	struct fsv_syms *s = parse(map);
+	struct fsy_syms *s = parse(map);
 	struct fx *x = exits(BASE + 0x400482, 0, 0x1a400000);
 	uint64_t slide;
 
 	(void)state;
 	assert_false(look(s, x));
-	assert_false(fsv_syms_slide(s, &slide));
-	assert_non_null(strstr(fsv_syms_why(s), "none is proven"));
-	fsv_syms_free(s);
+	assert_false(fsy_syms_slide(s, &slide));
+	assert_non_null(strstr(fsy_syms_why(s), "none is proven"));
+	fsy_syms_free(s);
 	free(x);
 }
 
 static void exits_of_another_kernel_prove_nothing(void **state)
 {
-	struct fsv_syms *s = parse(map);
+	struct fsy_syms *s = parse(map);
 	/* hlt where the map has no idle function for any slide */
 	struct fx *x = exits(BASE + 0x123456, BASE + 0x33333, 0x1a400000);
 
 	(void)state;
 	assert_false(look(s, x));
-	fsv_syms_free(s);
+	fsy_syms_free(s);
 	free(x);
 }
 
 static void no_exits_prove_nothing(void **state)
 {
-	struct fsv_syms *s = parse(map);
+	struct fsy_syms *s = parse(map);
 	struct fx *x = fx_new();
 
 	(void)state;
 	assert_false(look(s, x));
-	fsv_syms_free(s);
+	fsy_syms_free(s);
 	free(x);
 }
 
 static void bytes_of_a_vmlinux_are_evidence(void **state)
 {
 	static uint8_t code[0x600000], elf[0x610000];
-	struct fsv_syms *s = NULL;
+	struct fsy_syms *s = NULL;
 	struct fx *x;
 	char err[256];
 	uint64_t slide;
@@ -366,18 +366,18 @@ static void bytes_of_a_vmlinux_are_evidence(void **state)
 	code[0x20] = 0xf4;
 	memcpy(code + 0x44, "\x0f\x30", 2);
 	len = make_elf(elf, BASE, code, sizeof(code));
-	assert_int_equal(fsv_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
+	assert_int_equal(fsy_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
 	x = exits(BASE + 0x20, BASE + 0x44, 0x7600000);
 	assert_true(look(s, x));
-	assert_true(fsv_syms_slide(s, &slide) && slide == 0x7600000);
+	assert_true(fsy_syms_slide(s, &slide) && slide == 0x7600000);
 	/* the same addresses, but the bytes there are others */
 	code[0x20] = 0x90;
 	memcpy(code + 0x44, "\x90\x90", 2);
-	fsv_syms_free(s);
+	fsy_syms_free(s);
 	len = make_elf(elf, BASE, code, sizeof(code));
-	assert_int_equal(fsv_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
+	assert_int_equal(fsy_syms_parse(elf, len, "test", &s, err, sizeof(err)), 0);
 	assert_false(look(s, x));
-	fsv_syms_free(s);
+	fsy_syms_free(s);
 	free(x);
 }
 
@@ -387,7 +387,7 @@ static void moved_kallsyms_are_taken_or_given_up(void **state)
 				 "ffffffff9a400400 t native_write_msr\n"
 				 "ffffffff9a400480 T pv_native_safe_halt\n"
 				 "ffffffff9a4004a0 T schedule\nffffffff9a800000 T _etext\n";
-	struct fsv_syms *s = parse(ks);
+	struct fsy_syms *s = parse(ks);
 	struct fx *x = exits(0xffffffff9a400482, 0xffffffff9a400405, 0);
 	uint64_t slide = 1;
 
@@ -397,12 +397,12 @@ static void moved_kallsyms_are_taken_or_given_up(void **state)
 		if (x->forks[0].segs[i].reason == 0x400)
 			x->forks[0].segs[i].rip = 0;
 	assert_true(look(s, x));
-	assert_true(fsv_syms_slide(s, &slide) && slide == 0);
+	assert_true(fsy_syms_slide(s, &slide) && slide == 0);
 	free(x);
 	x = exits(0xffffffff9b400482, 0xffffffff9b400405, 0);
 	assert_false(look(s, x));
-	assert_non_null(strstr(fsv_syms_why(s), "none is proven"));
-	fsv_syms_free(s);
+	assert_non_null(strstr(fsy_syms_why(s), "none is proven"));
+	fsy_syms_free(s);
 	free(x);
 }
 
@@ -410,7 +410,7 @@ static void moved_kallsyms_are_taken_or_given_up(void **state)
 static void a_guests_own_symbols_are_checked(void **state)
 {
 	static const uint8_t id[16] = "one arming", other[16] = "another arming";
-	struct fsv_syms *s = parse(map);
+	struct fsy_syms *s = parse(map);
 	struct fx *x = exits(BASE + 0x400482, BASE + 0x400405, 0);
 	uint64_t slide = 1;
 
@@ -418,21 +418,21 @@ static void a_guests_own_symbols_are_checked(void **state)
 	x->forks[0].guest.read = true;
 	memcpy(x->forks[0].guest.id, id, sizeof(id));
 	assert_true(check_own(s, x, id));
-	assert_true(fsv_syms_slide(s, &slide) && !slide);
-	assert_non_null(strstr(fsv_syms_why(s), "2 functions hold the instruction that left"));
+	assert_true(fsy_syms_slide(s, &slide) && !slide);
+	assert_non_null(strstr(fsy_syms_why(s), "2 functions hold the instruction that left"));
 	/* the forks of another arming say nothing of this one */
 	assert_true(check_own(s, x, other));
-	assert_non_null(strstr(fsv_syms_why(s), "taken, not proven"));
+	assert_non_null(strstr(fsy_syms_why(s), "taken, not proven"));
 	free(x);
 	/* a kernel that ran elsewhere */
 	x = exits(BASE + 0x400482, BASE + 0x400405, 0x1a400000);
 	x->forks[0].guest.read = true;
 	memcpy(x->forks[0].guest.id, id, sizeof(id));
 	assert_false(check_own(s, x, id));
-	assert_false(fsv_syms_slide(s, &slide));
-	assert_non_null(strstr(fsv_syms_why(s), "CONTRADICTED, the kernel runs 0x1a400000 away"));
+	assert_false(fsy_syms_slide(s, &slide));
+	assert_non_null(strstr(fsy_syms_why(s), "CONTRADICTED, the kernel runs 0x1a400000 away"));
 	free(x);
-	fsv_syms_free(s);
+	fsy_syms_free(s);
 }
 
 /* A map of 600 functions in 8 MiB, all from @from on moved by @shift. */
@@ -488,17 +488,17 @@ static void function_starts_prove_a_slide(void **state)
 {
 	struct fx *x = calls(0x1fa00000);
 	char *text = big_map(600, 0);
-	struct fsv_syms *s = parse(text);
+	struct fsy_syms *s = parse(text);
 	uint64_t slide, off;
 
 	(void)state;
 	/* _text, _stext, _etext and the functions, but not what stands before them */
-	assert_int_equal(fsv_syms_count(s), 603);
+	assert_int_equal(fsy_syms_count(s), 603);
 	if (!look(s, x))
-		fail_msg("%s", fsv_syms_why(s));
-	assert_true(fsv_syms_slide(s, &slide) && slide == 0x1fa00000);
-	assert_string_equal(fsv_syms_find(s, BASE + slide + 2 * 0x3570 + 20, &off), "function_2");
-	fsv_syms_free(s);
+		fail_msg("%s", fsy_syms_why(s));
+	assert_true(fsy_syms_slide(s, &slide) && slide == 0x1fa00000);
+	assert_string_equal(fsy_syms_find(s, BASE + slide + 2 * 0x3570 + 20, &off), "function_2");
+	fsy_syms_free(s);
 	free(text);
 	free(x);
 }
@@ -511,11 +511,11 @@ static void the_file_of_another_build_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 		char *text = big_map(from[i], 0x230);
-		struct fsv_syms *s = parse(text);
+		struct fsy_syms *s = parse(text);
 
 		if (look(s, x))
-			fail_msg("moved from function %u on: %s", from[i], fsv_syms_why(s));
-		fsv_syms_free(s);
+			fail_msg("moved from function %u on: %s", from[i], fsy_syms_why(s));
+		fsy_syms_free(s);
 		free(text);
 	}
 	free(x);
