@@ -7,6 +7,7 @@
 #include "cli/cmds.h"
 #include "record/guest.h"
 #include "guestsyms/kaslr.h"
+#include "guestsyms/symload.h"
 #include "render/trust.h"
 
 /* The end that record was asked, where the user asks for none. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The tables of exit reasons of SVM and VMX: their names, and the instruction behind them. */
 #include "guestsyms/exit_names.h"
 #include <stdio.h>
 #include "bpf/event.h"

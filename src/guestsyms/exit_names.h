@@ -4,8 +4,8 @@
  * AMD64 Architecture Programmer's Manual, volume 2, appendix C (SVM intercept exit codes); Intel
  * SDM, volume 3, appendix C (VMX basic exit reasons).
  */
-#ifndef FORKSCOPE_EXITS_H
-#define FORKSCOPE_EXITS_H
+#ifndef FORKSCOPE_GUESTSYMS_EXIT_NAMES_H
+#define FORKSCOPE_GUESTSYMS_EXIT_NAMES_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -30,8 +30,8 @@
  * said to be taken and not proven. It is given up when the addresses do not lie in its code, or
  * when there are so many fetches that the right file would have been proven.
  */
-#ifndef FORKSCOPE_KASLR_H
-#define FORKSCOPE_KASLR_H
+#ifndef FORKSCOPE_GUESTSYMS_KASLR_H
+#define FORKSCOPE_GUESTSYMS_KASLR_H
 
 #include "attribute/model.h"
 #include "guestsyms/symtable.h"

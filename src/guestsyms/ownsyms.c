@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The symbols that came with the snapshots: one table for each arming of the recording. */
 #include "guestsyms/ownsyms.h"
 #include <errno.h>
 #include <stdio.h>
@@ -6,6 +7,7 @@
 #include <string.h>
 #include "bpf/guest_ring.h"
 #include "guestsyms/kaslr.h"
+#include "guestsyms/symload.h"
 
 #define MAX_CPUS 65536 /* more than any machine has: what a guest says is not taken on trust */
 

@@ -7,8 +7,8 @@
  * A guest wrote them: they are parsed as any symbol file, and checked against where the guests of
  * that arming were seen to leave (fsy_kaslr_check_own()). What contradicts is not used.
  */
-#ifndef FORKSCOPE_OWNSYMS_H
-#define FORKSCOPE_OWNSYMS_H
+#ifndef FORKSCOPE_GUESTSYMS_OWNSYMS_H
+#define FORKSCOPE_GUESTSYMS_OWNSYMS_H
 
 #include <jansson.h>
 #include "attribute/model.h"

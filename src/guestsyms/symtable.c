@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "guestsyms/symtable_impl.h"
+/* The table of a guest kernel's function symbols, its code bytes, and the slide in use. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "base/err.h"
+#include "guestsyms/symtable_impl.h"
 
-#define MAX_TEXT_FILE (256u << 20)
-#define LINK_ADDR     0xffffffff81000000ull /* where x86-64 kernels are linked */
-#define LOOSE_SIZE    4096u /* how far a last function may reach when no size is given */
+#define LOOSE_SIZE 4096u /* how far a last function may reach when no size is given */
 
 int fsy_syms_add(struct fsy_syms *s, uint64_t addr, uint64_t size, const char *name, size_t len)
 {
@@ -32,98 +28,6 @@ int fsy_syms_add(struct fsy_syms *s, uint64_t addr, uint64_t size, const char *n
 	return 0;
 }
 
-/* A line of System.map or kallsyms: "ffffffff81000000 T _text", then perhaps "\t[module]". */
-struct map_line {
-	uint64_t addr;
-	char type;
-	const char *name;
-	size_t len;
-	bool module;
-};
-
-static bool parse_line(const char *p, const char *end, struct map_line *l)
-{
-	unsigned int digits = 0;
-
-	memset(l, 0, sizeof(*l));
-	for (; p < end && digits < 17; p++, digits++) {
-		int d = *p >= '0' && *p <= '9'   ? *p - '0'
-			: *p >= 'a' && *p <= 'f' ? *p - 'a' + 10
-						 : -1;
-
-		if (d < 0)
-			break;
-		l->addr = l->addr << 4 | (unsigned int)d;
-	}
-	if (!digits || digits > 16 || end - p < 4 || p[0] != ' ' || p[2] != ' ')
-		return false;
-	l->type = p[1];
-	l->name = p + 3;
-	for (p = l->name; p < end && *p != '\t' && *p != ' ' && *p != '\r'; p++)
-		l->len++;
-	l->module = p < end && memchr(p, '[', (size_t)(end - p));
-	return l->len > 0;
-}
-
-static bool is_name(const struct map_line *l, const char *name)
-{
-	return l->len == strlen(name) && !memcmp(l->name, name, l->len);
-}
-
-static int take_line(struct fsy_syms *s, const struct map_line *l)
-{
-	if (l->module)
-		s->modules = true;
-	else if (is_name(l, "_stext") || (is_name(l, "_text") && !s->text_first))
-		s->text_first = l->addr;
-	else if (is_name(l, "_etext"))
-		s->text_end = l->addr;
-	if (is_name(l, "_text") && !l->module && l->addr)
-		s->moved = l->addr != LINK_ADDR;
-	if (!l->addr || !strchr("tTwW", l->type))
-		return 0;
-	return fsy_syms_add(s, l->addr, 0, l->name, l->len);
-}
-
-static int parse_text(struct fsy_syms *s, const char *data, size_t bytes, const char *name,
-		      char *err, size_t err_len)
-{
-	const char *p = data, *end = data + bytes;
-	size_t good = 0, zero = 0, bad = 0;
-
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		const char *stop = nl ? nl : end;
-		struct map_line l;
-		int ret;
-
-		if (parse_line(p, stop, &l)) {
-			good++;
-			zero += !l.addr;
-			ret = take_line(s, &l);
-			if (ret)
-				return fs_errf(err, err_len, ret, "too many symbols in %s", name);
-		} else if (stop > p) {
-			bad++;
-		}
-		p = stop + 1;
-	}
-	s->kind = s->moved || s->modules ? FSY_SYMS_KALLSYMS : FSY_SYMS_MAP;
-	if (good && !s->syms.n && zero)
-		return fs_errf(
-			err, err_len, -EPERM,
-			"every address in %s is 0: kernel.kptr_restrict hid them; read "
-			"/proc/kallsyms as root in the guest, with kernel.kptr_restrict=1 or "
-			"0",
-			name);
-	if (!s->syms.n || bad > good)
-		return fs_errf(err, err_len, -EINVAL,
-			       "%s is no symbol file: give the guest's vmlinux ELF, its "
-			       "System.map, or its /proc/kallsyms",
-			       name);
-	return 0;
-}
-
 static int by_addr(const void *a, const void *b)
 {
 	const struct fsy_sym *x = a, *y = b;
@@ -134,7 +38,7 @@ static int by_addr(const void *a, const void *b)
 	return x->name < y->name ? -1 : x->name > y->name;
 }
 
-static int finish(struct fsy_syms *s, const char *name, char *err, size_t err_len)
+int fsy_syms_finish(struct fsy_syms *s, const char *name, char *err, size_t err_len)
 {
 	if (!s->syms.n)
 		return fs_errf(err, err_len, -ENOENT, "%s holds no function symbols", name);
@@ -147,142 +51,6 @@ static int finish(struct fsy_syms *s, const char *name, char *err, size_t err_le
 		s->text_end = s->syms.v[s->syms.n - 1].addr + LOOSE_SIZE;
 	fsy_syms_no_slide(s, "not looked for");
 	return 0;
-}
-
-/* Kernels as they are booted are packed; say what to give instead. */
-static int refuse_packed(const uint8_t *d, size_t n, const char *name, char *err, size_t len)
-{
-	static const struct {
-		const char *magic;
-		size_t bytes;
-	} packers[] = {
-		{"\x1f\x8b", 2},
-		{"\x28\xb5\x2f\xfd", 4},
-		{"\xfd"
-		 "7zXZ",
-		 5},
-		{"BZh", 3},
-		{"\x02\x21\x4c\x18", 4},
-	};
-	bool packed = n > 0x206 && !memcmp(d + 0x202, "HdrS", 4); /* boot protocol header */
-
-	for (size_t i = 0; i < sizeof(packers) / sizeof(packers[0]); i++)
-		packed |= n >= packers[i].bytes && !memcmp(d, packers[i].magic, packers[i].bytes);
-	if (!packed)
-		return 0;
-	return fs_errf(err, len, -EINVAL,
-		       "%s is compressed (a bzImage, or a packed file) and has no symbols that can "
-		       "be read: give the vmlinux ELF of the same build, its System.map, or the "
-		       "guest's /proc/kallsyms",
-		       name);
-}
-
-static int parse_any(struct fsy_syms *s, int fd, const void *data, size_t bytes, const char *name,
-		     char *err, size_t err_len)
-{
-	int ret = refuse_packed(data, bytes, name, err, err_len);
-
-	if (ret)
-		return ret;
-	if (bytes >= 4 && !memcmp(data,
-				  "\x7f"
-				  "ELF",
-				  4))
-		ret = fsy_syms_elf(s, fd, data, bytes, name, err, err_len);
-	else
-		ret = parse_text(s, data, bytes, name, err, err_len);
-	return ret ? ret : finish(s, name, err, err_len);
-}
-
-int fsy_syms_parse(const void *data, size_t bytes, const char *name, struct fsy_syms **out,
-		   char *err, size_t err_len)
-{
-	struct fsy_syms *s = calloc(1, sizeof(*s));
-	int ret;
-
-	if (!s)
-		return fs_errf(err, err_len, -ENOMEM, "no memory");
-	ret = parse_any(s, -1, data, bytes, name, err, err_len);
-	if (ret)
-		fsy_syms_free(s);
-	else
-		*out = s;
-	return ret;
-}
-
-/* Reads what there is (kallsyms has no size), up to @max bytes. */
-static int read_all(int fd, size_t max, char **data, size_t *bytes)
-{
-	FS_VEC(char) v = {0};
-
-	for (;;) {
-		ssize_t n;
-
-		if (fs_vec_reserve(&v, 1u << 20)) {
-			fs_vec_free(&v);
-			return -ENOMEM;
-		}
-		n = read(fd, v.v + v.n, 1u << 20);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 || v.n + (size_t)n > max) {
-			int err = n < 0 ? -errno : -EFBIG;
-
-			fs_vec_free(&v);
-			return err;
-		}
-		v.n += (size_t)n;
-		if (!n)
-			break;
-	}
-	*data = v.v;
-	*bytes = v.n;
-	return 0;
-}
-
-static int load_fd(int fd, const char *path, struct fsy_syms **out, char *err, size_t err_len)
-{
-	struct fsy_syms *s;
-	char magic[4], *data = NULL;
-	size_t bytes = 0;
-	int ret;
-
-	if (pread(fd, magic, 4, 0) == 4 && !memcmp(magic,
-						   "\x7f"
-						   "ELF",
-						   4)) {
-		s = calloc(1, sizeof(*s));
-		ret = s ? parse_any(s, fd, magic, 4, path, err, err_len)
-			: fs_errf(err, err_len, -ENOMEM, "no memory");
-		if (ret)
-			fsy_syms_free(s);
-		else
-			*out = s;
-		return ret;
-	}
-	ret = read_all(fd, MAX_TEXT_FILE, &data, &bytes);
-	if (ret)
-		return fs_errf(err, err_len, ret, "cannot read %s: %s", path, strerror(-ret));
-	ret = fsy_syms_parse(data, bytes, path, out, err, err_len);
-	free(data);
-	return ret;
-}
-
-int fsy_syms_load(const char *path, struct fsy_syms **out, char *err, size_t err_len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st)) {
-		ret = fs_errf(err, err_len, -errno, "cannot open %s: %s", path, strerror(errno));
-	} else if (!S_ISREG(st.st_mode)) {
-		ret = fs_errf(err, err_len, -EINVAL, "%s is no regular file", path);
-	} else {
-		ret = load_fd(fd, path, out, err, err_len);
-	}
-	if (fd >= 0)
-		close(fd);
-	return ret;
 }
 
 void fsy_syms_free(struct fsy_syms *s)

@@ -7,8 +7,8 @@
  * A guest kernel may have moved itself at boot (KASLR). The distance, called the slide, is looked
  * for in the recording, and is never claimed unless the recording proves it: see kaslr.h.
  */
-#ifndef FORKSCOPE_SYMBOLS_H
-#define FORKSCOPE_SYMBOLS_H
+#ifndef FORKSCOPE_GUESTSYMS_SYMTABLE_H
+#define FORKSCOPE_GUESTSYMS_SYMTABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,15 +18,6 @@ struct fsy_syms;
 
 enum fsy_syms_kind { FSY_SYMS_ELF, FSY_SYMS_MAP, FSY_SYMS_KALLSYMS };
 
-/*
- * Loads @path. Returns 0, or a negative errno with a sentence in @err that says what to give
- * instead ("... is a compressed kernel: give the vmlinux ELF it was made from").
- */
-int fsy_syms_load(const char *path, struct fsy_syms **out, char *err, size_t err_len);
-
-/* The same from memory; @name is for messages. The bytes are not kept. */
-int fsy_syms_parse(const void *data, size_t bytes, const char *name, struct fsy_syms **out,
-		   char *err, size_t err_len);
 void fsy_syms_free(struct fsy_syms *s);
 
 enum fsy_syms_kind fsy_syms_kind(const struct fsy_syms *s);

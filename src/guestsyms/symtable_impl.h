@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside symbols*.c only. */
-#ifndef FORKSCOPE_SYMBOLS_IMPL_H
-#define FORKSCOPE_SYMBOLS_IMPL_H
+/* Inside sym*.c only: the table, and what fills it. */
+#ifndef FORKSCOPE_GUESTSYMS_SYMTABLE_IMPL_H
+#define FORKSCOPE_GUESTSYMS_SYMTABLE_IMPL_H
 
 #include "base/vec.h"
 #include "guestsyms/symtable.h"
@@ -34,6 +34,13 @@ struct fsy_syms {
 
 /* Adds a function; cuts the name. 0, -ENOMEM or -E2BIG. */
 int fsy_syms_add(struct fsy_syms *s, uint64_t addr, uint64_t size, const char *name, size_t len);
+
+/* Sorts what was added and fills in what the file left out. 0, or -ENOENT with the reason. */
+int fsy_syms_finish(struct fsy_syms *s, const char *name, char *err, size_t err_len);
+
+/* Reads the text of a System.map or of a kallsyms. 0, or a negative errno with the reason. */
+int fsy_syms_text_file(struct fsy_syms *s, const char *data, size_t bytes, const char *name,
+		       char *err, size_t err_len);
 
 /* Reads an ELF: @fd, or (fd < 0) the @bytes at @data. */
 int fsy_syms_elf(struct fsy_syms *s, int fd, const void *data, size_t bytes, const char *name,

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "attribute/digest.h"
 #include "guestsyms/kaslr.h"
-#include "guestsyms/symtable.h"
+#include "guestsyms/symload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
