@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "render/words.h"
+#include "render/format.h"
 
 /* Enough for two digits of an interval's ends; there are some forty of them in a cohort. */
 #define RESAMPLES 2000

@@ -8,7 +8,7 @@
 #define FORKSCOPE_FRAMES_H
 
 #include "render/view.h"
-#include "render/words.h"
+#include "render/format.h"
 
 #define FSV_MAX_FRAMES 80 /* a deeper host stack loses its outermost frames */
 

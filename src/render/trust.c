@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/words.h"
+#include "render/format.h"
 
 static const char *str(const json_t *o, const char *key)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "render/trust.h"
-#include "render/words.h"
+#include "render/format.h"
 
 #define P95_NEEDS   20
 #define MAX_REASONS 8

@@ -5,9 +5,9 @@
 #include <string.h>
 #include "base/units.h"
 #include "guestsyms/exit_names.h"
-#include "render/table.h"
-#include "render/term.h"
-#include "render/words.h"
+#include "render/text/columns.h"
+#include "render/text/term.h"
+#include "render/format.h"
 
 #define TOP_FAULTS 8
 #define TOP_EXITS  8

@@ -5,9 +5,9 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/palette.h"
-#include "render/svg.h"
+#include "render/svg/svg_parts.h"
 #include "render/trust.h"
-#include "render/words.h"
+#include "render/format.h"
 
 #define LINE       19
 #define MAX_CAUSES 10

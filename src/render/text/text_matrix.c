@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/term.h"
-#include "render/words.h"
+#include "render/text/term.h"
+#include "render/format.h"
 
 struct table {
 	const struct fsv_view *v;

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/table.h"
-#include "render/term.h"
-#include "render/words.h"
+#include "render/text/columns.h"
+#include "render/text/term.h"
+#include "render/format.h"
 
 #define NAME 20 /* columns of a hypothesis' name */
 

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include "base/units.h"
 #include "guestsyms/ownsyms.h"
-#include "render/term.h"
+#include "render/text/term.h"
 #include "render/trust.h"
-#include "render/words.h"
+#include "render/format.h"
 
 static void say_missing(void *arg, const char *why, size_t forks)
 {

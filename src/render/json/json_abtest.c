@@ -2,7 +2,7 @@
 /* forkscope prefetch test --json: docs/prefetch.md. */
 #include <math.h>
 #include "render/abtest.h"
-#include "render/json_parts.h"
+#include "render/json/json_parts.h"
 
 /* Nanoseconds or a count; what is not known or endless is null. */
 static json_t *whole(double x)

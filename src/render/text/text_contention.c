@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include "experiment/contention.h"
-#include "render/json_parts.h"
-#include "render/term.h"
+#include "render/json/json_parts.h"
+#include "render/text/term.h"
 #include "render/trust.h"
 
 static int make(const struct fsv_view *v, struct fsx_contention *c)

@@ -4,8 +4,8 @@
 #include <math.h>
 #include "render/arms.h"
 #include "render/contention.h"
-#include "render/json_parts.h"
-#include "render/words.h"
+#include "render/json/json_parts.h"
+#include "render/format.h"
 
 static json_t *whole(double x)
 {

@@ -6,8 +6,8 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/contention.h"
-#include "render/term.h"
-#include "render/words.h"
+#include "render/text/term.h"
+#include "render/format.h"
 
 #define LEDGER_CELL 19   /* "  1234.5 ms  100 %" */
 #define CELL        21   /* "1234.5 / 1234 / 12345" */

@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "render/ceiling.h"
-#include "render/json_parts.h"
-#include "render/words.h"
+#include "render/json/json_parts.h"
+#include "render/format.h"
 
 /* Of the forks that the set is of: the first that has one. */
 static const struct fsa_memory *memory_of(const struct fsv_workset *w)

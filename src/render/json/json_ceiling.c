@@ -2,8 +2,8 @@
 /* forkscope prefetch ceiling --json: docs/prefetch.md. */
 #include <string.h>
 #include "render/ceiling.h"
-#include "render/json_parts.h"
-#include "render/words.h"
+#include "render/json/json_parts.h"
+#include "render/format.h"
 
 static json_t *faults(const struct fsx_faults *x)
 {

@@ -3,9 +3,9 @@
 #include "render/vms.h"
 #include <inttypes.h>
 #include <string.h>
-#include "render/json_parts.h"
-#include "render/term.h"
-#include "render/words.h"
+#include "render/json/json_parts.h"
+#include "render/text/term.h"
+#include "render/format.h"
 
 #define MAX_TEXT 20 /* VMs that are named one by one */
 

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <string.h>
 #include "bpf/guest_ring.h"
-#include "render/json_parts.h"
+#include "render/json/json_parts.h"
 #include "guestsyms/ownsyms.h"
-#include "render/words.h"
+#include "render/format.h"
 
 static json_t *hex(const uint8_t id[16])
 {

@@ -4,9 +4,9 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/contention.h"
-#include "render/term.h"
+#include "render/text/term.h"
 #include "render/trust.h"
-#include "render/words.h"
+#include "render/format.h"
 
 #define MAX_LISTED 8 /* CPUs or VMs with losses that are named one by one */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "render/table.h"
+#include "render/text/columns.h"
 #include <stdlib.h>
-#include "render/term.h"
+#include "render/text/term.h"
 
 static int used(const struct fsv_table *t)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "render/term.h"
+#include "render/text/term.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * The script inside a flame graph: zoom by click, reset, search. It works on the frames' data-
  * attributes alone and writes only text content, so names from a guest stay text.
  */
-#include "render/svg.h"
+#include "render/svg/svg_parts.h"
 
 static const char script[] =
 	"(function () {\n"

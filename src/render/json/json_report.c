@@ -9,10 +9,10 @@
 #include "base/json.h"
 #include "render/contention.h"
 #include "guestsyms/exit_names.h"
-#include "render/json_parts.h"
+#include "render/json/json_parts.h"
 #include "guestsyms/ownsyms.h"
 #include "render/vms.h"
-#include "render/words.h"
+#include "render/format.h"
 
 #define JSON_FORMAT 1
 

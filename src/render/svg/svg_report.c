@@ -4,7 +4,7 @@
  * printed, so that the picture says the same on paper, in an <img>, or with scripts switched off.
  * Time flows inwards from the top: gap, bucket, (stage,) cause, exit reason, who, guest, host.
  */
-#include "render/svg.h"
+#include "render/svg/svg_parts.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "render/trust.h"
-#include "render/words.h"
+#include "render/format.h"
 
 #define HEAD_HEIGHT 96
 

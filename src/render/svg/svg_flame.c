@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/palette.h"
-#include "render/svg.h"
+#include "render/svg/svg_parts.h"
 
 #define MAX_DEPTH 26   /* rows that are drawn; a search or a zoom reaches no deeper */
 #define MIN_PX    0.05 /* a frame thinner than that is not drawn, but counted */

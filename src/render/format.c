@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "render/words.h"
+#include "render/format.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
