@@ -128,7 +128,7 @@ static int fill_workingset(struct hyps *h, const struct fsx_group *g)
 static int collect(const struct asked *a, const struct prefetch_rec *r, const struct fsx_group *g,
 		   struct hyps *h)
 {
-	uint64_t memory = fsv_memory(r->rec.res)->size;
+	uint64_t memory = fsx_memory(r->rec.res)->size;
 	int ret = FS_EXIT_OK;
 
 	if (a->ranges)

@@ -122,3 +122,21 @@ size_t fsx_group_count(const struct fsx_groups *g, const char *arm, enum fsx_kin
 
 	return x ? x->n : 0;
 }
+
+const struct fsa_memory *fsx_memory(const struct fsa_result *res)
+{
+	static const struct fsa_memory none;
+
+	for (size_t i = 0; i < res->nforks; i++)
+		if (res->forks[i].memory.size)
+			return &res->forks[i].memory;
+	return &none;
+}
+
+const struct fsa_memory *fsx_group_memory(const struct fsx_group *g, const struct fsa_result *res)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->forks[i]->complete && g->forks[i]->memory.size)
+			return &g->forks[i]->memory;
+	return fsx_memory(res);
+}

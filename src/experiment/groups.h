@@ -41,4 +41,9 @@ const struct fsx_group *fsx_group_find(const struct fsx_groups *g, const char *a
 /* How many forks are in it. */
 size_t fsx_group_count(const struct fsx_groups *g, const char *arm, enum fsx_kind kind);
 
+/* The memory file of the forks: of the first that has one; all zeroes where none has. */
+const struct fsa_memory *fsx_memory(const struct fsa_result *res);
+/* The same of a group: of its first complete fork that has one, else of any fork. */
+const struct fsa_memory *fsx_group_memory(const struct fsx_group *g, const struct fsa_result *res);
+
 #endif

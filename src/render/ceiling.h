@@ -16,9 +16,6 @@ struct fsv_ceilings {
 	struct fsx_left left;
 };
 
-/* The memory file of the forks: of the first that has one. */
-const struct fsa_memory *fsv_memory(const struct fsa_result *res);
-
 /* 0 or -ENOMEM; json also -EIO. */
 int fsv_ceiling_text(const struct fsv_ceilings *c, FILE *out);
 int fsv_ceiling_json(const struct fsv_ceilings *c, FILE *out);

@@ -114,6 +114,14 @@ void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t)
 		t->host_incomplete = true;
 }
 
+int fsv_contention(const struct fsv_view *v, struct fsx_contention *c)
+{
+	struct fsv_trust t;
+
+	fsv_trust_read(v, &t);
+	return fsx_contention_make(v->res, t.cpus, c);
+}
+
 struct seen {
 	bool unsplit, ambiguous, guessed, rips, split;
 	size_t shown;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
+#include "experiment/contention.h"
 #include "render/view.h"
 
 #define FSV_NOT_RECORDED UINT64_MAX
@@ -44,6 +45,9 @@ struct fsv_trust {
 };
 
 void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t);
+
+/* Whether the forks competed for the host's CPUs, by the number of CPUs recorded. 0 or -ENOMEM. */
+int fsv_contention(const struct fsv_view *v, struct fsx_contention *c);
 
 /* What is known of the guests' own halves, over the forks shown. */
 struct fsv_trust_guest {

@@ -2,8 +2,8 @@
 /* How far the guests' own halves can be trusted. */
 #include <stdlib.h>
 #include <string.h>
-#include "render/trust.h"
 #include "render/format.h"
+#include "render/trust.h"
 
 #define P95_NEEDS   20
 #define MAX_REASONS 8

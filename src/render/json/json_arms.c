@@ -3,9 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include "render/arms.h"
-#include "render/contention.h"
-#include "render/json/json_parts.h"
 #include "render/format.h"
+#include "render/json/json_parts.h"
 
 static json_t *whole(double x)
 {

@@ -2,8 +2,8 @@
 /* forkscope prefetch ceiling --json: docs/prefetch.md. */
 #include <string.h>
 #include "render/ceiling.h"
-#include "render/json/json_parts.h"
 #include "render/format.h"
+#include "render/json/json_parts.h"
 
 static json_t *faults(const struct fsx_faults *x)
 {
@@ -115,7 +115,7 @@ int fsv_ceiling_json(const struct fsv_ceilings *c, FILE *out)
 		"{s:i, s:o, s:s, s:s, s:o, s:{s:o, s:o, s:o}, s:o, s:o}", "format", 1, "recording",
 		fsj_path(c->view->path), "start", fsv_start_name(c->view->res->opts.start), "end",
 		fsa_end_text(&c->view->res->opts, end, sizeof(end)), "memory",
-		fsj_memory(fsv_memory(c->view->res)), "left", "cached",
+		fsj_memory(fsx_memory(c->view->res)), "left", "cached",
 		sample(c->left.cached.n, c->left.cached.p50_ns), "mapped",
 		sample(c->left.mapped.n, c->left.mapped.p50_ns), "cow",
 		sample(c->left.cow.n, c->left.cow.p50_ns), "hypotheses", hyps, "groups", groups);

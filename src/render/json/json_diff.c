@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include "render/diff.h"
-#include "render/json/json_parts.h"
 #include "render/format.h"
+#include "render/json/json_parts.h"
 
 /* Whole nanoseconds; what is not known or endless is null. */
 static json_t *ns(double x)

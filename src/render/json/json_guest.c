@@ -3,9 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 #include "bpf/guest_ring.h"
-#include "render/json/json_parts.h"
 #include "guestsyms/ownsyms.h"
 #include "render/format.h"
+#include "render/json/json_parts.h"
+#include "render/trust.h"
 
 static json_t *hex(const uint8_t id[16])
 {

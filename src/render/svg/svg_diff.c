@@ -10,8 +10,8 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/diff.h"
-#include "render/svg/svg_parts.h"
 #include "render/format.h"
+#include "render/svg/svg_parts.h"
 
 #define HEAD           104
 #define MAX_DEPTH      26

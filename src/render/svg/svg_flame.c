@@ -56,12 +56,6 @@ static const char *colour(const struct fsv_node *n)
 	return fsv_detail_colour((enum fsa_cause)n->cause);
 }
 
-const char *svg_name(const struct fsv_node *n)
-{
-	return n->kind == FSV_F_BUCKET && n->depth ? fsa_bucket_title((enum fsa_bucket)n->bucket)
-						   : n->name;
-}
-
 /* A name of the guest's without "guest:" or "task:": the row and the colour say the rest. */
 static const char *bare_guest(const char *name)
 {

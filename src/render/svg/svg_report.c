@@ -6,104 +6,11 @@
  */
 #include "render/svg/svg_parts.h"
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include "base/err.h"
 #include "base/units.h"
-#include "render/trust.h"
 #include "render/format.h"
 
 #define HEAD_HEIGHT 96
-
-const struct fsa_fork *svg_member(const struct svg *g, size_t i)
-{
-	size_t k = 0;
-
-	if (g->fork)
-		return i ? NULL : g->fork;
-	for (size_t j = 0; j < g->cohort->n; j++)
-		if (g->cohort->forks[j]->complete && k++ == i)
-			return g->cohort->forks[j];
-	return NULL;
-}
-
-uint64_t svg_bucket_ns(const struct svg *g, enum fsa_bucket b)
-{
-	uint64_t ns = 0;
-
-	for (size_t i = 0; i < g->n; i++)
-		ns += svg_member(g, i)->bucket_ns[b];
-	return ns;
-}
-
-uint64_t svg_cause_ns(const struct svg *g, enum fsa_cause c)
-{
-	uint64_t ns = 0;
-
-	for (size_t i = 0; i < g->n; i++)
-		ns += fsv_cause_ns(svg_member(g, i), c);
-	return ns;
-}
-
-uint64_t svg_cause_count(const struct svg *g, enum fsa_cause c)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < g->n; i++)
-		n += fsv_cause_count(svg_member(g, i), c);
-	return n;
-}
-
-uint64_t svg_total_ns(const struct svg *g)
-{
-	uint64_t ns = 0;
-
-	for (size_t i = 0; i < g->n; i++)
-		ns += svg_member(g, i)->gap_ns;
-	return ns;
-}
-
-void svg_xml(FILE *out, const char *s)
-{
-	for (; *s; s++) {
-		switch (*s) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		case '\'':
-			fputs("&#39;", out);
-			break;
-		default:
-			/* the only characters that this program makes are ASCII */
-			fputc(*s >= ' ' && *s <= '~' ? *s : '?', out);
-		}
-	}
-}
-
-void svg_text(FILE *out, double x, double y, const char *style, const char *fmt, ...)
-{
-	char *text;
-	va_list args;
-
-	va_start(args, fmt);
-	text = fs_vsentence(fmt, args);
-	va_end(args);
-	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\"%s%s>", x, y, *style ? " " : "", style);
-	svg_xml(out, text ? text : "(out of memory)");
-	fputs("</text>\n", out);
-	free(text);
-}
 
 static void fork_title(const struct svg *g, char *title, char *sub, size_t len)
 {
@@ -156,31 +63,6 @@ static void verdict_line(const struct svg *g, char *text, size_t len)
 						 used > strlen("verdicts:") ? "," : "",
 						 fsv_verdict_name((enum fsa_verdict)i),
 						 g->cohort->verdicts[i], g->cohort->n);
-}
-
-void svg_open(FILE *out, const char *title, int height)
-{
-	fprintf(out,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
-		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" "
-		"fill=\"#111\">\n<title>",
-		SVG_WIDTH, height, SVG_WIDTH, height, SVG_FONT);
-	svg_xml(out, title);
-	fprintf(out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", SVG_WIDTH,
-		height);
-}
-
-void svg_tools(FILE *out)
-{
-	/* shown by the script: without it they would be dead */
-	fprintf(out,
-		"<g id=\"tools\" visibility=\"hidden\" fill=\"#0645ad\">"
-		"<text id=\"reset\" x=\"%d\" y=\"30\" text-anchor=\"end\" cursor=\"pointer\">reset "
-		"zoom</text><text id=\"search\" x=\"%d\" y=\"30\" text-anchor=\"end\" "
-		"cursor=\"pointer\">search (Ctrl-F)</text></g>\n"
-		"<text id=\"info\" x=\"%d\" y=\"88\" fill=\"#444\"> </text>\n",
-		SVG_WIDTH - SVG_MARGIN - 150, SVG_WIDTH - SVG_MARGIN, SVG_MARGIN);
 }
 
 static void head(struct svg *g, int height)

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/format.h"
 #include "render/palette.h"
 #include "render/svg/svg_parts.h"
 #include "render/trust.h"
-#include "render/format.h"
 
 #define LINE       19
 #define MAX_CAUSES 10

@@ -48,18 +48,4 @@ void fsv_para(FILE *out, int indent, int hang, const char *fmt, ...)
 void fsv_para_on(FILE *out, int column, int hang, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The parts of the text report (text_*.c). */
-void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
-void fsv_text_matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
-void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
-void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
-void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
-void fsv_text_cohorts(const struct fsv_view *v, FILE *out);
-void fsv_text_trust_guest(const struct fsv_view *v, FILE *out);
-/* "hooks: 28 of 28 by their best way", then the others; NULL = not recorded. */
-void fsv_text_hooks(const char *whose, const json_t *all, FILE *out);
-void fsv_text_guest_hooks(const struct fsv_view *v, FILE *out);
-void fsv_text_symbols(const struct fsv_view *v, FILE *out);
-void fsv_text_trust(const struct fsv_view *v, FILE *out);
-
 #endif

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
-#include "render/format.h"
 
 #define W (FS_UNITS_LEN + 8)
 

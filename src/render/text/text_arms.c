@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/contention.h"
-#include "render/text/term.h"
 #include "render/format.h"
+#include "render/text/term.h"
+#include "render/text/text_parts.h"
 
 #define LEDGER_CELL 19   /* "  1234.5 ms  100 %" */
 #define CELL        21   /* "1234.5 / 1234 / 12345" */
@@ -409,7 +409,7 @@ void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *ou
 	}
 	table(v, b, out);
 	ledgers(v, b, out);
-	fsv_contention_text(v, out);
+	fsv_text_contention(v, out);
 	if (pairs(v, b, FSX_SIGNALS, "Does the signal matter? Gaps, each signal against another",
 		  out)) {
 		fsv_para(out, 2, 2, "%s", two_snapshots);

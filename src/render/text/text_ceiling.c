@@ -6,25 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
-#include "render/format.h"
 
 #define NAME 20 /* columns of a hypothesis' name */
 
-const struct fsa_memory *fsv_memory(const struct fsa_result *res)
-{
-	static const struct fsa_memory none;
-
-	for (size_t i = 0; i < res->nforks; i++)
-		if (res->forks[i].memory.size)
-			return &res->forks[i].memory;
-	return &none;
-}
-
 static void memory_line(const struct fsa_result *res, FILE *out)
 {
-	const struct fsa_memory *m = fsv_memory(res);
+	const struct fsa_memory *m = fsx_memory(res);
 	char size[FS_UNITS_LEN];
 
 	if (!m->size)

@@ -4,9 +4,10 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
-#include "render/format.h"
+#include "render/text/text_parts.h"
 
 #define P95_NEEDS  20   /* forks; below that a 95th percentile is only the maximum */
 #define MAIN_CAUSE 0.01 /* share of the cohort's mean gap from which a cause gets its row */

@@ -5,9 +5,9 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/diff.h"
+#include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
-#include "render/format.h"
 
 #define INTERVAL    26   /* columns */
 #define FINDING     8    /* columns of the longest one */

@@ -5,9 +5,10 @@
 #include <string.h>
 #include "base/units.h"
 #include "guestsyms/exit_names.h"
+#include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
-#include "render/format.h"
+#include "render/text/text_parts.h"
 
 #define TOP_FAULTS 8
 #define TOP_EXITS  8

@@ -5,10 +5,11 @@
 #include "base/units.h"
 #include "bpf/guest_ring.h"
 #include "guestsyms/ownsyms.h"
+#include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
+#include "render/text/text_parts.h"
 #include "render/trust.h"
-#include "render/format.h"
 
 #define TOP_TASKS 10
 #define BAR       16

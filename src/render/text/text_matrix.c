@@ -6,8 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/text/term.h"
 #include "render/format.h"
+#include "render/text/term.h"
+#include "render/text/text_parts.h"
 
 struct table {
 	const struct fsv_view *v;

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <time.h>
 #include "base/units.h"
+#include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
+#include "render/text/text_parts.h"
 #include "render/trust.h"
-#include "render/vms.h"
-#include "render/format.h"
 
 static void title(const struct fsv_view *v, FILE *out)
 {

@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/contention.h"
-#include "render/text/term.h"
-#include "render/trust.h"
 #include "render/format.h"
+#include "render/text/term.h"
+#include "render/text/text_parts.h"
+#include "render/trust.h"
 
 #define MAX_LISTED 8 /* CPUs or VMs with losses that are named one by one */
 
@@ -156,42 +156,6 @@ static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 			fs_fmt_ns(t->wall_ns, b[1], sizeof(b[1])));
 }
 
-static void one_hook(const json_t *h, FILE *out)
-{
-	json_int_t rank = json_integer_value(json_object_get(h, "rank"));
-	const char *want = json_string_value(json_object_get(h, "want"));
-	const char *got = json_string_value(json_object_get(h, "got"));
-	const char *why = json_string_value(json_object_get(h, "why"));
-	const char *lost = json_string_value(json_object_get(h, "lost"));
-
-	if (rank > 1)
-		fsv_para(out, 4, 6, "%s: by way %d, %s%s%s", want ? want : "?", (int)rank,
-			 got ? got : "?", why && *why ? "; " : "", why ? why : "");
-	else
-		fsv_para(out, 4, 6, "%s: NOT SEEN%s%s%s%s", want ? want : "?",
-			 lost && *lost ? ": " : "", lost ? lost : "", why && *why ? "; " : "",
-			 why ? why : "");
-}
-
-void fsv_text_hooks(const char *whose, const json_t *all, FILE *out)
-{
-	size_t i, best = 0, n = 0;
-	json_t *h;
-
-	if (!all) {
-		fprintf(out, "  %s: not recorded\n", whose);
-		return;
-	}
-	json_array_foreach ((json_t *)all, i, h) {
-		n++;
-		best += json_integer_value(json_object_get(h, "rank")) == 1;
-	}
-	fprintf(out, "  %s: %zu of %zu by their best way\n", whose, best, n);
-	json_array_foreach ((json_t *)all, i, h)
-		if (json_integer_value(json_object_get(h, "rank")) != 1)
-			one_hook(h, out);
-}
-
 static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 {
 	const struct fsr_info *in = v->info;
@@ -249,7 +213,7 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	fsv_rule(v, out, "how far to trust this");
 	losses(v, &t, out);
 	coverage(v, out);
-	fsv_contention_text(v, out);
+	fsv_text_contention(v, out);
 	fsv_text_trust_guest(v, out);
 	guests(&t, out);
 	cost(v, &t, out);

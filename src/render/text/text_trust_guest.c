@@ -3,9 +3,10 @@
 #include <inttypes.h>
 #include "base/units.h"
 #include "guestsyms/ownsyms.h"
-#include "render/text/term.h"
-#include "render/trust.h"
 #include "render/format.h"
+#include "render/text/term.h"
+#include "render/text/text_parts.h"
+#include "render/trust.h"
 
 static void say_missing(void *arg, const char *why, size_t forks)
 {
@@ -73,18 +74,6 @@ void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
 		fsv_para(out, 2, 4, "clock error: none (host only: all times are of one clock)");
 	if (g.read)
 		cost(&g, out);
-}
-
-void fsv_text_guest_hooks(const struct fsv_view *v, FILE *out)
-{
-	for (size_t i = 0; v->own && i < v->own->n; i++) {
-		const struct fsy_own_table *t = &v->own->v[i];
-		char whose[80];
-
-		snprintf(whose, sizeof(whose), "hooks in the guest (%zu fork%s)", t->forks,
-			 t->forks == 1 ? "" : "s");
-		fsv_text_hooks(whose, fsy_own_hooks(t), out);
-	}
 }
 
 /* Those that came with the snapshots: they are at the addresses at which the kernel ran. */

@@ -6,21 +6,12 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "render/ceiling.h"
-#include "render/json/json_parts.h"
 #include "render/format.h"
-
-/* Of the forks that the set is of: the first that has one. */
-static const struct fsa_memory *memory_of(const struct fsv_workset *w)
-{
-	for (size_t i = 0; i < w->group->n; i++)
-		if (w->group->forks[i]->complete && w->group->forks[i]->memory.size)
-			return &w->group->forks[i]->memory;
-	return fsv_memory(w->view->res);
-}
+#include "render/json/json_parts.h"
 
 const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t len)
 {
-	const struct fsa_memory *m = memory_of(w);
+	const struct fsa_memory *m = fsx_group_memory(w->group, w->view->res);
 	char size[FS_UNITS_LEN];
 
 	if (!m->other_files)
@@ -66,7 +57,7 @@ void fsv_workset_ranges(const struct fsv_workset *w, FILE *out)
 		"# offset and length in the memory file, bytes, in the order of first touch\n");
 	if (fsv_workset_left_out(w, left, sizeof(left)))
 		fprintf(out, "# %s\n", left);
-	if (memory_of(w)->assumed)
+	if (fsx_group_memory(w->group, w->view->res)->assumed)
 		fprintf(out,
 			"# the memory file's mapping was not seen: offsets are guest memory in "
 			"the order of its addresses\n");
@@ -92,7 +83,7 @@ static bool same_regions(const struct fsa_memory *a, const struct fsa_memory *b)
 
 int fsv_workset_hpl(const struct fsv_workset *w, FILE *out, char *why, size_t len)
 {
-	const struct fsa_memory *m = memory_of(w);
+	const struct fsa_memory *m = fsx_group_memory(w->group, w->view->res);
 	struct fsx_range regions[FSA_MAX_REGIONS];
 	uint64_t bad;
 
@@ -120,71 +111,4 @@ int fsv_workset_hpl(const struct fsv_workset *w, FILE *out, char *why, size_t le
 			       "of the guest (of a gap that --merge-gap closed?)",
 			       bad);
 	return 0;
-}
-
-static json_t *counts(const uint64_t *v, size_t n)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 1; i <= n; i++)
-		json_array_append_new(a, fsj_u64(v[i]));
-	return a;
-}
-
-static json_t *ranges(const struct fsv_workset *w)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; i < w->ranges.n; i++)
-		json_array_append_new(a, json_pack("{s:o, s:o, s:o}", "offset",
-						   fsj_u64(w->ranges.v[i].offset), "size",
-						   fsj_u64(w->ranges.v[i].size), "first_touch_ns",
-						   fsj_u64(w->at[i])));
-	return a;
-}
-
-static json_t *regions(const struct fsa_memory *m)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; i < m->nregions; i++)
-		json_array_append_new(a, json_pack("{s:o, s:o, s:o}", "gpa",
-						   fsj_u64(m->regions[i].gpa), "offset",
-						   fsj_u64(m->regions[i].offset), "size",
-						   fsj_u64(m->regions[i].size)));
-	return a;
-}
-
-int fsv_workset_json(const struct fsv_workset *w, FILE *out)
-{
-	const struct fsx_workset *s = &w->set;
-	char end[96];
-	json_t *o;
-	int err;
-
-	o = json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:o}", "format", 1,
-		      "recording", fsj_path(w->view->path), "group", fsj_text(w->group->name),
-		      "start", fsv_start_name(w->view->res->opts.start), "end",
-		      fsa_end_text(&w->view->res->opts, end, sizeof(end)), "memory",
-		      fsj_memory(memory_of(w)), "page_size", (int)FSX_PAGE, "forks",
-		      fsj_u64(s->forks), "min_forks", fsj_u64(w->min_forks), "merge_gap",
-		      fsj_u64(w->gap), "pages", fsj_u64(fsx_workset_pages(s, w->min_forks)));
-	if (!o)
-		return -ENOMEM;
-	json_object_set_new(o, "pages_by_forks", counts(s->by_forks, s->forks));
-	json_object_set_new(o, "common_to_first", counts(s->common, s->forks));
-	json_object_set_new(o, "any_of_first", counts(s->any, s->forks));
-	json_object_set_new(o, "nowhere", fsj_u64(s->nowhere));
-	json_object_set_new(
-		o, "left_out",
-		json_pack("{s:o, s:o, s:o}", "files", fsj_u64(memory_of(w)->other_files), "bytes",
-			  fsj_u64(memory_of(w)->other_bytes), "touches", fsj_u64(s->other)));
-	json_object_set_new(o, "regions", regions(memory_of(w)));
-	json_object_set_new(o, "half_touched_ns",
-			    fsj_u64(fsx_workset_by_then(s, w->min_forks, 0.5)));
-	json_object_set_new(o, "ranges", ranges(w));
-	err = json_dumpf(o, out, JSON_INDENT(1) | JSON_PRESERVE_ORDER) ? -EIO : 0;
-	json_decref(o);
-	fputc('\n', out);
-	return err;
 }
