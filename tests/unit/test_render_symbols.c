@@ -9,6 +9,7 @@
 #include "attribute/digest.h"
 #include "guestsyms/exit_names.h"
 #include "guestsyms/kaslr.h"
+#include "guestsyms/symload.h"
 #include "tests/unit/render_fixture.h"
 
 #define BASE 0xffffffff81000000ull
