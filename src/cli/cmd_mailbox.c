@@ -13,7 +13,7 @@
 #include "base/packed.h"
 #include "base/units.h"
 #include "cli/cmds.h"
-#include "cli/mailbox_opts.h"
+#include "cli/mailbox/mailbox_opts.h"
 #include "mailbox/guard.h"
 #include "mailbox/locate.h"
 #include "mailbox/offsets.h"

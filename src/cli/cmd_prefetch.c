@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "cli/cmds.h"
-#include "cli/prefetch.h"
+#include "cli/prefetch/prefetch_verbs.h"
 
 static const struct {
 	const char *name;

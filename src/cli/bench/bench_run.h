@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_BENCH_RUN_H
 #define FORKSCOPE_BENCH_RUN_H
 
-#include "cli/bench_opts.h"
+#include "cli/bench/bench_opts.h"
 
 struct bench_done {
 	const struct fs_bench *b;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "cli/mailbox_opts.h"
+#include "cli/mailbox/mailbox_opts.h"
 #include <stdio.h>
 #include <string.h>
 #include "cli/cmds.h"

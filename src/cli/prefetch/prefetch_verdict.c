@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
-#include "cli/prefetch_verdict.h"
+#include "cli/prefetch/prefetch_verdict.h"
 #include "render/abtest.h"
 
 /* --- arms --- */

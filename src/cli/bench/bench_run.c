@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "cli/bench_run.h"
+#include "cli/bench/bench_run.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>

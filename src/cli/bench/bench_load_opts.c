@@ -2,7 +2,7 @@
 /* How a VMM is started and its snapshot loaded: parsers of these options, and what they need. */
 #include <stdio.h>
 #include <string.h>
-#include "cli/bench_opts.h"
+#include "cli/bench/bench_opts.h"
 
 int bench_opt_restore(const char *text, void *dst, char *why, size_t len)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "cli/bench_opts.h"
+#include "cli/bench/bench_opts.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include "cli/cmds.h"
-#include "cli/mailbox_opts.h"
+#include "cli/mailbox/mailbox_opts.h"
 #include "cli/opts.h"
 #include "experiment/ranges.h"
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
-#include "cli/prefetch.h"
+#include "cli/prefetch/prefetch_verbs.h"
 #include "render/workset.h"
 
 struct asked {

@@ -62,7 +62,7 @@ int bench_opt_seed(const char *text, void *dst, char *why, size_t len);       /*
 int bench_opt_pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
 		   size_t len);
 
-/* --- src/cli/bench_load_opts.c: how a snapshot is loaded --- */
+/* --- src/cli/bench/bench_load_opts.c: how a snapshot is loaded --- */
 
 int bench_opt_restore(const char *text, void *dst, char *why, size_t len); /* struct fs_vmm_load */
 int bench_opt_version(const char *text, void *dst, char *why, size_t len); /* const char * */

@@ -12,10 +12,10 @@
 #include "base/log.h"
 #include "base/vec.h"
 #include "bench/result.h"
-#include "cli/bench_run.h"
+#include "cli/bench/bench_run.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
-#include "cli/prefetch_verdict.h"
+#include "cli/prefetch/prefetch_verdict.h"
 #include "stats/stats.h"
 
 #define NULL_LIMIT 0.06 /* share of null tests that may come out supported */
