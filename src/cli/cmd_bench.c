@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "bench/result.h"
 #include "cli/arms.h"
+#include "cli/bench/bench_opt_parsers.h"
 #include "cli/bench/bench_run.h"
 #include "cli/cmds.h"
 #include "cli/recording.h"

@@ -9,8 +9,8 @@
 #include "base/units.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
-#include "collect/checkup.h"
 #include "collect/bpf/stats_json.h"
+#include "collect/checkup.h"
 
 static const struct fs_usage usage = {
 	.command = "doctor",

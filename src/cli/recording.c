@@ -5,9 +5,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cmds.h"
-#include "record/guest.h"
 #include "guestsyms/kaslr.h"
 #include "guestsyms/symload.h"
+#include "record/guest.h"
 #include "render/trust.h"
 
 /* The end that record was asked, where the user asks for none. */

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The options that every command has which makes forks: their rows, defaults, and what follows. */
 #include "cli/bench/bench_opts.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "cli/bench/bench_opt_check.h"
+#include "cli/bench/bench_opt_parsers.h"
 #include "cli/cmds.h"
 #include "cli/mailbox/mailbox_opts.h"
 #include "cli/opts.h"
-#include "experiment/ranges.h"
 
 #define SECOND 1000000000ull
 
@@ -22,23 +24,6 @@ static int parse_vmm(const char *text, void *dst, char *why, size_t len)
 	return -1;
 }
 
-int bench_opt_pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
-		   size_t len)
-{
-	size_t at = 0;
-
-	why[0] = '\0';
-	for (size_t i = 0; i < n && names[i]; i++) {
-		if (!strcmp(names[i], text)) {
-			*(int *)dst = (int)i;
-			return 0;
-		}
-		at += (size_t)snprintf(why + at, at < len ? len - at : 0, "%s%s",
-				       i ? ", " : "is none of ", names[i]);
-	}
-	return -1;
-}
-
 static int parse_cache(const char *text, void *dst, char *why, size_t len)
 {
 	return bench_opt_pick(text, fs_cache_names, 3, dst, why, len);
@@ -47,11 +32,6 @@ static int parse_cache(const char *text, void *dst, char *why, size_t len)
 static int parse_network(const char *text, void *dst, char *why, size_t len)
 {
 	return bench_opt_pick(text, fs_network_names, 3, dst, why, len);
-}
-
-int bench_opt_mechanism(const char *text, void *dst, char *why, size_t len)
-{
-	return bench_opt_pick(text, fs_mechanism_names, FS_MECHANISM_COUNT, dst, why, len);
 }
 
 static int parse_bool(const char *text, void *dst, char *why, size_t len)
@@ -75,74 +55,6 @@ static int parse_moment(const char *text, void *dst, char *why, size_t len)
 	}
 	*(bool *)dst = !strcmp(text, "beside");
 	return 0;
-}
-
-/* Number of words that "a,b,c" was cut into at its commas; more than BENCH_MAX is no list. */
-static size_t cut(char *text, const char **words)
-{
-	size_t n = 0;
-
-	for (char *next; text && n < BENCH_MAX; text = next) {
-		next = strchr(text, ',');
-		if (next)
-			*next++ = '\0';
-		words[n++] = text;
-		if (!next)
-			return n;
-	}
-	return BENCH_MAX + 1;
-}
-
-/* Arms are told apart by their names. */
-static int twice(const char *const *words, size_t n, char *why, size_t len)
-{
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < i; k++)
-			if (words[i] && words[k] && !strcmp(words[i], words[k])) {
-				snprintf(why, len, "names \"%s\" twice", words[i]);
-				return -1;
-			}
-	return 0;
-}
-
-int bench_opt_signals(const char *text, void *dst, char *why, size_t len)
-{
-	static const char *const known[] = {"auto", "vmclock", "vmgenid", "vmclock-spin", "none"};
-	struct bench_asked *a = dst;
-	int at;
-
-	free(a->words);
-	a->words = strdup(text);
-	a->nsignals = cut(a->words, a->signals);
-	if (!a->words || a->nsignals > BENCH_MAX) {
-		snprintf(why, len, "names too many signals");
-		return -1;
-	}
-	for (size_t i = 0; i < a->nsignals; i++)
-		if (bench_opt_pick(a->signals[i], known, sizeof(known) / sizeof(known[0]), &at, why,
-				   len))
-			return -1;
-	return twice(a->signals, a->nsignals, why, len);
-}
-
-int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
-{
-	struct bench_asked *a = dst;
-	const char *words[BENCH_MAX] = {NULL};
-	char *copy = strdup(text);
-	size_t n = cut(copy, words);
-	int rc = copy ? 0 : -1;
-
-	if (n > BENCH_MAX) {
-		snprintf(why, len, "names too many");
-		rc = -1;
-	}
-	for (size_t i = 0; !rc && i < n; i++)
-		rc = fs_prefetch_parse(words[i], &a->prefetch[i], why, len) ? -1 : 0;
-	rc = rc ? rc : twice(words, n, why, len);
-	a->nprefetch = n;
-	free(copy);
-	return rc;
 }
 
 static int parse_snapshot(const char *text, void *dst, char *why, size_t len)
@@ -190,101 +102,6 @@ static int parse_mac(const char *text, void *dst, char *why, size_t len)
 	}
 	memcpy(dst, p.mac, sizeof(p.mac));
 	return 0;
-}
-
-int bench_opt_workingset(const char *text, void *dst, char *why, size_t len)
-{
-	struct fsx_ranges r = {0};
-	struct fs_ranges *out = dst;
-	int rc = fsx_ranges_load(text, &r, why, len);
-
-	/* in the order given: first-touch, if it was exported */
-	for (size_t i = 0; !rc && i < r.n; i++)
-		rc = fs_vec_push(out, (struct fs_range){r.v[i].offset, r.v[i].size});
-	fsx_ranges_free(&r);
-	return rc ? -1 : 0;
-}
-
-int bench_opt_seed(const char *text, void *dst, char *why, size_t len)
-{
-	char *end;
-	uint64_t v = strtoull(text, &end, 0);
-
-	if (text[0] < '0' || text[0] > '9' || *end || v > INT64_MAX) {
-		snprintf(why, len, "is no whole number");
-		return -1;
-	}
-	*(uint64_t *)dst = v;
-	return 0;
-}
-
-/* --- what only the options together tell ---------------------------------------------------- */
-
-/* The snapshot of signal @s: SIGNAL=DIR, or a DIR for all. */
-static const char *snapshot_of(const struct bench_asked *a, const char *s)
-{
-	const char *any = NULL;
-
-	for (size_t i = 0; i < a->nsnapshots; i++) {
-		const char *text = a->snapshots[i], *eq = strchr(text, '=');
-
-		if (eq && (size_t)(eq - text) == strlen(s) && !strncmp(text, s, strlen(s)))
-			return eq + 1;
-		if (!eq)
-			any = text;
-	}
-	return any;
-}
-
-static int check_snapshots(const struct fs_usage *u, struct bench_asked *a)
-{
-	bool attach = a->o.plan.ops == &fs_vmm_attach;
-
-	for (size_t i = 0; i < a->nsignals; i++) {
-		a->folders[i] = snapshot_of(a, a->signals[i]);
-		if (!a->folders[i] && (!attach || a->nsnapshots))
-			return fs_opts_bad(u,
-					   "which snapshot? --snapshot DIR, or --snapshot %s=DIR",
-					   a->signals[i]);
-	}
-	if (a->nsignals > 1 && a->nsnapshots == 1 && !attach)
-		return fs_opts_bad(u, "a guest waits for one signal, so each needs a snapshot "
-				      "of its own: --snapshot SIGNAL=DIR");
-	return -1;
-}
-
-static int check_vmm(const struct fs_usage *u, struct bench_asked *a)
-{
-	struct fs_vmm_plan *p = &a->o.plan;
-	bool fc = p->ops == &fs_vmm_firecracker;
-
-	if (!p->ops)
-		return fs_opts_bad(u, "which VMM? --vmm %s", fs_vmm_names());
-	if (!p->ops->program && !p->command && !p->socket)
-		return fs_opts_bad(u, "--vmm %s needs the command that makes a fork, after --",
-				   p->ops->name);
-	if (a->jail.program && (!fc || p->socket || strchr(a->program ? a->program : "", '/') == 0))
-		return fs_opts_bad(u, "--jailer is Firecracker's, and needs --vmm-bin PATH");
-	if (a->jail.program && !a->jail.base)
-		return fs_opts_bad(u, "--jailer needs --jail-base DIR, on the snapshot's file "
-				      "system");
-	if (a->o.uffd && !fc)
-		return fs_opts_bad(u, "--uffd is for Firecracker");
-	if (a->o.how == FS_MECH_POPULATE && a->o.load.resume && !a->o.beside)
-		return fs_opts_bad(u, "--mechanism populate needs the VM loaded and not yet "
-				      "resumed: leave out --resume-in-load, or --moment beside");
-	if (a->o.how == FS_MECH_POPULATE && p->ops == &fs_vmm_attach && !a->o.beside)
-		return fs_opts_bad(u, "--mechanism populate needs the VMM's process before the "
-				      "resume, and an attached command resumes when it likes: "
-				      "--moment beside");
-	if (a->o.network == FS_NETWORK_HOST && fc && !a->o.override)
-		return fs_opts_bad(u, "--network host gives each fork's TAP another name: "
-				      "--override IFACE says which of the guest's interfaces "
-				      "it is for");
-	if (a->o.network == FS_NETWORK_HOST && !a->o.token)
-		return fs_opts_bad(u, "--network host gives each fork another address: --token "
-				      "says which mailbox tells it to the agent");
-	return -1;
 }
 
 /* The addresses that a guest of the lab expects; options change them one by one. */
@@ -464,11 +281,7 @@ int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const str
 	o->nsignals = a->nsignals;
 	o->prefetch = a->prefetch;
 	o->nprefetch = a->nprefetch;
-	rc = check_vmm(u, a);
-	if (rc < 0)
-		rc = bench_opts_check_load(u, a);
-	if (rc < 0)
-		rc = check_snapshots(u, a);
+	rc = bench_opts_check(u, a);
 	if (rc >= 0)
 		return rc;
 	if (!o->iters || !o->concurrency || o->concurrency > 1024 || o->iters > 1000000)

@@ -35,7 +35,8 @@ void bench_opts_defaults(struct bench_asked *a);
 
 /*
  * The rows of the options that every such command has, and FS_OPT_END. Returns how many there are
- * before that. What the arms are is each command's own: its rows use the parsers below.
+ * before that. What the arms are is each command's own: its rows use the parsers of
+ * bench_opt_parsers.h.
  */
 size_t bench_opts_rows(struct bench_asked *a, struct fs_opt rows[BENCH_ROWS]);
 
@@ -50,26 +51,5 @@ void bench_opts_free(struct bench_asked *a);
 /* The help of the row that fills o.timeout_ns. */
 #define BENCH_TIMEOUT_HELP \
 	"no last ack within this after the resume: the fork falls back (default 30s)"
-
-/* Parsers (opts.h); dst is the struct bench_asked, or what the comment says. */
-int bench_opt_signals(const char *text, void *dst, char *why, size_t len);
-int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len);
-int bench_opt_mechanism(const char *text, void *dst, char *why, size_t len); /* enum fs_mechanism */
-int bench_opt_workingset(const char *text, void *dst, char *why, size_t len); /* struct fs_ranges */
-int bench_opt_seed(const char *text, void *dst, char *why, size_t len);       /* uint64_t */
-
-/* The place of @text in the NULL-terminated @names, at most @n of them: *@dst, an int. */
-int bench_opt_pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
-		   size_t len);
-
-/* --- src/cli/bench/bench_load_opts.c: how a snapshot is loaded --- */
-
-int bench_opt_restore(const char *text, void *dst, char *why, size_t len); /* struct fs_vmm_load */
-int bench_opt_version(const char *text, void *dst, char *why, size_t len); /* const char * */
-int bench_opt_jailer_arg(const char *text, void *dst, char *why, size_t len);
-int bench_opt_load_json(const char *text, void *dst, char *why, size_t len);
-
-/* Whether they go together with the VMM. As bench_opts_settle(). */
-int bench_opts_check_load(const struct fs_usage *u, const struct bench_asked *a);
 
 #endif

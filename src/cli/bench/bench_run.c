@@ -19,8 +19,8 @@
 #include "cli/cmds.h"
 #include "cli/output.h"
 #include "collect/bpf/load.h"
-#include "collect/marks.h"
 #include "collect/guest/memfile.h"
+#include "collect/marks.h"
 #include "mailbox/guard.h"
 #include "vmm/http.h"
 

@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
+#include "cli/prefetch/prefetch_rec.h"
 #include "cli/prefetch/prefetch_verbs.h"
 #include "experiment/workset.h"
 #include "render/ceiling.h"

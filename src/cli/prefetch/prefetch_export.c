@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
+#include "cli/prefetch/prefetch_rec.h"
 #include "cli/prefetch/prefetch_verbs.h"
 #include "render/workset.h"
 

@@ -12,9 +12,11 @@
 #include "base/log.h"
 #include "base/vec.h"
 #include "bench/result.h"
+#include "cli/bench/bench_opt_parsers.h"
 #include "cli/bench/bench_run.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
+#include "cli/prefetch/prefetch_verbs.h"
 #include "cli/prefetch/prefetch_verdict.h"
 #include "stats/stats.h"
 

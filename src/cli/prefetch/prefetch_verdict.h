@@ -4,7 +4,7 @@
 #define FORKSCOPE_CLI_PREFETCH_VERDICT_H
 
 #include <jansson.h>
-#include "cli/prefetch/prefetch_verbs.h"
+#include "cli/prefetch/prefetch_rec.h"
 #include "experiment/ceiling.h"
 
 struct test_asked {
