@@ -245,6 +245,27 @@ static json_t *words(int argc, char **argv)
 	return a;
 }
 
+static int run(struct fs_session_opts *s)
+{
+	switch (fs_session_run(s)) {
+	case FS_SESSION_DONE:
+		return FS_EXIT_OK;
+	case FS_SESSION_INCOMPLETE:
+		return FS_EXIT_INCOMPLETE;
+	case FS_SESSION_FAILED:
+		break;
+	}
+	return FS_EXIT_FAILED;
+}
+
+static void give_back(struct fs_session_opts *s)
+{
+	fs_targets_close(&s->targets);
+	fs_vec_free(&s->guest.memfiles);
+	json_decref(s->command_line);
+	json_decref(s->asked);
+}
+
 int cmd_record(int argc, char **argv)
 {
 	struct fs_session_opts s = {.end = "ack:mailbox",
@@ -300,21 +321,8 @@ int cmd_record(int argc, char **argv)
 		s.targets.command = args.nafter ? args.after : NULL;
 		set_knobs(&s, stacks);
 		s.asked = fs_opts_asked(opts);
-		switch (fs_session_run(&s)) {
-		case FS_SESSION_DONE:
-			rc = FS_EXIT_OK;
-			break;
-		case FS_SESSION_INCOMPLETE:
-			rc = FS_EXIT_INCOMPLETE;
-			break;
-		case FS_SESSION_FAILED:
-			rc = FS_EXIT_FAILED;
-			break;
-		}
+		rc = run(&s);
 	}
-	fs_targets_close(&s.targets);
-	fs_vec_free(&s.guest.memfiles);
-	json_decref(s.command_line);
-	json_decref(s.asked);
+	give_back(&s);
 	return rc;
 }
