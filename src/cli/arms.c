@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Prints the variants of an experiment on stdout, for report and bench. */
 #include "cli/arms.h"
 #include <stdio.h>
 #include "base/log.h"

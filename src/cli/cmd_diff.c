@@ -74,7 +74,7 @@ static int render(const struct asked *a, struct fsv_diff *d)
 	int ret = FS_EXIT_OK;
 
 	if (a->fail_on)
-		worst = fsv_diff_judge(d);
+		worst = fsx_diff_judge(&d->diff);
 	if (a->svg)
 		ret = write_svg(d, a->svg);
 	if (!ret && a->json)
@@ -91,32 +91,32 @@ static int render(const struct asked *a, struct fsv_diff *d)
 }
 
 static int compare(const struct asked *a, struct fsv_view *va, struct fsv_view *vb,
-		   const struct fsv_diff *limits)
+		   const struct fsx_diff *limits)
 {
-	struct fsv_diff d;
+	struct fsv_diff d = {.a = va, .b = vb};
 	int ret, lacks;
 
 	va->cohort = vb->cohort = a->cohort;
 	va->colour = vb->colour = fs_out_colour(a->colour, a->json);
 	va->columns = vb->columns = fs_out_columns();
-	ret = fsv_diff_make(va, vb, SEED, &d);
+	ret = fsx_diff_make(va->res, vb->res, a->cohort, SEED, &d.diff);
 	if (ret == -ENOENT)
 		return no_common(va, vb);
 	if (ret) {
 		fs_error("cannot compare: %s", strerror(-ret));
 		return FS_EXIT_FAILED;
 	}
-	memcpy(d.limits, limits->limits, sizeof(d.limits));
-	d.nlimits = limits->nlimits;
+	memcpy(d.diff.limits, limits->limits, sizeof(d.diff.limits));
+	d.diff.nlimits = limits->nlimits;
 	ret = render(a, &d);
-	fsv_diff_free(&d);
+	fsx_diff_free(&d.diff);
 	if (ret == FS_EXIT_FAILED)
 		return ret;
 	lacks = fs_rec_complete(va) | fs_rec_complete(vb);
 	return ret ? ret : lacks;
 }
 
-static int diff(const struct asked *a, char **paths, const struct fsv_diff *limits)
+static int diff(const struct asked *a, char **paths, const struct fsx_diff *limits)
 {
 	struct fs_rec_opts o = {.start = a->start,
 				.end = a->end,
@@ -166,7 +166,7 @@ int cmd_diff(int argc, char **argv)
 		       "auto (default: on a terminal, unless NO_COLOR is set), always, never"),
 		FS_OPT_END,
 	};
-	struct fsv_diff limits = {0};
+	struct fsx_diff limits = {0};
 	char err[FS_SENTENCE] = "";
 	struct fs_args args;
 	int ret = fs_opts_parse(&usage, opts, argc, argv, &args);
@@ -176,7 +176,7 @@ int cmd_diff(int argc, char **argv)
 	if (a.json && fs_out_is_stdout(a.svg))
 		return fs_opts_bad(&usage, "--svg %s and --json both want stdout: choose one",
 				   a.svg);
-	if (a.fail_on && fsv_diff_limits(&limits, a.fail_on, err, sizeof(err)))
+	if (a.fail_on && fsx_diff_limits(&limits, a.fail_on, err, sizeof(err)))
 		return fs_opts_bad(&usage, "--fail-on: %s", err);
 	signal(SIGPIPE, SIG_IGN); /* a reader that leaves is an error of write() */
 	return diff(&a, args.pos, &limits);

@@ -12,6 +12,7 @@
 #include "cli/opts.h"
 #include "cli/output.h"
 #include "cli/recording.h"
+#include "experiment/groups.h"
 
 struct asked {
 	enum fsa_vm_kind kind;
@@ -71,7 +72,7 @@ static int write_svg(const struct fsv_view *v, const struct fsa_fork *f, const s
 static const struct fsa_cohort *main_cohort(const struct fsv_view *v)
 {
 	if (v->cohort)
-		return fsv_cohort(v, v->cohort);
+		return fsx_cohort(v->res, v->cohort);
 	for (size_t i = 0; i < v->res->ncohorts; i++)
 		if (v->res->cohorts[i].n > v->res->cohorts[i].timed_out)
 			return &v->res->cohorts[i];
@@ -185,7 +186,7 @@ static int choices_ok(const struct fsv_view *v)
 		fs_error("no fork %u: this recording has %zu", v->only_fork, v->res->nforks);
 		return FS_EXIT_FAILED;
 	}
-	if (!v->cohort || fsv_cohort(v, v->cohort))
+	if (!v->cohort || fsx_cohort(v->res, v->cohort))
 		return FS_EXIT_OK;
 	fs_error("no cohort \"%s\" in this recording, but these%s", v->cohort,
 		 v->res->ncohorts ? ":" : ": none");

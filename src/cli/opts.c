@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Parses options by their tables, and prints the help that the tables give. */
 #include "cli/opts.h"
 #include <errno.h>
 #include <limits.h>

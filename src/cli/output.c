@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Where reports go: files for their owner only, stdout, colours, the terminal's width. */
 #include "cli/output.h"
 #include <errno.h>
 #include <fcntl.h>

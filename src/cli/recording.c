@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Reads and attributes a recording, and loads what names its addresses. */
 #include "cli/recording.h"
 #include <errno.h>
 #include <string.h>

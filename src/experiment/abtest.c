@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Tests whether the forks of one variant are faster than those of another. */
 #include "experiment/abtest.h"
 #include <errno.h>
 #include <math.h>

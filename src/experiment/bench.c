@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Compares the variants of a recording: their columns, mean ledgers, and signals and prefetches. */
 #include "experiment/bench.h"
 #include <errno.h>
 #include <math.h>
@@ -304,4 +305,13 @@ void fsx_bench_free(struct fsx_bench *b)
 	free(b->arms);
 	free(b->pairs);
 	*b = (struct fsx_bench){0};
+}
+
+double fsx_mean_gap(const struct fsx_bench_arm *a)
+{
+	double sum = 0;
+
+	for (int b = 0; b < FSA_NBUCKETS; b++)
+		sum += a->bucket[b];
+	return sum;
 }

@@ -97,4 +97,7 @@ struct fsx_bench {
 int fsx_bench_make(const struct fsx_groups *g, uint64_t seed, struct fsx_bench *b);
 void fsx_bench_free(struct fsx_bench *b);
 
+/* The mean gap of the forks that reached the end, ns: the sum of the means of its buckets. */
+double fsx_mean_gap(const struct fsx_bench_arm *a);
+
 #endif

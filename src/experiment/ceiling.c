@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The most that a prefetch could gain: what each fault on the path would have cost less. */
 #include "experiment/ceiling.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Whether the forks of a recording competed for the host's CPUs. */
 #include "experiment/contention.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "experiment/cells.h"
 #include "stats/stats.h"
 
 /* The beginning or the end of a window. */
@@ -43,15 +45,6 @@ static void overlaps(const struct edge *e, size_t n, struct fsx_contention *c)
 	}
 }
 
-static uint64_t delay_of(const struct fsa_fork *f)
-{
-	uint64_t ns = 0;
-
-	for (int s = 0; s < FSA_NSTAGES; s++)
-		ns += f->cells[s][FSA_C_SCHED_DELAY].ns;
-	return ns;
-}
-
 int fsx_contention_make(const struct fsa_result *res, uint64_t cpus, struct fsx_contention *c)
 {
 	struct edge *edges = calloc(2 * res->nforks + 1, sizeof(*edges));
@@ -63,7 +56,7 @@ int fsx_contention_make(const struct fsa_result *res, uint64_t cpus, struct fsx_
 	c->p50 = c->p95 = NAN;
 	for (size_t i = 0; !ret && i < res->nforks; i++) {
 		const struct fsa_fork *f = &res->forks[i];
-		uint64_t delay = delay_of(f);
+		uint64_t delay = fsx_cause_ns(f, FSA_C_SCHED_DELAY);
 
 		edges[2 * i] = (struct edge){f->start_ns, f, true};
 		/* an empty window has its end behind its beginning all the same */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Groups the forks of a recording by variant and kind, and finds cohorts and memory files. */
 #include "experiment/groups.h"
 #include <errno.h>
 #include <stdio.h>
@@ -139,4 +140,12 @@ const struct fsa_memory *fsx_group_memory(const struct fsx_group *g, const struc
 		if (g->forks[i]->complete && g->forks[i]->memory.size)
 			return &g->forks[i]->memory;
 	return fsx_memory(res);
+}
+
+const struct fsa_cohort *fsx_cohort(const struct fsa_result *res, const char *name)
+{
+	for (size_t i = 0; i < res->ncohorts; i++)
+		if (!strcmp(res->cohorts[i].name, name))
+			return &res->cohorts[i];
+	return NULL;
 }

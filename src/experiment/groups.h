@@ -46,4 +46,7 @@ const struct fsa_memory *fsx_memory(const struct fsa_result *res);
 /* The same of a group: of its first complete fork that has one, else of any fork. */
 const struct fsa_memory *fsx_group_memory(const struct fsx_group *g, const struct fsa_result *res);
 
+/* The cohort of that name, or NULL. */
+const struct fsa_cohort *fsx_cohort(const struct fsa_result *res, const char *name);
+
 #endif

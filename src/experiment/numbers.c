@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The median of whole numbers. */
 #include "experiment/numbers.h"
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Ranges of bytes of a memory file: parsing, merging, and the formats of prefetchers. */
 #include "experiment/ranges.h"
 #include <ctype.h>
 #include <errno.h>

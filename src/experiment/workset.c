@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The working set of forks: which pages of the memory file how many of them touched, and when. */
 #include "experiment/workset.h"
 #include <errno.h>
 #include <stdlib.h>

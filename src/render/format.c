@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Texts, numbers and addresses as all renderers print them. */
 #include "render/format.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -203,43 +204,6 @@ const char *fsv_note(const struct fsa_fork *f, unsigned int *i)
 			return fsa_note_text((enum fsa_note)n);
 	}
 	return NULL;
-}
-
-enum fsa_stage fsv_main_stage(const struct fsa_fork *f, enum fsa_cause c)
-{
-	unsigned int best = FSA_S_GUEST;
-
-	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
-		if (f->cells[s][c].ns > f->cells[best][c].ns)
-			best = s;
-	return (enum fsa_stage)best;
-}
-
-uint64_t fsv_cause_ns(const struct fsa_fork *f, enum fsa_cause c)
-{
-	uint64_t ns = 0;
-
-	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
-		ns += f->cells[s][c].ns;
-	return ns;
-}
-
-uint64_t fsv_cause_count(const struct fsa_fork *f, enum fsa_cause c)
-{
-	uint64_t n = 0;
-
-	for (unsigned int s = 0; s < FSA_NSTAGES; s++)
-		n += f->cells[s][c].count;
-	return n;
-}
-
-uint64_t fsv_stage_ns(const struct fsa_fork *f, enum fsa_stage s)
-{
-	uint64_t ns = 0;
-
-	for (unsigned int c = 0; c < FSA_NCAUSES; c++)
-		ns += f->cells[s][c].ns;
-	return ns;
 }
 
 bool fsv_in_chain(const struct fsa_fork *f, const char *milestone)

@@ -70,11 +70,4 @@ const char *fsv_note(const struct fsa_fork *f, unsigned int *i);
  */
 bool fsv_in_chain(const struct fsa_fork *f, const char *milestone);
 
-/* The stage that holds most of the cause's time in @f: where the cause belongs for a bucket. */
-enum fsa_stage fsv_main_stage(const struct fsa_fork *f, enum fsa_cause c);
-
-uint64_t fsv_cause_ns(const struct fsa_fork *f, enum fsa_cause c);
-uint64_t fsv_cause_count(const struct fsa_fork *f, enum fsa_cause c);
-uint64_t fsv_stage_ns(const struct fsa_fork *f, enum fsa_stage s);
-
 #endif

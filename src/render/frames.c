@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The frames of one segment of the critical path, outermost first. */
 #include "render/frames.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The fixed colours of causes, buckets and stages. */
 #include "render/palette.h"
 
 /* A bucket is a hue; its causes are shades of it, the costlier the stronger. */

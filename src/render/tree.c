@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Merges the stacks of forks into a tree of frames. */
 #include "render/tree.h"
 #include <errno.h>
 #include <stdio.h>

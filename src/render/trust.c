@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* What a recording says about how far it can be trusted. */
 #include "render/trust.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Which forks a view shows, and which symbols name their addresses. */
 #include "render/view.h"
 #include <string.h>
+#include "experiment/groups.h"
 #include "guestsyms/ownsyms.h"
-
-const struct fsa_cohort *fsv_cohort(const struct fsv_view *v, const char *name)
-{
-	for (size_t i = 0; i < v->res->ncohorts; i++)
-		if (!strcmp(v->res->cohorts[i].name, name))
-			return &v->res->cohorts[i];
-	return NULL;
-}
 
 bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f)
 {
@@ -19,7 +13,7 @@ bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f)
 		return false;
 	if (!v->cohort)
 		return true;
-	c = fsv_cohort(v, v->cohort);
+	c = fsx_cohort(v->res, v->cohort);
 	for (size_t i = 0; c && i < c->n; i++)
 		if (c->forks[i] == f)
 			return true;

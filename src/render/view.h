@@ -34,9 +34,6 @@ struct fsv_view {
 /* Whether the user's choice of fork and cohort includes @f. */
 bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f);
 
-/* The cohort of that name, or NULL. */
-const struct fsa_cohort *fsv_cohort(const struct fsv_view *v, const char *name);
-
 /* The symbols to name addresses of @f by: the user's file, else its own; NULL = none. */
 const struct fsy_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f);
 

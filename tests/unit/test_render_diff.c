@@ -29,6 +29,13 @@ static struct fx *series(uint64_t k, const char *path)
 	return x;
 }
 
+static int made(const struct fx *a, const struct fx *b, struct fsv_diff *d)
+{
+	d->a = &a->view;
+	d->b = &b->view;
+	return fsx_diff_make(&a->res, &b->res, NULL, 1, &d->diff);
+}
+
 static char *shown(const struct fsv_diff *d, int form)
 {
 	char *text = NULL;
@@ -43,11 +50,12 @@ static char *shown(const struct fsv_diff *d, int form)
 	return text;
 }
 
-static const struct fsv_diff_row *row(const struct fsv_diff *d, const char *name)
+static const struct fsx_diff_row *row(const struct fsv_diff *d, const char *name)
 {
-	for (size_t i = 0; i < FSV_D_ROWS; i++)
-		if (!strcmp(fsv_diff_name(d->v[0].rows[i].kind, d->v[0].rows[i].which), name))
-			return &d->v[0].rows[i];
+	for (size_t i = 0; i < FSX_D_ROWS; i++)
+		if (!strcmp(fsx_diff_name(d->diff.v[0].rows[i].kind, d->diff.v[0].rows[i].which),
+			    name))
+			return &d->diff.v[0].rows[i];
 	fail_msg("no row %s", name);
 	return NULL;
 }
@@ -58,20 +66,20 @@ static void an_exact_shift_is_found(void **state)
 	struct fsv_diff d;
 
 	(void)state;
-	assert_int_equal(fsv_diff_make(&a->view, &b->view, 1, &d), 0);
-	assert_int_equal(d.n, 1);
+	assert_int_equal(made(a, b, &d), 0);
+	assert_int_equal(d.diff.n, 1);
 	assert_true(row(&d, "gap")->shift == 40000);
 	assert_true(row(&d, "gap")->lo > 0 && row(&d, "gap")->lo <= 40000);
-	assert_int_equal(row(&d, "gap")->finding, FSV_D_LONGER);
-	assert_int_equal(row(&d, "fault.major")->finding, FSV_D_LONGER);
-	assert_int_equal(row(&d, "memory_faults")->finding, FSV_D_LONGER);
-	assert_int_equal(row(&d, "guest.run")->finding, FSV_D_NONE);
+	assert_int_equal(row(&d, "gap")->finding, FSX_D_LONGER);
+	assert_int_equal(row(&d, "fault.major")->finding, FSX_D_LONGER);
+	assert_int_equal(row(&d, "memory_faults")->finding, FSX_D_LONGER);
+	assert_int_equal(row(&d, "guest.run")->finding, FSX_D_NONE);
 	assert_int_equal(row(&d, "notify")->na, 0); /* no fork has stages */
 	assert_true(isnan(row(&d, "notify")->shift));
-	fsv_diff_free(&d);
-	assert_int_equal(fsv_diff_make(&b->view, &a->view, 1, &d), 0);
-	assert_int_equal(row(&d, "gap")->finding, FSV_D_SHORTER);
-	fsv_diff_free(&d);
+	fsx_diff_free(&d.diff);
+	assert_int_equal(made(b, a, &d), 0);
+	assert_int_equal(row(&d, "gap")->finding, FSX_D_SHORTER);
+	fsx_diff_free(&d.diff);
 	free(a);
 	free(b);
 }
@@ -86,17 +94,17 @@ static void endless_forks_rank_last(void **state)
 	for (unsigned int i = 1; i < FORKS; i++)
 		b->forks[i].complete = false;
 	b->cohorts[0].timed_out = FORKS - 1;
-	assert_int_equal(fsv_diff_make(&a->view, &b->view, 1, &d), 0);
+	assert_int_equal(made(a, b, &d), 0);
 	assert_true(isinf(row(&d, "gap")->med_b));
 	assert_int_equal(row(&d, "gap")->nb, FORKS);
 	assert_int_equal(row(&d, "fault.major")->nb, 1);
-	assert_int_equal(row(&d, "fault.major")->finding, FSV_D_FEW);
+	assert_int_equal(row(&d, "fault.major")->finding, FSX_D_FEW);
 	text = shown(&d, 't');
 	assert_non_null(strstr(text, "no end"));
 	assert_non_null(strstr(text, "without an end: 0 forks of A, 5 of B"));
 	free(text);
 	free(shown(&d, 'j'));
-	fsv_diff_free(&d);
+	fsx_diff_free(&d.diff);
 	free(a);
 	free(b);
 }
@@ -108,7 +116,7 @@ static void nothing_in_common_is_refused(void **state)
 
 	(void)state;
 	snprintf(b->cohorts[0].name, sizeof(b->cohorts[0].name), "first");
-	assert_int_equal(fsv_diff_make(&a->view, &b->view, 1, &d), -ENOENT);
+	assert_int_equal(made(a, b, &d), -ENOENT);
 	free(a);
 	free(b);
 }
@@ -122,20 +130,21 @@ static void limits_are_parsed(void **state)
 	char err[200], many[400] = "gap>1%";
 
 	(void)state;
-	assert_int_equal(fsv_diff_limits(&d, "gap>5%,notify>2 ms,fault.major>0%", err, 200), 0);
-	assert_int_equal(d.nlimits, 3);
-	assert_true(d.limits[0].percent == 5);
-	assert_true(isnan(d.limits[1].percent) && d.limits[1].ns == 2000000);
-	assert_int_equal(d.limits[1].kind, FSV_D_STAGE);
+	assert_int_equal(fsx_diff_limits(&d.diff, "gap>5%,notify>2 ms,fault.major>0%", err, 200),
+			 0);
+	assert_int_equal(d.diff.nlimits, 3);
+	assert_true(d.diff.limits[0].percent == 5);
+	assert_true(isnan(d.diff.limits[1].percent) && d.diff.limits[1].ns == 2000000);
+	assert_int_equal(d.diff.limits[1].kind, FSX_D_STAGE);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		*err = '\0';
-		if (fsv_diff_limits(&d, bad[i], err, sizeof(err)) != -EINVAL)
+		if (fsx_diff_limits(&d.diff, bad[i], err, sizeof(err)) != -EINVAL)
 			fail_msg("\"%s\" was taken", bad[i]);
 		assert_true(*err);
 	}
 	for (int i = 0; i < 20; i++)
 		strcat(many, ",gap>1%");
-	assert_int_equal(fsv_diff_limits(&d, many, err, sizeof(err)), -EINVAL);
+	assert_int_equal(fsx_diff_limits(&d.diff, many, err, sizeof(err)), -EINVAL);
 }
 
 static enum fss_verdict held(const char *limit, uint64_t ka, uint64_t kb)
@@ -145,10 +154,10 @@ static enum fss_verdict held(const char *limit, uint64_t ka, uint64_t kb)
 	struct fsv_diff d;
 	char err[200];
 
-	assert_int_equal(fsv_diff_make(&a->view, &b->view, 1, &d), 0);
-	assert_int_equal(fsv_diff_limits(&d, limit, err, sizeof(err)), 0);
-	v = fsv_diff_judge(&d);
-	fsv_diff_free(&d);
+	assert_int_equal(made(a, b, &d), 0);
+	assert_int_equal(fsx_diff_limits(&d.diff, limit, err, sizeof(err)), 0);
+	v = fsx_diff_judge(&d.diff);
+	fsx_diff_free(&d.diff);
 	free(a);
 	free(b);
 	return v;
@@ -180,7 +189,7 @@ static void doubts_are_said(void **state)
 	for (unsigned int i = 0; i < FORKS; i++)
 		b->forks[i].vcpus = 2;
 	b->info.meta = json_loads("{\"host\": {\"kernel\": \"7.3\\u001b[31m\"}}", 0, NULL);
-	assert_int_equal(fsv_diff_make(&a->view, &b->view, 1, &d), 0);
+	assert_int_equal(made(a, b, &d), 0);
 	text = shown(&d, 't');
 	assert_non_null(strstr(text,
 			       "DOUBT: the windows are not the same: resume to ack:mailbox in "
@@ -188,7 +197,7 @@ static void doubts_are_said(void **state)
 	assert_non_null(strstr(text, "another host kernel: not recorded in A, 7.3?[31m in B"));
 	assert_non_null(strstr(text, "number of vCPUs"));
 	free(text);
-	fsv_diff_free(&d);
+	fsx_diff_free(&d.diff);
 	json_decref(b->info.meta);
 	free(a);
 	free(b);
@@ -206,14 +215,14 @@ static void the_graph_has_both_sides(void **state)
 		fx_seg(&a->forks[i], 30000, FSA_S_GUEST, FSA_C_EXIT_VMM);
 		fx_seg(&b->forks[i], 30000, FSA_S_GUEST, FSA_C_SCHED_DELAY);
 	}
-	assert_int_equal(fsv_diff_make(&a->view, &b->view, 1, &d), 0);
+	assert_int_equal(made(a, b, &d), 0);
 	svg = shown(&d, 's');
 	assert_non_null(strstr(svg, "exit.vmm: 30.0 us in A, 0 ns in B, -30.0 us"));
 	assert_non_null(strstr(svg, "sched.delay: 0 ns in A, 30.0 us in B, +30.0 us"));
 	assert_non_null(strstr(svg, "&lt;b&gt;&amp;&quot;"));
 	assert_null(strstr(svg, "<b>"));
 	free(svg);
-	fsv_diff_free(&d);
+	fsx_diff_free(&d.diff);
 	free(a);
 	free(b);
 }
@@ -249,15 +258,15 @@ static void every_key_is_documented(void **state)
 	fclose(f);
 	part = strstr(doc, "# `forkscope diff --json`");
 	assert_non_null(part);
-	assert_int_equal(fsv_diff_make(&a->view, &b->view, 1, &d), 0);
-	assert_int_equal(fsv_diff_limits(&d, "gap>5%", err, sizeof(err)), 0);
-	fsv_diff_judge(&d);
+	assert_int_equal(made(a, b, &d), 0);
+	assert_int_equal(fsx_diff_limits(&d.diff, "gap>5%", err, sizeof(err)), 0);
+	fsx_diff_judge(&d.diff);
 	text = shown(&d, 'j');
 	o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(o);
 	documented(o, part);
 	json_decref(o);
-	fsv_diff_free(&d);
+	fsx_diff_free(&d.diff);
 	free(text);
 	free(doc);
 	free(a);

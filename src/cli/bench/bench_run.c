@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Makes forks and records them: what bench and prefetch test have in common. */
 #include "cli/bench/bench_run.h"
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The options of forkscope mailbox find, show and patch. */
 #include "cli/mailbox/mailbox_opts.h"
 #include <stdio.h>
 #include <string.h>

@@ -12,23 +12,23 @@ static json_t *ns(double x)
 	return isfinite(x) ? json_integer((json_int_t)llround(x)) : json_null();
 }
 
-static json_t *row(const struct fsv_diff_row *r)
+static json_t *row(const struct fsx_diff_row *r)
 {
 	static const char *const kinds[] = {
-		[FSV_D_GAP] = "gap",
-		[FSV_D_BUCKET] = "bucket",
-		[FSV_D_CAUSE] = "cause",
-		[FSV_D_STAGE] = "stage",
+		[FSX_D_GAP] = "gap",
+		[FSX_D_BUCKET] = "bucket",
+		[FSX_D_CAUSE] = "cause",
+		[FSX_D_STAGE] = "stage",
 	};
 	static const char *const findings[] = {
-		[FSV_D_FEW] = "too_few",
-		[FSV_D_NONE] = "none",
-		[FSV_D_SHORTER] = "shorter",
-		[FSV_D_LONGER] = "longer",
+		[FSX_D_FEW] = "too_few",
+		[FSX_D_NONE] = "none",
+		[FSX_D_SHORTER] = "shorter",
+		[FSX_D_LONGER] = "longer",
 	};
 
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
-			 "kind", kinds[r->kind], "name", fsv_diff_name(r->kind, r->which), "n_a",
+			 "kind", kinds[r->kind], "name", fsx_diff_name(r->kind, r->which), "n_a",
 			 fsj_u64(r->na), "n_b", fsj_u64(r->nb), "median_a_ns", ns(r->med_a),
 			 "median_b_ns", ns(r->med_b), "avg_a_ns", ns(r->avg_a), "avg_b_ns",
 			 ns(r->avg_b), "shift_ns", ns(r->shift), "lo_ns", ns(r->lo), "hi_ns",
@@ -40,11 +40,11 @@ static json_t *cohorts(const struct fsv_diff *d)
 {
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < d->n; i++) {
-		const struct fsv_diff_cohort *c = &d->v[i];
+	for (size_t i = 0; i < d->diff.n; i++) {
+		const struct fsx_diff_cohort *c = &d->diff.v[i];
 		json_t *rows = json_array();
 
-		for (size_t k = 0; k < FSV_D_ROWS; k++)
+		for (size_t k = 0; k < FSX_D_ROWS; k++)
 			if (!k || c->rows[k].avg_a > 0 || c->rows[k].avg_b > 0)
 				json_array_append_new(rows, row(&c->rows[k]));
 		json_array_append_new(a, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name",
@@ -65,13 +65,13 @@ static json_t *limits(const struct fsv_diff *d)
 	};
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < d->nlimits; i++) {
-		const struct fsv_limit *l = &d->limits[i];
+	for (size_t i = 0; i < d->diff.nlimits; i++) {
+		const struct fsx_limit *l = &d->diff.limits[i];
 
 		json_array_append_new(a, json_pack("{s:o, s:s, s:o, s:s, s:o}", "limit",
 						   fsj_text(l->text), "name", l->what, "limit_ns",
 						   ns(l->ns), "result", words[l->verdict], "cohort",
-						   fsj_text(d->limits_of)));
+						   fsj_text(d->diff.limits_of)));
 	}
 	return a;
 }
@@ -97,6 +97,6 @@ int fsv_diff_json(const struct fsv_diff *d, FILE *out)
 	fsv_diff_doubts(d, add_sentence, doubts);
 	o = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "format", 1, "a", side(d->a), "b",
 		      side(d->b), "doubts", doubts, "cohorts", cohorts(d), "limits", limits(d),
-		      "resamples", fsj_u64(d->resamples), "seed", fsj_u64(d->seed));
+		      "resamples", fsj_u64(d->diff.resamples), "seed", fsj_u64(d->diff.seed));
 	return fsj_write(o, out);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "bpf/guest_ring.h"
+#include "experiment/cells.h"
 #include "guestsyms/ownsyms.h"
 #include "render/format.h"
 #include "render/json/json_parts.h"
@@ -22,7 +23,7 @@ static json_t *link_json(const struct fsa_fork *f, const struct fsa_link *l)
 	return json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:o}", "name", fsa_stage_name(l->stage),
 			 "at_ns", l->seen ? fsj_u64(l->at_ns) : json_null(), "error_ns",
 			 l->seen ? fsj_u64(l->error_ns) : json_null(), "seen", l->seen, "ns",
-			 fsj_u64(fsv_stage_ns(f, l->stage)), "who", fsj_text_or_null(l->who), "why",
+			 fsj_u64(fsx_stage_ns(f, l->stage)), "who", fsj_text_or_null(l->who), "why",
 			 fsj_text_or_null(l->why));
 }
 

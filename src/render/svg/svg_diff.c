@@ -132,11 +132,11 @@ static const char *tail(const char *path)
 
 static void head(const struct fsv_diff *d, const struct pen *p, int height)
 {
-	const struct fsv_diff_row *gap = &d->v[0].rows[0];
+	const struct fsx_diff_row *gap = &d->diff.v[0].rows[0];
 	char name[64], path[2][80], t[4][FS_UNITS_LEN + 2], line[400];
 
 	snprintf(line, sizeof(line), "cohort \"%s\": B against A",
-		 fsv_clean(d->v[0].a->name, name, sizeof(name)));
+		 fsv_clean(d->diff.v[0].a->name, name, sizeof(name)));
 	svg_open(p->out, line, height);
 	svg_text(p->out, SVG_MARGIN, 30, "font-size=\"18\" font-weight=\"bold\"", "%s", line);
 	svg_text(p->out, SVG_MARGIN, 50, "fill=\"#444\"",
@@ -151,8 +151,8 @@ static void head(const struct fsv_diff *d, const struct pen *p, int height)
 		change(0, gap->hi, t[2], sizeof(t[2]));
 		snprintf(line, sizeof(line), "gap: B - A is %s, 95 %% interval %s .. %s (%s)", t[0],
 			 t[1], t[2],
-			 gap->finding == FSV_D_LONGER || gap->finding == FSV_D_SHORTER
-				 ? fsv_diff_finding_name(gap->finding)
+			 gap->finding == FSX_D_LONGER || gap->finding == FSX_D_SHORTER
+				 ? fsx_diff_finding_name(gap->finding)
 				 : "no finding");
 	}
 	svg_text(p->out, SVG_MARGIN, 70, "font-weight=\"bold\"", "%s", line);
@@ -203,7 +203,7 @@ static void draw(const struct fsv_diff *d, struct pen *p, const struct fsv_tree 
 
 int fsv_diff_svg(const struct fsv_diff *d, FILE *out)
 {
-	const struct fsv_diff_cohort *c = &d->v[0];
+	const struct fsx_diff_cohort *c = &d->diff.v[0];
 	unsigned int flags = is_split(c->a) || is_split(c->b) ? 0 : FSV_TREE_NO_STAGE;
 	struct pen p = {.out = out};
 	struct fsv_tree *tree = fsv_tree_new("gap");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The sums over the forks of one graph. */
+#include "experiment/cells.h"
 #include "render/format.h"
 #include "render/svg/svg_parts.h"
 
@@ -29,7 +30,7 @@ uint64_t svg_cause_ns(const struct svg *g, enum fsa_cause c)
 	uint64_t ns = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		ns += fsv_cause_ns(svg_member(g, i), c);
+		ns += fsx_cause_ns(svg_member(g, i), c);
 	return ns;
 }
 
@@ -38,7 +39,7 @@ uint64_t svg_cause_count(const struct svg *g, enum fsa_cause c)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		n += fsv_cause_count(svg_member(g, i), c);
+		n += fsx_cause_count(svg_member(g, i), c);
 	return n;
 }
 

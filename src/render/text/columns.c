@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Fits the columns of a table to the terminal. */
 #include "render/text/columns.h"
 #include <stdlib.h>
 #include "render/text/term.h"

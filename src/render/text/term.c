@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Colours, rules, bars and paragraphs of the text reports. */
 #include "render/text/term.h"
 #include <stdarg.h>
 #include <stdlib.h>

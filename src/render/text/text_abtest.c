@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The text of forkscope prefetch test: the verdict and what it rests on. */
 #include "render/abtest.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "experiment/cells.h"
 #include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
@@ -156,12 +158,12 @@ static bool in_bucket(const struct fsv_abtest *v, int cause, int bucket)
 
 	for (size_t k = 0; k < 2; k++)
 		for (size_t i = 0; i < arms[k]->n; i++) {
-			uint64_t x = fsv_cause_ns(arms[k]->forks[i], (enum fsa_cause)cause);
+			uint64_t x = fsx_cause_ns(arms[k]->forks[i], (enum fsa_cause)cause);
 
 			if (x <= best)
 				continue;
 			best = x;
-			of = fsa_bucket_of(fsv_main_stage(arms[k]->forks[i], (enum fsa_cause)cause),
+			of = fsa_bucket_of(fsx_main_stage(arms[k]->forks[i], (enum fsa_cause)cause),
 					   (enum fsa_cause)cause);
 		}
 	return (int)of == bucket;

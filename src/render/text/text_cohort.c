@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "experiment/cells.h"
 #include "render/format.h"
 #include "render/text/columns.h"
 #include "render/text/term.h"
@@ -61,11 +62,11 @@ static enum fsa_bucket cause_bucket(const struct fsa_cohort *c, enum fsa_cause c
 	enum fsa_stage stage = FSA_S_GUEST;
 
 	for (size_t i = 0; i < c->n; i++) {
-		uint64_t ns = fsv_cause_ns(c->forks[i], cause);
+		uint64_t ns = fsx_cause_ns(c->forks[i], cause);
 
 		if (ns > best) {
 			best = ns;
-			stage = fsv_main_stage(c->forks[i], cause);
+			stage = fsx_main_stage(c->forks[i], cause);
 		}
 	}
 	return fsa_bucket_of(stage, cause);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
+#include "experiment/groups.h"
 #include "render/diff.h"
 #include "render/format.h"
 #include "render/text/columns.h"
@@ -38,12 +39,12 @@ static const char *sign(double ns, char *buf, size_t len)
 	return buf;
 }
 
-static bool is_shown(const struct fsv_diff_cohort *c, const struct fsv_diff_row *r)
+static bool is_shown(const struct fsx_diff_cohort *c, const struct fsx_diff_row *r)
 {
 	double gap = fmax(c->rows[0].med_a, c->rows[0].med_b);
 	double most = fmax(isnan(r->avg_a) ? 0 : r->avg_a, isnan(r->avg_b) ? 0 : r->avg_b);
 
-	if (r->finding == FSV_D_LONGER || r->finding == FSV_D_SHORTER)
+	if (r->finding == FSX_D_LONGER || r->finding == FSX_D_SHORTER)
 		return true;
 	return most > 0 && (!isfinite(gap) || most >= SHOWN_SHARE * gap);
 }
@@ -54,11 +55,11 @@ static const struct fsv_column columns[] = {
 	{"median B", 1, 10, 1}, {"B - A", 1, 11, 0}, {"95 % interval of it", 2, 0, 0},
 };
 
-static void row(const struct fsv_diff *d, const struct fsv_diff_row *r,
+static void row(const struct fsv_diff *d, const struct fsx_diff_row *r,
 		const struct fsv_table *table, const char *name, int indent, FILE *out)
 {
 	char t[5][FS_UNITS_LEN], n[24], indented[48], interval[2 * FS_UNITS_LEN + 8] = "-";
-	const char *finding = fsv_diff_finding_name(r->finding);
+	const char *finding = fsx_diff_finding_name(r->finding);
 
 	snprintf(n, sizeof(n), "%zu/%zu", r->na, r->nb);
 	if (!isnan(r->lo))
@@ -71,23 +72,23 @@ static void row(const struct fsv_diff *d, const struct fsv_diff_row *r,
 	fsv_table_cell(table, out, 3, plain(r->med_b, t[1], sizeof(t[1])));
 	fsv_table_cell(table, out, 4, sign(r->shift, t[2], sizeof(t[2])));
 	fprintf(out, "  %-*s", *finding ? INTERVAL : 0, interval);
-	if (r->finding == FSV_D_LONGER)
+	if (r->finding == FSX_D_LONGER)
 		fsv_tone(d->a, out, FSV_T_BAD);
-	else if (r->finding == FSV_D_SHORTER)
+	else if (r->finding == FSX_D_SHORTER)
 		fsv_tone(d->a, out, FSV_T_GOOD);
 	fputs(finding, out);
 	fsv_tone(d->a, out, FSV_T_PLAIN);
 	fputc('\n', out);
 }
 
-static void cohort(const struct fsv_diff *d, const struct fsv_diff_cohort *c, FILE *out)
+static void cohort(const struct fsv_diff *d, const struct fsx_diff_cohort *c, FILE *out)
 {
 	static const char *const heads[] = {
-		[FSV_D_BUCKET] = "by bucket",
-		[FSV_D_CAUSE] = "by cause",
-		[FSV_D_STAGE] = "by stage of the signal's way",
+		[FSX_D_BUCKET] = "by bucket",
+		[FSX_D_CAUSE] = "by cause",
+		[FSX_D_STAGE] = "by stage of the signal's way",
 	};
-	enum fsv_diff_kind last = FSV_D_GAP;
+	enum fsx_diff_kind last = FSX_D_GAP;
 	char title[160], name[64];
 	struct fsv_table table;
 	size_t hidden = 0;
@@ -99,12 +100,12 @@ static void cohort(const struct fsv_diff *d, const struct fsv_diff_cohort *c, FI
 	fsv_table_fit(&table, d->a, columns, sizeof(columns) / sizeof(columns[0]),
 		      INTERVAL + FINDING);
 	fsv_table_head(&table, out);
-	for (size_t i = 0; i < FSV_D_ROWS; i++) {
-		const struct fsv_diff_row *r = &c->rows[i];
-		const char *what = r->kind == FSV_D_BUCKET ? fsa_bucket_title(r->which)
-							   : fsv_diff_name(r->kind, r->which);
+	for (size_t i = 0; i < FSX_D_ROWS; i++) {
+		const struct fsx_diff_row *r = &c->rows[i];
+		const char *what = r->kind == FSX_D_BUCKET ? fsa_bucket_title(r->which)
+							   : fsx_diff_name(r->kind, r->which);
 
-		if (r->kind != FSV_D_GAP && !is_shown(c, r)) {
+		if (r->kind != FSX_D_GAP && !is_shown(c, r)) {
 			hidden += r->avg_a > 0 || r->avg_b > 0;
 			continue;
 		}
@@ -114,13 +115,13 @@ static void cohort(const struct fsv_diff *d, const struct fsv_diff_cohort *c, FI
 			fsv_tone(d->a, out, FSV_T_PLAIN);
 		}
 		last = r->kind;
-		row(d, r, &table, what, r->kind == FSV_D_GAP ? 0 : 2, out);
+		row(d, r, &table, what, r->kind == FSX_D_GAP ? 0 : 2, out);
 	}
 	if (hidden)
 		fsv_para(out, 2, 4,
 			 "%zu smaller parts without a finding are not shown (--json has them)",
 			 hidden);
-	if (c->rows[0].finding == FSV_D_FEW)
+	if (c->rows[0].finding == FSX_D_FEW)
 		fprintf(out, "  too few forks for a finding: at least %d on each side are needed\n",
 			FSS_MIN_N);
 	if (c->a->timed_out || c->b->timed_out)
@@ -153,7 +154,7 @@ static void alone(const struct fsv_view *v, const struct fsv_view *other, const 
 	for (size_t i = 0; i < v->res->ncohorts; i++) {
 		const struct fsa_cohort *c = &v->res->cohorts[i];
 
-		if (!fsv_cohort(other, c->name) && !(v->cohort && strcmp(v->cohort, c->name)))
+		if (!fsx_cohort(other->res, c->name) && !(v->cohort && strcmp(v->cohort, c->name)))
 			fprintf(out, "  only in %s: cohort \"%s\" (%zu fork%s)\n", letter,
 				fsv_clean(c->name, name, sizeof(name)), c->n, c->n == 1 ? "" : "s");
 	}
@@ -168,13 +169,13 @@ static void limits(const struct fsv_diff *d, FILE *out)
 	};
 	char t[3][FS_UNITS_LEN], name[64], title[128];
 
-	if (!d->nlimits)
+	if (!d->diff.nlimits)
 		return;
 	snprintf(title, sizeof(title), "limits, held against cohort \"%s\"",
-		 fsv_clean(d->limits_of, name, sizeof(name)));
+		 fsv_clean(d->diff.limits_of, name, sizeof(name)));
 	fsv_heading(d->a, out, title);
-	for (size_t i = 0; i < d->nlimits; i++) {
-		const struct fsv_limit *l = &d->limits[i];
+	for (size_t i = 0; i < d->diff.nlimits; i++) {
+		const struct fsx_limit *l = &d->diff.limits[i];
 
 		fsv_tone(d->a, out,
 			 l->verdict == FSS_SUPPORTED ? FSV_T_BAD
@@ -185,7 +186,7 @@ static void limits(const struct fsv_diff *d, FILE *out)
 		fsv_para_on(out, 15, 17, "%s: the interval %s .. %s is held against %s%s", l->text,
 			    sign(l->row->lo, t[0], sizeof(t[0])),
 			    sign(l->row->hi, t[1], sizeof(t[1])), sign(l->ns, t[2], sizeof(t[2])),
-			    l->row->finding == FSV_D_FEW ? "; too few forks to decide" : "");
+			    l->row->finding == FSX_D_FEW ? "; too few forks to decide" : "");
 	}
 }
 
@@ -200,8 +201,8 @@ void fsv_diff_text(const struct fsv_diff *d, FILE *out)
 	fsv_diff_doubts(d, say_doubt, out);
 	alone(d->a, d->b, "A", out);
 	alone(d->b, d->a, "B", out);
-	for (size_t i = 0; i < d->n; i++)
-		cohort(d, &d->v[i], out);
+	for (size_t i = 0; i < d->diff.n; i++)
+		cohort(d, &d->diff.v[i], out);
 	limits(d, out);
 	fputc('\n', out);
 	fsv_para(
@@ -211,5 +212,5 @@ void fsv_diff_text(const struct fsv_diff *d, FILE *out)
 		"of %u resamples. \"longer\" and \"shorter\": the interval leaves out 0 and the "
 		"rank test says p < 0.05. One part in twenty would show that by chance alone: look "
 		"at the gap first.",
-		d->resamples);
+		d->diff.resamples);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "bpf/guest_ring.h"
+#include "experiment/cells.h"
 #include "guestsyms/ownsyms.h"
 #include "render/format.h"
 #include "render/text/columns.h"
@@ -144,7 +145,7 @@ static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const s
 		     const struct fsv_table *table, FILE *out)
 {
 	char t[FS_UNITS_LEN], at[FS_UNITS_LEN + 2], e[FS_UNITS_LEN], pct[16], who[64];
-	uint64_t ns = fsv_stage_ns(f, l->stage);
+	uint64_t ns = fsx_stage_ns(f, l->stage);
 	bool length = l->seen || ns;
 	int column = table->shown & 1u << L_SHARE ? 32 : 23;
 

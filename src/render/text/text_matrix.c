@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
+#include "experiment/cells.h"
 #include "render/format.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
@@ -41,7 +42,7 @@ static const char *tight(uint64_t ns, char *buf, size_t len)
 static void measure(struct table *t)
 {
 	for (unsigned int s = 0; s < FSA_NSTAGES; s++) {
-		t->stage_ns[s] = fsv_stage_ns(t->f, (enum fsa_stage)s);
+		t->stage_ns[s] = fsx_stage_ns(t->f, (enum fsa_stage)s);
 		for (unsigned int c = 0; c < FSA_NCAUSES; c++)
 			t->count += t->f->cells[s][c].count;
 		t->all += t->stage_ns[s];
@@ -84,12 +85,12 @@ static void head(const struct table *t, size_t first, size_t end)
 
 static void cause_row(const struct table *t, enum fsa_cause c, size_t first, size_t end)
 {
-	uint64_t ns = fsv_cause_ns(t->f, c), count = fsv_cause_count(t->f, c);
+	uint64_t ns = fsx_cause_ns(t->f, c), count = fsx_cause_count(t->f, c);
 	char b[FS_UNITS_LEN], pct[16];
 
 	if (!ns && !count)
 		return;
-	fsv_bucket_tone(t->v, t->out, fsa_bucket_of(fsv_main_stage(t->f, c), c));
+	fsv_bucket_tone(t->v, t->out, fsa_bucket_of(fsx_main_stage(t->f, c), c));
 	fprintf(t->out, "  %-14s", fsa_cause_name(c));
 	fsv_tone(t->v, t->out, FSV_T_PLAIN);
 	if (!first)

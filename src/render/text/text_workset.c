@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* A working set as ranges and as a hot-page list. */
 #include "render/workset.h"
 #include <errno.h>
 #include <inttypes.h>

@@ -7,21 +7,21 @@
 #include <string.h>
 #include "base/err.h"
 #include "base/units.h"
-#include "render/diff.h"
+#include "experiment/diff.h"
 
-static bool find(struct fsv_limit *l)
+static bool find(struct fsx_limit *l)
 {
 	static const struct {
-		enum fsv_diff_kind kind;
+		enum fsx_diff_kind kind;
 		int n;
-	} kinds[] = {{FSV_D_GAP, 1},
-		     {FSV_D_BUCKET, FSA_NBUCKETS},
-		     {FSV_D_CAUSE, FSA_NCAUSES},
-		     {FSV_D_STAGE, FSA_NSTAGES}};
+	} kinds[] = {{FSX_D_GAP, 1},
+		     {FSX_D_BUCKET, FSA_NBUCKETS},
+		     {FSX_D_CAUSE, FSA_NCAUSES},
+		     {FSX_D_STAGE, FSA_NSTAGES}};
 
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
 		for (int i = 0; i < kinds[k].n; i++)
-			if (!strcmp(l->what, fsv_diff_name(kinds[k].kind, i))) {
+			if (!strcmp(l->what, fsx_diff_name(kinds[k].kind, i))) {
 				l->kind = kinds[k].kind;
 				l->which = i;
 				return true;
@@ -30,7 +30,7 @@ static bool find(struct fsv_limit *l)
 }
 
 /* "5%", "2.5 %", "2ms", "0%" */
-static int amount(const char *text, struct fsv_limit *l)
+static int amount(const char *text, struct fsx_limit *l)
 {
 	uint64_t ns;
 	char *rest;
@@ -49,7 +49,7 @@ static int amount(const char *text, struct fsv_limit *l)
 	return 0;
 }
 
-static int parse_one(const char *p, size_t len, struct fsv_limit *l, char *err, size_t err_len)
+static int parse_one(const char *p, size_t len, struct fsx_limit *l, char *err, size_t err_len)
 {
 	char *over;
 
@@ -77,15 +77,15 @@ static int parse_one(const char *p, size_t len, struct fsv_limit *l, char *err, 
 	return 0;
 }
 
-int fsv_diff_limits(struct fsv_diff *d, const char *text, char *err, size_t err_len)
+int fsx_diff_limits(struct fsx_diff *d, const char *text, char *err, size_t err_len)
 {
 	for (d->nlimits = 0;; text++) {
 		size_t len = strcspn(text, ",");
 		int ret;
 
-		if (d->nlimits == FSV_MAX_LIMITS)
+		if (d->nlimits == FSX_MAX_LIMITS)
 			return fs_errf(err, err_len, -EINVAL, "more than %d limits",
-				       FSV_MAX_LIMITS);
+				       FSX_MAX_LIMITS);
 		memset(&d->limits[d->nlimits], 0, sizeof(d->limits[0]));
 		ret = parse_one(text, len, &d->limits[d->nlimits++], err, err_len);
 		if (ret)
@@ -96,27 +96,27 @@ int fsv_diff_limits(struct fsv_diff *d, const char *text, char *err, size_t err_
 	}
 }
 
-static enum fss_verdict judge(struct fsv_limit *l, const struct fsv_diff_cohort *c)
+static enum fss_verdict judge(struct fsx_limit *l, const struct fsx_diff_cohort *c)
 {
-	for (size_t i = 0; i < FSV_D_ROWS; i++)
+	for (size_t i = 0; i < FSX_D_ROWS; i++)
 		if (c->rows[i].kind == l->kind && c->rows[i].which == l->which)
 			l->row = &c->rows[i];
 	if (!isnan(l->percent))
 		l->ns = l->percent / 100 * l->row->med_a;
-	if (l->row->finding == FSV_D_FEW || isnan(l->ns) || !isfinite(l->ns))
+	if (l->row->finding == FSX_D_FEW || isnan(l->ns) || !isfinite(l->ns))
 		return FSS_INCONCLUSIVE;
 	if (l->row->lo > l->ns)
 		return FSS_SUPPORTED;
 	return l->row->hi <= l->ns ? FSS_REFUTED : FSS_INCONCLUSIVE;
 }
 
-enum fss_verdict fsv_diff_judge(struct fsv_diff *d)
+enum fss_verdict fsx_diff_judge(struct fsx_diff *d)
 {
 	enum fss_verdict worst = FSS_REFUTED;
 
 	d->limits_of = d->v[0].a->name;
 	for (size_t i = 0; i < d->nlimits; i++) {
-		struct fsv_limit *l = &d->limits[i];
+		struct fsx_limit *l = &d->limits[i];
 
 		l->verdict = judge(l, &d->v[0]);
 		if (l->verdict == FSS_SUPPORTED ||

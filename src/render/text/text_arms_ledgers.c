@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The mean ledgers of the arms side by side. */
+#include <string.h>
+#include "experiment/cells.h"
+#include "render/format.h"
+#include "render/text/term.h"
+#include "render/text/text_arms_parts.h"
+
+#define LEDGER_CELL 19   /* "  1234.5 ms  100 %" */
+#define MAIN_CAUSE  0.01 /* share of an arm's mean gap from which a cause gets its row */
+
+/* Of an arm's column in the ledgers: names stand whole, for they differ in their ends. */
+static int column_width(const struct fsx_bench *b)
+{
+	int w = fsv_arm_width(b);
+
+	return w > LEDGER_CELL ? w : LEDGER_CELL;
+}
+
+static const double *bucket_of(const struct fsx_bench_arm *a, int which)
+{
+	return &a->bucket[which];
+}
+
+static const double *cause_of(const struct fsx_bench_arm *a, int which)
+{
+	return &a->cause[which];
+}
+
+static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
+		       const double *(*value)(const struct fsx_bench_arm *a, int which), int which,
+		       const struct fsv_arm_part *p, FILE *out)
+{
+	int w = column_width(b);
+	char t[16];
+
+	fprintf(out, "  %*s%-*s", indent, "", 20 - indent, name);
+	for (size_t i = p->from; i < p->end; i++) {
+		const struct fsx_bench_arm *a = &b->arms[i];
+		double x = *value(a, which), all = fsx_mean_gap(a);
+
+		if (!a->complete)
+			fprintf(out, " %*s", w, "-");
+		else if (value == bucket_of && which == FSA_B_SIGNAL &&
+			 fsv_untold(x, *bucket_of(a, FSA_B_GUEST)))
+			fprintf(out, " %*s", w, "not told apart");
+		else
+			fprintf(out, " %*s ms %4.0f %%", w - 10, fsv_arm_ms(x, 1, t, sizeof(t)),
+				all > 0 ? 100 * x / all : 0);
+	}
+	fputc('\n', out);
+}
+
+static bool is_main(const struct fsx_bench *b, int cause)
+{
+	for (size_t i = 0; i < b->narms; i++)
+		if (b->arms[i].complete &&
+		    b->arms[i].cause[cause] > MAIN_CAUSE * fsx_mean_gap(&b->arms[i]))
+			return true;
+	return false;
+}
+
+/* Stages decide to which bucket guest.idle belongs: told with what its time is mostly of. */
+static int main_bucket(const struct fsx_bench *b, int cause)
+{
+	uint64_t best = 0;
+	int of = (int)fsa_bucket_of(FSA_S_GUEST, (enum fsa_cause)cause);
+
+	for (size_t i = 0; i < b->narms; i++)
+		for (size_t k = 0; b->arms[i].steady && k < b->arms[i].steady->n; k++) {
+			const struct fsa_fork *f = b->arms[i].steady->forks[k];
+			uint64_t ns = fsx_cause_ns(f, (enum fsa_cause)cause);
+
+			if (ns <= best)
+				continue;
+			best = ns;
+			of = (int)fsa_bucket_of(fsx_main_stage(f, (enum fsa_cause)cause),
+						(enum fsa_cause)cause);
+		}
+	return of;
+}
+
+static void ledgers_part(const struct fsv_view *v, const struct fsx_bench *b,
+			 const struct fsv_arm_part *p, FILE *out)
+{
+	int w = column_width(b);
+	char name[80];
+
+	fprintf(out, "  %-20s", "");
+	for (size_t i = p->from; i < p->end; i++)
+		fprintf(out, " %*s", w, fsv_arm_name(&b->arms[i], name, sizeof(name)));
+	fprintf(out, "\n  %-20s", "gap");
+	for (size_t i = p->from; i < p->end; i++) {
+		const struct fsx_bench_arm *a = &b->arms[i];
+
+		if (a->complete)
+			fprintf(out, " %*s ms  100 %%", w - 10,
+				fsv_arm_ms(fsx_mean_gap(a), 1, name, 16));
+		else
+			fprintf(out, " %*s", w, "-");
+	}
+	fputc('\n', out);
+	for (int k = 0; k < FSA_NBUCKETS; k++) {
+		const char *bucket = fsa_bucket_title((enum fsa_bucket)k);
+
+		fsv_bucket_tone(v, out, (enum fsa_bucket)k);
+		ledger_row(b, bucket, 0, bucket_of, k, p, out);
+		fsv_tone(v, out, FSV_T_PLAIN);
+		for (int c = 0; c < FSA_NCAUSES; c++)
+			if (is_main(b, c) && main_bucket(b, c) == k &&
+			    strcmp(fsa_cause_name((enum fsa_cause)c), bucket))
+				ledger_row(b, fsa_cause_name((enum fsa_cause)c), 2, cause_of, c, p,
+					   out);
+	}
+}
+
+void fsv_arms_ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+{
+	char end[96], title[200];
+	struct fsv_arm_part p = {0};
+
+	snprintf(title, sizeof(title), "The ledger beside it: means of %s to %s",
+		 fsv_start_name(v->res->opts.start), fsa_end_text(&v->res->opts, end, sizeof(end)));
+	fsv_heading(v, out, title);
+	while (fsv_arm_next_part(v, &p, b->narms, 22, column_width(b) + 1)) {
+		if (p.from)
+			fputc('\n', out);
+		ledgers_part(v, b, &p, out);
+	}
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the tables about arms have in common: names, milliseconds, parts of a wide table. */
+#include "render/text/text_arms_parts.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "render/format.h"
+#include "render/text/term.h"
+
+int fsv_arm_width(const struct fsx_bench *b)
+{
+	size_t w = strlen("all forks");
+
+	for (size_t i = 0; i < b->narms; i++)
+		if (strlen(b->arms[i].name) > w)
+			w = strlen(b->arms[i].name);
+	return (int)w;
+}
+
+const char *fsv_arm_name(const struct fsx_bench_arm *a, char *buf, size_t len)
+{
+	return *a->name ? fsv_clean(a->name, buf, len) : "all forks";
+}
+
+char *fsv_arm_ms(double ns, int digits, char *buf, size_t len)
+{
+	if (isnan(ns))
+		snprintf(buf, len, "-");
+	else if (isinf(ns))
+		snprintf(buf, len, "no end");
+	else
+		snprintf(buf, len, "%.*f", digits, ns / 1e6);
+	return buf;
+}
+
+bool fsv_arm_next_part(const struct fsv_view *v, struct fsv_arm_part *p, size_t n, int name,
+		       int wide)
+{
+	int room = v->columns ? (int)fsv_columns(v) - name : INT_MAX;
+	size_t fit = room / wide < 1 ? 1 : (size_t)(room / wide);
+
+	p->from = p->end;
+	p->end = p->from + fit < n ? p->from + fit : n;
+	return p->from < n;
+}
