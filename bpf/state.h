@@ -28,6 +28,7 @@ struct fs_proc {
 	__u32 net_vm;       /* the VM whose first packet was seen */
 	__u32 gen;          /* vCPUs made by it so far: what its threads run may have changed */
 	__u32 scan;         /* user space sets 1: its VMs exist already, look through its files */
+	__u32 nthr;         /* its entries in `threads` */
 };
 
 struct fs_vm {

@@ -42,6 +42,9 @@ int FS_PROG(fs_exec, struct task_struct *task, int old_pid, struct linux_binprm 
 	}
 	if (!p)
 		return 0;
+	/* The thread that calls exec goes on under the number of the first. */
+	if (old_pid != task->pid)
+		fs_thr_end(p, old_pid);
 	FS_EMIT(exec, EXEC, e, id, p->vm, 0, bpf_ktime_get_ns())
 	{
 		BPF_CORE_READ_INTO(&e->comm, task, comm);
@@ -92,8 +95,6 @@ int FS_PROG(fs_exit, struct task_struct *task)
 	if (!p)
 		return 0;
 	now = bpf_ktime_get_ns();
-	/* The kernel has counted this thread down already. */
-	dead = BPF_CORE_READ(task, signal, live.counter) == 0;
 	vm = p->vm;
 	t = fs_thr_find(tid);
 	if (t) {
@@ -102,13 +103,17 @@ int FS_PROG(fs_exit, struct task_struct *task)
 		if (t->vcpu && BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
 			bpf_map_delete_elem(&vcpus, &t->vcpu);
 	}
+	fs_thr_end(p, tid);
+	/*
+	 * The kernel counts a thread down before it comes here, and may run another of the process
+	 * in between: its last one is the one after which none is known any more.
+	 */
+	dead = BPF_CORE_READ(task, signal, live.counter) == 0 && !p->nthr;
 	FS_EMIT(exit_task, EXIT_TASK, e, id, vm, 0, now)
 	{
 		e->code = task->exit_code;
 		e->group_dead = dead;
 	}
-	if (t)
-		bpf_map_delete_elem(&threads, &tid);
 	if (dead) {
 		__u64 kvm = p->kvm;
 

@@ -28,10 +28,15 @@ static __always_inline struct fs_proc *fs_proc_of(__u32 tgid)
 static FS_SUBPROG struct fs_thr *fs_thr_new(__u32 tid, __u32 tgid, __u32 vm)
 {
 	__u32 key = tid;
+	struct fs_proc *p;
 	struct fs_thr *t;
 
 	/* Another CPU may be adding it at this moment (its waker). */
-	bpf_map_update_elem(&threads, &key, &fs_thr_fresh, BPF_NOEXIST);
+	if (!bpf_map_update_elem(&threads, &key, &fs_thr_fresh, BPF_NOEXIST)) {
+		p = bpf_map_lookup_elem(&procs, &tgid);
+		if (p)
+			__sync_fetch_and_add(&p->nthr, 1);
+	}
 	t = bpf_map_lookup_elem(&threads, &key);
 	if (t)
 		t->tgid = tgid;
@@ -45,6 +50,13 @@ static __always_inline struct fs_thr *fs_thr_find(__u32 tid)
 	if (fs_stopped)
 		return NULL;
 	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+/* Takes a thread of @p out that has ended, or has another number from now on. */
+static __always_inline void fs_thr_end(struct fs_proc *p, __u32 tid)
+{
+	if (!bpf_map_delete_elem(&threads, &tid))
+		__sync_fetch_and_add(&p->nthr, -1);
 }
 
 static __always_inline struct fs_thr *fs_thr_get(__u32 tid, __u32 tgid, struct fs_proc *p)

@@ -77,6 +77,7 @@ SMOKE = [
     Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),)),
     Scenario("arm", checks=(("tap", 9),), script="tests/guest/arm_test.py"),   # on a kernel of its own release
     Scenario("unseen", checks=(("tap", 4),), script="tests/lab/unseen.py"),
+    Scenario("last-thread", checks=(("tap", 2),), script="tests/collect/last_thread.sh"),   # a matter of kernels before 6.16
     Scenario("hugetlb", checks=(("tap", 4),), script="tests/lab/hugetlb.py"),
 ]
 

@@ -5,7 +5,7 @@ TEST_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
 MINI_SRC    := $(wildcard tests/mini/*.c) tests/mini/guest.S
 LAB_C       := $(wildcard tests/lab/*.c)
 LAB_BIN     := $(LAB_C:tests/lab/%.c=$(O)/tests/%)
-TEST_BIN    := $(O)/tests/mini $(O)/tests/dump $(O)/tests/inject $(LAB_BIN)
+TEST_BIN    := $(O)/tests/mini $(O)/tests/dump $(O)/tests/inject $(O)/tests/last_thread $(LAB_BIN)
 
 .PHONY: test-programs check-host
 
@@ -26,6 +26,11 @@ $(O)/tests/inject: $(wildcard tests/guest/inject.c tests/guest/rtnl_hold.* tests
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_CFLAGS) -static -o $@ $(filter %.c,$^) -lpthread
+
+$(O)/tests/last_thread: tests/collect/last_thread.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_CFLAGS) -o $@ $< -lpthread
 
 # Static, so that they run in L1 whatever its C library is.
 $(LAB_BIN): $(O)/tests/%: tests/lab/%.c tests/lab/inject.h
