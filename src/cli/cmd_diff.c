@@ -40,7 +40,7 @@ static const struct fs_usage usage = {
 
 static int write_svg(const struct fsv_diff *d, const char *path)
 {
-	FILE *out = fs_out_open(path);
+	FILE *out = fs_out_open(path, fs_out_svg);
 	int err, io;
 
 	if (!out)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
+#include "cli/output.h"
 #include "collect/bpf/load.h"
 #include "collect/session.h"
 
@@ -273,8 +274,9 @@ int cmd_record(int argc, char **argv)
 				    .guest.end = {FS_GUEST_END_ACK, 0, "mailbox"}};
 	uint32_t stacks = FS_STACK_FAULT | FS_STACK_OFFCPU | FS_STACK_BIO;
 	struct fs_opt opts[] = {
-		FS_OPT("--output", "-o", "FILE", fs_opt_string, &s.path,
-		       "the recording to write, mode 0600; a file that is there is replaced"),
+		FS_OPT("--output", "-o", "FILE", fs_out_opt_recording, &s.path,
+		       "the recording to write, mode 0600; a recording that is there is replaced, "
+		       "another file is not"),
 		FS_OPT("--all", "-a", NULL, fs_opt_flag, &s.targets.all,
 		       "trace every VM of this host"),
 		FS_OPT("--comm", NULL, "NAME", parse_comm, &s.targets,

@@ -51,7 +51,7 @@ static const struct fs_usage usage = {
 static int write_svg(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_cohort *c,
 		     const char *path)
 {
-	FILE *out = fs_out_open(path);
+	FILE *out = fs_out_open(path, fs_out_svg);
 	int err, io;
 
 	if (!out)

@@ -13,6 +13,9 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 
+const char *const fs_out_svg[] = {"<?xml ", "<svg ", NULL};
+const char *const fs_out_json[] = {FS_OUT_JSON_BEGINS, NULL};
+
 /* The descriptor that @path names ("/dev/stdout", "/dev/fd/63" as the shell's >(...) is); -1: none.
  */
 static int own_descriptor(const char *path)
@@ -42,39 +45,61 @@ bool fs_out_is_stdout(const char *path)
 	return path && own_descriptor(path) == STDOUT_FILENO;
 }
 
-/* A file anew, or a terminal or a pipe. Returns the descriptor, or -1 and errno. */
-static int open_to_write(const char *path)
+int fs_out_opt_recording(const char *text, void *dst, char *why, size_t len)
 {
-	int fd = fs_fresh_file(path, O_WRONLY);
-	struct stat st;
-
-	if (fd == -EEXIST && !lstat(path, &st) && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))
-		return open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0)
-		(void)fchmod(fd, 0600); /* whatever the umask is */
-	errno = fd < 0 ? -fd : 0;
-	return fd < 0 ? -1 : fd;
+	if (own_descriptor(text) >= 0) {
+		snprintf(why, len, "is a stream, and recordings are files: give the name of one%s",
+			 strcmp(text, "-") ? "" : " (./- for this one)");
+		return -EINVAL;
+	}
+	*(const char **)dst = text;
+	return 0;
 }
 
-FILE *fs_out_open(const char *path)
+/* A file anew, or a terminal or a pipe. Returns the descriptor or a negative errno. */
+static int open_to_write(const char *path, const char *const *begins)
 {
-	int own = own_descriptor(path), fd;
+	int fd = fs_fresh_file(path, O_WRONLY, begins);
+	struct stat st;
+
+	if (fd == -EEXIST && !lstat(path, &st) && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))) {
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+		return fd < 0 ? -errno : fd;
+	}
+	if (fd >= 0)
+		(void)fchmod(fd, 0600); /* whatever the umask is */
+	return fd;
+}
+
+FILE *fs_out_open(const char *path, const char *const *begins)
+{
+	int own = own_descriptor(path), fd, err;
 	FILE *f;
 
 	if (own == STDOUT_FILENO)
 		return stdout;
 	/* What is open already was opened by who started us; its link is not followed anew. */
-	fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, 0) : open_to_write(path);
-	if (fd < 0)
-		goto failed;
-	f = fdopen(fd, "w");
+	if (own >= 0)
+		fd = (fd = fcntl(own, F_DUPFD_CLOEXEC, 0)) < 0 ? -errno : fd;
+	else
+		fd = open_to_write(path, begins);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (f)
 		return f;
-failed:
-	fs_error("cannot write %s: %s", path, strerror(errno));
+	err = fd < 0 ? fd : -errno;
+	fs_error("cannot write %s: %s", path, fs_fresh_why(err));
 	if (fd >= 0)
 		close(fd);
 	return NULL;
+}
+
+int fs_out_check(const char *path, const char *const *begins)
+{
+	int rc = fs_fresh_check(path, begins);
+
+	if (rc)
+		fs_error("cannot write %s: %s", path, fs_fresh_why(rc));
+	return rc;
 }
 
 int fs_out_close(FILE *f)

@@ -9,11 +9,19 @@
 /*
  * Opens @path for writing with mode 0600: what was traced is nobody else's business. "-" is stdout,
  * and so are /dev/stdout and /dev/fd/1; other names of descriptors that are open (/dev/stderr,
- * /dev/fd/N) mean these, as they are. A file that is there is replaced, not written into
- * (fs_fresh_file()), and no other symbolic link is followed; terminals and pipes are written to,
- * disks are not. NULL after saying what failed.
+ * /dev/fd/N) mean these, as they are. A file that is there is replaced, not written into, and only
+ * if it is empty or begins with one of the texts @begins (fs_fresh_file()); no other symbolic link
+ * is followed; terminals and pipes are written to, disks are not. NULL after saying what failed.
  */
-FILE *fs_out_open(const char *path);
+FILE *fs_out_open(const char *path, const char *const *begins);
+
+/* For what is written late: may the file be made, or replaced? 0, or -errno after saying why not.
+ */
+int fs_out_check(const char *path, const char *const *begins);
+
+/* How the files begin that are written here. */
+#define FS_OUT_JSON_BEGINS "{\n \"format\": "
+extern const char *const fs_out_svg[], *const fs_out_json[];
 
 /* Does @path (NULL: no) mean stdout, by any of its names? */
 bool fs_out_is_stdout(const char *path);
@@ -26,6 +34,9 @@ int fs_out_close(FILE *f);
  * that has left is no error that anyone could be told of.
  */
 int fs_out_stdout(int err);
+
+/* Parser of the name of a recording to write (opts.h, const char **): no stream, which "-" is. */
+int fs_out_opt_recording(const char *text, void *dst, char *why, size_t len);
 
 /* Parser of --color (opts.h): *dst (const char *) is set to always, never or auto. */
 int fs_out_opt_colour(const char *text, void *dst, char *why, size_t len);

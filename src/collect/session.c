@@ -11,11 +11,11 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fresh.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -129,11 +129,11 @@ static int check_path(struct session *s)
 {
 	const char *path = s->o->path, *slash = strrchr(path, '/');
 	char dir[4096];
-	struct stat st;
+	int rc = fsr_may_create(path);
 
-	if (!lstat(path, &st) && !S_ISREG(st.st_mode))
-		return fs_errf(s->err, sizeof(s->err), -EINVAL,
-			       "cannot record to %s: it exists and is no regular file", path);
+	if (rc)
+		return fs_errf(s->err, sizeof(s->err), rc, "cannot record to %s: %s", path,
+			       fs_fresh_why(rc));
 	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
 	if (access(dir, W_OK | X_OK))
 		return fs_errf(s->err, sizeof(s->err), -errno, "cannot record to %s: %s: %m", path,
@@ -337,7 +337,7 @@ static int arm(struct session *s)
 	rc = fsr_create(s->o->path, &s->w);
 	if (rc)
 		return fs_errf(s->err, sizeof(s->err), rc, "cannot record to %s: %s", s->o->path,
-			       rc == -ELOOP ? "it is a symbolic link" : strerror(-rc));
+			       fs_fresh_why(rc));
 	s->misses = fs_misses_new(s->bpf);
 	if (!s->misses)
 		return fs_errf(s->err, sizeof(s->err), -ENOMEM, "out of memory");

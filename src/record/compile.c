@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <zlib.h>
 #include "base/err.h"
+#include "base/fresh.h"
 #include "base/vec.h"
 #include "record/guestcompile.h"
 #include "record/text.h"
@@ -317,7 +318,7 @@ int fsr_compile(const char *text, const char *path, char *err, size_t err_len)
 	c.guest = fsr_guest_text_new();
 	ret = c.seq && c.guest ? fsr_create(path, &c.w) : -ENOMEM;
 	if (ret) {
-		fs_errf(err, err_len, ret, "%s: %s", path, strerror(-ret));
+		fs_errf(err, err_len, ret, "%s: %s", path, fs_fresh_why(ret));
 	} else {
 		ret = compile(&c, text);
 		closed = fsr_close(c.w);

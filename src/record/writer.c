@@ -69,6 +69,13 @@ static int write_file_header(struct fsr_writer *w)
 	return err;
 }
 
+static const char *const recordings[] = {FSR_MAGIC, NULL};
+
+int fsr_may_create(const char *path)
+{
+	return fs_fresh_check(path, recordings);
+}
+
 int fsr_create(const char *path, struct fsr_writer **out)
 {
 	struct fsr_writer *w = calloc(1, sizeof(*w));
@@ -76,7 +83,7 @@ int fsr_create(const char *path, struct fsr_writer **out)
 
 	if (!w)
 		return -ENOMEM;
-	w->fd = fs_fresh_file(path, O_WRONLY);
+	w->fd = fs_fresh_file(path, O_WRONLY, recordings);
 	if (w->fd < 0) {
 		err = w->fd;
 		free(w);

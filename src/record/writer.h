@@ -10,10 +10,13 @@
 struct fsr_writer;
 
 /*
- * Creates @path with mode 0600 (an existing regular file is replaced; a symbolic link is refused)
- * and writes the file header. Returns 0 or a negative errno.
+ * Creates @path with mode 0600 and writes the file header. A recording that is there, or an empty
+ * file, is replaced; anything else is refused. Returns 0 or a negative errno (fs_fresh_why()).
  */
 int fsr_create(const char *path, struct fsr_writer **out);
+
+/* Would it be refused because of what is there? Returns 0 or the same errno. */
+int fsr_may_create(const char *path);
 
 /*
  * Appends one chunk. @data is @bytes long (at most FSR_MAX_CHUNK). After the first failure (disk

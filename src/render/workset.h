@@ -20,6 +20,7 @@ struct fsv_workset {
 /* What is not in the set because it is of other files, in words; NULL: nothing. */
 const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t len);
 
+#define FSV_WORKSET_BEGINS "# forkscope working set: "
 void fsv_workset_ranges(const struct fsv_workset *w, FILE *out);
 /*
  * A hot-page list, which holds the pages of one memory file. Returns 0, or -ENOTSUP with the reason

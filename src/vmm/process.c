@@ -80,10 +80,10 @@ int fs_process_start(struct fs_process *p, char *const argv[], const char *log, 
 	int in[2] = {-1, -1}, out, why = 0, rc = 0;
 
 	fs_process_init(p);
-	out = fs_fresh_file(log, O_WRONLY | O_APPEND);
+	out = fs_fresh_file(log, O_WRONLY | O_APPEND, NULL);
 	if (out < 0)
 		return fs_errf(err, len, out, "starting %s: its log %s: %s", argv[0], log,
-			       strerror(-out));
+			       fs_fresh_why(out));
 	if (pipe2(in, O_CLOEXEC))
 		rc = -errno;
 	if (!rc)

@@ -56,9 +56,9 @@ disown $many
 kill -9 $many
 
 ok "no such directory" refused 1 'No such file or directory' "$FS" record -o "$TMP/no/x.fsr" --all
-ok "a directory" refused 1 'no regular file' "$FS" record -o "$TMP" --all
+ok "a directory" refused 1 'Is a directory' "$FS" record -o "$TMP" --all
 ln -s /tmp/elsewhere "$TMP/link"
-ok "a symbolic link" refused 1 'no regular file' "$FS" record -o "$TMP/link" --all
+ok "a symbolic link" refused 1 'a symbolic link' "$FS" record -o "$TMP/link" --all
 ok "a device" refused 1 'no regular file' "$FS" record -o /dev/null --all
 
 ok "a kernel without BTF" refused 1 'CONFIG_DEBUG_INFO_BTF' unshare -m sh -c \
@@ -70,14 +70,35 @@ if [ -e /proc/self/timens_offsets ]; then
 	ok "inside a time namespace" refused 1 'time namespace' unshare -fT --monotonic 1000 $record --all
 fi
 
-# The command cannot be run: known only once everything is armed, so there is a recording.
+# Something else than a recording is there: it stays.
+stays()
+{
+	local file=$1 rc=0
+
+	shift
+	cp "$file" "$TMP/before"
+	"$FS" record -o "$file" "$@" 2>"$TMP/err" || rc=$?
+	[ $rc = 1 ] && cmp "$file" "$TMP/before"
+}
+head -c 1M /dev/zero >"$TMP/mem"
+ok "a VM's memory" stays "$TMP/mem" --all
+ok "it is said why" says "cannot record to $TMP/mem: a file of another kind" "$TMP/err"
+
+# The command is not there: known before anything is made.
+"$FS" record -o "$TMP/old.fsr" -- true 2>"$TMP/err"
+ok "a command that is not there: the old recording stays" stays "$TMP/old.fsr" -- "$TMP/nothing"
+ok "it is said why, too" says 'cannot run .*/nothing: No such file' "$TMP/err"
+
+# Its interpreter is not: known only once everything is armed, so there is a recording.
 exec_fails()
 {
 	local rc=0
 
-	"$FS" record -o "$TMP/e.fsr" -- "$TMP/nothing" 2>"$TMP/err" || rc=$?
-	[ $rc = 1 ] && says 'cannot run .*/nothing: No such file' "$TMP/err" && readable "$TMP/e.fsr"
+	echo '#!/no/such/interpreter' >"$TMP/script"
+	chmod +x "$TMP/script"
+	"$FS" record -o "$TMP/e.fsr" -- "$TMP/script" 2>"$TMP/err" || rc=$?
+	[ $rc = 1 ] && says 'cannot run .*/script: No such file' "$TMP/err" && readable "$TMP/e.fsr"
 }
-ok "a command that is not there" exec_fails
+ok "a command whose interpreter is not there" exec_fails
 ok "no program is left" no_leak
 done_testing

@@ -83,7 +83,7 @@ static void replaces_a_file_by_a_new_one(void **state)
 	struct fsr_writer *w;
 
 	(void)state;
-	tmp_write(path, "something", 9);
+	tmp_write(path, "FSRECORD and so on", 18);
 	assert_int_equal(chmod(path, 0666), 0);
 	assert_int_equal(stat(path, &before), 0);
 	int held = open(path, O_RDONLY); /* so that its inode number is not used again */
@@ -114,6 +114,35 @@ static void refuses_what_is_no_file(void **state)
 	assert_int_equal(fsr_create(tmp_path("fifo"), &w), -EEXIST);
 	assert_int_equal(fsr_create(tmp_path("no/such/dir.fsr"), &w), -ENOENT);
 	assert_ptr_equal(w, (void *)1);
+}
+
+/* It may be the memory of a VM, named by mistake. */
+static void refuses_what_is_no_recording(void **state)
+{
+	static const char *const others[] = {"FSRECOR", "FSRECORx", "\0\0\0\0\0\0\0\0",
+					     " FSRECORD"};
+	struct fsr_writer *w = (void *)1;
+	const char *path = tmp_path("mem");
+	unsigned char *data;
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		tmp_write(path, others[i], 8);
+		assert_int_equal(fsr_may_create(path), -EMEDIUMTYPE);
+		assert_int_equal(fsr_create(path, &w), -EMEDIUMTYPE);
+		data = tmp_read(path, &size);
+		assert_int_equal(size, 8);
+		assert_memory_equal(data, others[i], 8);
+		free(data);
+	}
+	assert_ptr_equal(w, (void *)1);
+	tmp_write(path, "", 0);
+	assert_int_equal(fsr_may_create(path), 0);
+	assert_int_equal(fsr_create(path, &w), 0);
+	assert_int_equal(fsr_close(w), 0);
+	assert_int_equal(fsr_may_create(path), 0);
+	assert_int_equal(fsr_may_create(tmp_path("none")), 0);
 }
 
 static void a_chunk_that_is_too_long_is_refused_and_spoils_nothing(void **state)
@@ -195,6 +224,7 @@ int main(void)
 		cmocka_unit_test(writes_the_bytes_of_the_format),
 		cmocka_unit_test(replaces_a_file_by_a_new_one),
 		cmocka_unit_test(refuses_what_is_no_file),
+		cmocka_unit_test(refuses_what_is_no_recording),
 		cmocka_unit_test(a_chunk_that_is_too_long_is_refused_and_spoils_nothing),
 		cmocka_unit_test(a_full_disk_leaves_whole_chunks),
 		cmocka_unit_test(no_room_for_the_header_leaves_no_file),

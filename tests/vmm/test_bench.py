@@ -517,12 +517,12 @@ def outputs_are_new_files():
     """FILE.json and FILE.log: a file that is there is replaced, not written into, and no link is followed."""
     out, victim = folder + "/out.fsr", folder + "/victim"
     for suffix in (".json", ".log"):
-        Path(victim).write_bytes(b"memory")
+        Path(victim).write_bytes(b'{\n "format": memory')
         os.path.lexists(out + suffix) and os.unlink(out + suffix)
         os.link(victim, out + suffix)
         words = command(["--snapshot", snapshot(), "--token", "tok", "--iters", "1", "-o", out])
         subprocess.run(words, capture_output=True, check=False, env=environment(), timeout=120)
-        assert Path(victim).read_bytes() == b"memory", suffix
+        assert Path(victim).read_bytes() == b'{\n "format": memory', suffix
         assert os.stat(out + suffix).st_ino != os.stat(victim).st_ino, suffix
         os.unlink(victim)
 

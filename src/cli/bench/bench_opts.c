@@ -10,6 +10,7 @@
 #include "cli/cmds.h"
 #include "cli/mailbox/mailbox_opts.h"
 #include "cli/opts.h"
+#include "cli/output.h"
 
 #define SECOND 1000000000ull
 
@@ -162,9 +163,9 @@ void bench_opts_defaults(struct bench_asked *a)
 		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &(o)->wait_for_network,    \
 		       "a fork is there when its network is (true, the default), or when it is "  \
 		       "resumed"),                                                                \
-		FS_OPT("--output", "-o", "FILE", fs_opt_string, &(a)->output,                     \
+		FS_OPT("--output", "-o", "FILE", fs_out_opt_recording, &(a)->output,              \
 		       "the recording; FILE.json gets what the bench saw, FILE.log what the "     \
-		       "recorder said"),                                                          \
+		       "recorder said; other files of these names are not replaced"),             \
 		FS_OPT("--record-arg", NULL, "ARG", parse_record_arg, a,                          \
 		       "one more argument for forkscope record; may be given again")
 

@@ -152,16 +152,23 @@ static int take_snapshot(struct bench_asked *a)
 	return rc;
 }
 
-static int write_json(const struct fs_bench *b, const char *recording)
+/* What the bench saw, beside the recording. */
+static const char *json_path(const struct bench_asked *a)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.json", a->output);
+	return path;
+}
+
+static int write_json(const struct fs_bench *b, const char *path)
 {
 	json_t *o = fs_bench_json(b);
-	char path[PATH_MAX];
 	FILE *out = NULL;
 	int rc, io;
 
-	snprintf(path, sizeof(path), "%s.json", recording);
 	if (o)
-		out = fs_out_open(path);
+		out = fs_out_open(path, fs_out_json);
 	else
 		fs_error("writing %s: out of memory", path);
 	rc = out ? json_dumpf(o, out, JSON_INDENT(1)) : -1;
@@ -310,7 +317,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 		failed = 1;
 	}
 	if (a->output)
-		failed |= write_json(b, a->output);
+		failed |= write_json(b, json_path(a));
 	d.stopped = stopping;
 	d.incomplete = rec.status == FS_EXIT_INCOMPLETE;
 	ret = then(&d, arg);
@@ -328,6 +335,9 @@ int bench_run(struct bench_asked *a, bench_then then, void *arg)
 		fs_error("%s", why);
 		return FS_EXIT_FAILED;
 	}
+	/* it is written last, when it would be too late */
+	if (a->output && fs_out_check(json_path(a), fs_out_json))
+		return FS_EXIT_FAILED;
 	fs_http_setup();
 	snprintf(work, sizeof(work), "%s/forkscope-bench-XXXXXX", tmp);
 	if (catch_signals() || !mkdtemp(work)) {

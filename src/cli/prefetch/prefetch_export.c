@@ -32,6 +32,9 @@ static const struct fs_usage usage = {
 	.max_pos = 1,
 };
 
+/* What may be replaced: a set that was exported before, in any format. */
+static const char *const exported[] = {FSV_WORKSET_BEGINS, FSX_HPL_MAGIC, FS_OUT_JSON_BEGINS, NULL};
+
 static int write_set(const struct asked *a, const struct fsv_workset *w)
 {
 	bool hpl = !strcmp(a->format, "hpl");
@@ -43,7 +46,7 @@ static int write_set(const struct asked *a, const struct fsv_workset *w)
 		fs_error("%s", why);
 		return FS_EXIT_FAILED;
 	}
-	out = fs_out_open(a->out ? a->out : "-");
+	out = fs_out_open(a->out ? a->out : "-", exported);
 	if (!out)
 		return FS_EXIT_FAILED;
 	if (hpl)

@@ -49,7 +49,7 @@ void fsv_workset_ranges(const struct fsv_workset *w, FILE *out)
 	char path[512], name[100], end[96], t[3][FS_UNITS_LEN], gap[FS_UNITS_LEN], left[256];
 	const struct fsx_workset *s = &w->set;
 
-	fprintf(out, "# forkscope working set: %s, forks \"%s\", %s to %s\n",
+	fprintf(out, FSV_WORKSET_BEGINS "%s, forks \"%s\", %s to %s\n",
 		fsv_clean(w->view->path, path, sizeof(path)),
 		fsv_clean(w->group->name, name, sizeof(name)),
 		fsv_start_name(w->view->res->opts.start),
