@@ -4,12 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,8 +26,55 @@ void fs_targets_init(struct fs_targets *t)
 	t->hold = t->report = -1;
 }
 
+/* Returns 0 if there is a program at @path that we may execute, or a negative errno. */
+static int may_execute(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EACCES; /* as execve() says */
+	return access(path, X_OK) ? -errno : 0;
+}
+
+/* The same for a name without a slash, in the folders of PATH, as execvp() looks for it. */
+static int may_execute_by_name(const char *name)
+{
+	const char *folders = getenv("PATH") ?: "/bin:/usr/bin";
+	char path[PATH_MAX];
+	int rc = -ENOENT;
+
+	for (const char *at = folders; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+		int n = (int)strcspn(at, ":"), e;
+
+		if (snprintf(path, sizeof(path), "%.*s%s%s", n, at, n ? "/" : "", name) >=
+		    (int)sizeof(path))
+			continue;
+		e = may_execute(path);
+		if (!e)
+			return 0;
+		if (e == -EACCES)
+			rc = e; /* unless another folder has one */
+	}
+	return rc;
+}
+
+static int check_command(const char *name, char *err, size_t len)
+{
+	int rc = strchr(name, '/') ? may_execute(name) : may_execute_by_name(name);
+
+	if (!*name)
+		rc = -ENOENT;
+	return rc ? fs_errf(err, len, rc, "cannot run %s: %s", name, strerror(-rc)) : 0;
+}
+
 int fs_targets_check(struct fs_targets *t, char *err, size_t len)
 {
+	int rc = t->command ? check_command(t->command[0], err, len) : 0;
+
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < t->pids.n; i++) {
 		pid_t pid = t->pids.v[i];
 		struct pollfd p = {.events = POLLIN};

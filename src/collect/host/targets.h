@@ -29,7 +29,11 @@ struct fs_targets {
 
 void fs_targets_init(struct fs_targets *t);
 
-/* Are the asked processes there? Opens their pidfds. 0, or a negative errno and a sentence. */
+/*
+ * Are the asked processes there, and the command's program? Opens pidfds of the processes. 0, or a
+ * negative errno and a sentence. (Whether the kernel can execute the program shows only when it is
+ * let go.)
+ */
 int fs_targets_check(struct fs_targets *t, char *err, size_t len);
 
 /*
