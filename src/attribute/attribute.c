@@ -78,20 +78,25 @@ static int make_result(struct at *a, struct fsa_result *res)
  * Losses that the recorder counted for each VM. A hole in a CPU's sequence may be any VM's: where
  * the counts say that it was another's, and nothing of this fork became unknown, it is not noted.
  */
-static void note_losses(struct at *a)
+static int note_losses(struct at *a)
 {
 	const struct fsr_info *info = fsr_info(a->r);
 	bool counted = info->stats && json_is_array(json_object_get(info->stats, "lost_vm"));
+	struct at_losses l;
 
+	if (at_lost_load(info->stats, &l))
+		return -ENOMEM;
 	for (size_t i = 0; i < a->forks.n; i++) {
 		struct fsa_fork *f = a->forks.v[i].f;
 
-		f->lost = at_lost_of(info->stats, f->vm);
+		f->lost = at_lost_of(&l, f->vm);
 		if (f->lost)
 			f->notes |= 1u << FSA_N_LOST_EVENTS;
-		else if (counted && f->complete && !at_lost_of(info->stats, 0) && !unknown_of(f))
+		else if (counted && f->complete && !at_lost_of(&l, 0) && !unknown_of(f))
 			f->notes &= ~(1u << FSA_N_LOST_EVENTS);
 	}
+	fs_vec_free(&l.v);
+	return 0;
 }
 
 static int run(struct at *a)
@@ -129,8 +134,7 @@ int fsa_attribute(struct fsr_reader *r, const struct fsa_opts *o, struct fsa_res
 	if (!ret) {
 		while (a.all_procs.n) /* hands the late acks over to their forks */
 			at_proc_free(&a, a.all_procs.v[a.all_procs.n - 1]);
-		note_losses(&a);
-		ret = a.no_memory ? -ENOMEM : make_result(&a, res);
+		ret = note_losses(&a) || a.no_memory ? -ENOMEM : make_result(&a, res);
 	}
 	at_free(&a);
 	if (ret) {

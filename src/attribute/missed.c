@@ -54,11 +54,13 @@ static size_t join(struct at_miss *v, size_t n)
 
 int at_missed_load(struct at *a)
 {
+	uint64_t left_out;
 	size_t n;
-	const struct fs_ev_missed *e = fsr_missed(a->r, &n);
+	const struct fs_ev_missed *e = fsr_missed(a->r, &n, &left_out);
 
+	a->odd += left_out;
 	for (size_t i = 0; i < n; i++) {
-		struct at_miss m = {.t0 = e[i].ts_start, .t1 = e[i].h.ts, .cpu = e[i].on_cpu};
+		struct at_miss m = {.t0 = e[i].ts_start, .t1 = e[i].h.ts};
 
 		bool any[AT_MISSES] = {
 			[AT_MISS_ANY] = true,
@@ -66,9 +68,11 @@ int at_missed_load(struct at *a)
 			[AT_MISS_ALL] = BEGINS(e[i].prog, bearing),
 		};
 
-		for (int k = 0; k < AT_MISSES; k++)
+		for (int k = 0; k < AT_MISSES; k++) {
+			m.cpu = k == AT_MISS_ANY ? FS_ANY_CPU : e[i].on_cpu;
 			if (e[i].runs && any[k] && fs_vec_push(&a->misses[k], m))
 				return -ENOMEM;
+		}
 	}
 	for (int k = 0; k < AT_MISSES; k++)
 		if (a->misses[k].n)
@@ -172,11 +176,18 @@ static int cut(struct widen *w, struct at_piece p, uint64_t end, int kind, uint3
 	w->cut.n = 0;
 	while (at < end && !err) {
 		uint64_t t0 = at, t1 = end;
+		struct at_piece q = p;
 		bool miss = missing(w->a, kind, cpu, &t0, &t1);
 
 		if (!miss || t0 > at) {
-			p.t0 = at;
-			err = fs_vec_push(&w->cut, p);
+			q.t0 = at;
+			/* the exit at its end says nothing of what was before something is missing
+			 */
+			if (miss && p.flags & AT_P_CLOSES) {
+				q.exit = 0;
+				q.flags &= (uint8_t)~AT_P_CLOSES;
+			}
+			err = fs_vec_push(&w->cut, q);
 		}
 		if (miss && !err)
 			err = fs_vec_push(&w->cut, unknown(p, t0));
@@ -222,13 +233,9 @@ static int widen_piece(struct widen *w, const struct at_piece *p, uint64_t end)
 /* Was anything missed in the window, on whatever CPU? */
 static bool any_in(const struct at *a, uint64_t t0, uint64_t t1)
 {
-	for (size_t i = 0; i < a->misses[AT_MISS_ANY].n; i++) {
-		const struct at_miss *m = &a->misses[AT_MISS_ANY].v[i];
+	const struct at_miss *m = first_after(a, AT_MISS_ANY, FS_ANY_CPU, t0);
 
-		if (m->t0 < t1 && m->t1 > t0)
-			return true;
-	}
-	return false;
+	return m && m->t0 < t1;
 }
 
 int at_missed_widen(struct at *a, struct at_vm *vm, struct at_path *path)

@@ -307,7 +307,8 @@ struct at_miss {
 	uint64_t t0, t1;
 	uint32_t cpu; /* FS_ANY_CPU = which is not known */
 };
-/* Of any program; of those that the ledger is made from; of those that tell guest mode. */
+/* Of any program, on whatever CPU; of those that the ledger is made from; of those that tell guest
+ * mode. */
 enum { AT_MISS_ANY, AT_MISS_SOME, AT_MISS_ALL, AT_MISSES };
 
 struct at_cpu {
@@ -568,8 +569,16 @@ void at_told_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
 int at_milestones(struct fsa_fork *f, const struct at_vm *vm);
 
 /* --- stats.c --- */
-/* Records and spans of VM @vm that the recorder lost, by its STATS. */
-uint64_t at_lost_of(const json_t *stats, uint32_t vm);
+/* Records and spans that the recorder lost, by its STATS: of each VM (0 = of whom is not known). */
+struct at_losses {
+	FS_VEC(struct at_lost {
+		json_int_t vm;
+		uint64_t lost;
+	})
+	v; /* by VM; fs_vec_free() it */
+};
+int at_lost_load(const json_t *stats, struct at_losses *l); /* 0 or -ENOMEM */
+uint64_t at_lost_of(const struct at_losses *l, uint32_t vm);
 int at_cohorts(struct fsa_result *res);
 /* Statistics of @n values; UINT64_MAX = never reached. Sorts @v. */
 struct fsa_dist at_dist(uint64_t *v, size_t n);

@@ -41,21 +41,62 @@ struct fsa_dist at_dist(uint64_t *v, size_t n)
 	return d;
 }
 
-uint64_t at_lost_of(const json_t *stats, uint32_t vm)
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
+/* A count of @row, 0 for one that makes no sense. */
+static uint64_t count_of(const json_t *row, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(row, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static int by_vm(const void *x, const void *y)
+{
+	const struct at_lost *a = x, *b = y;
+
+	return a->vm < b->vm ? -1 : a->vm > b->vm;
+}
+
+int at_lost_load(const json_t *stats, struct at_losses *l)
 {
 	json_t *rows = stats ? json_object_get(stats, "lost_vm") : NULL, *row;
-	uint64_t lost = 0;
-	size_t i;
+	size_t i, n = 0;
 
+	*l = (struct at_losses){0};
 	json_array_foreach (rows, i, row) {
-		json_int_t n = json_integer_value(json_object_get(row, "records")) +
-			       json_integer_value(json_object_get(row, "state")) +
-			       json_integer_value(json_object_get(row, "slots"));
+		struct at_lost e = {.vm = json_integer_value(json_object_get(row, "vm"))};
 
-		if (json_integer_value(json_object_get(row, "vm")) == (json_int_t)vm && n > 0)
-			lost += (uint64_t)n;
+		e.lost = add(add(count_of(row, "records"), count_of(row, "state")),
+			     count_of(row, "slots"));
+		if (fs_vec_push(&l->v, e)) {
+			fs_vec_free(&l->v);
+			return -ENOMEM;
+		}
 	}
-	return lost;
+	if (!l->v.n)
+		return 0;
+	qsort(l->v.v, l->v.n, sizeof(*l->v.v), by_vm);
+	for (i = 1; i < l->v.n; i++) {
+		if (l->v.v[i].vm == l->v.v[n].vm)
+			l->v.v[n].lost = add(l->v.v[n].lost, l->v.v[i].lost);
+		else
+			l->v.v[++n] = l->v.v[i];
+	}
+	l->v.n = n + 1;
+	return 0;
+}
+
+uint64_t at_lost_of(const struct at_losses *l, uint32_t vm)
+{
+	struct at_lost key = {.vm = vm};
+	const struct at_lost *e =
+		l->v.n ? bsearch(&key, l->v.v, l->v.n, sizeof(*l->v.v), by_vm) : NULL;
+
+	return e ? e->lost : 0;
 }
 
 static uint64_t cause_ns(const struct fsa_fork *f, int cause)

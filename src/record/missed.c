@@ -15,9 +15,11 @@ int fsr_missed_add(struct fsr_missed *t, const void *recs, size_t bytes)
 			break;
 		if (h.kind != FS_EV_MISSED || h.len < sizeof(e))
 			continue;
-		if (t->v.n >= FSR_MAX_MISSED)
-			return -E2BIG;
 		memcpy(&e, p, sizeof(e));
+		if (t->v.n >= FSR_MAX_MISSED || e.ts_start >= e.h.ts) {
+			t->left_out++;
+			continue;
+		}
 		e.prog[sizeof(e.prog) - 1] = '\0';
 		if (fs_vec_push(&t->v, e))
 			return -ENOMEM;

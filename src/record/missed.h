@@ -8,15 +8,18 @@
 #include "base/vec.h"
 #include "bpf/event.h"
 
-#define FSR_MAX_MISSED (1u << 20) /* records: what a hostile file can make us hold */
+#define FSR_MAX_MISSED                                                            \
+	(1u << 20) /* records that are held, of a hostile file or a very long one \
+		    */
 
 struct fsr_missed {
 	FS_VEC(struct fs_ev_missed) v;
+	uint64_t left_out; /* more than are held, or ones that end before they begin */
 };
 
 /*
- * Adds the MISSED records among the @bytes at @recs, the records of an EVENTS chunk; what is
- * malformed ends it, as it ends the reading of events. Returns 0, -E2BIG (too many) or -ENOMEM.
+ * Adds the MISSED records among the @bytes at @recs, the records of an EVENTS chunk, or counts them
+ * as left out; what is malformed ends it, as it ends the reading of events. Returns 0 or -ENOMEM.
  */
 int fsr_missed_add(struct fsr_missed *t, const void *recs, size_t bytes);
 void fsr_missed_free(struct fsr_missed *t);

@@ -327,9 +327,10 @@ const char *fsr_ksym(const struct fsr_reader *r, uint64_t addr, uint64_t *off)
 	return r->symbols.text.v + sym->name;
 }
 
-const struct fs_ev_missed *fsr_missed(const struct fsr_reader *r, size_t *n)
+const struct fs_ev_missed *fsr_missed(const struct fsr_reader *r, size_t *n, uint64_t *left_out)
 {
 	*n = r->missed.v.n;
+	*left_out = r->missed.left_out;
 	return r->missed.v.v;
 }
 

@@ -59,8 +59,11 @@ unsigned int fsr_stack(const struct fsr_reader *r, uint32_t id, const uint64_t *
 /* Name of the kernel symbol that holds @addr, or NULL; *off gets the distance into it. */
 const char *fsr_ksym(const struct fsr_reader *r, uint64_t addr, uint64_t *off);
 
-/* All MISSED records, in no order; their number in @n. */
-const struct fs_ev_missed *fsr_missed(const struct fsr_reader *r, size_t *n);
+/*
+ * The MISSED records, in no order; their number in @n. Those that make no sense, or are more than a
+ * million, are only counted, in @left_out.
+ */
+const struct fs_ev_missed *fsr_missed(const struct fsr_reader *r, size_t *n, uint64_t *left_out);
 
 void fsr_free(struct fsr_reader *r);
 

@@ -360,6 +360,19 @@ static void lost_exit(void **state)
 	assert_int_equal(res->forks[0].lost, 5);
 	assert_true(attr_noted(&res->forks[0], FSA_N_LOST_EVENTS));
 	attr_done(res);
+	/* rows of any order, several of one VM, numbers that make no sense */
+	res = attr_run(
+		"STATS {\"lost_vm\":[{\"vm\":4294967297,\"records\":1},{\"vm\":1,\"records\":2},7,"
+		"{\"vm\":1,\"state\":4},{\"vm\":0,\"records\":8},{\"vm\":1,\"records\":-9}]}"
+		"\n" STANDARD END,
+		"pio:0xf4");
+	assert_int_equal(res->forks[0].lost, 6);
+	attr_done(res);
+	res = attr_run("STATS {\"lost_vm\":[{\"vm\":1,\"records\":9223372036854775807,"
+		       "\"state\":9223372036854775807,\"slots\":9}]}\n" STANDARD END,
+		       "pio:0xf4");
+	assert_int_equal(res->forks[0].lost, UINT64_MAX);
+	attr_done(res);
 }
 
 /* A hole that the recorder counts against another VM, and that left nothing unknown here. */

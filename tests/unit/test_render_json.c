@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <time.h>
+#include "render/json/json_parts.h"
 #include "tests/unit/render_fixture.h"
 
 #define DOC "docs/json.md"
@@ -190,6 +192,52 @@ static void hostile_bytes_stay_valid_text(void **state)
 	free(x);
 }
 
+/* The CPU time, in clock ticks, of @n VMs of which only the first and the last have a fork. */
+static clock_t time_of_vms(struct fsa_fork *forks, size_t nforks, struct fsa_vm *vms, size_t n)
+{
+	struct fsa_result res = {.forks = forks, .nforks = nforks, .vms = vms, .nvms = n};
+	struct fsv_view view = {.res = &res};
+	clock_t before = clock();
+	json_t *a = fsj_vms(&view);
+	clock_t took = clock() - before;
+
+	assert_int_equal(json_array_size(a), n);
+	assert_int_equal(json_integer_value(at(json_array_get(a, 0), "fork")), 1);
+	assert_true(json_is_null(at(json_array_get(a, 1), "fork")));
+	assert_int_equal(json_integer_value(at(json_array_get(a, n - 1), "fork")), nforks);
+	json_decref(a);
+	return took;
+}
+
+/* As a hostile recording has them: many VMs, and many forks of others. */
+static void many_vms_of_many_forks_take_no_longer(void **state)
+{
+	enum { FORKS = 10000, VMS = 10000 };
+	struct fsa_fork *forks = calloc(FORKS, sizeof(*forks));
+	struct fsa_vm *vms = calloc(VMS, sizeof(*vms));
+	clock_t few, many;
+
+	(void)state;
+	assert_non_null(forks);
+	assert_non_null(vms);
+	for (size_t i = 0; i < VMS; i++)
+		vms[i].vm = (uint32_t)(i + 1);
+	for (size_t i = 0; i < FORKS; i++) {
+		forks[i].id = (uint32_t)(i + 1);
+		forks[i].vm = (uint32_t)(VMS + FORKS - i);
+	}
+	forks[0].vm = forks[1].vm = 1; /* of two the first */
+	forks[2].vm = VMS;
+	forks[2].id = 3;
+	few = time_of_vms(forks, 3, vms, VMS);
+	forks[FORKS - 1].vm = VMS;
+	forks[2].vm = VMS + 1;
+	many = time_of_vms(forks, FORKS, vms, VMS);
+	assert_true(many < 4 * few + CLOCKS_PER_SEC / 10);
+	free(forks);
+	free(vms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +247,7 @@ int main(void)
 		cmocka_unit_test(all_promised_keys_are_there),
 		cmocka_unit_test(every_key_is_documented),
 		cmocka_unit_test(hostile_bytes_stay_valid_text),
+		cmocka_unit_test(many_vms_of_many_forks_take_no_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
