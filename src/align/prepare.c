@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "align/impl.h"
 #include "base/err.h"
+#include "base/search.h"
 
 static int by_value(const void *x, const void *y)
 {
@@ -181,17 +182,7 @@ static int take_pairs(const struct fsl_input *in, struct al_problem *p)
 
 size_t al_span_at(const struct al_vcpu *v, double t)
 {
-	size_t lo = 0, hi = v->ns;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (v->s[mid].exit < t)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return fs_first_where(v->ns, i, v->s[i].exit >= t);
 }
 
 int al_prepare(const struct fsl_input *in, struct al_problem *p, char *err, size_t err_len)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "align/impl.h"
+#include "base/search.h"
 
 #define NEAR_EVENTS 48 /* of each direction and vCPU, tried first */
 #define MAX_STACK   512
@@ -115,17 +116,8 @@ static bool limits_allow(const struct al_problem *p, const struct al_box *b)
 static size_t vague_events(const struct al_box *b, const struct al_vcpu *v)
 {
 	double known = v->ns > 1 ? v->s[v->ns - 2].exit : -INFINITY;
-	size_t lo = 0, hi = v->open ? v->ng : 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (earliest(b, v->g[mid]) > known)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return v->open ? v->ng - lo : 0;
+	return v->open ? v->ng - fs_first_where(v->ng, i, earliest(b, v->g[i]) > known) : 0;
 }
 
 enum verdict { INFEASIBLE, HALVE, ONE_EACH };

@@ -5,6 +5,7 @@
  * running that followed belongs to the CPU that was to run it.
  */
 #include "attribute/guest_chain.h"
+#include "base/search.h"
 
 #define MAX_STILL 64 /* steps without any time passing: the records contradict */
 
@@ -36,17 +37,7 @@ static int on(struct way *w, uint64_t from, uint16_t cpu)
 /* Index + 1 of the last run of the task that began at @t or before. */
 static size_t run_before(const struct at_gtask *k, uint64_t t)
 {
-	size_t lo = 0, hi = k->runs.n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (k->runs.v[mid].in <= t)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return fs_first_where(k->runs.n, i, k->runs.v[i].in > t);
 }
 
 /* The wake-up @k of the path's task, which had left its CPU at @slept (0 = before the records). */

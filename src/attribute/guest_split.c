@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include "attribute/guest.h"
+#include "base/search.h"
 
 struct split {
 	struct at *a;
@@ -167,20 +168,10 @@ static int split_idle(struct split *s, struct at_piece p, uint64_t hi)
 
 static bool is_frame(const struct fsr_guest_data *d, uint64_t gpa)
 {
-	size_t lo = 0, hi = d->nframes;
 	uint64_t gfn = gpa / FSG_PAGE;
+	size_t at = fs_first_where(d->nframes, i, d->frames[i] >= gfn);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (d->frames[mid] == gfn)
-			return true;
-		if (d->frames[mid] < gfn)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return false;
+	return at < d->nframes && d->frames[at] == gfn;
 }
 
 /* The guest-physical address of the fault that @p is a piece of, 0 = not known. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/state.h"
+#include "base/search.h"
 
 /* Programs whose records are in no ledger: ends, milestones, and the guest's clock. */
 static const char *const beside[] = {"fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock",
@@ -83,18 +84,11 @@ int at_missed_load(struct at *a)
 /* The first miss on @cpu that ends after @t, or NULL. */
 static const struct at_miss *first_after(const struct at *a, int kind, uint32_t cpu, uint64_t t)
 {
-	size_t lo = 0, hi = a->misses[kind].n;
 	const struct at_miss *v = a->misses[kind].v;
+	size_t first = fs_first_where(a->misses[kind].n, i,
+				      v[i].cpu > cpu || (v[i].cpu == cpu && v[i].t1 > t));
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (v[mid].cpu < cpu || (v[mid].cpu == cpu && v[mid].t1 <= t))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < a->misses[kind].n && v[lo].cpu == cpu ? &v[lo] : NULL;
+	return first < a->misses[kind].n && v[first].cpu == cpu ? &v[first] : NULL;
 }
 
 /*
@@ -117,18 +111,10 @@ static bool missing(const struct at *a, int kind, uint32_t cpu, uint64_t *t0, ui
 /* On which CPU @t was, or was last, at @at. */
 static uint32_t cpu_of(const struct at_thr *t, uint64_t at)
 {
-	size_t lo = 0, hi = t->offs.n;
+	size_t after = fs_first_where(t->offs.n, i, t->offs.v[i].in > at);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->offs.v[mid].in <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo)
-		return t->offs.v[lo - 1].cpu;
+	if (after)
+		return t->offs.v[after - 1].cpu;
 	return t->exits.n ? t->exits.v[0].cpu : FS_ANY_CPU;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the walk needs to know of each thread before it begins, and what is beside the path. */
 #include "attribute/path.h"
+#include "base/search.h"
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {
@@ -10,17 +11,7 @@ static uint64_t min64(uint64_t a, uint64_t b)
 /* Index of the last exit that began at or before @at, or -1. */
 static ptrdiff_t last_exit(const struct at_thr *t, uint64_t at)
 {
-	size_t lo = 0, hi = t->exits.n;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (t->exits.v[mid].t0 <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return (ptrdiff_t)lo - 1;
+	return (ptrdiff_t)fs_first_where(t->exits.n, i, t->exits.v[i].t0 > at) - 1;
 }
 
 const struct at_exit *at_exit_of_wait(const struct at_thr *t, const struct at_span *wait)
@@ -162,17 +153,7 @@ int at_path_prepare(struct at_vm *vm)
 /* Index + 1 of the last sleep that began before @at. */
 static size_t last_off(const struct at_thr *t, uint64_t at)
 {
-	size_t lo = 0, hi = t->offs.n;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (t->offs.v[mid].out < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return fs_first_where(t->offs.n, i, t->offs.v[i].out >= at);
 }
 
 struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/err.h"
+#include "base/search.h"
 #include "base/units.h"
 #include "base/vec.h"
 
@@ -264,17 +265,9 @@ void fsx_ranges_tidy(struct fsx_ranges *r)
 
 bool fsx_ranges_have(const struct fsx_ranges *tidy, uint64_t offset)
 {
-	size_t lo = 0, hi = tidy->n;
+	size_t after = fs_first_where(tidy->n, i, tidy->v[i].offset > offset);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (tidy->v[mid].offset <= offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && offset - tidy->v[lo - 1].offset < tidy->v[lo - 1].size;
+	return after && offset - tidy->v[after - 1].offset < tidy->v[after - 1].size;
 }
 
 uint64_t fsx_ranges_bytes(const struct fsx_ranges *tidy)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/err.h"
+#include "base/search.h"
 #include "guestsyms/symtable_impl.h"
 
 #define LOOSE_SIZE 4096u /* how far a last function may reach when no size is given */
@@ -106,27 +107,20 @@ size_t fsy_syms_code(const struct fsy_syms *s, uint64_t addr, uint8_t *buf, size
 
 const char *fsy_syms_raw(const struct fsy_syms *s, uint64_t addr, uint64_t *off)
 {
-	size_t lo = 0, hi = s->syms.n;
+	size_t after = fs_first_where(s->syms.n, i, s->syms.v[i].addr > addr), first;
 	const struct fsy_sym *x;
 	uint64_t reach;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->syms.v[mid].addr <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
+	if (!after)
 		return NULL;
 	/* the first of several names of the same address */
-	for (lo--; lo && s->syms.v[lo - 1].addr == s->syms.v[lo].addr; lo--)
+	for (first = after - 1; first && s->syms.v[first - 1].addr == s->syms.v[first].addr;
+	     first--)
 		;
-	x = &s->syms.v[lo];
+	x = &s->syms.v[first];
 	reach = x->size;
-	if (!reach && hi < s->syms.n && s->syms.v[hi].addr - x->addr < (1u << 20))
-		reach = s->syms.v[hi].addr - x->addr;
+	if (!reach && after < s->syms.n && s->syms.v[after].addr - x->addr < (1u << 20))
+		reach = s->syms.v[after].addr - x->addr;
 	else if (!reach)
 		reach = LOOSE_SIZE;
 	if (addr - x->addr >= reach)

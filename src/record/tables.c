@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include "base/search.h"
 #include "record/format.h"
 
 int fsr_stacks_add(struct fsr_stacks *t, const void *data, size_t bytes)
@@ -61,17 +62,9 @@ void fsr_stacks_sort(struct fsr_stacks *t)
 
 const struct fsr_stack_ref *fsr_stacks_find(const struct fsr_stacks *t, uint32_t id)
 {
-	size_t low = 0, high = t->refs.n;
+	size_t at = fs_first_where(t->refs.n, i, t->refs.v[i].id >= id);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (t->refs.v[mid].id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < t->refs.n && t->refs.v[low].id == id ? &t->refs.v[low] : NULL;
+	return at < t->refs.n && t->refs.v[at].id == id ? &t->refs.v[at] : NULL;
 }
 
 void fsr_stacks_free(struct fsr_stacks *t)
@@ -148,21 +141,13 @@ void fsr_symbols_sort(struct fsr_symbols *t)
 /* The first symbol of those at the greatest address that is not above @addr. */
 const struct fsr_sym *fsr_symbols_find(const struct fsr_symbols *t, uint64_t addr)
 {
-	size_t low = 0, high = t->syms.n;
+	size_t end = fs_first_where(t->syms.n, i, t->syms.v[i].addr > addr);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (t->syms.v[mid].addr <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (!low)
+	if (!end)
 		return NULL;
-	while (low > 1 && t->syms.v[low - 2].addr == t->syms.v[low - 1].addr)
-		low--;
-	return &t->syms.v[low - 1];
+	while (end > 1 && t->syms.v[end - 2].addr == t->syms.v[end - 1].addr)
+		end--;
+	return &t->syms.v[end - 1];
 }
 
 void fsr_symbols_free(struct fsr_symbols *t)

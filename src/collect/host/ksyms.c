@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/search.h"
 #include "base/vec.h"
 
 struct sym {
@@ -97,20 +98,12 @@ int fs_ksyms_read(int fd, struct fs_ksyms **out)
 /* The last symbol at or before @addr, or NULL. */
 static struct sym *holder(struct fs_ksyms *k, uint64_t addr)
 {
-	size_t lo = 0, hi = k->syms.n;
+	size_t end = fs_first_where(k->syms.n, i, k->syms.v[i].addr > addr);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (k->syms.v[mid].addr <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	/* Of several names for one address the first is as good as any, and always the same. */
-	while (lo > 1 && k->syms.v[lo - 2].addr == k->syms.v[lo - 1].addr)
-		lo--;
-	return lo ? &k->syms.v[lo - 1] : NULL;
+	while (end > 1 && k->syms.v[end - 2].addr == k->syms.v[end - 1].addr)
+		end--;
+	return end ? &k->syms.v[end - 1] : NULL;
 }
 
 char *fs_ksyms_pick(struct fs_ksyms *k, const uint64_t *addrs, size_t n, size_t *len)
