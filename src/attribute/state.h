@@ -11,7 +11,7 @@
 #define FORKSCOPE_ATTR_STATE_H
 
 #include "align/clock.h"
-#include "attribute/idmap.h"
+#include "base/hashmap.h"
 #include "attribute/model.h"
 #include "base/vec.h"
 
