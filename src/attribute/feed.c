@@ -98,7 +98,7 @@ static int on_exit_task(struct at *a, const struct fs_ev_exit_task *e)
 
 	if (t && t->proc == p) {
 		t->died = e->h.ts;
-		at_idmap_del(&a->thrs, t->tid);
+		fs_hashmap_del(&a->thrs, t->tid);
 	}
 	return p && e->group_dead ? at_on_death(a, p, e->h.ts) : 0;
 }

@@ -302,7 +302,7 @@ void at_guest_free(struct at_vm *vm)
 		fs_vec_free(&g->tasks.v[i].runs);
 	for (size_t i = 0; i < FSG_MAX_CPUS; i++)
 		fs_vec_free(&g->cpus[i].segs);
-	at_idmap_free(&g->by_tid);
+	fs_hashmap_free(&g->by_tid);
 	fs_vec_free(&g->tasks);
 	fs_vec_free(&g->frames);
 	fs_vec_free(&g->works);

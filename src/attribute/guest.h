@@ -116,7 +116,7 @@ struct at_guest {
 	bool lost;  /* records are missing in the window */
 	uint64_t events, outside;
 
-	struct at_idmap by_tid;
+	struct fs_hashmap by_tid;
 	FS_VEC(struct at_gtask) tasks;
 	FS_VEC(struct at_gframe) frames;
 	FS_VEC(struct at_gwork) works;

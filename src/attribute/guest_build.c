@@ -138,17 +138,17 @@ static int on_work_queue(struct at_gb *b)
 
 	if (fs_vec_push(&b->g->works, w))
 		return -ENOMEM;
-	return at_idmap_put(&b->queued, b->rec->x, (void *)(uintptr_t)b->g->works.n);
+	return fs_hashmap_put(&b->queued, b->rec->x, (void *)(uintptr_t)b->g->works.n);
 }
 
 static int on_work(struct at_gb *b)
 {
 	struct at_gtask *k = at_gb_task_of(b, b->c->task);
-	uintptr_t at = (uintptr_t)at_idmap_get(&b->queued, b->rec->x);
+	uintptr_t at = (uintptr_t)fs_hashmap_get(&b->queued, b->rec->x);
 	struct at_gwork w = {.func = b->rec->a, .addr = b->rec->x};
 
 	if (at) {
-		at_idmap_del(&b->queued, b->rec->x);
+		fs_hashmap_del(&b->queued, b->rec->x);
 	} else {
 		if (fs_vec_push(&b->g->works, w))
 			return -ENOMEM;
@@ -206,12 +206,12 @@ static int give_to_work(struct at_gb *b, uint32_t task, uint64_t t0, uint32_t at
  */
 static int began_unseen(struct at_gb *b, struct at_gtask *k)
 {
-	uintptr_t at = (uintptr_t)at_idmap_get(&b->queued, b->rec->x);
+	uintptr_t at = (uintptr_t)fs_hashmap_get(&b->queued, b->rec->x);
 	struct at_gwork *w = at ? &b->g->works.v[at - 1] : NULL;
 
 	if (!w || w->func != b->rec->a)
 		return 0;
-	at_idmap_del(&b->queued, b->rec->x);
+	fs_hashmap_del(&b->queued, b->rec->x);
 	w->t0 = w->queue > k->worked ? w->queue : k->worked;
 	w->t1 = b->t;
 	return give_to_work(b, b->c->task, w->t0, (uint32_t)at);
@@ -508,7 +508,7 @@ int at_guest_build(struct at *a, struct at_guest *g, uint64_t until)
 	}
 	if (!ret)
 		ret = merge(&b, rings, n, until);
-	at_idmap_free(&b.queued);
+	fs_hashmap_free(&b.queued);
 	free(b.cpus);
 	for (size_t i = 0; i < n; i++)
 		free(rings[i].order);

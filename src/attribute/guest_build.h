@@ -20,8 +20,8 @@ struct at_gb {
 	struct at *a;
 	struct at_guest *g;
 	struct at_gb_cpu *cpus;
-	const json_t *armed;    /* names of the tasks that there were when armed, by tid; NULL */
-	struct at_idmap queued; /* work item to its last queueing: index + 1 */
+	const json_t *armed;      /* names of the tasks that there were when armed, by tid; NULL */
+	struct fs_hashmap queued; /* work item to its last queueing: index + 1 */
 	uint32_t epoch;
 	/* the record at hand */
 	const struct fsg_rec *rec;

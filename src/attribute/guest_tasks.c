@@ -23,7 +23,7 @@ uint32_t at_gb_name(struct at *a, uint64_t bytes)
 static int64_t task_get(struct at_gb *b, uint32_t tid)
 {
 	uint64_t key = tid ? tid : 1ull << 32 | b->cpu;
-	uintptr_t at = (uintptr_t)at_idmap_get(&b->g->by_tid, key);
+	uintptr_t at = (uintptr_t)fs_hashmap_get(&b->g->by_tid, key);
 	struct at_gtask t = {.tid = tid, .epoch = b->epoch};
 
 	if (at)
@@ -32,7 +32,7 @@ static int64_t task_get(struct at_gb *b, uint32_t tid)
 		t.name = at_str(b->a, "idle", 8);
 	if (fs_vec_push(&b->g->tasks, t))
 		return -1;
-	if (at_idmap_put(&b->g->by_tid, key, (void *)(uintptr_t)b->g->tasks.n)) {
+	if (fs_hashmap_put(&b->g->by_tid, key, (void *)(uintptr_t)b->g->tasks.n)) {
 		b->g->tasks.n--;
 		return -1;
 	}

@@ -14,7 +14,7 @@ static void *no_memory(struct at *a)
 
 struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make)
 {
-	struct at_proc *p = at_idmap_get(&a->procs, tgid);
+	struct at_proc *p = fs_hashmap_get(&a->procs, tgid);
 
 	if (p || !make || !tgid)
 		return p;
@@ -23,12 +23,12 @@ struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make)
 		return no_memory(a);
 	p->tgid = tgid;
 	p->keep_until = UINT64_MAX;
-	if (at_idmap_put(&a->procs, tgid, p)) {
+	if (fs_hashmap_put(&a->procs, tgid, p)) {
 		free(p);
 		return no_memory(a);
 	}
 	if (fs_vec_push(&a->all_procs, p)) {
-		at_idmap_del(&a->procs, tgid);
+		fs_hashmap_del(&a->procs, tgid);
 		free(p);
 		return no_memory(a);
 	}
@@ -37,13 +37,13 @@ struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make)
 
 struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make)
 {
-	struct at_thr *t = at_idmap_get(&a->thrs, tid);
+	struct at_thr *t = fs_hashmap_get(&a->thrs, tid);
 	struct at_proc *p;
 
 	if (t && t->proc->tgid != tgid && tgid && make) {
 		/* the number was given to a thread of another process: the old one is gone */
 		t->died = t->died ? t->died : a->now;
-		at_idmap_del(&a->thrs, tid);
+		fs_hashmap_del(&a->thrs, tid);
 		t = NULL;
 	}
 	if (t || !make || !tid)
@@ -57,12 +57,12 @@ struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make)
 	t->tid = tid;
 	t->proc = p;
 	t->seen = a->now;
-	if (at_idmap_put(&a->thrs, tid, t)) {
+	if (fs_hashmap_put(&a->thrs, tid, t)) {
 		free(t);
 		return no_memory(a);
 	}
 	if (fs_vec_push(&p->thr, t)) {
-		at_idmap_del(&a->thrs, tid);
+		fs_hashmap_del(&a->thrs, tid);
 		free(t);
 		return no_memory(a);
 	}
@@ -71,7 +71,7 @@ struct at_thr *at_thr_get(struct at *a, uint32_t tid, uint32_t tgid, bool make)
 
 struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
 {
-	struct at_vm *vm = id ? at_idmap_get(&a->vms, id) : NULL;
+	struct at_vm *vm = id ? fs_hashmap_get(&a->vms, id) : NULL;
 	struct at_proc *p;
 
 	if (vm || !make || !id)
@@ -86,14 +86,14 @@ struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
 	vm->proc = p;
 	vm->next_try = UINT64_MAX;
 	vm->told = a->told;
-	if (at_idmap_put(&a->vms, id, vm)) {
+	if (fs_hashmap_put(&a->vms, id, vm)) {
 		free(vm);
 		return no_memory(a);
 	}
 	if (at_list_vm(a, vm) || fs_vec_push(&a->all_vms, vm) || fs_vec_push(&p->vms, vm)) {
 		if (a->all_vms.n && a->all_vms.v[a->all_vms.n - 1] == vm)
 			a->all_vms.n--;
-		at_idmap_del(&a->vms, id);
+		fs_hashmap_del(&a->vms, id);
 		free(vm);
 		return no_memory(a);
 	}
@@ -244,7 +244,7 @@ static void hand_over_acks(struct at_vm *vm)
 
 static void vm_free(struct at *a, struct at_vm *vm)
 {
-	at_idmap_del(&a->vms, vm->id);
+	fs_hashmap_del(&a->vms, vm->id);
 	for (size_t i = 0; i < a->all_vms.n; i++)
 		if (a->all_vms.v[i] == vm) {
 			a->all_vms.v[i] = a->all_vms.v[--a->all_vms.n];
@@ -276,8 +276,8 @@ static void vm_free(struct at *a, struct at_vm *vm)
 
 static void thr_free(struct at *a, struct at_thr *t)
 {
-	if (at_idmap_get(&a->thrs, t->tid) == t)
-		at_idmap_del(&a->thrs, t->tid);
+	if (fs_hashmap_get(&a->thrs, t->tid) == t)
+		fs_hashmap_del(&a->thrs, t->tid);
 	for (size_t i = 0; a->cpus && i < AT_CPUS; i++)
 		if (a->cpus[i].thr == t)
 			a->cpus[i].thr = NULL;
@@ -287,8 +287,8 @@ static void thr_free(struct at *a, struct at_thr *t)
 
 void at_proc_free(struct at *a, struct at_proc *p)
 {
-	if (at_idmap_get(&a->procs, p->tgid) == p)
-		at_idmap_del(&a->procs, p->tgid);
+	if (fs_hashmap_get(&a->procs, p->tgid) == p)
+		fs_hashmap_del(&a->procs, p->tgid);
 	for (size_t i = 0; i < a->all_procs.n; i++)
 		if (a->all_procs.v[i] == p) {
 			a->all_procs.v[i] = a->all_procs.v[--a->all_procs.n];
@@ -333,10 +333,10 @@ void at_free(struct at *a)
 	for (int k = 0; k < AT_MISSES; k++)
 		fs_vec_free(&a->misses[k]);
 	fs_vec_free(&a->clocks);
-	at_idmap_free(&a->procs);
-	at_idmap_free(&a->thrs);
-	at_idmap_free(&a->vms);
-	at_idmap_free(&a->stacks);
+	fs_hashmap_free(&a->procs);
+	fs_hashmap_free(&a->thrs);
+	fs_hashmap_free(&a->vms);
+	fs_hashmap_free(&a->stacks);
 	at_str_free(a);
 	free(a->cpus);
 }

@@ -27,20 +27,20 @@ static void join(size_t *of, size_t a, size_t b)
 
 static int join_by_keys(const struct at *a, size_t *of)
 {
-	struct at_idmap seen = {0}; /* key to fork + 1 */
+	struct fs_hashmap seen = {0}; /* key to fork + 1 */
 	int ret = 0;
 
 	for (size_t i = 0; i < a->forks.n; i++)
 		for (size_t k = 0; k < AT_SNAPSHOT_KEYS && !ret; k++) {
 			uint64_t key = a->forks.v[i].keys[k];
-			uintptr_t other = key ? (uintptr_t)at_idmap_get(&seen, key) : 0;
+			uintptr_t other = key ? (uintptr_t)fs_hashmap_get(&seen, key) : 0;
 
 			if (other)
 				join(of, other - 1, i);
 			else if (key)
-				ret = at_idmap_put(&seen, key, (void *)(uintptr_t)(i + 1));
+				ret = fs_hashmap_put(&seen, key, (void *)(uintptr_t)(i + 1));
 		}
-	at_idmap_free(&seen);
+	fs_hashmap_free(&seen);
 	return ret;
 }
 
@@ -57,19 +57,19 @@ static uint64_t population(const struct fsa_fork *f, size_t snapshot)
 /* Of each snapshot and arm, in order of resume. */
 static int note_first(struct at *a, size_t *of)
 {
-	struct at_idmap seen = {0};
+	struct fs_hashmap seen = {0};
 	int ret = 0;
 
 	for (size_t i = 0; i < a->forks.n && !ret; i++) {
 		struct fsa_fork *f = a->forks.v[i].f;
 		uint64_t id = population(f, root(of, i) + 1);
 
-		if (at_idmap_get(&seen, id))
+		if (fs_hashmap_get(&seen, id))
 			continue;
 		f->notes |= 1u << FSA_N_FIRST;
-		ret = at_idmap_put(&seen, id, a);
+		ret = fs_hashmap_put(&seen, id, a);
 	}
-	at_idmap_free(&seen);
+	fs_hashmap_free(&seen);
 	return ret;
 }
 

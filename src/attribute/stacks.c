@@ -24,7 +24,7 @@ uint8_t at_stack_tells(struct at *a, uint32_t stack)
 
 	if (stack == FS_NO_STACK)
 		return 0;
-	known = (uintptr_t)at_idmap_get(&a->stacks, stack);
+	known = (uintptr_t)fs_hashmap_get(&a->stacks, stack);
 	if (known)
 		return (uint8_t)(known & 0xff);
 	n = fsr_stack(a->r, stack, &addrs);
@@ -37,6 +37,6 @@ uint8_t at_stack_tells(struct at *a, uint32_t stack)
 				tells |= table[k].tells;
 	}
 	/* bit 8: an answer is known, be it none. Without memory it is worked out again. */
-	(void)at_idmap_put(&a->stacks, stack, (void *)(uintptr_t)(tells | 0x100));
+	(void)fs_hashmap_put(&a->stacks, stack, (void *)(uintptr_t)(tells | 0x100));
 	return tells;
 }

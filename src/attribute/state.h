@@ -325,7 +325,7 @@ struct at_cpu {
 #define AT_CPUS 4096
 
 struct at_strings {
-	struct at_idmap map; /* hash to index chain */
+	struct fs_hashmap map; /* hash to index chain */
 	FS_VEC(struct at_str {
 		char *s;
 		uint32_t next;
@@ -388,7 +388,7 @@ struct at {
 	uint64_t next_due;
 	struct at_path path; /* of the fork at hand; its memory is used again */
 	uint64_t events, vms_seen;
-	struct at_idmap procs, thrs, vms, stacks;
+	struct fs_hashmap procs, thrs, vms, stacks;
 	FS_VEC(struct at_proc *) all_procs;
 	FS_VEC(struct at_vm *) all_vms;
 	FS_VEC(struct fsa_vm) listed; /* every VM of the recording */

@@ -48,7 +48,7 @@ uint32_t at_str(struct at *a, const char *s, size_t max)
 	if (!a->str.v.n && make_empty(a))
 		return no_memory(a);
 	h = hash(s, n);
-	i = (uint32_t)(uintptr_t)at_idmap_get(&a->str.map, h);
+	i = (uint32_t)(uintptr_t)fs_hashmap_get(&a->str.map, h);
 	for (uint32_t k = i; k; k = a->str.v.v[k].next)
 		if (!strncmp(a->str.v.v[k].s, s, n) && !a->str.v.v[k].s[n])
 			return k;
@@ -63,7 +63,7 @@ uint32_t at_str(struct at *a, const char *s, size_t max)
 	}
 	i = (uint32_t)a->str.v.n - 1;
 	/* without memory for the index the string is merely not found again */
-	(void)at_idmap_put(&a->str.map, h, (void *)(uintptr_t)i);
+	(void)fs_hashmap_put(&a->str.map, h, (void *)(uintptr_t)i);
 	return i;
 }
 
@@ -77,7 +77,7 @@ void at_str_free(struct at *a)
 	for (size_t i = 0; i < a->str.v.n; i++)
 		free(a->str.v.v[i].s);
 	fs_vec_free(&a->str.v);
-	at_idmap_free(&a->str.map);
+	fs_hashmap_free(&a->str.map);
 	for (size_t i = 0; i < a->texts.n; i++)
 		free(a->texts.v[i]);
 	fs_vec_free(&a->texts);

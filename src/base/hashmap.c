@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static size_t home(const struct at_idmap *m, uint64_t key)
+static size_t home(const struct fs_hashmap *m, uint64_t key)
 {
 	return (size_t)((key * 0x9e3779b97f4a7c15ull) >> 32) & (m->cap - 1);
 }
 
-static struct at_idslot *find(const struct at_idmap *m, uint64_t key)
+static struct fs_hashslot *find(const struct fs_hashmap *m, uint64_t key)
 {
 	size_t i = home(m, key);
 
@@ -17,14 +17,14 @@ static struct at_idslot *find(const struct at_idmap *m, uint64_t key)
 	return &m->v[i];
 }
 
-void *at_idmap_get(const struct at_idmap *m, uint64_t key)
+void *fs_hashmap_get(const struct fs_hashmap *m, uint64_t key)
 {
 	return m->n ? find(m, key)->val : NULL;
 }
 
-static int grow(struct at_idmap *m)
+static int grow(struct fs_hashmap *m)
 {
-	struct at_idmap b = {.cap = m->cap ? m->cap * 2 : 64, .n = m->n};
+	struct fs_hashmap b = {.cap = m->cap ? m->cap * 2 : 64, .n = m->n};
 
 	b.v = calloc(b.cap, sizeof(*b.v));
 	if (!b.v)
@@ -37,9 +37,9 @@ static int grow(struct at_idmap *m)
 	return 0;
 }
 
-int at_idmap_put(struct at_idmap *m, uint64_t key, void *val)
+int fs_hashmap_put(struct fs_hashmap *m, uint64_t key, void *val)
 {
-	struct at_idslot *s;
+	struct fs_hashslot *s;
 
 	if (m->n * 2 >= m->cap && grow(m))
 		return -ENOMEM;
@@ -52,9 +52,9 @@ int at_idmap_put(struct at_idmap *m, uint64_t key, void *val)
 }
 
 /* Linear probing: what stands behind the freed slot moves up, so no tombstones are needed. */
-void at_idmap_del(struct at_idmap *m, uint64_t key)
+void fs_hashmap_del(struct fs_hashmap *m, uint64_t key)
 {
-	struct at_idslot *s;
+	struct fs_hashslot *s;
 	size_t i, j;
 
 	if (!m->n)
@@ -80,8 +80,8 @@ void at_idmap_del(struct at_idmap *m, uint64_t key)
 	m->n--;
 }
 
-void at_idmap_free(struct at_idmap *m)
+void fs_hashmap_free(struct fs_hashmap *m)
 {
 	free(m->v);
-	*m = (struct at_idmap){0};
+	*m = (struct fs_hashmap){0};
 }

@@ -246,9 +246,9 @@ static void cohorts_of_arms(void **state)
 	free(res.cohorts);
 }
 
-static void idmap(void **state)
+static void hashmap(void **state)
 {
-	struct at_idmap m = {0};
+	struct fs_hashmap m = {0};
 	static int x[4096];
 	uint64_t rng = 1;
 
@@ -261,16 +261,16 @@ static void idmap(void **state)
 
 		rng = rng * 6364136223846793005ull + 1442695040888963407ull;
 		k = rng >> 40 & 4095;
-		assert_ptr_equal(at_idmap_get(&m, k << 32), has[k] ? &x[k] : NULL);
+		assert_ptr_equal(fs_hashmap_get(&m, k << 32), has[k] ? &x[k] : NULL);
 		if (rng >> 60 & 1) {
-			assert_int_equal(at_idmap_put(&m, k << 32, &x[k]), 0);
+			assert_int_equal(fs_hashmap_put(&m, k << 32, &x[k]), 0);
 			has[k] = true;
 		} else {
-			at_idmap_del(&m, k << 32);
+			fs_hashmap_del(&m, k << 32);
 			has[k] = false;
 		}
 	}
-	at_idmap_free(&m);
+	fs_hashmap_free(&m);
 }
 
 int main(void)
@@ -281,7 +281,7 @@ int main(void)
 		cmocka_unit_test(distributions),
 		cmocka_unit_test(cohorts),
 		cmocka_unit_test(cohorts_of_arms),
-		cmocka_unit_test(idmap),
+		cmocka_unit_test(hashmap),
 		cmocka_unit_test(one_snapshot_by_its_files),
 	};
 

@@ -359,7 +359,7 @@ static void the_vms_clock(void **state)
 	make(&w, &o, UINT64_MAX);
 	w.vm.id = 1;
 	w.vm.proc = &w.proc;
-	assert_int_equal(at_idmap_put(&w.a.vms, 1, &w.vm), 0);
+	assert_int_equal(fs_hashmap_put(&w.a.vms, 1, &w.vm), 0);
 	add_clocks(&w);
 	assert_int_equal(w.vm.pvclocks.n, 2);
 	assert_int_equal(w.vm.tsc_offsets.n, 2);
@@ -374,7 +374,7 @@ static void the_vms_clock(void **state)
 	well(&w, &m);
 	assert_false(m.clock_used);
 	assert_non_null(strstr(at_guest_limits(&m, text, sizeof(text)), "than containment allows"));
-	at_idmap_free(&w.a.vms);
+	fs_hashmap_free(&w.a.vms);
 	drop(&w);
 }
 
