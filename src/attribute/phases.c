@@ -304,14 +304,12 @@ int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f)
 	return 0;
 }
 
-/* A file (or, without an inode, a path) as a number that is not 0; FNV-1a. */
+/* A file (or, without an inode, a path) as a number that is not 0. */
 static uint64_t key_of(uint64_t what, uint64_t dev, uint64_t ino)
 {
-	uint64_t v[] = {what, dev, ino}, h = 0xcbf29ce484222325ull;
+	const uint64_t v[] = {what, dev, ino};
+	uint64_t h = fs_hash(v, sizeof(v));
 
-	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++)
-		for (unsigned int bit = 0; bit < 64; bit += 8)
-			h = (h ^ (v[i] >> bit & 0xff)) * 0x100000001b3ull;
 	return h ? h : 1;
 }
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "attribute/state.h"
 
 /* The fork that stands for the snapshot of fork @i; makes the way to it shorter. */
@@ -44,14 +45,12 @@ static int join_by_keys(const struct at *a, size_t *of)
 	return ret;
 }
 
-/* Snapshot and arm of a fork in one number that is not 0; FNV-1a. */
+/* Snapshot and arm of a fork in one number. */
 static uint64_t population(const struct fsa_fork *f, size_t snapshot)
 {
-	uint64_t h = 0xcbf29ce484222325ull ^ snapshot;
+	const uint64_t both[] = {fs_hash(f->arm, strlen(f->arm)), snapshot};
 
-	for (const char *c = f->arm; *c; c++)
-		h = (h ^ (uint8_t)*c) * 0x100000001b3ull;
-	return h ? h : 1;
+	return fs_hash(both, sizeof(both));
 }
 
 /* Of each snapshot and arm, in order of resume. */

@@ -329,7 +329,6 @@ struct at_strings {
 	FS_VEC(struct at_str {
 		char *s;
 		uint32_t next;
-		uint64_t hash;
 	})
 	v;
 };

@@ -10,15 +10,6 @@
 
 #define MAX_STRINGS (1u << 20) /* a hostile recording names no more than this */
 
-static uint64_t hash(const char *s, size_t n)
-{
-	uint64_t h = 1469598103934665603ull;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)s[i]) * 1099511628211ull;
-	return h;
-}
-
 static int make_empty(struct at *a)
 {
 	struct at_str none = {.s = calloc(1, 1)};
@@ -47,14 +38,14 @@ uint32_t at_str(struct at *a, const char *s, size_t max)
 		return 0;
 	if (!a->str.v.n && make_empty(a))
 		return no_memory(a);
-	h = hash(s, n);
+	h = fs_hash(s, n);
 	i = (uint32_t)(uintptr_t)fs_hashmap_get(&a->str.map, h);
 	for (uint32_t k = i; k; k = a->str.v.v[k].next)
 		if (!strncmp(a->str.v.v[k].s, s, n) && !a->str.v.v[k].s[n])
 			return k;
 	if (a->str.v.n >= MAX_STRINGS)
 		return 0;
-	add = (struct at_str){.s = strndup(s, n), .next = i, .hash = h};
+	add = (struct at_str){.s = strndup(s, n), .next = i};
 	if (!add.s)
 		return no_memory(a);
 	if (fs_vec_push(&a->str.v, add)) {

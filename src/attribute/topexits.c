@@ -3,59 +3,43 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "attribute/path.h"
+#include "base/hashmap.h"
 #include "base/vec.h"
 
 #define TOP 20
 
-/* One place in the guest that left by one reason; free while n is 0. */
+/* One place in the guest that left by one reason. */
 struct place {
 	uint64_t rip, n;
 	uint32_t reason;
 	uint16_t isa;
+	size_t next; /* index + 1 of the next one of the same hash */
 };
 
 struct places {
-	struct place *v;
-	size_t used, cap; /* cap is a power of two */
+	FS_VEC(struct place) v;
+	struct fs_hashmap first; /* hash to index + 1 of the first of its chain */
 };
 
 typedef FS_VEC(struct fsa_top_exit) top_exits;
 
-static struct place *slot(const struct places *t, uint16_t isa, uint32_t reason, uint64_t rip)
-{
-	uint64_t h = (rip ^ (uint64_t)reason << 32 ^ isa) * 0x9e3779b97f4a7c15u;
-	size_t i = h >> 32 & (t->cap - 1);
-
-	while (t->v[i].n && (t->v[i].rip != rip || t->v[i].reason != reason || t->v[i].isa != isa))
-		i = (i + 1) & (t->cap - 1);
-	return &t->v[i];
-}
-
-static int grow(struct places *t)
-{
-	struct places wide = {.used = t->used, .cap = t->cap ? t->cap * 2 : 256};
-
-	wide.v = calloc(wide.cap, sizeof(*wide.v));
-	if (!wide.v)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->cap; i++)
-		if (t->v[i].n)
-			*slot(&wide, t->v[i].isa, t->v[i].reason, t->v[i].rip) = t->v[i];
-	free(t->v);
-	*t = wide;
-	return 0;
-}
-
 static int count_place(struct places *t, const struct at_exit *e)
 {
-	struct place *x;
+	const uint64_t key[] = {e->rip, (uint64_t)e->reason << 16 | e->isa};
+	uint64_t hash = fs_hash(key, sizeof(key));
+	size_t first = (uintptr_t)fs_hashmap_get(&t->first, hash);
 
-	if (2 * t->used >= t->cap && grow(t))
+	for (size_t i = first; i; i = t->v.v[i - 1].next) {
+		struct place *x = &t->v.v[i - 1];
+
+		if (x->rip != e->rip || x->reason != e->reason || x->isa != e->isa)
+			continue;
+		x->n++;
+		return 0;
+	}
+	if (fs_vec_push(&t->v, (struct place){e->rip, 1, e->reason, e->isa, first}))
 		return -ENOMEM;
-	x = slot(t, e->isa, e->reason, e->rip);
-	t->used += !x->n;
-	*x = (struct place){e->rip, x->n + 1, e->reason, e->isa};
-	return 0;
+	return fs_hashmap_put(&t->first, hash, (void *)(uintptr_t)t->v.n);
 }
 
 /* Few reasons are in use: they are searched one by one, the last one first. */
@@ -103,10 +87,10 @@ static void name_places(const struct places *places, top_exits *top)
 		struct fsa_top_exit *x = &top->v[i];
 		uint64_t best = 0;
 
-		for (size_t k = 0; k < places->cap; k++) {
-			const struct place *p = &places->v[k];
+		for (size_t k = 0; k < places->v.n; k++) {
+			const struct place *p = &places->v.v[k];
 
-			if (p->reason != x->reason || p->isa != x->isa || p->n < best || !p->n ||
+			if (p->reason != x->reason || p->isa != x->isa || p->n < best ||
 			    (p->n == best && p->rip > x->rip))
 				continue;
 			best = p->n;
@@ -138,6 +122,7 @@ int at_top_exits(struct fsa_fork *f, const struct at_path *path)
 		top.v = NULL;
 	}
 	free(top.v);
-	free(places.v);
+	fs_vec_free(&places.v);
+	fs_hashmap_free(&places.first);
 	return ret;
 }

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A hash table from a 64-bit number to a pointer: processes, threads and VMs by their ids. */
+/*
+ * Hashes, and a hash table from a 64-bit number to a pointer. Names and numbers come from
+ * recordings that others may have made. So a secret of this process is mixed into every hash:
+ * nobody can choose keys that all meet in one place. Nothing may depend on the order in a table, or
+ * keep a hash.
+ *
+ * For other keys than numbers: the number is fs_hash() of the key, the pointer leads to a chain of
+ * all that have this hash.
+ */
 #ifndef FORKSCOPE_HASHMAP_H
 #define FORKSCOPE_HASHMAP_H
 
@@ -19,5 +27,8 @@ void *fs_hashmap_get(const struct fs_hashmap *m, uint64_t key);
 int fs_hashmap_put(struct fs_hashmap *m, uint64_t key, void *val);
 void fs_hashmap_del(struct fs_hashmap *m, uint64_t key);
 void fs_hashmap_free(struct fs_hashmap *m);
+
+/* The hash of @n bytes, the same for the same bytes as long as this process lives. */
+uint64_t fs_hash(const void *data, size_t n);
 
 #endif

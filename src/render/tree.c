@@ -6,20 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SLOTS 1024 /* a power of two */
-
 struct fsv_tree *fsv_tree_new(const char *name)
 {
 	struct fsv_tree *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
-	t->slots = FIRST_SLOTS;
-	t->table = calloc(t->slots, sizeof(*t->table));
 	t->root.name = strdup(name);
 	t->root.rank = -1;
-	if (!t->table || !t->root.name) {
-		fsv_tree_free(t);
+	if (!t->root.name) {
+		free(t);
 		return NULL;
 	}
 	return t;
@@ -29,79 +25,50 @@ void fsv_tree_free(struct fsv_tree *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; t->table && i < t->slots; i++) {
-		for (struct fsv_node *n = t->table[i], *next; n; n = next) {
-			next = n->bucket_next;
-			free(n->name);
-			free(n);
-		}
+	for (struct fsv_node *n = t->made_last, *before; n; n = before) {
+		before = n->made_before;
+		free(n->name);
+		free(n);
 	}
-	free(t->table);
+	fs_hashmap_free(&t->nodes);
 	free(t->root.name);
 	free(t);
 }
 
-/* FNV-1a over the name, begun with the parent's address. */
-static size_t hash(const struct fsv_node *parent, const char *name)
+static struct fsv_node *new_child(struct fsv_tree *t, struct fsv_node *parent,
+				  const struct fsv_frame *f, uint64_t hash)
 {
-	uint64_t h = 0xcbf29ce484222325u ^ (uintptr_t)parent;
+	struct fsv_node *n = calloc(1, sizeof(*n));
 
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-	return (size_t)(h ^ (h >> 29));
-}
-
-static int grow(struct fsv_tree *t)
-{
-	size_t slots = t->slots * 4;
-	struct fsv_node **table = calloc(slots, sizeof(*table));
-
-	if (!table)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->slots; i++) {
-		for (struct fsv_node *n = t->table[i], *next; n; n = next) {
-			size_t s = hash(n->parent, n->name) & (slots - 1);
-
-			next = n->bucket_next;
-			n->bucket_next = table[s];
-			table[s] = n;
-		}
-	}
-	free(t->table);
-	t->table = table;
-	t->slots = slots;
-	return 0;
-}
-
-static struct fsv_node *child(struct fsv_tree *t, struct fsv_node *parent,
-			      const struct fsv_frame *f)
-{
-	struct fsv_node **slot, *n;
-
-	if (t->nodes > t->slots && grow(t))
-		return NULL;
-	slot = &t->table[hash(parent, f->name) & (t->slots - 1)];
-	for (n = *slot; n; n = n->bucket_next)
-		if (n->parent == parent && !strcmp(n->name, f->name))
-			return n;
-	n = calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;
 	n->name = strdup(f->name);
-	if (!n->name) {
+	n->same_hash = fs_hashmap_get(&t->nodes, hash);
+	if (!n->name || fs_hashmap_put(&t->nodes, hash, n)) {
+		free(n->name);
 		free(n);
 		return NULL;
 	}
+	n->made_before = t->made_last;
+	t->made_last = n;
 	n->kind = f->kind;
 	n->rank = f->rank;
 	n->depth = parent->depth + 1;
 	n->parent = parent;
 	n->next = parent->child;
 	parent->child = n;
-	n->bucket_next = *slot;
-	*slot = n;
-	t->nodes++;
 	return n;
+}
+
+static struct fsv_node *child(struct fsv_tree *t, struct fsv_node *parent,
+			      const struct fsv_frame *f)
+{
+	uint64_t hash = fs_hash(f->name, strlen(f->name)) ^ (uintptr_t)parent;
+
+	for (struct fsv_node *n = fs_hashmap_get(&t->nodes, hash); n; n = n->same_hash)
+		if (n->parent == parent && !strcmp(n->name, f->name))
+			return n;
+	return new_child(t, parent, f, hash);
 }
 
 static void weigh(struct fsv_node *n, uint64_t ns, bool second)
@@ -226,7 +193,7 @@ static int gather(struct fsv_tree *t, struct fsv_node *n, const struct small *s)
 		}
 		if (merge_into(t, one, c))
 			return -ENOMEM;
-		*at = c->next; /* the table still owns it */
+		*at = c->next; /* fsv_tree_free() still knows it */
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef FORKSCOPE_TREE_H
 #define FORKSCOPE_TREE_H
 
+#include "base/hashmap.h"
 #include "render/frames.h"
 
 struct fsv_node {
@@ -16,13 +17,14 @@ struct fsv_node {
 	unsigned int depth;       /* root 0 */
 	char *name;
 	struct fsv_node *parent, *next, *child;
-	struct fsv_node *bucket_next; /* in the table of all nodes */
+	struct fsv_node *same_hash; /* the next one that parent and name have this hash of */
+	struct fsv_node *made_before;
 };
 
 struct fsv_tree {
 	struct fsv_node root;
-	struct fsv_node **table; /* by parent and name */
-	size_t slots, nodes;
+	struct fs_hashmap nodes;    /* hash of parent and name to the first of its chain */
+	struct fsv_node *made_last; /* all nodes but the root, also those no more in the tree */
 };
 
 enum {

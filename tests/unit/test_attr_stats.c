@@ -246,43 +246,12 @@ static void cohorts_of_arms(void **state)
 	free(res.cohorts);
 }
 
-static void hashmap(void **state)
-{
-	struct fs_hashmap m = {0};
-	static int x[4096];
-	uint64_t rng = 1;
-
-	(void)state;
-	/* against an array, with keys that collide */
-	static bool has[4096];
-
-	for (int i = 0; i < 200000; i++) {
-		uint64_t k;
-
-		rng = rng * 6364136223846793005ull + 1442695040888963407ull;
-		k = rng >> 40 & 4095;
-		assert_ptr_equal(fs_hashmap_get(&m, k << 32), has[k] ? &x[k] : NULL);
-		if (rng >> 60 & 1) {
-			assert_int_equal(fs_hashmap_put(&m, k << 32, &x[k]), 0);
-			has[k] = true;
-		} else {
-			fs_hashmap_del(&m, k << 32);
-			has[k] = false;
-		}
-	}
-	fs_hashmap_free(&m);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(buckets),
-		cmocka_unit_test(verdicts),
-		cmocka_unit_test(distributions),
-		cmocka_unit_test(cohorts),
-		cmocka_unit_test(cohorts_of_arms),
-		cmocka_unit_test(hashmap),
-		cmocka_unit_test(one_snapshot_by_its_files),
+		cmocka_unit_test(buckets),         cmocka_unit_test(verdicts),
+		cmocka_unit_test(distributions),   cmocka_unit_test(cohorts),
+		cmocka_unit_test(cohorts_of_arms), cmocka_unit_test(one_snapshot_by_its_files),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
