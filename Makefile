@@ -28,6 +28,8 @@ PURE_SRC    := $(call sources,base record align attribute guestsyms render mailb
 HOOKS_SRC   := $(call sources,hooks)
 COLLECT_SRC := $(call sources,collect)
 CLI_SRC     := $(call sources,cli)
+# Text to recording: of tools/mkrec and of tests, not of the program.
+MKREC_SRC   := $(filter-out %/main.c,$(wildcard tools/mkrec/*.c))
 PURE_OBJ    := $(PURE_SRC:%.c=$(O)/%.o)
 ALL_OBJ     := $(PURE_OBJ) $(patsubst %.c,$(O)/%.o,$(HOOKS_SRC) $(COLLECT_SRC) $(CLI_SRC))
 BPF_SRC     := $(wildcard bpf/*.bpf.c)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "record/fields.h"
+#include "record/text/fields.h"
 #include "record/format.h"
 #include "record/kinds.h"
 

@@ -12,7 +12,7 @@
 
 #include "align/align.h"
 #include "attribute/state.h"
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 
 /* Who did something: an interrupt, a work item, a task. */
 struct at_gctx {

@@ -5,7 +5,7 @@
 
 #include "align/align.h"
 #include "attribute/state.h"
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 
 /*
  * To be called when the window of @vm is evaluated, while its threads' exits are kept. All records

@@ -4,7 +4,7 @@
 #define FORKSCOPE_ATTR_GUEST_CLOCK_H
 
 #include "attribute/state.h"
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 
 /*
  * Guest time of @vm to host time by its clocks, for guest times from @first to @last (ns).

@@ -10,11 +10,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/cmds.h"
-#include "record/guest.h"
-#include "record/guesttext.h"
+#include "record/guest/guest_data.h"
+#include "record/text/guest_text.h"
 #include "record/inspect.h"
 #include "record/reader.h"
-#include "record/text.h"
+#include "record/text/event_text.h"
 
 enum form { FORM_ALL, FORM_TEXT, FORM_JSON };
 

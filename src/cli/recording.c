@@ -8,7 +8,7 @@
 #include "cli/cmds.h"
 #include "guestsyms/kaslr.h"
 #include "guestsyms/symload.h"
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 #include "render/trust.h"
 
 /* The end that record was asked, where the user asks for none. */

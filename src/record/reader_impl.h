@@ -4,7 +4,7 @@
 #define FORKSCOPE_READER_IMPL_H
 
 #include "record/chunks.h"
-#include "record/guests.h"
+#include "record/guest/guest_index.h"
 #include "record/merge.h"
 #include "record/missed.h"
 #include "record/reader.h"

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include "attribute/model.h"
-#include "record/compile.h"
+#include "tools/mkrec/compile.h"
 #include "../unit/tmp.h"
 
 #define VMM                                                                      \

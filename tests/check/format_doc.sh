@@ -17,7 +17,7 @@ for name in $(grep -oE '^\s*FS_(F|H|W|NET|WHY|ISA|APF)_[A-Z0-9_]+' bpf/event.h |
 	$(sed -n 's/^enum.*{\(.*\)}.*/\1/p' bpf/event.h | grep -oE 'FS_(F|H|W|NET|WHY|ISA|APF)_[A-Z0-9_]+' | sort -u); do
 	prefix=$(echo "$name" | grep -oE '^FS_(F|H|W|NET|WHY|ISA|APF)_')
 	[ "$name" = FS_ISA_UNKNOWN ] && continue
-	grep -q "N($prefix, ${name#"$prefix"})" src/record/fields.h || missing="$missing $name"
+	grep -q "N($prefix, ${name#"$prefix"})" src/record/text/fields.h || missing="$missing $name"
 done
 if [ -z "$missing" ]; then
 	echo "ok 2 - every flag of event.h has its name in fields.h"

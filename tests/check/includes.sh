@@ -25,7 +25,7 @@ report "render includes what lies below it" \
 	"$(outside render 'render/|guestsyms/|experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "hooks includes hooks, base" "$(outside hooks 'hooks/|base/')"
 report "collect includes hooks, record's writer side, base, bpf" \
-	"$(outside collect 'collect/|hooks/|record/(writer|format|text|crc|kinds|ringparse|guestchunk)\.h|base/|bpf/|host.skel.h')"
+	"$(outside collect 'collect/|hooks/|record/(writer|format|crc|kinds|guest/ring_parse|guest/guest_chunk|text/event_text)\.h|base/|bpf/|host.skel.h')"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
 report "vmm includes vmm, base" "$(outside vmm 'vmm/|base/')"
 report "net includes net, base" "$(outside net 'net/|base/')"
@@ -38,7 +38,7 @@ report "every part of src has its rule here" "$(
 		[ "$part" = src/cli/ ] || grep -q "outside $(basename "$part") " "$0" || echo "$part"
 	done)"
 report "attribute and render read recordings by the reader alone" "$(
-	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl|compile)\.h"' \
+	grep -HnE '#include "record/(writer|chunks|merge|scan|pool|reader_impl)\.h"' \
 		$(find src/attribute src/guestsyms src/render src/cli -name '*.[ch]'))"
 report "libbpf and the skeletons are included in src/hooks, src/collect and src/guest alone" "$(
 	grep -HnE '#include [<"](bpf/(libbpf|bpf|btf)\.h|(host|guest)\.skel\.h)' \

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "record/compile.h"
+#include "tools/mkrec/compile.h"
 #include "record/inspect.h"
 #include "record/reader.h"
 #include "../unit/tmp.h"

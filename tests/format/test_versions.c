@@ -11,7 +11,7 @@
 #include "record/inspect.h"
 #include "record/kinds.h"
 #include "record/reader.h"
-#include "record/text.h"
+#include "record/text/event_text.h"
 #include "../unit/tmp.h"
 
 static struct craft c;

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/vec.h"
-#include "record/guest.h"
-#include "record/guestchunk.h"
-#include "record/guesttext.h"
+#include "record/guest/guest_data.h"
+#include "record/guest/guest_chunk.h"
+#include "record/text/guest_text.h"
 #include "record/inspect.h"
-#include "record/ringparse.h"
+#include "record/guest/ring_parse.h"
 #include "record/writer.h"
 #include "tests/guest/craft_ring.h"
 #include "tests/fuzz/check.h"

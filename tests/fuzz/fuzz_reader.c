@@ -14,7 +14,7 @@
 #include "record/inspect.h"
 #include "record/kinds.h"
 #include "record/reader_impl.h"
-#include "record/text.h"
+#include "record/text/event_text.h"
 #include "tests/fuzz/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

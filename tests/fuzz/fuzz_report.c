@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "attribute/model.h"
-#include "record/fields.h"
+#include "record/text/fields.h"
 #include "record/kinds.h"
-#include "record/text.h"
+#include "record/text/event_text.h"
 #include "record/writer.h"
 #include "render/view.h"
 #include "tests/fuzz/check.h"

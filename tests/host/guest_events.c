@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "guest_events.h"
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 
 #define MAX_VCPUS 64
 

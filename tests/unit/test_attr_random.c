@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "bpf/event.h"
-#include "record/guestchunk.h"
+#include "record/guest/guest_chunk.h"
 #include "record/writer.h"
 #include "../attr/guest.h"
 

@@ -7,11 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <zlib.h>
-#include "record/compile.h"
-#include "record/guest.h"
-#include "record/guestchunk.h"
-#include "record/guests.h"
-#include "record/guesttext.h"
+#include "tools/mkrec/compile.h"
+#include "record/guest/guest_data.h"
+#include "record/guest/guest_chunk.h"
+#include "record/guest/guest_index.h"
+#include "record/text/guest_text.h"
 #include "record/inspect.h"
 #include "record/writer.h"
 #include "tmp.h"

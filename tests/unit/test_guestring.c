@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 #include "collect/guest/guestring.h"
-#include "record/guestchunk.h"
+#include "record/guest/guest_chunk.h"
 #include "../guest/craft_ring.h"
 #include "tmp.h"
 

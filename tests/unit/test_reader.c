@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 #include "base/vec.h"
-#include "record/compile.h"
+#include "tools/mkrec/compile.h"
 #include "record/reader_impl.h"
 #include "record/writer.h"
 #include "tmp.h"

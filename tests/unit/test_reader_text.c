@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "record/compile.h"
-#include "record/fields.h"
+#include "tools/mkrec/compile.h"
+#include "record/text/fields.h"
 #include "record/inspect.h"
 #include "record/kinds.h"
 #include "record/reader.h"
-#include "record/text.h"
+#include "record/text/event_text.h"
 #include "tmp.h"
 
 static uint64_t rnd(void)

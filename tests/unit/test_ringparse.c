@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "record/ringparse.h"
+#include "record/guest/ring_parse.h"
 #include "tests/guest/craft_ring.h"
 
 #define FRAMES   256

@@ -2,8 +2,8 @@
 # make check: everything that needs neither root nor a VM, in under a minute.
 #
 # Unit tests are tests/unit/test_NAME.c (cmocka), each a program of its own, built with the address
-# and undefined-behaviour sanitizers and linked with all PURE sources. One that needs more says so
-# in a fragment of its own: UNIT_EXTRA_test_NAME := src/hooks/plan.c, or as options
+# and undefined-behaviour sanitizers and linked with all PURE sources and with those of tools/mkrec. One that needs
+# more says so in a fragment of its own: UNIT_EXTRA_test_NAME := src/hooks/plan.c, or as options
 # of the linker: UNIT_LINK_test_NAME := -Wl,--wrap=calloc
 # Scripts are tests/check/*.sh; both speak TAP and are run and summed by tools/tap-sum.
 
@@ -12,7 +12,7 @@ SAN_FLAGS  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 # the sanitizers' own code sets off these two where the plain build, which keeps them, is silent
 SAN_FLAGS  += -Wno-format-truncation -Wno-maybe-uninitialized
 SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) $(call pkg,--cflags $(PKGS))
-SAN_OBJ    := $(PURE_SRC:%.c=$(SAN)/%.o)
+SAN_OBJ    := $(PURE_SRC:%.c=$(SAN)/%.o) $(MKREC_SRC:%.c=$(SAN)/%.o)
 SAN_LIB    := $(SAN)/pure.a
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_BIN   := $(UNIT_SRC:%.c=$(SAN)/%)
@@ -60,7 +60,7 @@ FUZZ_BIN   := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ)/%)
 FUZZ_FLAGS := -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	      -DFORKSCOPE_FUZZ $(call pkg,--cflags $(PKGS))
 
-FUZZ_OBJ   := $(PURE_SRC:%.c=$(FUZZ)/%.o)
+FUZZ_OBJ   := $(PURE_SRC:%.c=$(FUZZ)/%.o) $(MKREC_SRC:%.c=$(FUZZ)/%.o)
 
 fuzz-programs:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_BIN)
@@ -94,7 +94,7 @@ format:
 
 # --- static analysis -------------------------------------------------------------------------
 
-ANALYSE_SRC := $(PURE_SRC) $(HOOKS_SRC) $(COLLECT_SRC) $(CLI_SRC) $(call sources,guest) tools/mkrec.c
+ANALYSE_SRC := $(PURE_SRC) $(HOOKS_SRC) $(COLLECT_SRC) $(CLI_SRC) $(call sources,guest) $(wildcard tools/mkrec/*.c)
 ANALYSE_OK  := $(ANALYSE_SRC:%.c=$(O)/analyse/%.ok)
 
 ## analyse         the clang static analyser and clang-tidy over src; must be clean

@@ -7,8 +7,17 @@ mkrec: $(O)/tools/mkrec
 
 RECORD_OBJ := $(patsubst %.c,$(O)/%.o,$(call sources,base record))
 
-$(O)/tools/mkrec: $(O)/tools/mkrec.o $(RECORD_OBJ)
+# Its objects are in a folder of their own: the program has the name of the folder of its sources.
+MKREC_OBJ := $(patsubst tools/mkrec/%.c,$(O)/mkrec/%.o,$(wildcard tools/mkrec/*.c))
+
+$(O)/mkrec/%.o: tools/mkrec/%.c | $(PKGS_THERE)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(O)/tools/mkrec: $(MKREC_OBJ) $(RECORD_OBJ)
 	$(call say,LINK,$@)
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(O)/tools/fmtdoc: $(O)/tools/fmtdoc.o $(RECORD_OBJ)
@@ -25,7 +34,7 @@ format-doc: $(O)/tools/fmtdoc
 docs-samples: all $(O)/tools/mkrec
 	$(Q)tools/docs-samples --output $(O)
 
--include $(O)/tools/mkrec.d $(O)/tools/fmtdoc.d
+-include $(MKREC_OBJ:.o=.d) $(O)/tools/fmtdoc.d
 
 # Every allocation of attribution fails once.
 UNIT_LINK_test_attr_hostile := -Wl,--wrap=calloc,--wrap=malloc,--wrap=reallocarray,--wrap=strndup,--wrap=strdup

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "record/ringparse.h"
+#include "record/guest/ring_parse.h"
 
 #define FS_MAX_SLOTS 1024
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/ringparse.h"
+#include "record/guest/ring_parse.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

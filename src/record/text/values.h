@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <jansson.h>
-#include "record/fields.h"
+#include "record/text/fields.h"
 
 /* A line that is being printed: cut short at @end, never longer. */
 struct fsr_out {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/fields.h"
+#include "record/text/fields.h"
 #include "record/kinds.h"
 
 /* Every byte of a struct is in a row: the sizes of its rows add up to its own. */

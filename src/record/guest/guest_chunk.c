@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/guestchunk.h"
+#include "record/guest/guest_chunk.h"
 #include <errno.h>
 #include <string.h>
 #include "base/vec.h"

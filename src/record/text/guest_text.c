@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/guesttext.h"
+#include "record/text/guest_text.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include "record/guestchunk.h"
-#include "record/text.h"
-#include "record/values.h"
+#include "record/guest/guest_chunk.h"
+#include "record/text/event_text.h"
+#include "record/text/values.h"
 
 #define PER_LINE 16 /* frame numbers */
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* mkrec TEXT OUT.fsr: makes a recording from a text (src/record/compile.h); "-" reads stdin. */
+/* mkrec TEXT OUT.fsr: makes a recording from a text (compile.h); "-" reads stdin. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/vec.h"
-#include "record/compile.h"
+#include "tools/mkrec/compile.h"
 
 static char *read_all(FILE *f)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/text.h"
+#include "record/text/event_text.h"
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include "base/err.h"
 #include "record/kinds.h"
-#include "record/values.h"
+#include "record/text/values.h"
 
 /* Fields whose default is not simply their zero. */
 static bool always_shown(const struct fsr_field *f)

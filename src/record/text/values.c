@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/values.h"
+#include "record/text/values.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
-#include "record/text.h"
+#include "record/text/event_text.h"
 
 /* --- printing ------------------------------------------------------------------------------- */
 

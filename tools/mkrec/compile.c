@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/compile.h"
+#include "tools/mkrec/compile.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -10,8 +10,8 @@
 #include "base/err.h"
 #include "base/fresh.h"
 #include "base/vec.h"
-#include "record/guestcompile.h"
-#include "record/text.h"
+#include "tools/mkrec/guest.h"
+#include "record/text/event_text.h"
 #include "record/writer.h"
 
 #define CHUNK_BYTES (64u << 10) /* where a CPU's records are cut into chunks */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * GUEST chunks as lines of text and JSON objects, for `forkscope dump`. docs/format.md has the
- * language; guestcompile.h reads it.
+ * language; tools/mkrec reads it.
  */
 #ifndef FORKSCOPE_GUESTTEXT_H
 #define FORKSCOPE_GUESTTEXT_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <jansson.h>
-#include "record/fields.h"
+#include "record/text/fields.h"
 #include "record/format.h"
 
 /* "SWITCH", or NULL for a kind of struct fsg_rec that is not known. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/guestcompile.h"
+#include "tools/mkrec/guest.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,9 +8,9 @@
 #include <zlib.h>
 #include "base/err.h"
 #include "base/vec.h"
-#include "record/guestchunk.h"
-#include "record/guesttext.h"
-#include "record/values.h"
+#include "record/guest/guest_chunk.h"
+#include "record/text/guest_text.h"
+#include "record/text/values.h"
 
 struct ring {
 	struct fsr_guest_part part;

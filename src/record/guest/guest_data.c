@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* All readings of one VM, joined. */
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "record/guestchunk.h"
-#include "record/guesttext.h"
+#include "record/guest/guest_chunk.h"
+#include "record/text/guest_text.h"
 #include "record/inspect.h"
 #include "record/tables.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/guests.h"
+#include "record/guest/guest_index.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 #include "record/inspect.h"
 #include "record/reader_impl.h"
 #include "record/tables.h"

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "bpf/guest_ring.h"
-#include "record/guestchunk.h"
+#include "record/guest/guest_chunk.h"
 
 #define FSG_MAX_SYMBOLS (32u << 20) /* bytes, deflated */
 #define FSG_MAX_META    (1u << 20)

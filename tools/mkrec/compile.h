@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes a recording from text, for tests: one line per record, in the language of text.h, and
+ * Makes a recording from text, for tests: one line per record, in the language of
+ * record/text/event_text.h, and
  *
  *	# a comment
  *	META {"tool": "test"}           a JSON object (STATS and END likewise), written at once
@@ -11,7 +12,7 @@
  *	RAW                             from here on records stay in the order of their lines
  *	NOEND                           no END chunk: as of a recording that was broken off
  *
- * and those of a guest's recorder (GUEST, GREC, ...: guestcompile.h).
+ * and those of a guest's recorder (GUEST, GREC, ...: guest.h).
  *
  * Records are sorted by time within their CPU before they are written, and numbered (seq=) where
  * the text does not. An END chunk is written at the end if the text has none.
