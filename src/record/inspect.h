@@ -34,7 +34,8 @@ const char *fsr_symbol_at(const struct fsr_reader *r, size_t i, uint64_t *addr,
 size_t fsr_guest_readings(const struct fsr_reader *r);
 uint32_t fsr_guest_reading_vm(const struct fsr_reader *r, size_t i);
 
-/* The @i-th one's payload (guest/guest_chunk.h takes it apart), to be freed; NULL and errno: not readable.
+/* The @i-th one's payload (guest/guest_chunk.h takes it apart), to be freed; NULL and errno: not
+ * readable.
  */
 void *fsr_guest_payload(const struct fsr_reader *r, size_t i, size_t *bytes);
 

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 #include "attribute/model.h"
-#include "record/text/fields.h"
 #include "record/kinds.h"
-#include "record/text/event_text.h"
+#include "record/text/fields.h"
 #include "record/writer.h"
 #include "render/view.h"
 #include "tests/fuzz/check.h"
+#include "tools/mkrec/event.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

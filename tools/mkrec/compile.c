@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Compiles a text, line by line, into a recording. */
 #include "tools/mkrec/compile.h"
 #include <ctype.h>
 #include <errno.h>
@@ -10,9 +11,9 @@
 #include "base/err.h"
 #include "base/fresh.h"
 #include "base/vec.h"
-#include "tools/mkrec/guest.h"
-#include "record/text/event_text.h"
 #include "record/writer.h"
+#include "tools/mkrec/event.h"
+#include "tools/mkrec/guest.h"
 
 #define CHUNK_BYTES (64u << 10) /* where a CPU's records are cut into chunks */
 #define NCPUS       65536u

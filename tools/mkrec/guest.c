@@ -1,153 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Reads the lines of a guest's recorder. */
 #include "tools/mkrec/guest.h"
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
-#include <zlib.h>
 #include "base/err.h"
-#include "base/vec.h"
-#include "record/guest/guest_chunk.h"
 #include "record/text/guest_text.h"
-#include "record/text/values.h"
-
-struct ring {
-	struct fsr_guest_part part;
-	struct fsr_bytes recs;
-	uint64_t next; /* number of the next record */
-};
-
-struct fsr_guest_text {
-	bool open, has_dir;
-	struct fsr_guest head;
-	_Alignas(8) union {
-		struct fsg_dir d;
-		uint8_t page[FSG_PAGE];
-	} dir;
-	FS_VEC(struct ring) rings;
-	struct fsr_bytes frames, syms;
-	uint8_t id[16]; /* of the blobs that follow */
-	char *err;
-	size_t err_len;
-};
-
-struct fsr_guest_text *fsr_guest_text_new(void)
-{
-	return calloc(1, sizeof(struct fsr_guest_text));
-}
-
-static int no_memory(struct fsr_guest_text *t)
-{
-	return fs_errf(t->err, t->err_len, -ENOMEM, "out of memory");
-}
-
-static int append(struct fsr_guest_text *t, struct fsr_bytes *b, const void *data, size_t n)
-{
-	if (fs_vec_reserve(b, n))
-		return no_memory(t);
-	memcpy(b->v + b->n, data, n);
-	b->n += n;
-	return 0;
-}
-
-/* --- what was gathered, written --- */
-
-static int add_parts(struct fsr_guest_text *t, struct fsr_bytes *b)
-{
-	struct fsr_guest_part dir = {.kind = FSR_GP_DIR, .bytes = FSG_PAGE};
-	struct fsr_guest_part frames = {.kind = FSR_GP_FRAMES, .bytes = (uint32_t)t->frames.n};
-	int err = fsr_guest_begin(b, &t->head);
-
-	if (!err && t->has_dir)
-		err = fsr_guest_add(b, &dir, t->dir.page);
-	for (size_t i = 0; i < t->rings.n && !err; i++) {
-		struct ring *r = &t->rings.v[i];
-
-		r->part.bytes = (uint32_t)r->recs.n;
-		err = fsr_guest_add(b, &r->part, r->recs.v);
-	}
-	if (!err && t->frames.n)
-		err = fsr_guest_add(b, &frames, t->frames.v);
-	return err;
-}
-
-static void close_reading(struct fsr_guest_text *t)
-{
-	for (size_t i = 0; i < t->rings.n; i++)
-		fs_vec_free(&t->rings.v[i].recs);
-	fs_vec_free(&t->rings);
-	fs_vec_free(&t->frames);
-	t->open = t->has_dir = false;
-}
-
-static int write_reading(struct fsr_guest_text *t, struct fsr_writer *w)
-{
-	struct fsr_bytes b = {0};
-	int err = 0;
-
-	if (t->open) {
-		err = add_parts(t, &b);
-		if (!err)
-			err = fsr_write(w, FSR_GUEST, b.v, b.n);
-		fs_vec_free(&b);
-	}
-	close_reading(t);
-	return err;
-}
-
-static int write_blob(struct fsr_guest_text *t, struct fsr_writer *w, uint32_t kind,
-		      const struct fsr_bytes *data, uint64_t raw_bytes)
-{
-	struct fsr_guest_blob head = {
-		.kind = kind, .bytes = (uint32_t)data->n, .raw_bytes = raw_bytes};
-	struct fsr_bytes b = {0};
-	int err;
-
-	memcpy(head.id, t->id, sizeof(head.id));
-	err = append(t, &b, &head, sizeof(head));
-	if (!err)
-		err = append(t, &b, data->v, data->n);
-	if (!err)
-		err = fsr_write(w, FSR_GUEST_BLOB, b.v, b.n);
-	fs_vec_free(&b);
-	return err;
-}
-
-static int write_symbols(struct fsr_guest_text *t, struct fsr_writer *w)
-{
-	uLongf room = compressBound(t->syms.n);
-	struct fsr_bytes packed = {.v = malloc(room)};
-	int err = -ENOMEM;
-
-	if (!t->syms.n) {
-		err = 0;
-	} else if (packed.v && compress(packed.v, &room, t->syms.v, t->syms.n) == Z_OK) {
-		packed.n = room;
-		err = write_blob(t, w, FSG_PART_SYMBOLS, &packed, t->syms.n);
-	}
-	fs_vec_free(&packed);
-	fs_vec_free(&t->syms);
-	return err;
-}
-
-int fsr_guest_text_flush(struct fsr_guest_text *t, struct fsr_writer *w)
-{
-	int err = write_reading(t, w);
-
-	return err ? err : write_symbols(t, w);
-}
-
-void fsr_guest_text_free(struct fsr_guest_text *t)
-{
-	if (!t)
-		return;
-	close_reading(t);
-	fs_vec_free(&t->syms);
-	free(t);
-}
-
-/* --- lines --- */
+#include "tools/mkrec/guest_impl.h"
+#include "tools/mkrec/value.h"
 
 /* What one "name=value" sets: a field, or something that its line knows of. */
 struct pair {
@@ -305,7 +166,7 @@ static int on_list(struct fsr_guest_text *t, char *line)
 
 static int take_frame(struct fsr_guest_text *t, uint64_t gfn)
 {
-	return append(t, &t->frames, &gfn, sizeof(gfn));
+	return fsr_guest_text_append(t, &t->frames, &gfn, sizeof(gfn));
 }
 
 static int on_frames(struct fsr_guest_text *t, char *line)
@@ -321,7 +182,7 @@ static int begin_ring(struct fsr_guest_text *t, char *line, uint16_t kind)
 	if (err)
 		return err;
 	r.next = r.part.first;
-	return fs_vec_push(&t->rings, r) ? no_memory(t) : 0;
+	return fs_vec_push(&t->rings, r) ? fsr_guest_text_no_memory(t) : 0;
 }
 
 static int on_ring(struct fsr_guest_text *t, char *line)
@@ -420,7 +281,7 @@ static int on_rec(struct fsr_guest_text *t, char *line)
 		r->part.first = n;
 	rec.seq = (uint32_t)(n + 1);
 	r->next = n + 1;
-	return append(t, &r->recs, &rec, sizeof(rec));
+	return fsr_guest_text_append(t, &r->recs, &rec, sizeof(rec));
 }
 
 static int on_blob(struct fsr_guest_text *t, char *line)
@@ -434,9 +295,9 @@ static int on_blob(struct fsr_guest_text *t, char *line)
 
 static int on_sym(struct fsr_guest_text *t, char *line)
 {
-	int err = append(t, &t->syms, line, strlen(line));
+	int err = fsr_guest_text_append(t, &t->syms, line, strlen(line));
 
-	return err ? err : append(t, &t->syms, "\n", 1);
+	return err ? err : fsr_guest_text_append(t, &t->syms, "\n", 1);
 }
 
 static int on_meta(struct fsr_guest_text *t, struct fsr_writer *w, const char *line)
@@ -450,7 +311,7 @@ static int on_meta(struct fsr_guest_text *t, struct fsr_writer *w, const char *l
 		err = fs_errf(t->err, t->err_len, -EINVAL, "not a JSON object: %s",
 			      json ? "it is another value" : why.text);
 	json_decref(json);
-	return err ? err : write_blob(t, w, FSG_PART_META, &text, 0);
+	return err ? err : fsr_guest_text_blob(t, w, FSG_PART_META, &text, 0);
 }
 
 /* Lines that belong to a reading, and those that do not. */
@@ -475,10 +336,10 @@ static bool is_word(const char *line, size_t n, const char *word)
 static int write_before(struct fsr_guest_text *t, struct fsr_writer *w, const char *line, size_t n)
 {
 	bool guest = is_word(line, n, "GUEST"), blob = is_word(line, n, "GBLOB");
-	int err = guest ? write_reading(t, w) : 0;
+	int err = guest ? fsr_guest_text_reading(t, w) : 0;
 
 	if (!err && (guest || blob))
-		err = write_symbols(t, w);
+		err = fsr_guest_text_symbols(t, w);
 	return err;
 }
 
@@ -504,7 +365,7 @@ int fsr_guest_text_line(struct fsr_guest_text *t, struct fsr_writer *w, const ch
 		if (ret)
 			return fs_errf(err, err_len, ret, "writing: %s", strerror(-ret));
 		copy = strdup(line + at);
-		ret = copy ? words[i].take(t, copy) : no_memory(t);
+		ret = copy ? words[i].take(t, copy) : fsr_guest_text_no_memory(t);
 		free(copy);
 		return ret ? ret : 1;
 	}

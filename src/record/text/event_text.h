@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records as lines of text and back: what `forkscope dump --text` prints and tools/mkrec reads.
+ * Records as lines of text: what `forkscope dump --text` prints and tools/mkrec reads.
  * docs/format.md has the language.
  */
 #ifndef FORKSCOPE_TEXT_H
@@ -23,18 +23,5 @@ size_t fsr_text_print(const struct fs_ev *ev, char *buf);
 
 /* The same as a JSON object (a new reference), numbers as numbers; NULL without memory. */
 json_t *fsr_text_json(const struct fs_ev *ev);
-
-struct fsr_parsed {
-	_Alignas(8) uint8_t rec[FSR_MAX_REC];
-	bool has_seq;         /* seq= was given */
-	bool has_payload_len; /* payload_len= was given */
-};
-
-/*
- * Parses such a line. What is not given is 0, but for stack (none), for cpu of a MARK (0xffff) and
- * for payload_len (that of payload). Returns the record's bytes, or a negative errno with a
- * sentence in @err.
- */
-int fsr_text_parse(const char *line, struct fsr_parsed *out, char *err, size_t err_len);
 
 #endif

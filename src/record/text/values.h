@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Values of fields (fields.h) as text and back, and as JSON: what all lines of the text form are
- * made of.
+ * Values of fields (fields.h) as text and as JSON: what all lines of the text form are made of.
+ * tools/mkrec/value.h reads them.
  */
 #ifndef FORKSCOPE_VALUES_H
 #define FORKSCOPE_VALUES_H
@@ -28,21 +28,5 @@ bool fsr_is_default(const struct fsr_field *f, const uint8_t *p);
 
 /* The fields of @rec as members of @obj, numbers as numbers. */
 void fsr_json_fields(json_t *obj, const struct fsr_field *f, const uint8_t *rec);
-
-/* "10", "0x1f", "-1", and for times "1.5ms". */
-bool fsr_parse_number(const char *s, uint64_t *v);
-
-/*
- * Takes one value off the line: a word, or a quoted text, whose escapes are resolved in place.
- * Returns it, its length in *@len, the line behind it in *@line; NULL: the text is not closed.
- */
-char *fsr_take_value(char **line, size_t *len);
-
-/* Sets the field of @rec from text; false: that does not fit. Changes @s. */
-bool fsr_set_field(uint8_t *rec, const struct fsr_field *f, char *s, size_t len);
-bool fsr_set_number(uint8_t *p, const struct fsr_field *f, uint64_t v);
-
-/* The field @name, padding left out, or NULL. */
-const struct fsr_field *fsr_find_field(const struct fsr_field *f, const char *name);
 
 #endif
