@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "base/err.h"
-#include "vmm/vmm.h"
+#include "vmm/driver.h"
 
 static int start(struct fs_vmm *v)
 {

@@ -16,8 +16,8 @@
 #include "base/err.h"
 #include "base/tree.h"
 #include "vmm/answer.h"
+#include "vmm/driver.h"
 #include "vmm/http.h"
-#include "vmm/vmm.h"
 
 #define API "/api/v1/"
 

@@ -13,9 +13,9 @@
 #include "base/err.h"
 #include "vmm/answer.h"
 #include "vmm/cover.h"
+#include "vmm/driver.h"
 #include "vmm/http.h"
 #include "vmm/jail.h"
-#include "vmm/vmm.h"
 
 #define METRICS_LINE (1u << 20) /* the most of the metrics file that is looked at */
 

@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "vmm/answer.h"
+#include "vmm/driver.h"
 #include "vmm/qmp.h"
-#include "vmm/vmm.h"
 
 #define NAP_NS (3l * 1000 * 1000)
 

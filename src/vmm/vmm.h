@@ -120,55 +120,10 @@ void fs_vmm_end(struct fs_vmm *v);
 /* Has its process ended (and we did not end it)? Then the sentence of how is in v->err. */
 bool fs_vmm_died(struct fs_vmm *v);
 
-/* --- for the drivers --- */
-
-/*
- * Starts @argv with its output in v->log, or adopts whoever listens at plan->socket, and waits
- * until a connection to v->socket is taken. v->socket and v->log are set by the caller before.
- */
-int fs_vmm_launch(struct fs_vmm *v, char *const argv[]);
-
-struct fs_http;
-struct fs_http_answer;
-
-/*
- * One HTTP request to the VMM; @body is taken over. Returns 0 when it answered 204, or 200 with the
- * answer in @a; -EREMOTEIO with the body shown when it refused; or what fs_http_ask() says.
- */
-int fs_vmm_http(struct fs_vmm *v, struct fs_http *h, const char *method, const char *path,
-		json_t *body, struct fs_http_answer *a);
-
-/* After a call failed with @rc: if the VMM has ended meanwhile, says that too. Returns the code. */
-int fs_vmm_explain(struct fs_vmm *v, int rc);
-
 /*
  * The version in @text: "1.15.1", "v53.0.0", "fork-1.10.1-dirty". Where none is to be read, or more
  * than one, it is unknown.
  */
 struct fs_vmm_version fs_vmm_read_version(const char *text);
-/* Sets v->is from plan->version, or else from v->version. */
-void fs_vmm_parse_version(struct fs_vmm *v);
-/* Is it known to be @major.@minor or later? */
-bool fs_vmm_since(const struct fs_vmm_version *is, unsigned int major, unsigned int minor);
-
-/*
- * Adds plan->load_json to @body, with the names in braces replaced in its strings, as fs_vmm_word()
- * does. Returns 0 or a negative errno with a sentence in v->err.
- */
-int fs_vmm_more_fields(struct fs_vmm *v, json_t *body);
-
-/*
- * One word of the user's command with {memory}, {state}, {snapshot}, {signal}, {tap}, {folder},
- * {fork}, {socket} and {uffd} replaced. Returns the text (to free), or NULL with the reason in
- * v->err: a name in braces that is none of these, or one that has no value here.
- */
-char *fs_vmm_word(struct fs_vmm *v, const char *word);
-
-/*
- * @head, then the words of plan->command with the names replaced, then @tail (NULL-terminated
- * arrays; any may be NULL). Returns the array (to free with fs_vmm_argv_free) or NULL, v->err.
- */
-char **fs_vmm_argv(struct fs_vmm *v, const char *const *head, const char *const *tail);
-void fs_vmm_argv_free(char **argv);
 
 #endif

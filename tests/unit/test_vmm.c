@@ -15,7 +15,7 @@
 #include "vmm/answer.h"
 #include "vmm/http.h"
 #include "vmm/jail.h"
-#include "vmm/vmm.h"
+#include "vmm/driver.h"
 
 #define FIXTURE  "tests/vmm/fixture.py"
 #define LONG_NS  (20ull * 1000 * 1000 * 1000)
