@@ -70,11 +70,11 @@ static bool may_mincore(int fd)
 
 static int by_mincore(int fd, const struct fs_range *r, uint64_t *bytes)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = r->off + r->len;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = r->offset + r->size;
 	int rc = may_mincore(fd) ? 0 : -EPERM;
 
 	*bytes = 0;
-	for (uint64_t at = r->off & ~(page - 1); at < end && !rc; at += PIECE)
+	for (uint64_t at = r->offset & ~(page - 1); at < end && !rc; at += PIECE)
 		rc = piece_by_mincore(fd, at, end - at < PIECE ? end - at : PIECE, bytes);
 	return rc;
 }
@@ -110,12 +110,12 @@ static bool cachestat_sees_what_is_read(int fd)
 	bool same;
 
 	if (by_cachestat(fd, &page, &counted) || by_mincore(fd, &page, &before) ||
-	    !read_one(fd, page.off))
+	    !read_one(fd, page.offset))
 		return false;
 	same = !by_mincore(fd, &page, &mapped) && mapped && !by_cachestat(fd, &page, &counted) &&
 	       counted == mapped;
 	if (!before)
-		posix_fadvise(fd, 0, (off_t)page.len, POSIX_FADV_DONTNEED);
+		posix_fadvise(fd, 0, (off_t)page.size, POSIX_FADV_DONTNEED);
 	return same;
 }
 

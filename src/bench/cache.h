@@ -5,11 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* Bytes of a file, from `off` on. */
-struct fs_range {
-	uint64_t off, len;
-};
+#include "base/ranges.h"
 
 /*
  * Writes back and drops what the page cache has of this file. Pages that a process maps stay.

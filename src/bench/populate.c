@@ -68,7 +68,7 @@ static int touch_mapped(const struct fs_map *m, void *arg)
 
 int fs_populate(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len)
 {
-	struct look l = {.p = p, .from = r->off & ~(PAGE - 1), .to = r->off + r->len};
+	struct look l = {.p = p, .from = r->offset & ~(PAGE - 1), .to = r->offset + r->size};
 	char path[64];
 	int rc = p->file.ino ? 0 : fs_map_file(p->fd, &p->file);
 
@@ -81,7 +81,7 @@ int fs_populate(struct fs_prefetch_run *p, const struct fs_range *r, char *err, 
 		uint64_t end = at + PAGE < l.to ? at + PAGE : l.to;
 
 		if (!l.read[(at - l.from) / PAGE])
-			p->missed += end - (at > r->off ? at : r->off);
+			p->missed += end - (at > r->offset ? at : r->offset);
 	}
 	return rc ? fs_errf(err, len, rc, "populating through VMM %d: %s", (int)p->vmm,
 			    strerror(-rc))

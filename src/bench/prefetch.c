@@ -138,8 +138,8 @@ int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t
 		break;
 	case FS_PREFETCH_WORKINGSET:
 		for (size_t i = 0; i < workingset->n && !rc; i++)
-			rc = add(out, workingset->v[i].off,
-				 workingset->v[i].off + workingset->v[i].len, size, clamped);
+			rc = add(out, workingset->v[i].offset,
+				 workingset->v[i].offset + workingset->v[i].size, size, clamped);
 		break;
 	}
 	if (!rc && s->kind != FS_PREFETCH_NONE && !out->n)
@@ -148,15 +148,6 @@ int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t
 			       " bytes)",
 			       s->text, size);
 	return rc ? fs_errf(err, len, rc, "out of memory") : 0;
-}
-
-uint64_t fs_ranges_bytes(const struct fs_ranges *r)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < r->n; i++)
-		sum += r->v[i].len;
-	return sum;
 }
 
 int fs_ranges_resident(int fd, const struct fs_ranges *r, uint64_t *bytes)
@@ -199,13 +190,13 @@ static int do_piece(struct fs_prefetch_run *p, const struct fs_range *r, char *e
 
 	switch (p->how) {
 	case FS_MECH_WILLNEED:
-		rc = -posix_fadvise(p->fd, (off_t)r->off, (off_t)r->len, POSIX_FADV_WILLNEED);
+		rc = -posix_fadvise(p->fd, (off_t)r->offset, (off_t)r->size, POSIX_FADV_WILLNEED);
 		break;
 	case FS_MECH_READAHEAD:
-		rc = readahead(p->fd, (off64_t)r->off, r->len) ? -errno : 0;
+		rc = readahead(p->fd, (off64_t)r->offset, r->size) ? -errno : 0;
 		break;
 	case FS_MECH_READ:
-		rc = read_piece(p->fd, r->off, r->len);
+		rc = read_piece(p->fd, r->offset, r->size);
 		break;
 	case FS_MECH_POPULATE:
 		return fs_populate(p, r, err, len);
@@ -245,15 +236,15 @@ int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, ch
 	for (size_t i = 0; i < ranges->n; i++) {
 		struct fs_range r = ranges->v[i];
 
-		while (r.len && !(p->stop && *p->stop)) {
-			struct fs_range piece = {r.off, r.len < PIECE ? r.len : PIECE};
+		while (r.size && !(p->stop && *p->stop)) {
+			struct fs_range piece = {r.offset, r.size < PIECE ? r.size : PIECE};
 			int rc = do_piece(p, &piece, err, len);
 
 			if (rc)
 				return rc;
-			p->done += piece.len;
-			r.off += piece.len;
-			r.len -= piece.len;
+			p->done += piece.size;
+			r.offset += piece.size;
+			r.size -= piece.size;
 			keep_rate(p, begun);
 		}
 	}

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/maps.h"
+#include "base/ranges.h"
 #include "base/vec.h"
 #include "bench/cache.h"
 
@@ -43,11 +44,6 @@ struct fs_prefetch_spec {
 	uint64_t off, bytes;
 };
 
-struct fs_ranges {
-	struct fs_range *v;
-	size_t n, cap;
-};
-
 /* Parses one: none, mailbox:SIZE, head:SIZE, range:OFFSET:SIZE, workingset, all. 0 or -EINVAL. */
 int fs_prefetch_parse(const char *text, struct fs_prefetch_spec *s, char *err, size_t len);
 
@@ -60,8 +56,6 @@ int fs_prefetch_parse(const char *text, struct fs_prefetch_spec *s, char *err, s
 int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t mailbox,
 		       const struct fs_ranges *workingset, struct fs_ranges *out, bool *clamped,
 		       char *err, size_t len);
-
-uint64_t fs_ranges_bytes(const struct fs_ranges *r);
 
 /* How much of them is in the page cache. Returns 0 or a negative errno. */
 int fs_ranges_resident(int fd, const struct fs_ranges *r, uint64_t *bytes);

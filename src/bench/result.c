@@ -49,8 +49,8 @@ static json_t *ranges_json(const struct fs_ranges *r)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < r->n; i++)
-		json_array_append_new(
-			a, json_pack("[I, I]", (json_int_t)r->v[i].off, (json_int_t)r->v[i].len));
+		json_array_append_new(a, json_pack("[I, I]", (json_int_t)r->v[i].offset,
+						   (json_int_t)r->v[i].size));
 	return a;
 }
 

@@ -57,7 +57,7 @@ static int drop(const struct fs_bench *b, int fd, char *err, size_t len)
 			fs_warn("--cache cold: what of the memory file stays in the page cache "
 				"cannot be counted (%s): that forks are cold is not verified",
 				strerror(-rc));
-		if (rc || bytes <= all.len / 100)
+		if (rc || bytes <= all.size / 100)
 			return 0;
 		if (fs_mono_ns() > until || *b->o.stop)
 			break;

@@ -124,7 +124,7 @@ static void mean_parts(const struct fsx_arm *arm, struct fsx_abtest *t, bool sec
 
 /* --- what became of the prefetched pages --- */
 
-static void fork_pages(const struct fsa_fork *f, const struct fsx_ranges *set, struct fsx_pages *p)
+static void fork_pages(const struct fsa_fork *f, const struct fs_ranges *set, struct fsx_pages *p)
 {
 	for (size_t i = 0; i < f->ntouches; i++) {
 		const struct fsa_touch *x = &f->touches[i];
@@ -141,11 +141,11 @@ static void fork_pages(const struct fsa_fork *f, const struct fsx_ranges *set, s
 	}
 }
 
-static void count_pages(const struct fsx_arm *b, const struct fsx_ranges *set, struct fsx_pages *p)
+static void count_pages(const struct fsx_arm *b, const struct fs_ranges *set, struct fsx_pages *p)
 {
 	double *const means[] = {&p->used, &p->too_late, &p->later};
 
-	p->pages = fsx_ranges_bytes(set) / FSX_PAGE;
+	p->pages = fs_ranges_bytes(set) / FSX_PAGE;
 	for (size_t i = 0; i < b->n; i++) {
 		if (!b->forks[i]->complete)
 			continue;

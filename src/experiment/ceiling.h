@@ -37,8 +37,8 @@ enum fsx_which {
 struct fsx_hypothesis {
 	char name[64]; /* "all faults", "mailbox:64MiB" */
 	enum fsx_which which;
-	struct fsx_ranges set; /* FSX_RANGES: tidy */
-	char why[128];         /* it cannot be asked of this recording: why; "" */
+	struct fs_ranges set; /* FSX_RANGES: tidy */
+	char why[128];        /* it cannot be asked of this recording: why; "" */
 };
 
 /*

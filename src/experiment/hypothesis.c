@@ -19,7 +19,7 @@ static int set_range(struct fsx_hypothesis *h, uint64_t offset, uint64_t size, u
 		size = memory - offset;
 	if (!size || size > INT64_MAX || offset > INT64_MAX - size)
 		return -EINVAL;
-	if (fs_vec_push(&h->set, (struct fsx_range){offset, size}))
+	if (fs_vec_push(&h->set, (struct fs_range){offset, size}))
 		return -ENOMEM;
 	fsx_ranges_tidy(&h->set);
 	return 0;
@@ -92,5 +92,5 @@ int fsx_hypothesis_parse(const char *text, uint64_t mailbox, uint64_t memory,
 
 void fsx_hypothesis_free(struct fsx_hypothesis *h)
 {
-	fsx_ranges_free(&h->set);
+	fs_ranges_free(&h->set);
 }

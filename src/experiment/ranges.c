@@ -14,12 +14,7 @@
 
 #define MAX_ITEM 96 /* characters of one range */
 
-void fsx_ranges_free(struct fsx_ranges *r)
-{
-	fs_vec_free(r);
-}
-
-static int push(struct fsx_ranges *r, uint64_t offset, uint64_t size, char *err, size_t len)
+static int push(struct fs_ranges *r, uint64_t offset, uint64_t size, char *err, size_t len)
 {
 	if (!size)
 		return fs_errf(err, len, -EINVAL, "an empty range at %" PRIu64, offset);
@@ -29,7 +24,7 @@ static int push(struct fsx_ranges *r, uint64_t offset, uint64_t size, char *err,
 			       size, offset);
 	if (r->n >= FSX_MAX_RANGES)
 		return fs_errf(err, len, -E2BIG, "more than %u ranges", FSX_MAX_RANGES);
-	if (fs_vec_push(r, (struct fsx_range){offset, size}))
+	if (fs_vec_push(r, (struct fs_range){offset, size}))
 		return fs_errf(err, len, -ENOMEM, "no memory for the ranges");
 	return 0;
 }
@@ -51,7 +46,7 @@ static int parse_number(const char *s, uint64_t *n)
 }
 
 /* One range in @item, which is changed. */
-static int parse_item(char *item, struct fsx_ranges *r, char *err, size_t len)
+static int parse_item(char *item, struct fs_ranges *r, char *err, size_t len)
 {
 	char *second = strpbrk(item, "+ \t");
 	uint64_t offset, size;
@@ -83,7 +78,7 @@ static size_t copy_item(const char *s, size_t n, char *item)
 	return n;
 }
 
-int fsx_ranges_text(const char *text, size_t len, struct fsx_ranges *r, char *err, size_t err_len)
+int fsx_ranges_text(const char *text, size_t len, struct fs_ranges *r, char *err, size_t err_len)
 {
 	char item[MAX_ITEM];
 	bool comment = false;
@@ -135,7 +130,7 @@ static int uvarint(struct bytes *b, uint64_t *n)
 	return -EINVAL;
 }
 
-int fsx_ranges_hpl(const void *data, size_t len, struct fsx_ranges *r, char *err, size_t err_len)
+int fsx_ranges_hpl(const void *data, size_t len, struct fs_ranges *r, char *err, size_t err_len)
 {
 	struct bytes b = {.p = data, .end = (const uint8_t *)data + len};
 	const size_t magic = strlen(FSX_HPL_MAGIC);
@@ -176,7 +171,7 @@ int fsx_ranges_hpl(const void *data, size_t len, struct fsx_ranges *r, char *err
 
 /* --- files --- */
 
-static int load_file(FILE *f, const char *path, struct fsx_ranges *r, char *err, size_t err_len)
+static int load_file(FILE *f, const char *path, struct fs_ranges *r, char *err, size_t err_len)
 {
 	char *data = malloc(FSX_MAX_FILE + 1u), why[FS_SENTENCE] = "";
 	size_t n;
@@ -200,7 +195,7 @@ static int load_file(FILE *f, const char *path, struct fsx_ranges *r, char *err,
 	return ret;
 }
 
-int fsx_ranges_load(const char *arg, struct fsx_ranges *r, char *err, size_t err_len)
+int fsx_ranges_load(const char *arg, struct fs_ranges *r, char *err, size_t err_len)
 {
 	struct stat st;
 	FILE *f;
@@ -230,12 +225,12 @@ int fsx_ranges_load(const char *arg, struct fsx_ranges *r, char *err, size_t err
 
 static int by_offset(const void *x, const void *y)
 {
-	const struct fsx_range *a = x, *b = y;
+	const struct fs_range *a = x, *b = y;
 
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
-void fsx_ranges_tidy(struct fsx_ranges *r)
+void fsx_ranges_tidy(struct fs_ranges *r)
 {
 	const uint64_t mask = FSX_PAGE - 1;
 	size_t n = 0;
@@ -249,7 +244,7 @@ void fsx_ranges_tidy(struct fsx_ranges *r)
 	if (r->n)
 		qsort(r->v, r->n, sizeof(*r->v), by_offset);
 	for (size_t i = 0; i < r->n; i++) {
-		struct fsx_range *last = n ? &r->v[n - 1] : NULL;
+		struct fs_range *last = n ? &r->v[n - 1] : NULL;
 
 		if (last && r->v[i].offset <= last->offset + last->size) {
 			uint64_t end = r->v[i].offset + r->v[i].size;
@@ -263,30 +258,21 @@ void fsx_ranges_tidy(struct fsx_ranges *r)
 	r->n = n;
 }
 
-bool fsx_ranges_have(const struct fsx_ranges *tidy, uint64_t offset)
+bool fsx_ranges_have(const struct fs_ranges *tidy, uint64_t offset)
 {
 	size_t after = fs_first_where(tidy->n, i, tidy->v[i].offset > offset);
 
 	return after && offset - tidy->v[after - 1].offset < tidy->v[after - 1].size;
 }
 
-uint64_t fsx_ranges_bytes(const struct fsx_ranges *tidy)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < tidy->n; i++)
-		sum += tidy->v[i].size;
-	return sum;
-}
-
-void fsx_ranges_cut(struct fsx_ranges *r, uint64_t size)
+void fsx_ranges_cut(struct fs_ranges *r, uint64_t size)
 {
 	size_t n = 0;
 
 	if (!size)
 		return;
 	for (size_t i = 0; i < r->n; i++) {
-		struct fsx_range x = r->v[i];
+		struct fs_range x = r->v[i];
 
 		if (x.offset >= size)
 			continue;
@@ -298,7 +284,7 @@ void fsx_ranges_cut(struct fsx_ranges *r, uint64_t size)
 
 /* --- writers --- */
 
-void fsx_ranges_write(const struct fsx_ranges *r, FILE *out)
+void fsx_ranges_write(const struct fs_ranges *r, FILE *out)
 {
 	for (size_t i = 0; i < r->n; i++)
 		fprintf(out, "0x%" PRIx64 " 0x%" PRIx64 "\n", r->v[i].offset, r->v[i].size);
@@ -312,7 +298,7 @@ static void put_uvarint(uint64_t n, FILE *out)
 }
 
 /* The region of the page at @offset, @n = none. */
-static size_t region_at(const struct fsx_range *regions, size_t n, uint64_t offset)
+static size_t region_at(const struct fs_range *regions, size_t n, uint64_t offset)
 {
 	size_t i = 0;
 
@@ -322,10 +308,10 @@ static size_t region_at(const struct fsx_range *regions, size_t n, uint64_t offs
 	return i;
 }
 
-int fsx_ranges_write_hpl(const struct fsx_ranges *r, const struct fsx_range *regions, size_t n,
+int fsx_ranges_write_hpl(const struct fs_ranges *r, const struct fs_range *regions, size_t n,
 			 FILE *out, uint64_t *bad)
 {
-	static const struct fsx_range whole = {0, UINT64_MAX};
+	static const struct fs_range whole = {0, UINT64_MAX};
 	uint64_t pages = 0;
 
 	if (!n) {

@@ -193,7 +193,7 @@ static size_t merge(struct piece *p, size_t n, uint64_t gap)
 }
 
 int fsx_workset_ranges(const struct fsx_workset *w, size_t min_forks, uint64_t gap,
-		       struct fsx_ranges *out, uint64_t **at)
+		       struct fs_ranges *out, uint64_t **at)
 {
 	struct piece *p = calloc(w->n + 1, sizeof(*p));
 	uint64_t *times = at ? calloc(w->n + 1, sizeof(*times)) : NULL;
@@ -206,7 +206,7 @@ int fsx_workset_ranges(const struct fsx_workset *w, size_t min_forks, uint64_t g
 						w->pages[i].at_ns};
 	n = ret ? 0 : merge(p, n, gap);
 	for (size_t i = 0; i < n && !ret; i++) {
-		ret = fs_vec_push(out, (struct fsx_range){p[i].offset, p[i].end - p[i].offset});
+		ret = fs_vec_push(out, (struct fs_range){p[i].offset, p[i].end - p[i].offset});
 		if (times)
 			times[i] = p[i].at;
 	}

@@ -34,7 +34,7 @@ void fsx_workset_free(struct fsx_workset *w);
  * @at (may be NULL) gets the time of each range's first page, the caller frees it. 0 or -ENOMEM.
  */
 int fsx_workset_ranges(const struct fsx_workset *w, size_t min_forks, uint64_t gap,
-		       struct fsx_ranges *out, uint64_t **at);
+		       struct fs_ranges *out, uint64_t **at);
 
 /* Pages that at least @min_forks touched. */
 size_t fsx_workset_pages(const struct fsx_workset *w, size_t min_forks);

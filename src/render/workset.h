@@ -12,9 +12,9 @@ struct fsv_workset {
 	const struct fsx_group *group;
 	struct fsx_workset set;
 	size_t min_forks;
-	uint64_t gap;             /* bytes */
-	struct fsx_ranges ranges; /* what is exported, in the order of first touch */
-	uint64_t *at;             /* of each */
+	uint64_t gap;            /* bytes */
+	struct fs_ranges ranges; /* what is exported, in the order of first touch */
+	uint64_t *at;            /* of each */
 };
 
 /* What is not in the set because it is of other files, in words; NULL: nothing. */

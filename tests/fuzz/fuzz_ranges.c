@@ -10,9 +10,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_again(const struct fsx_ranges *r, bool hpl)
+static void check_again(const struct fs_ranges *r, bool hpl)
 {
-	struct fsx_ranges again = {0};
+	struct fs_ranges again = {0};
 	char *text = NULL;
 	uint64_t bad;
 	size_t len = 0;
@@ -28,11 +28,11 @@ static void check_again(const struct fsx_ranges *r, bool hpl)
 		  : fsx_ranges_text(text, len, &again, NULL, 0);
 	if (ret || again.n != r->n || (r->n && memcmp(again.v, r->v, r->n * sizeof(*r->v))))
 		abort();
-	fsx_ranges_free(&again);
+	fs_ranges_free(&again);
 	free(text);
 }
 
-static void check_tidy(struct fsx_ranges *r)
+static void check_tidy(struct fs_ranges *r)
 {
 	uint64_t first = r->n ? r->v[0].offset : 0, last = r->n ? r->v[r->n - 1].offset : 0;
 
@@ -49,7 +49,7 @@ static void check_tidy(struct fsx_ranges *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	bool hpl = size >= 4 && !memcmp(data, FSX_HPL_MAGIC, 4);
-	struct fsx_ranges r = {0};
+	struct fs_ranges r = {0};
 	char err[200];
 	int ret = hpl ? fsx_ranges_hpl(data, size, &r, err, sizeof(err))
 		      : fsx_ranges_text((const char *)data, size, &r, err, sizeof(err));
@@ -58,6 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_again(&r, hpl);
 		check_tidy(&r);
 	}
-	fsx_ranges_free(&r);
+	fs_ranges_free(&r);
 	return 0;
 }

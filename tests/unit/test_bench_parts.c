@@ -229,8 +229,8 @@ static void test_ranges(void **st)
 						    err, sizeof(err)),
 				 0);
 		assert_int_equal(out.n, 1);
-		if (out.v[0].off != e->off || out.v[0].len != e->len || clamped != e->clamped)
-			fail_msg("%s: %lx+%lx", e->text, out.v[0].off, out.v[0].len);
+		if (out.v[0].offset != e->off || out.v[0].size != e->len || clamped != e->clamped)
+			fail_msg("%s: %lx+%lx", e->text, out.v[0].offset, out.v[0].size);
 		fs_vec_free(&out);
 	}
 }
@@ -298,7 +298,7 @@ static void test_reads_exactly(void **st)
 	assert_int_equal(fs_cache_resident(run.fd, &all, &bytes), 0);
 	assert_true(bytes < 3 * MIB);
 	/* what lies behind the end of the file is not there */
-	one.off = 7 * MIB;
+	one.offset = 7 * MIB;
 	assert_int_equal(fs_prefetch_do(&run, &r, err, sizeof(err)), -ESTALE);
 	close(run.fd);
 }
@@ -396,11 +396,11 @@ static int count_on_an_overlay(const char *dir)
 	if (fd < 0 || fs_cache_drop(fd) || fs_cache_resident(fd, &all, &bytes) || bytes > MIB)
 		return 2;
 	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-	if (pread(fd, body, some.len, (off_t)some.off) != (ssize_t)some.len)
+	if (pread(fd, body, some.size, (off_t)some.offset) != (ssize_t)some.size)
 		return 3;
 	if (fs_cache_resident(fd, &all, &bytes) || fs_cache_resident(fd, &some, &one))
 		return 4;
-	return one == some.len && bytes >= some.len && bytes < 2 * MIB ? 0 : 5;
+	return one == some.size && bytes >= some.size && bytes < 2 * MIB ? 0 : 5;
 }
 
 static void test_counts_on_an_overlay(void **st)

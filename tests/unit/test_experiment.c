@@ -238,7 +238,7 @@ static void group_ceiling(void **state)
 static void working_set(void **state)
 {
 	struct fsx_workset s;
-	struct fsx_ranges r = {0};
+	struct fs_ranges r = {0};
 	uint64_t *at = NULL;
 
 	(void)state;
@@ -295,14 +295,14 @@ static void working_set(void **state)
 	r.n = 0;
 	assert_int_equal(fsx_workset_ranges(&s, 2, 4 * FSX_PAGE - 1, &r, NULL), 0);
 	assert_int_equal(r.n, 2);
-	fsx_ranges_free(&r);
+	fs_ranges_free(&r);
 	fsx_workset_free(&s);
 }
 
 static void no_working_set(void **state)
 {
 	struct fsx_workset s;
-	struct fsx_ranges r = {0};
+	struct fs_ranges r = {0};
 
 	(void)state;
 	add("", 1000, 0)->complete = false;
@@ -319,7 +319,7 @@ static void no_working_set(void **state)
 static struct fsx_abtest test_of(size_t n, uint64_t gain, uint64_t noise, bool with_set)
 {
 	struct fsx_arm a = {.n = n, .forks = w.all}, b = {.n = n, .forks = w.all + n};
-	struct fsx_ranges set = {0};
+	struct fs_ranges set = {0};
 	struct fsx_hypothesis h = {.which = FSX_RANGES};
 	struct fsx_abtest t;
 	struct fsx_left left;
@@ -347,7 +347,7 @@ static struct fsx_abtest test_of(size_t n, uint64_t gain, uint64_t noise, bool w
 	assert_int_equal(fsx_left_of(&w.res, &left), 0);
 	assert_int_equal(
 		fsx_abtest_make(&a, &b, with_set ? &h : NULL, FSX_PAGE_CACHE, &left, -1, 1, &t), 0);
-	fsx_ranges_free(&set);
+	fs_ranges_free(&set);
 	return t;
 }
 

@@ -13,14 +13,14 @@
 
 static char err[256];
 
-static int text(const char *s, struct fsx_ranges *r)
+static int text(const char *s, struct fs_ranges *r)
 {
 	return fsx_ranges_text(s, strlen(s), r, err, sizeof(err));
 }
 
 static void lists(void **state)
 {
-	struct fsx_ranges r = {0};
+	struct fs_ranges r = {0};
 
 	(void)state;
 	assert_int_equal(
@@ -32,7 +32,7 @@ static void lists(void **state)
 	assert_int_equal(r.v[1].size, 1 << 20);
 	assert_int_equal(r.v[2].offset, 0);
 	assert_int_equal(r.v[3].size, 10);
-	fsx_ranges_free(&r);
+	fs_ranges_free(&r);
 	assert_int_equal(text("", &r), 0);
 	assert_int_equal(r.n, 0);
 }
@@ -57,7 +57,7 @@ static void bad_lists(void **state)
 		 "111111111111111111+1",
 		 "no range"},
 	};
-	struct fsx_ranges r = {0};
+	struct fs_ranges r = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
@@ -66,14 +66,14 @@ static void bad_lists(void **state)
 			fail_msg("\"%s\": %s", t[i].text, err);
 	}
 	assert_int_equal(fsx_ranges_text("1+2\0", 4, &r, err, sizeof(err)), -EINVAL);
-	fsx_ranges_free(&r);
+	fs_ranges_free(&r);
 }
 
 #define HPL(s) fsx_ranges_hpl(s, sizeof(s) - 1, &r, err, sizeof(err))
 
 static void hot_pages(void **state)
 {
-	struct fsx_ranges r = {0};
+	struct fs_ranges r = {0};
 
 	(void)state;
 	/* 3 pages of region 0: 0, 0x1000, 0x10000 (uvarints: low seven bits first) */
@@ -96,12 +96,12 @@ static void hot_pages(void **state)
 	/* 2^64 pages, in eleven bytes and in ten */
 	assert_int_equal(HPL("HPL1\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), -EINVAL);
 	assert_int_equal(HPL("HPL1\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02"), -EINVAL);
-	fsx_ranges_free(&r);
+	fs_ranges_free(&r);
 }
 
 static void sets(void **state)
 {
-	struct fsx_ranges r = {0};
+	struct fs_ranges r = {0};
 
 	(void)state;
 	assert_int_equal(text("0x5001+0x10,0x1000+0x1000,0x2000+1,0x1000+0x100,0x9000+0x1000", &r),
@@ -109,7 +109,7 @@ static void sets(void **state)
 	fsx_ranges_tidy(&r);
 	assert_int_equal(r.n, 3); /* 1000 to 3000, 5000, 9000 */
 	assert_int_equal(r.v[0].size, 0x2000);
-	assert_int_equal(fsx_ranges_bytes(&r), 0x4000);
+	assert_int_equal(fs_ranges_bytes(&r), 0x4000);
 	assert_false(fsx_ranges_have(&r, 0xfff));
 	assert_true(fsx_ranges_have(&r, 0x1000));
 	assert_true(fsx_ranges_have(&r, 0x2fff));
@@ -117,14 +117,14 @@ static void sets(void **state)
 	assert_true(fsx_ranges_have(&r, 0x5000));
 	assert_false(fsx_ranges_have(&r, 0xa000));
 	fsx_ranges_cut(&r, 0); /* a size that is not known cuts nothing */
-	assert_int_equal(fsx_ranges_bytes(&r), 0x4000);
+	assert_int_equal(fs_ranges_bytes(&r), 0x4000);
 	fsx_ranges_cut(&r, 0x2000);
 	assert_int_equal(r.n, 1);
 	assert_int_equal(r.v[0].offset, 0x1000);
 	assert_int_equal(r.v[0].size, 0x1000);
 	fsx_ranges_cut(&r, 0x1000);
 	assert_int_equal(r.n, 0);
-	fsx_ranges_free(&r);
+	fs_ranges_free(&r);
 	fsx_ranges_tidy(&r);
 	assert_false(fsx_ranges_have(&r, 0));
 }
@@ -133,12 +133,12 @@ static void sets(void **state)
  */
 static void regions(void **state)
 {
-	static const struct fsx_range two[] = {{0, 0xc0000000}, {0xc0000000, 0x40000000}};
+	static const struct fs_range two[] = {{0, 0xc0000000}, {0xc0000000, 0x40000000}};
 	static const uint8_t want[] = {'H', 'P',  'L',  '1',  3,    1,    0x80, 0x20,
 				       0,   0x80, 0xe0, 0xff, 0xff, 0x0b, 1,    0};
-	struct fsx_range v[] = {{0xc0001000, 4096}, {0xbffff000, 8192}},
-			 beyond = {0x100000000, 4096};
-	struct fsx_ranges r = {v, 2, 2}, none = {&beyond, 1, 1};
+	struct fs_range v[] = {{0xc0001000, 4096}, {0xbffff000, 8192}},
+			beyond = {0x100000000, 4096};
+	struct fs_ranges r = {v, 2, 2}, none = {&beyond, 1, 1};
 	char *text = NULL;
 	size_t len = 0;
 	uint64_t bad;
@@ -161,7 +161,7 @@ static void regions(void **state)
 static void files(void **state)
 {
 	const char *path = tmp_path("ranges");
-	struct fsx_ranges r = {0}, back = {0};
+	struct fs_ranges r = {0}, back = {0};
 	uint64_t bad;
 	FILE *f;
 
@@ -192,8 +192,8 @@ static void files(void **state)
 	assert_int_equal(fsx_ranges_load(path, &back, err, sizeof(err)), -EINVAL);
 	assert_int_equal(fsx_ranges_load("/nonexistent/x", &back, err, sizeof(err)), -ENOENT);
 	assert_int_equal(fsx_ranges_load("/dev", &back, err, sizeof(err)), -EINVAL);
-	fsx_ranges_free(&r);
-	fsx_ranges_free(&back);
+	fs_ranges_free(&r);
+	fs_ranges_free(&back);
 }
 
 static void hypothesis(const char *name, uint64_t mailbox, uint64_t from, uint64_t size)

@@ -98,15 +98,8 @@ int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
 
 int bench_opt_workingset(const char *text, void *dst, char *why, size_t len)
 {
-	struct fsx_ranges r = {0};
-	struct fs_ranges *out = dst;
-	int rc = fsx_ranges_load(text, &r, why, len);
-
 	/* in the order given: first-touch, if it was exported */
-	for (size_t i = 0; !rc && i < r.n; i++)
-		rc = fs_vec_push(out, (struct fs_range){r.v[i].offset, r.v[i].size});
-	fsx_ranges_free(&r);
-	return rc ? -1 : 0;
+	return fsx_ranges_load(text, dst, why, len) ? -1 : 0;
 }
 
 int bench_opt_seed(const char *text, void *dst, char *why, size_t len)

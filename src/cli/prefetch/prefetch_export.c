@@ -98,7 +98,7 @@ static int export(const struct asked *a, const struct prefetch_rec *r)
 	if (fsv_workset_left_out(&w, left, sizeof(left)))
 		fs_warn("%s", left);
 	free(w.at);
-	fsx_ranges_free(&w.ranges);
+	fs_ranges_free(&w.ranges);
 	fsx_workset_free(&w.set);
 	return ret;
 }

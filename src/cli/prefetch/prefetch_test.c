@@ -115,7 +115,7 @@ static int add_told(struct asked *x, const json_t *ranges)
 
 		if (i >= FSX_MAX_RANGES || off < 0 || len <= 0 || off > INT64_MAX - len)
 			return -EINVAL;
-		if (fs_vec_push(&x->p.h.set, (struct fsx_range){(uint64_t)off, (uint64_t)len}))
+		if (fs_vec_push(&x->p.h.set, (struct fs_range){(uint64_t)off, (uint64_t)len}))
 			return -ENOMEM;
 	}
 	fsx_ranges_tidy(&x->p.h.set);
@@ -179,8 +179,7 @@ static int set_prefetch(struct asked *x, const struct fs_arm *arm)
 {
 	x->p.text = x->ranges ? x->ranges : arm->spec->text;
 	for (size_t i = 0; i < arm->ranges.n; i++)
-		if (fs_vec_push(&x->p.h.set,
-				(struct fsx_range){arm->ranges.v[i].off, arm->ranges.v[i].len})) {
+		if (fs_vec_push(&x->p.h.set, arm->ranges.v[i])) {
 			fs_error("no memory for the ranges");
 			return FS_EXIT_FAILED;
 		}

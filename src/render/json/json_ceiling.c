@@ -95,7 +95,7 @@ json_t *fsj_memory(const struct fsa_memory *m)
 static json_t *hypothesis_json(const struct fsx_hypothesis *h)
 {
 	return json_pack("{s:s, s:o, s:o, s:o}", "name", h->name, "bytes",
-			 h->which == FSX_RANGES && !*h->why ? fsj_u64(fsx_ranges_bytes(&h->set))
+			 h->which == FSX_RANGES && !*h->why ? fsj_u64(fs_ranges_bytes(&h->set))
 							    : json_null(),
 			 "ranges", h->which == FSX_RANGES ? fsj_u64(h->set.n) : json_null(), "why",
 			 fsj_text_or_null(h->why));

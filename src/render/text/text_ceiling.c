@@ -73,7 +73,7 @@ static const struct fsv_column columns[] = {
 static void size_of(const struct fsx_hypothesis *h, char *buf, size_t len)
 {
 	if (h->which == FSX_RANGES)
-		fs_fmt_bytes(fsx_ranges_bytes(&h->set), buf, len);
+		fs_fmt_bytes(fs_ranges_bytes(&h->set), buf, len);
 	else
 		snprintf(buf, len, "-");
 }

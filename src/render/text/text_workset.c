@@ -85,7 +85,7 @@ static bool same_regions(const struct fsa_memory *a, const struct fsa_memory *b)
 int fsv_workset_hpl(const struct fsv_workset *w, FILE *out, char *why, size_t len)
 {
 	const struct fsa_memory *m = fsx_group_memory(w->group, w->view->res);
-	struct fsx_range regions[FSA_MAX_REGIONS];
+	struct fs_range regions[FSA_MAX_REGIONS];
 	uint64_t bad;
 
 	if (m->other_files)
@@ -104,7 +104,7 @@ int fsv_workset_hpl(const struct fsv_workset *w, FILE *out, char *why, size_t le
 				       "the forks' memory regions differ: choose some of them "
 				       "(--cohort), or use the format ranges");
 	for (size_t i = 0; i < m->nregions; i++)
-		regions[i] = (struct fsx_range){m->regions[i].offset, m->regions[i].size};
+		regions[i] = (struct fs_range){m->regions[i].offset, m->regions[i].size};
 	if (fsx_ranges_write_hpl(&w->ranges, regions, m->nregions, out, &bad))
 		return fs_errf(why, len, -ENOTSUP,
 			       "the page at 0x%" PRIx64
