@@ -150,7 +150,7 @@ uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage);
  */
 uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *r);
 
-/* --- src/bench/fork.c: one fork in a thread of its own --- */
+/* --- src/bench/fork.c: each fork in a thread of its own --- */
 
 /* Runs @n forks (results @r) of @arm at once. */
 int fs_wave_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r, size_t n);
@@ -160,7 +160,7 @@ int fs_wave_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_res
 /* Opens templates, probes the VMM, makes arms, fills mailboxes: fs_bench_open() in pieces. */
 int fs_bench_setup(struct fs_bench *b);
 
-/* --- src/bench/run.c --- */
+/* --- src/bench/condition.c --- */
 
 /* Cold or warm, as asked, for a memory file and the snapshot's state. */
 int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *err, size_t len);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The page cache of a file: emptied, and counted by the call that can be believed. */
 #include "bench/cache.h"
 #include <errno.h>
 #include <fcntl.h>
