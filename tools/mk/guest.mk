@@ -5,7 +5,8 @@ GUEST      := $(O)/forkscope-guest
 # Objects whose code runs between the resume signal and the last ack: linked side by side.
 GUEST_HOT  := src/guest/resume/serve.c src/guest/resume/signal.c src/guest/resume/ack.c \
 	      src/guest/net/net_apply.c src/guest/net/net_batch.c src/guest/net/net_neigh.c \
-	      src/guest/net/net_watch.c src/guest/resume/stage.c src/guest/common/mem.c src/mailbox/payload.c
+	      src/guest/net/net_watch.c src/guest/resume/stage.c src/guest/common/mem.c \
+	      src/mailbox/payload.c src/mailbox/payload_json.c
 GUEST_COLD := $(filter-out $(GUEST_HOT),$(call sources,guest)) src/mailbox/format.c \
 	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c $(HOOKS_SRC)
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
@@ -69,7 +70,8 @@ $(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/recorder/armed.o $(O)/g
 # The agent's change of the network with a request broken on the way (tests/agent/test_network.py).
 NETAPPLY     := $(O)/tests/agent/netapply
 NETAPPLY_OBJ := $(filter-out $(O)/guest/src/guest/net/net_batch.o,$(filter $(O)/guest/src/guest/net/%.o,$(GUEST_OBJ))) \
-		$(addprefix $(O)/guest/src/,guest/common/guest_log.o guest/common/mem.o mailbox/payload.o)
+		$(addprefix $(O)/guest/src/,guest/common/guest_log.o guest/common/mem.o \
+		mailbox/payload.o mailbox/payload_json.o)
 test-programs: $(NETAPPLY)
 
 $(NETAPPLY): tests/agent/netapply.c src/guest/net/net_batch.c $(NETAPPLY_OBJ)

@@ -61,6 +61,12 @@ void fsg_layout_free(struct fsg_layout *l);
 /* All frames of the recorder: directory, lists, parts. Returns their number; @out may be NULL. */
 size_t fsg_layout_frames(const struct fsg_layout *l, uint64_t *out);
 
+/*
+ * The @n pages of @gfn to @to, in steps, so that a long part does not need its pages twice in
+ * memory; got[i]: could be read. Returns 0 or the memory's error.
+ */
+int fsg_read_pages(const struct fsg_mem *m, const uint64_t *gfn, size_t n, fsg_page *to, bool *got);
+
 /* Is part @i a ring of a CPU, or the agent's? */
 bool fsg_is_ring(const struct fsg_layout *l, unsigned int i);
 
