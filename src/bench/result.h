@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <jansson.h>
 #include "bench/bench.h"
-#include "experiment/bench.h"
+#include "experiment/variants.h"
 
 /*
  * One value of a fork, in ns, or UINT64_MAX where it has none.

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/log.h"
-#include "cli/arms.h"
+#include "cli/variants.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
 #include "cli/output.h"

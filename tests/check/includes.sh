@@ -30,7 +30,7 @@ report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
 report "vmm includes vmm, base" "$(outside vmm 'vmm/|base/')"
 report "net includes net, base" "$(outside net 'net/|base/')"
 report "bench includes bench, vmm, net, stats, mailbox, base, the experiment's columns" \
-	"$(outside bench 'bench/|vmm/|net/|stats/|mailbox/|base/|experiment/bench.h')"
+	"$(outside bench 'bench/|vmm/|net/|stats/|mailbox/|base/|experiment/variants.h')"
 report "guest includes guest, hooks, mailbox, base, bpf's guest side" \
 	"$(outside guest 'guest/|hooks/|mailbox/|base/|bpf/guest(_ring.h|/guest_state.h)|guest.skel.h')"
 report "every part of src has its rule here" "$(

@@ -7,7 +7,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/format.h"
-#include "render/text/columns.h"
+#include "render/text/text_table.h"
 #include "render/text/term.h"
 
 #define NAME 20 /* columns of a hypothesis' name */

@@ -6,7 +6,7 @@
 #include "base/units.h"
 #include "experiment/cells.h"
 #include "render/format.h"
-#include "render/text/columns.h"
+#include "render/text/text_table.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 

@@ -7,7 +7,7 @@
 #include "experiment/groups.h"
 #include "render/diff.h"
 #include "render/format.h"
-#include "render/text/columns.h"
+#include "render/text/text_table.h"
 #include "render/text/term.h"
 
 #define INTERVAL    26   /* columns */

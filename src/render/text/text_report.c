@@ -5,7 +5,7 @@
 #include <time.h>
 #include "base/units.h"
 #include "render/format.h"
-#include "render/text/columns.h"
+#include "render/text/text_table.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 #include "render/trust.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Prints the variants of an experiment on stdout, for report and bench. */
-#include "cli/arms.h"
+#include "cli/variants.h"
 #include <stdio.h>
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
-#include "render/arms.h"
+#include "render/variants.h"
 
 int arms_to_stdout(const struct fsv_view *v, enum arms_form form, uint64_t seed)
 {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include "base/units.h"
 #include "render/text/term.h"
-#include "render/text/text_arms_parts.h"
+#include "render/text/text_variants_parts.h"
 
 #define W (FS_UNITS_LEN + 8)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Fits the columns of a table to the terminal. */
-#include "render/text/columns.h"
+#include "render/text/text_table.h"
 #include <stdlib.h>
 #include "render/text/term.h"
 

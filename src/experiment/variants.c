@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Compares the variants of a recording: their columns, mean ledgers, and signals and prefetches. */
-#include "experiment/bench.h"
+#include "experiment/variants.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "experiment/cells.h"
 #include "render/format.h"
 #include "render/text/term.h"
-#include "render/text/text_arms_parts.h"
+#include "render/text/text_variants_parts.h"
 
 #define LEDGER_CELL 19   /* "  1234.5 ms  100 %" */
 #define MAIN_CAUSE  0.01 /* share of an arm's mean gap from which a cause gets its row */

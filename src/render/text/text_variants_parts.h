@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_RENDER_TEXT_ARMS_PARTS_H
 #define FORKSCOPE_RENDER_TEXT_ARMS_PARTS_H
 
-#include "experiment/bench.h"
+#include "experiment/variants.h"
 #include "render/view.h"
 
 /* Columns of the longest name of an arm. */

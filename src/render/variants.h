@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_RENDER_ARMS_H
 #define FORKSCOPE_RENDER_ARMS_H
 
-#include "experiment/bench.h"
+#include "experiment/variants.h"
 #include "render/view.h"
 
 void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *out);

@@ -2,7 +2,7 @@
 /* The arms as JSON (docs/report.md) and as CSV. */
 #include <inttypes.h>
 #include <math.h>
-#include "render/arms.h"
+#include "render/variants.h"
 #include "render/format.h"
 #include "render/json/json_parts.h"
 

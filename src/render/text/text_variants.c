@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The variants of an experiment side by side, as text. */
-#include "render/arms.h"
+#include "render/variants.h"
 #include <math.h>
 #include <string.h>
 #include "render/format.h"
 #include "render/text/term.h"
-#include "render/text/text_arms_parts.h"
+#include "render/text/text_variants_parts.h"
 #include "render/text/text_parts.h"
 
 #define CELL 21 /* "1234.5 / 1234 / 12345" */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the tables about arms have in common: names, milliseconds, parts of a wide table. */
-#include "render/text/text_arms_parts.h"
+#include "render/text/text_variants_parts.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>

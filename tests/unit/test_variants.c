@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "experiment/bench.h"
+#include "experiment/variants.h"
 
 #define MS   1000000ull
 #define MAXF 80
