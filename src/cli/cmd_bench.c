@@ -45,11 +45,11 @@ static const struct fs_usage usage = {
 	.takes_command = true,
 };
 
-/* What the recording says of the arms, as JSON; NULL when it says nothing. */
+/* What the recording says of the variants, as JSON; NULL when it says nothing. */
 static json_t *ledgers_json(const struct fsv_view *v)
 {
 	struct fsx_groups g;
-	struct fsx_bench arms;
+	struct fsx_variants variants;
 	char *text = NULL;
 	size_t size = 0;
 	json_t *o = NULL;
@@ -58,10 +58,10 @@ static json_t *ledgers_json(const struct fsv_view *v)
 	if (fsx_groups_make(v->res, &g))
 		return NULL;
 	f = open_memstream(&text, &size);
-	if (f && !fsx_bench_make(&g, RESAMPLING_SEED, &arms)) {
-		if (!fsv_arms_json(v, &arms, f) && !fflush(f))
+	if (f && !fsx_variants_make(&g, RESAMPLING_SEED, &variants)) {
+		if (!fsv_variants_json(v, &variants, f) && !fflush(f))
 			o = json_loadb(text, size, 0, NULL);
-		fsx_bench_free(&arms);
+		fsx_variants_free(&variants);
 	}
 	if (f)
 		fclose(f);
@@ -92,7 +92,7 @@ static int print_recorded(const struct fs_bench *b, const struct fs_rec *rec)
 		fs_bench_table(b, stdout);
 		return FS_EXIT_OK;
 	}
-	rc = arms_to_stdout(&rec->view, ARMS_TEXT, RESAMPLING_SEED);
+	rc = variants_to_stdout(&rec->view, VARIANTS_TEXT, RESAMPLING_SEED);
 	if (b->o.wait_for_network) {
 		fs_bench_others(b, stdout);
 	} else {

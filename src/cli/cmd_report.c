@@ -19,7 +19,7 @@ struct asked {
 	const char *start, *end, *svg, *svg_dir, *symbols, *cohort, *colour, *population;
 	uint64_t timeout_ns;
 	unsigned int fork;
-	bool brief, json, folded, no_guest, arms, csv;
+	bool brief, json, folded, no_guest, variants, csv;
 };
 
 /* The number of a fork: they are counted from 1, and 0 means all of them elsewhere. */
@@ -156,8 +156,12 @@ static int many_svgs(const struct fsv_view *v, const char *dir)
 
 static int to_stdout(const struct asked *a, const struct fsv_view *v)
 {
-	if (a->arms || a->csv)
-		return arms_to_stdout(v, a->csv ? ARMS_CSV : a->json ? ARMS_JSON : ARMS_TEXT, 1);
+	if (a->variants || a->csv)
+		return variants_to_stdout(v,
+					  a->csv    ? VARIANTS_CSV
+					  : a->json ? VARIANTS_JSON
+						    : VARIANTS_TEXT,
+					  1);
 	return fs_out_stdout(a->json     ? fsv_json(v, stdout)
 			     : a->folded ? fsv_folded(v, stdout)
 					 : fsv_text(v, stdout));
@@ -171,7 +175,7 @@ static int render(const struct asked *a, const struct fsv_view *v)
 		ret = one_svg(v, a->svg);
 	if (a->svg_dir && !ret)
 		ret = many_svgs(v, a->svg_dir);
-	if ((!a->svg && !a->svg_dir) || a->json || a->folded || a->arms || a->csv)
+	if ((!a->svg && !a->svg_dir) || a->json || a->folded || a->variants || a->csv)
 		ret = ret ? ret : to_stdout(a, v);
 	return ret;
 }
@@ -244,7 +248,7 @@ int cmd_report(int argc, char **argv)
 		FS_REC_POPULATION(&a.population),
 		FS_OPT("--brief", NULL, NULL, fs_opt_flag, &a.brief,
 		       "a line for each fork instead of a page"),
-		FS_OPT("--arms", NULL, NULL, fs_opt_flag, &a.arms,
+		FS_OPT("--arms", NULL, NULL, fs_opt_flag, &a.variants,
 		       "instead: the arms of an experiment beside each other, and compared"),
 		FS_OPT("--csv", NULL, NULL, fs_opt_flag, &a.csv,
 		       "a line for each fork: arm, the experiment's columns, buckets"),
@@ -270,7 +274,7 @@ int cmd_report(int argc, char **argv)
 		return ret;
 	if (a.csv && a.json)
 		return fs_opts_bad(&usage, "--csv and --json both want stdout: choose one");
-	if ((a.arms || a.csv) && (a.folded || a.fork || a.cohort))
+	if ((a.variants || a.csv) && (a.folded || a.fork || a.cohort))
 		return fs_opts_bad(&usage, "--arms and --csv are about all forks: not with "
 					   "--folded, --fork or --cohort");
 	if (a.json && a.folded)

@@ -7,25 +7,25 @@
 #include "cli/output.h"
 #include "render/variants.h"
 
-int arms_to_stdout(const struct fsv_view *v, enum arms_form form, uint64_t seed)
+int variants_to_stdout(const struct fsv_view *v, enum variants_form form, uint64_t seed)
 {
 	struct fsx_groups g;
-	struct fsx_bench b;
+	struct fsx_variants b;
 	int err = fsx_groups_make(v->res, &g);
 
-	if (err || fsx_bench_make(&g, seed, &b)) {
+	if (err || fsx_variants_make(&g, seed, &b)) {
 		if (!err)
 			fsx_groups_free(&g);
 		fs_error("no memory to compare the arms");
 		return FS_EXIT_FAILED;
 	}
-	if (form == ARMS_JSON)
-		err = fsv_arms_json(v, &b, stdout);
-	else if (form == ARMS_CSV)
-		fsv_arms_csv(&b, stdout);
+	if (form == VARIANTS_JSON)
+		err = fsv_variants_json(v, &b, stdout);
+	else if (form == VARIANTS_CSV)
+		fsv_variants_csv(&b, stdout);
 	else
-		fsv_arms_text(v, &b, stdout);
-	fsx_bench_free(&b);
+		fsv_variants_text(v, &b, stdout);
+	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 	return fs_out_stdout(err);
 }

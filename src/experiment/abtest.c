@@ -65,16 +65,16 @@ static bool prefetch(const struct fsa_fork *f, double *x)
 	return f->prefetch_ns != UINT64_MAX;
 }
 
-static size_t gather(const struct fsx_arm *arm, number of, double *v)
+static size_t gather(const struct fsx_test_variant *variant, number of, double *v)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < arm->n; i++)
-		n += of(arm->forks[i], &v[n]);
+	for (size_t i = 0; i < variant->n; i++)
+		n += of(variant->forks[i], &v[n]);
 	return n;
 }
 
-/* Room for the numbers of both arms. */
+/* Room for the numbers of both variants. */
 struct room {
 	double *a, *b;
 };
@@ -101,14 +101,14 @@ static int beside(const struct fsx_abtest *t, number of, struct room *r, struct 
 
 /* --- the ledgers --- */
 
-static void mean_parts(const struct fsx_arm *arm, struct fsx_abtest *t, bool second)
+static void mean_parts(const struct fsx_test_variant *variant, struct fsx_abtest *t, bool second)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < arm->n; i++)
-		n += arm->forks[i]->complete;
-	for (size_t i = 0; i < arm->n; i++) {
-		const struct fsa_fork *f = arm->forks[i];
+	for (size_t i = 0; i < variant->n; i++)
+		n += variant->forks[i]->complete;
+	for (size_t i = 0; i < variant->n; i++) {
+		const struct fsa_fork *f = variant->forks[i];
 
 		if (!f->complete)
 			continue;
@@ -141,7 +141,8 @@ static void fork_pages(const struct fsa_fork *f, const struct fs_ranges *set, st
 	}
 }
 
-static void count_pages(const struct fsx_arm *b, const struct fs_ranges *set, struct fsx_pages *p)
+static void count_pages(const struct fsx_test_variant *b, const struct fs_ranges *set,
+			struct fsx_pages *p)
 {
 	double *const means[] = {&p->used, &p->too_late, &p->later};
 
@@ -170,7 +171,7 @@ static int compare(struct fsx_abtest *t, double delta, uint64_t seed, struct roo
 	return ret ? ret : beside(t, prefetch, r, &t->prefetch);
 }
 
-int fsx_abtest_make(const struct fsx_arm *a, const struct fsx_arm *b,
+int fsx_abtest_make(const struct fsx_test_variant *a, const struct fsx_test_variant *b,
 		    const struct fsx_hypothesis *h, enum fsx_mechanism m,
 		    const struct fsx_left *left, double delta, uint64_t seed, struct fsx_abtest *t)
 {

@@ -10,15 +10,15 @@
 #include "experiment/ceiling.h"
 #include "stats/stats.h"
 
-/* One arm: its steady forks, and how many of it are left out of the test. */
-struct fsx_arm {
+/* One variant: its steady forks, and how many of it are left out of the test. */
+struct fsx_test_variant {
 	char name[96];
 	const struct fsa_fork *const *forks;
 	size_t n;
 	size_t first, ack_lost, ack_late, cut; /* left out */
 };
 
-/* A number of the two arms beside the gap. */
+/* A number of the two variants beside the gap. */
 struct fsx_beside {
 	size_t na, nb; /* forks that have it */
 	double median_a, median_b;
@@ -42,10 +42,10 @@ struct fsx_pages {
 };
 
 struct fsx_abtest {
-	struct fsx_arm a, b;
+	struct fsx_test_variant a, b;
 	struct fss_test test;
 	struct fsx_part bucket[FSA_NBUCKETS], cause[FSA_NCAUSES];
-	/* did the arms differ? */
+	/* did the variants differ? */
 	struct fsx_beside resident; /* pages resident at the resume, where that was told */
 	struct fsx_beside fetched;  /* faults of the path that had to fetch a page */
 	struct fsx_beside served;   /* faults of the path that the page cache served */
@@ -57,14 +57,14 @@ struct fsx_abtest {
 	bool has_set;
 	enum fsx_mechanism mechanism;
 	struct fsx_pages pages;
-	struct fsx_group_ceiling ceiling; /* of the arm a */
+	struct fsx_group_ceiling ceiling; /* of the variant a */
 };
 
 /*
  * Tests @a against @b. @h (FSX_RANGES, or NULL) is what was prefetched, by @m; @left is of a's
- * recording. @delta ns, < 0: 5 % of a's median. 0, -EINVAL (an arm without forks) or -ENOMEM.
+ * recording. @delta ns, < 0: 5 % of a's median. 0, -EINVAL (a variant without forks) or -ENOMEM.
  */
-int fsx_abtest_make(const struct fsx_arm *a, const struct fsx_arm *b,
+int fsx_abtest_make(const struct fsx_test_variant *a, const struct fsx_test_variant *b,
 		    const struct fsx_hypothesis *h, enum fsx_mechanism m,
 		    const struct fsx_left *left, double delta, uint64_t seed, struct fsx_abtest *t);
 
@@ -74,7 +74,7 @@ int fsx_abtest_make(const struct fsx_arm *a, const struct fsx_arm *b,
  * whether what the page cache served does.
  */
 bool fsx_abtest_differ(const struct fsx_abtest *t);
-/* Whether the arm b spends more time outside the window, or was told to have prefetched. */
+/* Whether the variant b spends more time outside the window, or was told to have prefetched. */
 bool fsx_abtest_moved(const struct fsx_abtest *t);
 /* Whether the gain's interval lies above the ceiling: then one of the two is wrong. */
 bool fsx_abtest_above_ceiling(const struct fsx_abtest *t);

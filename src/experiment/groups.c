@@ -38,11 +38,12 @@ static enum fsx_kind kind_of(const struct fsa_fork *f)
 	return p == FSA_P_FIRST ? FSX_FIRST : FSX_STEADY;
 }
 
-/* Whether each fork of @arm is the first of its snapshot. */
-static bool all_first(const struct fsa_result *res, const char *arm)
+/* Whether each fork of @variant is the first of its snapshot. */
+static bool all_first(const struct fsa_result *res, const char *variant)
 {
 	for (size_t i = 0; i < res->nforks; i++)
-		if (!strcmp(res->forks[i].arm, arm) && !(res->forks[i].notes & 1u << FSA_N_FIRST))
+		if (!strcmp(res->forks[i].arm, variant) &&
+		    !(res->forks[i].notes & 1u << FSA_N_FIRST))
 			return false;
 	return true;
 }
@@ -62,7 +63,7 @@ static bool is_of(const struct fsa_fork *f, const void *arg)
 	return k == s->kind;
 }
 
-/* The groups of the arm that begins with @first. */
+/* The groups of the variant that begins with @first. */
 static int groups_of_arm(const struct fsa_result *res, const struct fsa_fork *first,
 			 struct fsx_groups *g)
 {
@@ -79,7 +80,7 @@ static int groups_of_arm(const struct fsa_result *res, const struct fsa_fork *fi
 		if (!set.n)
 			continue;
 		*x = (struct fsx_group){.kind = s.kind, .forks = set.forks, .n = set.n};
-		snprintf(x->arm, sizeof(x->arm), "%s", first->arm);
+		snprintf(x->variant, sizeof(x->variant), "%s", first->arm);
 		fsa_set_name(x->name, sizeof(x->name), first->arm, fsx_kind_name(s.kind));
 		g->n++;
 	}
@@ -108,18 +109,18 @@ void fsx_groups_free(struct fsx_groups *g)
 	*g = (struct fsx_groups){0};
 }
 
-const struct fsx_group *fsx_group_find(const struct fsx_groups *g, const char *arm,
+const struct fsx_group *fsx_group_find(const struct fsx_groups *g, const char *variant,
 				       enum fsx_kind kind)
 {
 	for (size_t i = 0; i < g->n; i++)
-		if (g->v[i].kind == kind && !strcmp(g->v[i].arm, arm))
+		if (g->v[i].kind == kind && !strcmp(g->v[i].variant, variant))
 			return &g->v[i];
 	return NULL;
 }
 
-size_t fsx_group_count(const struct fsx_groups *g, const char *arm, enum fsx_kind kind)
+size_t fsx_group_count(const struct fsx_groups *g, const char *variant, enum fsx_kind kind)
 {
-	const struct fsx_group *x = fsx_group_find(g, arm, kind);
+	const struct fsx_group *x = fsx_group_find(g, variant, kind);
 
 	return x ? x->n : 0;
 }

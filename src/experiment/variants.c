@@ -109,9 +109,9 @@ static struct fsx_dist dist(const struct fsx_group *g, enum fsx_column column, d
 	return d;
 }
 
-/* --- arms --- */
+/* --- variants --- */
 
-static void means(struct fsx_bench_arm *a)
+static void means(struct fsx_variant *a)
 {
 	for (size_t i = 0; a->steady && i < a->steady->n; i++) {
 		const struct fsa_fork *f = a->steady->forks[i];
@@ -135,7 +135,7 @@ static void means(struct fsx_bench_arm *a)
 		a->cause[c] /= (double)a->complete;
 }
 
-static int make_arm(const struct fsx_groups *g, const char *name, struct fsx_bench_arm *a)
+static int make_variant(const struct fsx_groups *g, const char *name, struct fsx_variant *a)
 {
 	double *v;
 
@@ -168,7 +168,7 @@ static bool is_none(const char *prefetch)
 /* By prefetch, none of it first, and for each by signal. */
 static int by_name(const void *x, const void *y)
 {
-	const struct fsx_bench_arm *a = x, *b = y;
+	const struct fsx_variant *a = x, *b = y;
 
 	if (is_none(a->prefetch) != is_none(b->prefetch))
 		return is_none(a->prefetch) ? -1 : 1;
@@ -177,12 +177,12 @@ static int by_name(const void *x, const void *y)
 
 /* --- pairs --- */
 
-static bool same_signal(const struct fsx_bench_arm *a, const struct fsx_bench_arm *b)
+static bool same_signal(const struct fsx_variant *a, const struct fsx_variant *b)
 {
 	return a->signal_len == b->signal_len && !memcmp(a->name, b->name, a->signal_len);
 }
 
-static double *gaps(const struct fsx_bench_arm *a)
+static double *gaps(const struct fsx_variant *a)
 {
 	double *v = calloc(a->steady->n + 1, sizeof(*v));
 
@@ -192,8 +192,8 @@ static double *gaps(const struct fsx_bench_arm *a)
 	return v;
 }
 
-static int add_pair(struct fsx_bench *x, enum fsx_pair_kind kind, const struct fsx_bench_arm *a,
-		    const struct fsx_bench_arm *b, uint64_t seed)
+static int add_pair(struct fsx_variants *x, enum fsx_pair_kind kind, const struct fsx_variant *a,
+		    const struct fsx_variant *b, uint64_t seed)
 {
 	struct fsx_pair *p = &x->pairs[x->npairs];
 	double *va = gaps(a), *vb = gaps(b);
@@ -209,14 +209,14 @@ static int add_pair(struct fsx_bench *x, enum fsx_pair_kind kind, const struct f
 	return ret;
 }
 
-/* Arms that differ in @kind alone; a prefetch is compared with none. */
-static int add_pairs(struct fsx_bench *x, enum fsx_pair_kind kind, uint64_t seed)
+/* Variants that differ in @kind alone; a prefetch is compared with none. */
+static int add_pairs(struct fsx_variants *x, enum fsx_pair_kind kind, uint64_t seed)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < x->narms; i++)
-		for (size_t k = 0; k < x->narms && !ret; k++) {
-			const struct fsx_bench_arm *a = &x->arms[i], *b = &x->arms[k];
+	for (size_t i = 0; i < x->nvariants; i++)
+		for (size_t k = 0; k < x->nvariants && !ret; k++) {
+			const struct fsx_variant *a = &x->variants[i], *b = &x->variants[k];
 			bool signal = same_signal(a, b),
 			     prefetch = !strcmp(a->prefetch, b->prefetch);
 
@@ -232,7 +232,7 @@ static int add_pairs(struct fsx_bench *x, enum fsx_pair_kind kind, uint64_t seed
 
 /* Holm's step-down adjustment over the pairs of @kind (Scandinavian Journal of Statistics 6, 1979).
  */
-static void adjust(struct fsx_bench *x, enum fsx_pair_kind kind)
+static void adjust(struct fsx_variants *x, enum fsx_pair_kind kind)
 {
 	size_t n = 0;
 
@@ -274,23 +274,23 @@ static enum fsx_finding find(const struct fsx_pair *p)
 									   : FSX_F_UNDECIDED;
 }
 
-int fsx_bench_make(const struct fsx_groups *g, uint64_t seed, struct fsx_bench *b)
+int fsx_variants_make(const struct fsx_groups *g, uint64_t seed, struct fsx_variants *b)
 {
 	int ret = 0;
 
-	*b = (struct fsx_bench){.groups = g,
-				.arms = calloc(g->n + 1, sizeof(*b->arms)),
-				.pairs = calloc(g->n * g->n + 1, sizeof(*b->pairs))};
-	ret = b->arms && b->pairs ? 0 : -ENOMEM;
+	*b = (struct fsx_variants){.groups = g,
+				   .variants = calloc(g->n + 1, sizeof(*b->variants)),
+				   .pairs = calloc(g->n * g->n + 1, sizeof(*b->pairs))};
+	ret = b->variants && b->pairs ? 0 : -ENOMEM;
 	for (size_t i = 0; i < g->n && !ret; i++)
-		if (!i || strcmp(g->v[i].arm, g->v[i - 1].arm))
-			ret = make_arm(g, g->v[i].arm, &b->arms[b->narms++]);
-	if (!ret && b->narms)
-		qsort(b->arms, b->narms, sizeof(*b->arms), by_name);
+		if (!i || strcmp(g->v[i].variant, g->v[i - 1].variant))
+			ret = make_variant(g, g->v[i].variant, &b->variants[b->nvariants++]);
+	if (!ret && b->nvariants)
+		qsort(b->variants, b->nvariants, sizeof(*b->variants), by_name);
 	ret = ret ? ret : add_pairs(b, FSX_SIGNALS, seed);
 	ret = ret ? ret : add_pairs(b, FSX_PREFETCHES, seed);
 	if (ret) {
-		fsx_bench_free(b);
+		fsx_variants_free(b);
 		return ret;
 	}
 	adjust(b, FSX_SIGNALS);
@@ -300,14 +300,14 @@ int fsx_bench_make(const struct fsx_groups *g, uint64_t seed, struct fsx_bench *
 	return 0;
 }
 
-void fsx_bench_free(struct fsx_bench *b)
+void fsx_variants_free(struct fsx_variants *b)
 {
-	free(b->arms);
+	free(b->variants);
 	free(b->pairs);
-	*b = (struct fsx_bench){0};
+	*b = (struct fsx_variants){0};
 }
 
-double fsx_mean_gap(const struct fsx_bench_arm *a)
+double fsx_mean_gap(const struct fsx_variant *a)
 {
 	double sum = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The arms of an experiment beside each other, from a recording: the experiment's columns, the
- * ledger, and what signals and prefetches change. An arm is named SIGNAL or SIGNAL:PREFETCH.
+ * The variants of an experiment beside each other, from a recording: the experiment's columns, the
+ * ledger, and what signals and prefetches change. A variant is named SIGNAL or SIGNAL:PREFETCH.
  */
 #ifndef FORKSCOPE_EXPERIMENT_BENCH_H
 #define FORKSCOPE_EXPERIMENT_BENCH_H
@@ -41,8 +41,8 @@ struct fsx_dist {
 	double p95;        /* the same; NaN below FSX_P95_NEEDS forks */
 };
 
-struct fsx_bench_arm {
-	char name[64];                  /* "" = the recording has no arms */
+struct fsx_variant {
+	char name[64];                  /* "" = the recording has no variants */
 	char prefetch[64];              /* behind the first colon of the name; "" = none is named */
 	size_t signal_len;              /* of the name: before it */
 	const struct fsx_group *steady; /* NULL: none */
@@ -59,7 +59,7 @@ struct fsx_bench_arm {
 };
 
 enum fsx_pair_kind { FSX_SIGNALS, FSX_PREFETCHES };
-/* X(ENUM, "name"): what a comparison found; a second arm is compared with a first */
+/* X(ENUM, "name"): what a comparison found; a second variant is compared with a first */
 #define FSX_FINDINGS(X)       \
 	X(SHORTER, "shorter") \
 	X(LONGER, "longer")   \
@@ -72,10 +72,10 @@ enum fsx_finding {
 };
 const char *fsx_finding_name(enum fsx_finding f);
 
-/* Two arms that differ in one thing only, by their gaps. */
+/* Two variants that differ in one thing only, by their gaps. */
 struct fsx_pair {
 	enum fsx_pair_kind kind;
-	const struct fsx_bench_arm *a, *b;
+	const struct fsx_variant *a, *b;
 	struct fss_test test; /* its gain is a - b */
 	double p;             /* of the rank test, for as many comparisons of this kind (Holm) */
 	/*
@@ -85,19 +85,19 @@ struct fsx_pair {
 	enum fsx_finding finding;
 };
 
-struct fsx_bench {
+struct fsx_variants {
 	const struct fsx_groups *groups; /* what it was made of */
-	struct fsx_bench_arm *arms;      /* by prefetch, none of it first, and for each by signal */
-	size_t narms;
+	struct fsx_variant *variants;    /* by prefetch, none of it first, and for each by signal */
+	size_t nvariants;
 	struct fsx_pair *pairs; /* signals of each prefetch, then prefetches of each signal */
 	size_t npairs;
 };
 
 /* @g must outlive it. 0 or -ENOMEM. */
-int fsx_bench_make(const struct fsx_groups *g, uint64_t seed, struct fsx_bench *b);
-void fsx_bench_free(struct fsx_bench *b);
+int fsx_variants_make(const struct fsx_groups *g, uint64_t seed, struct fsx_variants *b);
+void fsx_variants_free(struct fsx_variants *b);
 
 /* The mean gap of the forks that reached the end, ns: the sum of the means of its buckets. */
-double fsx_mean_gap(const struct fsx_bench_arm *a);
+double fsx_mean_gap(const struct fsx_variant *a);
 
 #endif

@@ -9,7 +9,7 @@
 
 struct fsv_abtest {
 	const struct fsx_abtest *test;
-	const struct fsv_view *a, *b; /* the recordings; the same one twice for arms of one */
+	const struct fsv_view *a, *b; /* the recordings; the same one twice for variants of one */
 	const char *ranges;           /* as asked; NULL = none */
 	const json_t *run;            /* how the forks were made; NULL = not known */
 };

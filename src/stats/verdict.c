@@ -123,7 +123,7 @@ static size_t needed(const struct fss_test *t)
 	need = ceil((double)n * POWER_RATIO * k);
 	if (need > FSS_NEED_MAX)
 		return FSS_NEED_MAX;
-	/* the arms were of that size already and bad luck decided: a little more at least */
+	/* the samples were of that size already and bad luck decided: a little more at least */
 	return need > (double)n ? (size_t)need : n + 1;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Groups of forks, ceilings, working sets, tests of two arms: on forks made by hand. */
+/* Groups of forks, ceilings, working sets, tests of two variants: on forks made by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ struct world {
 
 static struct world w;
 
-static struct fsa_fork *add(const char *arm, uint64_t gap, uint32_t notes)
+static struct fsa_fork *add(const char *variant, uint64_t gap, uint32_t notes)
 {
 	size_t i = w.res.nforks++;
 	struct fsa_fork *f = &w.forks[i];
@@ -45,7 +45,7 @@ static struct fsa_fork *add(const char *arm, uint64_t gap, uint32_t notes)
 			       .resident = UINT64_MAX,
 			       .path_faults = w.faults[i],
 			       .touches = w.touches[i]};
-	snprintf(f->arm, sizeof(f->arm), "%s", arm);
+	snprintf(f->arm, sizeof(f->arm), "%s", variant);
 	w.all[i] = f;
 	w.res.forks = w.forks;
 	return f;
@@ -103,7 +103,7 @@ static void groups(void **state)
 	fsx_groups_free(&g);
 }
 
-/* Each fork from a copy of its own: only the first of the arm is its first. */
+/* Each fork from a copy of its own: only the first of the variant is its first. */
 static void private_copies(void **state)
 {
 	struct fsx_groups g;
@@ -313,12 +313,12 @@ static void no_working_set(void **state)
 	fsx_workset_free(&s);
 }
 
-/* --- two arms --- */
+/* --- two variants --- */
 
-/* @n forks of each arm: without, a fault of 40 ms in 100 ms and noise; with, what is said. */
+/* @n forks of each variant: without, a fault of 40 ms in 100 ms and noise; with, what is said. */
 static struct fsx_abtest test_of(size_t n, uint64_t gain, uint64_t noise, bool with_set)
 {
-	struct fsx_arm a = {.n = n, .forks = w.all}, b = {.n = n, .forks = w.all + n};
+	struct fsx_test_variant a = {.n = n, .forks = w.all}, b = {.n = n, .forks = w.all + n};
 	struct fs_ranges set = {0};
 	struct fsx_hypothesis h = {.which = FSX_RANGES};
 	struct fsx_abtest t;
@@ -351,7 +351,7 @@ static struct fsx_abtest test_of(size_t n, uint64_t gain, uint64_t noise, bool w
 	return t;
 }
 
-static void two_arms(void **state)
+static void two_variants(void **state)
 {
 	struct fsx_abtest t = test_of(12, 40 * MS, MS, true);
 	char why[300];
@@ -410,7 +410,7 @@ static void other_verdicts(void **state)
 
 static void told_residency(void **state)
 {
-	struct fsx_arm a = {.n = 6, .forks = w.all}, b = {.n = 6, .forks = w.all + 6};
+	struct fsx_test_variant a = {.n = 6, .forks = w.all}, b = {.n = 6, .forks = w.all + 6};
 	struct fsx_left left;
 	struct fsx_abtest t;
 
@@ -430,10 +430,10 @@ static void told_residency(void **state)
 	assert_int_equal(fsx_abtest_make(&a, &b, NULL, FSX_PAGE_CACHE, &left, -1, 1, &t), -EINVAL);
 }
 
-/* Six forks of each arm, as much resident in both; those of the first have a fault of @c. */
+/* Six forks of each variant, as much resident in both; those of the first have a fault of @c. */
 static struct fsx_abtest like(enum fsa_cause c, enum fsx_mechanism m, uint64_t gain)
 {
-	struct fsx_arm a = {.n = 6, .forks = w.all}, b = {.n = 6, .forks = w.all + 6};
+	struct fsx_test_variant a = {.n = 6, .forks = w.all}, b = {.n = 6, .forks = w.all + 6};
 	struct fsx_hypothesis h = {.which = FSX_RANGES};
 	struct fsx_left left;
 	struct fsx_abtest t;
@@ -532,7 +532,7 @@ int main(void)
 		TEST(group_ceiling),
 		TEST(working_set),
 		TEST(no_working_set),
-		TEST(two_arms),
+		TEST(two_variants),
 		TEST(above_the_ceiling),
 		TEST(other_verdicts),
 		TEST(told_residency),

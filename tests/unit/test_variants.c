@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The arms of an experiment: columns, distributions, ledgers, comparisons. */
+/* The variants of an experiment: columns, distributions, ledgers, comparisons. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static int start(void **state)
 }
 
 /* Resumed 10 ms after its VMM began; @mailbox and @applied after the resume, 0 = never. */
-static struct fsa_fork *add(const char *arm, uint64_t mailbox, uint64_t applied, uint32_t notes)
+static struct fsa_fork *add(const char *variant, uint64_t mailbox, uint64_t applied, uint32_t notes)
 {
 	size_t i = res.nforks++;
 	struct fsa_fork *f = &forks[i];
@@ -48,7 +48,7 @@ static struct fsa_fork *add(const char *arm, uint64_t mailbox, uint64_t applied,
 			(struct fsa_ack){.stage = "applied", .at_ns = f->resume_ns + applied};
 	f->bucket_ns[FSA_B_GUEST] = f->gap_ns;
 	f->cells[FSA_S_GUEST][FSA_C_GUEST_RUN].ns = f->gap_ns;
-	snprintf(f->arm, sizeof(f->arm), "%s", arm);
+	snprintf(f->arm, sizeof(f->arm), "%s", variant);
 	return f;
 }
 
@@ -79,7 +79,7 @@ static void columns(void **state)
 static void way_of_the_signal(void **state)
 {
 	struct fsx_groups g;
-	struct fsx_bench b;
+	struct fsx_variants b;
 
 	(void)state;
 	add("", 100, 110, 1u << FSA_N_FIRST);
@@ -93,18 +93,18 @@ static void way_of_the_signal(void **state)
 		f->cells[FSA_S_MAILBOX][FSA_C_GUEST_SIGNAL].ns = 70 - 4 * (unsigned int)i;
 	}
 	assert_int_equal(fsx_groups_make(&res, &g), 0);
-	assert_int_equal(fsx_bench_make(&g, 1, &b), 0);
-	assert_int_equal(b.arms[0].split, 2);
-	assert_true(b.arms[0].way == 32);
-	fsx_bench_free(&b);
+	assert_int_equal(fsx_variants_make(&g, 1, &b), 0);
+	assert_int_equal(b.variants[0].split, 2);
+	assert_true(b.variants[0].way == 32);
+	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 }
 
 static void one_arm(void **state)
 {
-	const struct fsx_bench_arm *a;
+	const struct fsx_variant *a;
 	struct fsx_groups g;
-	struct fsx_bench b;
+	struct fsx_variants b;
 
 	(void)state;
 	add("", 500, 900, 1u << FSA_N_FIRST);
@@ -114,10 +114,10 @@ static void one_arm(void **state)
 	add("", 0, 70, 0); /* its mailbox ack was lost */
 	add("", 0, 0, 0);  /* never */
 	assert_int_equal(fsx_groups_make(&res, &g), 0);
-	assert_int_equal(fsx_bench_make(&g, 1, &b), 0);
-	assert_int_equal(b.narms, 1);
+	assert_int_equal(fsx_variants_make(&g, 1, &b), 0);
+	assert_int_equal(b.nvariants, 1);
 	assert_int_equal(b.npairs, 0);
-	a = &b.arms[0];
+	a = &b.variants[0];
 	assert_int_equal(a->steady->n, 4);
 	assert_int_equal(a->first->n, 1);
 	assert_int_equal(a->ack_lost, 1);
@@ -133,11 +133,11 @@ static void one_arm(void **state)
 	assert_true(a->bucket[FSA_B_GUEST] == 20 && a->cause[FSA_C_GUEST_RUN] == 20);
 	assert_int_equal(a->split, 0);
 	assert_true(a->way == 0); /* in the stage guest it is not known */
-	fsx_bench_free(&b);
+	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 }
 
-static const struct fsx_pair *find(const struct fsx_bench *b, const char *x, const char *y)
+static const struct fsx_pair *find(const struct fsx_variants *b, const char *x, const char *y)
 {
 	for (size_t i = 0; i < b->npairs; i++)
 		if (!strcmp(b->pairs[i].a->name, x) && !strcmp(b->pairs[i].b->name, y))
@@ -149,26 +149,26 @@ static const struct fsx_pair *find(const struct fsx_bench *b, const char *x, con
 static void comparisons(void **state)
 {
 	static const struct {
-		const char *arm;
+		const char *variant;
 		uint64_t gap;
-	} arms[] = {{"b:none", 100}, {"a:all", 60}, {"a:none", 100},
-		    {"c:none", 130}, {"b:all", 60}, {"c:all", 90}};
+	} variants[] = {{"b:none", 100}, {"a:all", 60}, {"a:none", 100},
+			{"c:none", 130}, {"b:all", 60}, {"c:all", 90}};
 	const struct fsx_pair *p;
 	struct fsx_groups g;
-	struct fsx_bench b;
+	struct fsx_variants b;
 
 	(void)state;
 	for (uint64_t i = 0; i < 12; i++)
 		for (size_t k = 0; k < 6; k++)
-			add(arms[k].arm, arms[k].gap * MS + (i * 5 + k * 7) % 12 * MS / 10,
-			    200 * MS, 0);
+			add(variants[k].variant,
+			    variants[k].gap * MS + (i * 5 + k * 7) % 12 * MS / 10, 200 * MS, 0);
 	assert_int_equal(fsx_groups_make(&res, &g), 0);
-	assert_int_equal(fsx_bench_make(&g, 1, &b), 0);
-	assert_int_equal(b.narms, 6);
-	assert_string_equal(b.arms[0].name, "a:none");
-	assert_string_equal(b.arms[2].name, "c:none");
-	assert_string_equal(b.arms[3].name, "a:all");
-	assert_string_equal(b.arms[3].prefetch, "all");
+	assert_int_equal(fsx_variants_make(&g, 1, &b), 0);
+	assert_int_equal(b.nvariants, 6);
+	assert_string_equal(b.variants[0].name, "a:none");
+	assert_string_equal(b.variants[2].name, "c:none");
+	assert_string_equal(b.variants[3].name, "a:all");
+	assert_string_equal(b.variants[3].prefetch, "all");
 	/* three pairs of signals for each prefetch, and a prefetch for each signal */
 	assert_int_equal(b.npairs, 9);
 	p = find(&b, "a:none", "b:none");
@@ -188,14 +188,14 @@ static void comparisons(void **state)
 			if (b.pairs[i].kind == b.pairs[k].kind &&
 			    b.pairs[i].test.rank.p <= b.pairs[k].test.rank.p)
 				assert_true(b.pairs[i].p <= b.pairs[k].p);
-	fsx_bench_free(&b);
+	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 }
 
 static void few(void **state)
 {
 	struct fsx_groups g;
-	struct fsx_bench b;
+	struct fsx_variants b;
 
 	(void)state;
 	for (uint64_t i = 0; i < 4; i++) {
@@ -204,18 +204,18 @@ static void few(void **state)
 	}
 	add("c", 0, 200 * MS, 0); /* no steady fork at all */
 	assert_int_equal(fsx_groups_make(&res, &g), 0);
-	assert_int_equal(fsx_bench_make(&g, 1, &b), 0);
-	assert_int_equal(b.narms, 3);
+	assert_int_equal(fsx_variants_make(&g, 1, &b), 0);
+	assert_int_equal(b.nvariants, 3);
 	assert_int_equal(b.npairs, 1);
 	assert_int_equal(b.pairs[0].finding, FSX_F_UNDECIDED); /* however clear it looks */
-	assert_true(isnan(b.arms[2].gap.p50));
-	fsx_bench_free(&b);
+	assert_true(isnan(b.variants[2].gap.p50));
+	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 	res.nforks = 0;
 	assert_int_equal(fsx_groups_make(&res, &g), 0);
-	assert_int_equal(fsx_bench_make(&g, 1, &b), 0);
-	assert_int_equal(b.narms, 0);
-	fsx_bench_free(&b);
+	assert_int_equal(fsx_variants_make(&g, 1, &b), 0);
+	assert_int_equal(b.nvariants, 0);
+	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 }
 

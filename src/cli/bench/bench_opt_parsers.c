@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Parsers of the options about forks: names out of a list, the arms' signals and prefetches. */
+/* Parsers of the options about forks: names out of a list, the variants' signals and prefetches. */
 #include "cli/bench/bench_opt_parsers.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static size_t cut(char *text, const char **words)
 	return BENCH_MAX + 1;
 }
 
-/* Arms are told apart by their names. */
+/* Variants are told apart by their names. */
 static int twice(const char *const *words, size_t n, char *why, size_t len)
 {
 	for (size_t i = 0; i < n; i++)

@@ -30,12 +30,12 @@ struct bench_asked {
 	struct fs_prefetch_spec prefetch[BENCH_MAX];
 };
 
-/* Before the options change them one by one: one arm, signal auto, prefetch none. */
+/* Before the options change them one by one: one variant, signal auto, prefetch none. */
 void bench_opts_defaults(struct bench_asked *a);
 
 /*
  * The rows of the options that every such command has, and FS_OPT_END. Returns how many there are
- * before that. What the arms are is each command's own: its rows use the parsers of
+ * before that. What the variants are is each command's own: its rows use the parsers of
  * bench_opt_parsers.h.
  */
 size_t bench_opts_rows(struct bench_asked *a, struct fs_opt rows[BENCH_ROWS]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Forks in arms, made and recorded: what forkscope bench and prefetch test have in common. */
+/* Forks in variants, made and recorded: what forkscope bench and prefetch test have in common. */
 #ifndef FORKSCOPE_BENCH_RUN_H
 #define FORKSCOPE_BENCH_RUN_H
 

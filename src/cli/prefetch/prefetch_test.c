@@ -56,7 +56,7 @@ static const struct fs_usage usage = {
 
 static int run_null(const struct asked *x, const struct prefetch_rec *r)
 {
-	const struct fsx_group *g = prefetch_group(r, x->t.arms);
+	const struct fsx_group *g = prefetch_group(r, x->t.variants);
 	double *v = g ? calloc(g->n + 1, sizeof(*v)) : NULL;
 	unsigned int n = 0;
 	int err;
@@ -84,22 +84,23 @@ static int run_null(const struct asked *x, const struct prefetch_rec *r)
 
 /* --- of recordings --- */
 
-/* The arm @name in what the bench wrote, NULL: the only one with a prefetch. NULL if there is none.
+/* The variant @name in what the bench wrote, NULL: the only one with a prefetch. NULL if there is
+ * none.
  */
-static const json_t *told_arm(const json_t *run, const char *name)
+static const json_t *recorded_variant(const json_t *run, const char *name)
 {
 	const json_t *found = NULL;
-	json_t *arm;
+	json_t *variant;
 	size_t i;
 
-	json_array_foreach (json_object_get(run, "arms"), i, arm) {
-		const char *s = json_string_value(json_object_get(arm, "name"));
-		bool it = json_array_size(json_object_get(arm, "ranges")) &&
+	json_array_foreach (json_object_get(run, "arms"), i, variant) {
+		const char *s = json_string_value(json_object_get(variant, "name"));
+		bool it = json_array_size(json_object_get(variant, "ranges")) &&
 			  (!name || (s && !strcmp(s, name)));
 
 		if (it && found)
 			return NULL;
-		found = it ? arm : found;
+		found = it ? variant : found;
 	}
 	return found;
 }
@@ -125,25 +126,25 @@ static int add_told(struct asked *x, const json_t *ranges)
 /* What was prefetched stands in the bench's FILE.json beside its recording, unless it is given. */
 static void take_told(struct asked *x, const char *recording)
 {
-	const char *name = x->t.arms ? strchr(x->t.arms, ',') : NULL, *how;
+	const char *name = x->t.variants ? strchr(x->t.variants, ',') : NULL, *how;
 	char path[PATH_MAX];
-	const json_t *arm;
+	const json_t *variant;
 	json_error_t e;
 
 	snprintf(path, sizeof(path), "%s.json", recording);
 	if (x->p.text || x->null_rounds || access(path, F_OK))
 		return;
 	x->told = json_load_file(path, 0, &e);
-	arm = x->told ? told_arm(x->told, name ? name + 1 : NULL) : NULL;
-	if (!x->told || (arm && add_told(x, json_object_get(arm, "ranges")))) {
+	variant = x->told ? recorded_variant(x->told, name ? name + 1 : NULL) : NULL;
+	if (!x->told || (variant && add_told(x, json_object_get(variant, "ranges")))) {
 		fs_warn("%s does not tell what was prefetched%s%s: give --ranges", path,
 			x->told ? "" : ": ", x->told ? "" : e.text);
 		x->p.h.set.n = 0;
 		return;
 	}
-	if (!arm)
+	if (!variant)
 		return;
-	x->p.text = json_string_value(json_object_get(arm, "prefetch")) ?: "ranges";
+	x->p.text = json_string_value(json_object_get(variant, "prefetch")) ?: "ranges";
 	how = json_string_value(json_object_get(x->told, "mechanism"));
 	if (!x->mechanism && how && !strcmp(how, fs_mechanism_names[FS_MECH_POPULATE]))
 		x->p.m = FSX_POPULATE;
@@ -174,12 +175,12 @@ static int with_recordings(struct asked *x, const struct fs_args *args)
 
 /* --- of forks that are made now --- */
 
-/* What the prefetch's arm brought, as the model of its ceiling takes it. */
-static int set_prefetch(struct asked *x, const struct fs_arm *arm)
+/* What the prefetch's variant brought, as the model of its ceiling takes it. */
+static int set_prefetch(struct asked *x, const struct fs_arm *variant)
 {
-	x->p.text = x->ranges ? x->ranges : arm->spec->text;
-	for (size_t i = 0; i < arm->ranges.n; i++)
-		if (fs_vec_push(&x->p.h.set, arm->ranges.v[i])) {
+	x->p.text = x->ranges ? x->ranges : variant->spec->text;
+	for (size_t i = 0; i < variant->ranges.n; i++)
+		if (fs_vec_push(&x->p.h.set, variant->ranges.v[i])) {
 			fs_error("no memory for the ranges");
 			return FS_EXIT_FAILED;
 		}
@@ -191,13 +192,13 @@ static int judge_run(const struct bench_done *d, void *arg)
 {
 	struct asked *x = arg;
 	const struct fs_bench *b = d->b;
-	char arms[2 * FS_ARM_NAME + 2];
+	char variants[2 * FS_ARM_NAME + 2];
 	json_t *run = fs_bench_json(b);
 	struct prefetch_rec r;
 	int ret;
 
-	snprintf(arms, sizeof(arms), "%s,%s", b->arms[0].name, b->arms[1].name);
-	x->t.arms = arms;
+	snprintf(variants, sizeof(variants), "%s,%s", b->arms[0].name, b->arms[1].name);
+	x->t.variants = variants;
 	if (d->stopped)
 		fs_warn("interrupted: the verdict is on the forks that were made until then");
 	json_object_del(run, "forks"); /* FILE.json holds them */
@@ -303,9 +304,9 @@ static int settle_run(struct asked *x, const struct fs_args *args)
 				   "prefetch export writes it");
 	if (a->nsignals != 1)
 		return fs_opts_bad(&usage, "one --signal: a test is about one snapshot");
-	if (x->null_rounds || x->t.arms)
+	if (x->null_rounds || x->t.variants)
 		return fs_opts_bad(&usage, "%s is for recordings: --from",
-				   x->t.arms ? "--arms" : "--null");
+				   x->t.variants ? "--arms" : "--null");
 	if (!a->output)
 		return fs_opts_bad(&usage, "no recording is named: -o FILE");
 	rc = test_check(&x->t);
@@ -325,7 +326,7 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 	struct fs_opt opts[OWN_ROWS + BENCH_ROWS] = {
 		FS_OPT("--from", NULL, NULL, fs_opt_flag, &x->from,
 		       "the forks are in these recordings"),
-		FS_OPT("--arms", NULL, "WITHOUT,WITH", fs_opt_string, &x->t.arms,
+		FS_OPT("--arms", NULL, "WITHOUT,WITH", fs_opt_string, &x->t.variants,
 		       "of recordings: the two arms; with --null one group of forks"),
 		FS_OPT("--null", NULL, "ROUNDS", fs_opt_uint, &x->null_rounds,
 		       "of a recording, instead: halves of one group against each other, how often "

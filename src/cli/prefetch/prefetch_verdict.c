@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Two arms of recordings against each other, for forkscope prefetch test. */
+/* Two variants of recordings against each other, for forkscope prefetch test. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +12,22 @@
 #include "cli/prefetch/prefetch_verdict.h"
 #include "render/abtest.h"
 
-/* --- arms --- */
+/* --- variants --- */
 
-/* Fills @x from the groups of @arm (NULL: of all arms there are, which must be one). */
-static int make_arm(const struct prefetch_rec *r, const char *arm, struct fsx_arm *x)
+/* Fills @x from the groups of @variant (NULL: of all variants there are, which must be one). */
+static int make_variant(const struct prefetch_rec *r, const char *variant,
+			struct fsx_test_variant *x)
 {
 	const struct fsx_group *g;
 
-	for (size_t i = 0; !arm && i < r->groups.n; i++)
-		if (strcmp(r->groups.v[i].arm, r->groups.v[0].arm)) {
+	for (size_t i = 0; !variant && i < r->groups.n; i++)
+		if (strcmp(r->groups.v[i].variant, r->groups.v[0].variant)) {
 			fs_error("%s holds several arms: choose two with --arms", r->rec.view.path);
 			return FS_EXIT_USAGE;
 		}
-	arm = arm ? arm : r->groups.v[0].arm;
-	g = fsx_group_find(&r->groups, arm, FSX_STEADY);
-	snprintf(x->name, sizeof(x->name), "%s", *arm ? arm : "all forks");
+	variant = variant ? variant : r->groups.v[0].variant;
+	g = fsx_group_find(&r->groups, variant, FSX_STEADY);
+	snprintf(x->name, sizeof(x->name), "%s", *variant ? variant : "all forks");
 	if (!g) {
 		fs_error("%s holds no steady fork of the arm \"%s\" (the first of each snapshot, "
 			 "those with a lost or late mailbox ack, and those cut short are none)",
@@ -35,36 +36,36 @@ static int make_arm(const struct prefetch_rec *r, const char *arm, struct fsx_ar
 	}
 	x->forks = g->forks;
 	x->n = g->n;
-	x->first = fsx_group_count(&r->groups, arm, FSX_FIRST);
-	x->ack_lost = fsx_group_count(&r->groups, arm, FSX_ACK_LOST);
-	x->ack_late = fsx_group_count(&r->groups, arm, FSX_ACK_LATE);
-	x->cut = fsx_group_count(&r->groups, arm, FSX_CUT);
+	x->first = fsx_group_count(&r->groups, variant, FSX_FIRST);
+	x->ack_lost = fsx_group_count(&r->groups, variant, FSX_ACK_LOST);
+	x->ack_late = fsx_group_count(&r->groups, variant, FSX_ACK_LATE);
+	x->cut = fsx_group_count(&r->groups, variant, FSX_CUT);
 	return FS_EXIT_OK;
 }
 
-static bool is_baseline(const char *arm)
+static bool is_baseline(const char *variant)
 {
-	size_t n = strlen(arm);
+	size_t n = strlen(variant);
 
-	return !strcmp(arm, "none") || (n > 5 && !strcmp(arm + n - 5, ":none"));
+	return !strcmp(variant, "none") || (n > 5 && !strcmp(variant + n - 5, ":none"));
 }
 
-/* The two arms of one recording, the baseline first. */
-static int two_arms(const struct prefetch_rec *r, const char **first, const char **second)
+/* The two variants of one recording, the baseline first. */
+static int two_variants(const struct prefetch_rec *r, const char **first, const char **second)
 {
-	const char *seen[2] = {r->groups.v[0].arm, NULL};
+	const char *seen[2] = {r->groups.v[0].variant, NULL};
 
 	for (size_t i = 1; i < r->groups.n; i++) {
-		const char *arm = r->groups.v[i].arm;
+		const char *variant = r->groups.v[i].variant;
 
-		if (!strcmp(arm, seen[0]) || (seen[1] && !strcmp(arm, seen[1])))
+		if (!strcmp(variant, seen[0]) || (seen[1] && !strcmp(variant, seen[1])))
 			continue;
 		if (seen[1]) {
 			fs_error("%s holds more than two arms: choose two with --arms",
 				 r->rec.view.path);
 			return FS_EXIT_USAGE;
 		}
-		seen[1] = arm;
+		seen[1] = variant;
 	}
 	if (!seen[1]) {
 		fs_error("%s holds no two arms: mark them while recording (forkscope mark arm:NAME "
@@ -84,9 +85,9 @@ static int two_arms(const struct prefetch_rec *r, const char **first, const char
 }
 
 /* "WITHOUT,WITH" into two names. */
-static int split_arms(const struct test_asked *a, char names[2][64])
+static int split_variants(const struct test_asked *a, char names[2][64])
 {
-	const char *text = a->arms;
+	const char *text = a->variants;
 	size_t n = strcspn(text, ",");
 
 	if (!text[n] || !n || n >= sizeof(names[0]) || !text[n + 1] ||
@@ -97,22 +98,22 @@ static int split_arms(const struct test_asked *a, char names[2][64])
 	return FS_EXIT_OK;
 }
 
-static int choose_arms(const struct test_asked *a, const struct prefetch_rec *one,
-		       const struct prefetch_rec *two, struct fsx_arm arms[2])
+static int choose_variants(const struct test_asked *a, const struct prefetch_rec *one,
+			   const struct prefetch_rec *two, struct fsx_test_variant variants[2])
 {
 	const char *first = NULL, *second = NULL;
 	char names[2][64] = {"", ""};
 	int ret = FS_EXIT_OK;
 
-	if (a->arms) {
-		ret = split_arms(a, names);
+	if (a->variants) {
+		ret = split_variants(a, names);
 		first = names[0];
 		second = names[1];
 	} else if (one == two) {
-		ret = two_arms(one, &first, &second);
+		ret = two_variants(one, &first, &second);
 	}
-	ret = ret ? ret : make_arm(one, first, &arms[0]);
-	return ret ? ret : make_arm(two, second, &arms[1]);
+	ret = ret ? ret : make_variant(one, first, &variants[0]);
+	return ret ? ret : make_variant(two, second, &variants[1]);
 }
 
 /* --- the test --- */
@@ -155,7 +156,7 @@ int test_check(const struct test_asked *a)
 	return read_delta(a, 1, &delta);
 }
 
-static double median_gap(const struct fsx_arm *x)
+static double median_gap(const struct fsx_test_variant *x)
 {
 	double *v = calloc(x->n + 1, sizeof(*v)), m = 0;
 
@@ -179,7 +180,7 @@ static int exit_of(enum fss_verdict v)
 int test_verdict(const struct test_asked *a, struct prefetch_rec *one, struct prefetch_rec *two,
 		 const struct test_prefetch *p, const json_t *run)
 {
-	struct fsx_arm arms[2] = {0};
+	struct fsx_test_variant variants[2] = {0};
 	struct fsx_abtest t;
 	struct fsv_abtest v = {.test = &t,
 			       .a = &one->rec.view,
@@ -188,14 +189,14 @@ int test_verdict(const struct test_asked *a, struct prefetch_rec *one, struct pr
 			       .run = run};
 	struct fsx_left left;
 	double delta;
-	int ret = choose_arms(a, one, two, arms);
+	int ret = choose_variants(a, one, two, variants);
 
-	ret = ret ? ret : read_delta(a, median_gap(&arms[0]), &delta);
+	ret = ret ? ret : read_delta(a, median_gap(&variants[0]), &delta);
 	if (ret)
 		return ret;
 	if (fsx_left_of(one->rec.res, &left) ||
-	    fsx_abtest_make(&arms[0], &arms[1], p->text ? &p->h : NULL, p->m, &left, delta, a->seed,
-			    &t)) {
+	    fsx_abtest_make(&variants[0], &variants[1], p->text ? &p->h : NULL, p->m, &left, delta,
+			    a->seed, &t)) {
 		fs_error("no memory for the test");
 		return FS_EXIT_FAILED;
 	}

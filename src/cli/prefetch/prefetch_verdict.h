@@ -10,12 +10,12 @@
 struct test_asked {
 	const struct fs_usage *usage; /* of the command, for what is wrong */
 	struct prefetch_window window;
-	const char *arms, *delta, *colour;
+	const char *variants, *delta, *colour;
 	unsigned int seed; /* of the resampling */
 	bool json;
 };
 
-/* What was prefetched in the arm with the prefetch. */
+/* What was prefetched in the variant with the prefetch. */
 struct test_prefetch {
 	const char *text; /* as asked; NULL: not known, and no h */
 	struct fsx_hypothesis h;
@@ -26,7 +26,7 @@ struct test_prefetch {
 int test_check(const struct test_asked *a);
 
 /*
- * Tests two arms, of one recording (@one == @two) or of two, and prints what came of it. @run:
+ * Tests two variants, of one recording (@one == @two) or of two, and prints what came of it. @run:
  * how their forks were made, for JSON; NULL = not known. Returns the exit status of the verdict, or
  * FS_EXIT_FAILED or FS_EXIT_USAGE after saying why.
  */

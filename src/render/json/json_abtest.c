@@ -10,7 +10,8 @@ static json_t *whole(double x)
 	return isfinite(x) ? json_integer((json_int_t)(x < 0 ? x - 0.5 : x + 0.5)) : json_null();
 }
 
-static json_t *arm(const struct fsx_arm *x, const struct fsv_view *v, size_t endless, double median)
+static json_t *variant(const struct fsx_test_variant *x, const struct fsv_view *v, size_t endless,
+		       double median)
 {
 	json_t *forks = json_array();
 
@@ -112,8 +113,8 @@ int fsv_abtest_json(const struct fsv_abtest *v, FILE *out)
 	o = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "format", 1,
 		      "verdict", fss_verdict_name(t->test.verdict), "reason",
 		      fsx_abtest_reason(t, why, sizeof(why)), "a",
-		      arm(&t->a, v->a, t->test.endless_a, t->test.median_a), "b",
-		      arm(&t->b, v->b, t->test.endless_b, t->test.median_b), "effect",
+		      variant(&t->a, v->a, t->test.endless_a, t->test.median_a), "b",
+		      variant(&t->b, v->b, t->test.endless_b, t->test.median_b), "effect",
 		      effect(&t->test), "proof", proof(t), "ledger", ledger(t), "moved", moved(t),
 		      "pages", pages(v), "run", v->run ? json_deep_copy(v->run) : json_null());
 	return fsj_write(o, out);

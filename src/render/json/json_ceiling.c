@@ -74,7 +74,7 @@ static json_t *group_json(const struct fsv_ceilings *c, const struct fsx_group *
 	for (size_t i = 0; i < g->n; i++)
 		json_array_append_new(forks, fork_json(c, g->forks[i]));
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "name", fsj_text(g->name), "arm",
-			 fsj_text_or_null(g->arm), "kind", fsx_kind_name(g->kind), "n",
+			 fsj_text_or_null(g->variant), "kind", fsx_kind_name(g->kind), "n",
 			 fsj_u64(g->n), "ceilings", rows, "forks", forks);
 }
 

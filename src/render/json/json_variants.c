@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The arms as JSON (docs/report.md) and as CSV. */
+/* The variants as JSON (docs/report.md) and as CSV. */
 #include <inttypes.h>
 #include <math.h>
 #include "render/variants.h"
@@ -43,7 +43,7 @@ static json_t *firsts(const struct fsx_group *g)
 	return a;
 }
 
-static json_t *arm(const struct fsx_bench_arm *x)
+static json_t *variant(const struct fsx_variant *x)
 {
 	json_t *columns = json_object(), *buckets = json_object(), *causes = json_object(), *o;
 
@@ -91,19 +91,19 @@ static json_t *pair(const struct fsx_pair *p)
 	return o;
 }
 
-int fsv_arms_json(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+int fsv_variants_json(const struct fsv_view *v, const struct fsx_variants *b, FILE *out)
 {
-	json_t *arms = json_array(), *comparisons = json_array(), *o;
+	json_t *variants = json_array(), *comparisons = json_array(), *o;
 	char end[96];
 
-	for (size_t i = 0; i < b->narms; i++)
-		json_array_append_new(arms, arm(&b->arms[i]));
+	for (size_t i = 0; i < b->nvariants; i++)
+		json_array_append_new(variants, variant(&b->variants[i]));
 	for (size_t i = 0; i < b->npairs; i++)
 		json_array_append_new(comparisons, pair(&b->pairs[i]));
 	o = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:o}", "format", 1, "recording",
 		      fsj_path(v->path), "start", fsv_start_name(v->res->opts.start), "end",
-		      fsa_end_text(&v->res->opts, end, sizeof(end)), "arms", arms, "comparisons",
-		      comparisons, "contention", fsj_contention(v));
+		      fsa_end_text(&v->res->opts, end, sizeof(end)), "arms", variants,
+		      "comparisons", comparisons, "contention", fsj_contention(v));
 	return fsj_write(o, out);
 }
 
@@ -123,17 +123,17 @@ static void value(uint64_t x, bool cut, FILE *out)
 static void csv_forks(const struct fsx_group *g, FILE *out)
 {
 	bool cut = g && g->kind == FSX_CUT;
-	char arm[80];
+	char variant[80];
 
 	for (size_t i = 0; g && i < g->n; i++) {
 		const struct fsa_fork *f = g->forks[i];
 
 		/* the name of a mark: letters, digits and .:_- only, in an honest recording */
-		fsv_clean(g->arm, arm, sizeof(arm));
-		for (char *c = arm; *c; c++)
+		fsv_clean(g->variant, variant, sizeof(variant));
+		for (char *c = variant; *c; c++)
 			if (*c == ',' || *c == '"')
 				*c = '?';
-		fprintf(out, "%u,%s,%s", f->id, arm, fsx_kind_name(g->kind));
+		fprintf(out, "%u,%s,%s", f->id, variant, fsx_kind_name(g->kind));
 		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 			value(fsx_column_of(f, (enum fsx_column)c), cut, out);
 		value(f->complete ? f->gap_ns : FSX_ENDLESS, cut, out);
@@ -143,7 +143,7 @@ static void csv_forks(const struct fsx_group *g, FILE *out)
 	}
 }
 
-void fsv_arms_csv(const struct fsx_bench *b, FILE *out)
+void fsv_variants_csv(const struct fsx_variants *b, FILE *out)
 {
 	static const enum fsx_kind order[] = {FSX_FIRST, FSX_STEADY, FSX_ACK_LOST, FSX_ACK_LATE,
 					      FSX_CUT};
@@ -156,7 +156,7 @@ void fsv_arms_csv(const struct fsx_bench *b, FILE *out)
 	for (int k = 0; k < FSA_NBUCKETS; k++)
 		fprintf(out, ",%s", fsa_bucket_key((enum fsa_bucket)k));
 	fputs(",verdict\n", out);
-	for (size_t i = 0; i < b->narms; i++)
+	for (size_t i = 0; i < b->nvariants; i++)
 		for (size_t k = 0; k < sizeof(order) / sizeof(*order); k++)
-			csv_forks(fsx_group_find(b->groups, b->arms[i].name, order[k]), out);
+			csv_forks(fsx_group_find(b->groups, b->variants[i].name, order[k]), out);
 }

@@ -27,7 +27,8 @@ static char *ns(double x, char *buf)
 	return buf;
 }
 
-static void arm_line(const struct fsx_arm *x, const char *what, size_t endless, FILE *out)
+static void variant_line(const struct fsx_test_variant *x, const char *what, size_t endless,
+			 FILE *out)
 {
 	char name[100], open[80] = "", less[120] = "", late[48] = "";
 
@@ -75,7 +76,7 @@ static void effect(const struct fss_test *x, FILE *out)
 
 #define P_WIDTH 13 /* "  p = 1.2e-05" */
 
-/* Of two arms; the difference stays. */
+/* Of two variants; the difference stays. */
 static const struct fsv_column columns[] = {
 	{"", 2, -34, 0},
 	{"without", 1, 12, 1},
@@ -152,19 +153,20 @@ static void ledger_row(const struct fsv_table *table, const char *name, const st
 
 static bool in_bucket(const struct fsv_abtest *v, int cause, int bucket)
 {
-	const struct fsx_arm *const arms[] = {&v->test->a, &v->test->b};
+	const struct fsx_test_variant *const variants[] = {&v->test->a, &v->test->b};
 	uint64_t best = 0;
 	enum fsa_bucket of = fsa_bucket_of(FSA_S_GUEST, (enum fsa_cause)cause);
 
 	for (size_t k = 0; k < 2; k++)
-		for (size_t i = 0; i < arms[k]->n; i++) {
-			uint64_t x = fsx_cause_ns(arms[k]->forks[i], (enum fsa_cause)cause);
+		for (size_t i = 0; i < variants[k]->n; i++) {
+			uint64_t x = fsx_cause_ns(variants[k]->forks[i], (enum fsa_cause)cause);
 
 			if (x <= best)
 				continue;
 			best = x;
-			of = fsa_bucket_of(fsx_main_stage(arms[k]->forks[i], (enum fsa_cause)cause),
-					   (enum fsa_cause)cause);
+			of = fsa_bucket_of(
+				fsx_main_stage(variants[k]->forks[i], (enum fsa_cause)cause),
+				(enum fsa_cause)cause);
 		}
 	return (int)of == bucket;
 }
@@ -254,8 +256,8 @@ void fsv_abtest_text(const struct fsv_abtest *v, FILE *out)
 	fsv_para(out, 0, 2, "prefetch test: %s%s%s",
 		 fsv_clean(v->a->path, path[0], sizeof(path[0])), v->a != v->b ? " against " : "",
 		 v->a != v->b ? fsv_clean(v->b->path, path[1], sizeof(path[1])) : "");
-	arm_line(&t->a, "without", t->test.endless_a, out);
-	arm_line(&t->b, "with", t->test.endless_b, out);
+	variant_line(&t->a, "without", t->test.endless_a, out);
+	variant_line(&t->b, "with", t->test.endless_b, out);
 	made(v->run, out);
 	fputc('\n', out);
 	fsv_tone(v->a, out, FSV_T_BOLD);

@@ -16,13 +16,14 @@ static void cell(const struct fsx_dist *d, FILE *out)
 
 	if (d->n)
 		snprintf(text, sizeof(text), "%s / %s / %s",
-			 fsv_arm_ms(d->avg, 1, avg, sizeof(avg)),
-			 fsv_arm_ms(d->p50, 0, p50, sizeof(p50)),
-			 fsv_arm_ms(d->max, 0, max, sizeof(max)));
+			 fsv_variant_ms(d->avg, 1, avg, sizeof(avg)),
+			 fsv_variant_ms(d->p50, 0, p50, sizeof(p50)),
+			 fsv_variant_ms(d->max, 0, max, sizeof(max)));
 	fprintf(out, "  %*s", CELL, text);
 }
 
-static void first_row(const struct fsx_bench_arm *a, int w, const struct fsv_arm_part *p, FILE *out)
+static void first_row(const struct fsx_variant *a, int w, const struct fsv_variant_part *p,
+		      FILE *out)
 {
 	char t[16];
 
@@ -32,14 +33,14 @@ static void first_row(const struct fsx_bench_arm *a, int w, const struct fsv_arm
 			uint64_t x = fsx_column_of(a->first->forks[i], (enum fsx_column)c);
 			double ns = x == UINT64_MAX ? NAN : x == FSX_ENDLESS ? INFINITY : (double)x;
 
-			fprintf(out, "  %*s", CELL, fsv_arm_ms(ns, 1, t, sizeof(t)));
+			fprintf(out, "  %*s", CELL, fsv_variant_ms(ns, 1, t, sizeof(t)));
 		}
 		fputc('\n', out);
 	}
 }
 
 /* From as many forks on as a 95th percentile needs. */
-static void p95_row(const struct fsx_bench_arm *a, int w, const struct fsv_arm_part *p, FILE *out)
+static void p95_row(const struct fsx_variant *a, int w, const struct fsv_variant_part *p, FILE *out)
 {
 	char t[16];
 
@@ -47,11 +48,11 @@ static void p95_row(const struct fsx_bench_arm *a, int w, const struct fsv_arm_p
 		return;
 	fprintf(out, "%-*s  %3s", w, "  p95", "");
 	for (size_t c = p->from; c < p->end; c++)
-		fprintf(out, "  %*s", CELL, fsv_arm_ms(a->column[c].p95, 1, t, sizeof(t)));
+		fprintf(out, "  %*s", CELL, fsv_variant_ms(a->column[c].p95, 1, t, sizeof(t)));
 	fputc('\n', out);
 }
 
-static void left_out(const struct fsx_bench_arm *a, FILE *out)
+static void left_out(const struct fsx_variant *a, FILE *out)
 {
 	if (a->steady && a->fell_back)
 		fsv_para(out, 2, 4,
@@ -68,7 +69,8 @@ static void left_out(const struct fsx_bench_arm *a, FILE *out)
 		fprintf(out, "  %zu cut by the recording's end are left out\n", a->cut);
 }
 
-static void table_part(const struct fsx_bench *b, int w, const struct fsv_arm_part *p, FILE *out)
+static void table_part(const struct fsx_variants *b, int w, const struct fsv_variant_part *p,
+		       FILE *out)
 {
 	char name[80];
 
@@ -76,10 +78,10 @@ static void table_part(const struct fsx_bench *b, int w, const struct fsv_arm_pa
 	for (size_t c = p->from; c < p->end; c++)
 		fprintf(out, "  %*s", CELL, fsx_column_title((enum fsx_column)c));
 	fputc('\n', out);
-	for (size_t i = 0; i < b->narms; i++) {
-		const struct fsx_bench_arm *a = &b->arms[i];
+	for (size_t i = 0; i < b->nvariants; i++) {
+		const struct fsx_variant *a = &b->variants[i];
 
-		fprintf(out, "%-*s  %3zu", w, fsv_arm_name(a, name, sizeof(name)),
+		fprintf(out, "%-*s  %3zu", w, fsv_variant_name(a, name, sizeof(name)),
 			a->steady ? a->steady->n : 0);
 		for (size_t c = p->from; c < p->end; c++)
 			cell(&a->column[c], out);
@@ -91,28 +93,28 @@ static void table_part(const struct fsx_bench *b, int w, const struct fsv_arm_pa
 	}
 }
 
-static void table(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+static void table(const struct fsv_view *v, const struct fsx_variants *b, FILE *out)
 {
-	struct fsv_arm_part p = {0};
-	int w = fsv_arm_width(b);
+	struct fsv_variant_part p = {0};
+	int w = fsv_variant_width(b);
 
 	fsv_heading(v, out, "avg / p50 / max in ms; the first fork of each arm apart");
 	if (w < (int)strlen("  its first fork"))
 		w = (int)strlen("  its first fork");
-	while (fsv_arm_next_part(v, &p, FSX_NCOLUMNS, w + 5, CELL + 2)) {
+	while (fsv_variant_next_part(v, &p, FSX_NCOLUMNS, w + 5, CELL + 2)) {
 		if (p.from)
 			fputc('\n', out);
 		table_part(b, w, &p, out);
 	}
 }
 
-void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+void fsv_variants_text(const struct fsv_view *v, const struct fsx_variants *b, FILE *out)
 {
 	char path[512];
 
 	fsv_set_width(v);
 	fsv_para(out, 0, 2, "arms of %s", fsv_clean(v->path, path, sizeof(path)));
-	if (!b->narms) {
+	if (!b->nvariants) {
 		fsv_para_on(out, fprintf(out, "\n") - 1, 2, "no fork to compare: %s",
 			    v->res->nforks
 				    ? "none is of an arm"
@@ -120,7 +122,7 @@ void fsv_arms_text(const struct fsv_view *v, const struct fsx_bench *b, FILE *ou
 		return;
 	}
 	table(v, b, out);
-	fsv_arms_ledgers(v, b, out);
+	fsv_variants_ledgers(v, b, out);
 	fsv_text_contention(v, out);
-	fsv_arms_comparisons(v, b, out);
+	fsv_variants_comparisons(v, b, out);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The comparisons of the arms' gaps: does the signal matter, does the prefetch help? */
+/* The comparisons of the variants' gaps: does the signal matter, does the prefetch help? */
 #include <inttypes.h>
 #include <math.h>
 #include "base/units.h"
@@ -35,7 +35,7 @@ static void pair(const struct fsx_pair *p, FILE *out)
 	fsv_para(out, 2, 4,
 		 "%s against %s: %s; difference %s (95 %% interval %s to %s), p = %.2g, n %zu and "
 		 "%zu; %s%s%s",
-		 fsv_arm_name(p->b, nb, sizeof(nb)), fsv_arm_name(p->a, na, sizeof(na)),
+		 fsv_variant_name(p->b, nb, sizeof(nb)), fsv_variant_name(p->a, na, sizeof(na)),
 		 p->finding == FSX_F_ALIKE       ? "alike (a difference beyond delta is excluded)"
 		 : p->finding == FSX_F_UNDECIDED ? "not decided"
 						 : fsx_finding_name(p->finding),
@@ -47,7 +47,7 @@ static void pair(const struct fsx_pair *p, FILE *out)
 		 more);
 }
 
-static size_t pairs(const struct fsv_view *v, const struct fsx_bench *b, enum fsx_pair_kind kind,
+static size_t pairs(const struct fsv_view *v, const struct fsx_variants *b, enum fsx_pair_kind kind,
 		    const char *title, FILE *out)
 {
 	size_t n = 0;
@@ -62,7 +62,7 @@ static size_t pairs(const struct fsv_view *v, const struct fsx_bench *b, enum fs
 	return n;
 }
 
-struct shares { /* of the mean gaps of several arms */
+struct shares { /* of the mean gaps of several variants */
 	double least, most;
 	size_t n;
 };
@@ -79,12 +79,12 @@ static void add_share(struct shares *s, double share)
  * costs: its way is full of faults and of others' work, some of which another signal would meet
  * as well. All of the way is the bound.
  */
-static void signal_share(const struct fsx_bench *b, FILE *out)
+static void signal_share(const struct fsx_variants *b, FILE *out)
 {
 	struct shares bucket = {0}, way = {0};
 
-	for (size_t i = 0; i < b->narms; i++) {
-		const struct fsx_bench_arm *a = &b->arms[i];
+	for (size_t i = 0; i < b->nvariants; i++) {
+		const struct fsx_variant *a = &b->variants[i];
 		double all = fsx_mean_gap(a);
 
 		if (!a->complete || a->split < a->complete || !(all > 0))
@@ -103,7 +103,7 @@ static void signal_share(const struct fsx_bench *b, FILE *out)
 		 "By the ledger signal delivery, guest code of the signal's way and waiting for "
 		 "it, takes %.1f to %.1f %% of the mean gap (%zu of %zu arms, whose guest time is "
 		 "split).",
-		 bucket.least, bucket.most, bucket.n, b->narms);
+		 bucket.least, bucket.most, bucket.n, b->nvariants);
 	if (way.n)
 		fsv_para(out, 2, 2,
 			 "Faults, exits and others' work on that way are in the other buckets: all "
@@ -118,7 +118,7 @@ static const char two_snapshots[] =
 	"else these differ by is in the difference, and its interval does not cover it: snapshots "
 	"taken anew would show it.";
 
-void fsv_arms_comparisons(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+void fsv_variants_comparisons(const struct fsv_view *v, const struct fsx_variants *b, FILE *out)
 {
 	if (pairs(v, b, FSX_SIGNALS, "Does the signal matter? Gaps, each signal against another",
 		  out)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The mean ledgers of the arms side by side. */
+/* The mean ledgers of the variants side by side. */
 #include <string.h>
 #include "experiment/cells.h"
 #include "render/format.h"
@@ -7,36 +7,36 @@
 #include "render/text/text_variants_parts.h"
 
 #define LEDGER_CELL 19   /* "  1234.5 ms  100 %" */
-#define MAIN_CAUSE  0.01 /* share of an arm's mean gap from which a cause gets its row */
+#define MAIN_CAUSE  0.01 /* share of a variant's mean gap from which a cause gets its row */
 
-/* Of an arm's column in the ledgers: names stand whole, for they differ in their ends. */
-static int column_width(const struct fsx_bench *b)
+/* Of a variant's column in the ledgers: names stand whole, for they differ in their ends. */
+static int column_width(const struct fsx_variants *b)
 {
-	int w = fsv_arm_width(b);
+	int w = fsv_variant_width(b);
 
 	return w > LEDGER_CELL ? w : LEDGER_CELL;
 }
 
-static const double *bucket_of(const struct fsx_bench_arm *a, int which)
+static const double *bucket_of(const struct fsx_variant *a, int which)
 {
 	return &a->bucket[which];
 }
 
-static const double *cause_of(const struct fsx_bench_arm *a, int which)
+static const double *cause_of(const struct fsx_variant *a, int which)
 {
 	return &a->cause[which];
 }
 
-static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
-		       const double *(*value)(const struct fsx_bench_arm *a, int which), int which,
-		       const struct fsv_arm_part *p, FILE *out)
+static void ledger_row(const struct fsx_variants *b, const char *name, int indent,
+		       const double *(*value)(const struct fsx_variant *a, int which), int which,
+		       const struct fsv_variant_part *p, FILE *out)
 {
 	int w = column_width(b);
 	char t[16];
 
 	fprintf(out, "  %*s%-*s", indent, "", 20 - indent, name);
 	for (size_t i = p->from; i < p->end; i++) {
-		const struct fsx_bench_arm *a = &b->arms[i];
+		const struct fsx_variant *a = &b->variants[i];
 		double x = *value(a, which), all = fsx_mean_gap(a);
 
 		if (!a->complete)
@@ -45,30 +45,30 @@ static void ledger_row(const struct fsx_bench *b, const char *name, int indent,
 			 fsv_untold(x, *bucket_of(a, FSA_B_GUEST)))
 			fprintf(out, " %*s", w, "not told apart");
 		else
-			fprintf(out, " %*s ms %4.0f %%", w - 10, fsv_arm_ms(x, 1, t, sizeof(t)),
+			fprintf(out, " %*s ms %4.0f %%", w - 10, fsv_variant_ms(x, 1, t, sizeof(t)),
 				all > 0 ? 100 * x / all : 0);
 	}
 	fputc('\n', out);
 }
 
-static bool is_main(const struct fsx_bench *b, int cause)
+static bool is_main(const struct fsx_variants *b, int cause)
 {
-	for (size_t i = 0; i < b->narms; i++)
-		if (b->arms[i].complete &&
-		    b->arms[i].cause[cause] > MAIN_CAUSE * fsx_mean_gap(&b->arms[i]))
+	for (size_t i = 0; i < b->nvariants; i++)
+		if (b->variants[i].complete &&
+		    b->variants[i].cause[cause] > MAIN_CAUSE * fsx_mean_gap(&b->variants[i]))
 			return true;
 	return false;
 }
 
 /* Stages decide to which bucket guest.idle belongs: told with what its time is mostly of. */
-static int main_bucket(const struct fsx_bench *b, int cause)
+static int main_bucket(const struct fsx_variants *b, int cause)
 {
 	uint64_t best = 0;
 	int of = (int)fsa_bucket_of(FSA_S_GUEST, (enum fsa_cause)cause);
 
-	for (size_t i = 0; i < b->narms; i++)
-		for (size_t k = 0; b->arms[i].steady && k < b->arms[i].steady->n; k++) {
-			const struct fsa_fork *f = b->arms[i].steady->forks[k];
+	for (size_t i = 0; i < b->nvariants; i++)
+		for (size_t k = 0; b->variants[i].steady && k < b->variants[i].steady->n; k++) {
+			const struct fsa_fork *f = b->variants[i].steady->forks[k];
 			uint64_t ns = fsx_cause_ns(f, (enum fsa_cause)cause);
 
 			if (ns <= best)
@@ -80,22 +80,22 @@ static int main_bucket(const struct fsx_bench *b, int cause)
 	return of;
 }
 
-static void ledgers_part(const struct fsv_view *v, const struct fsx_bench *b,
-			 const struct fsv_arm_part *p, FILE *out)
+static void ledgers_part(const struct fsv_view *v, const struct fsx_variants *b,
+			 const struct fsv_variant_part *p, FILE *out)
 {
 	int w = column_width(b);
 	char name[80];
 
 	fprintf(out, "  %-20s", "");
 	for (size_t i = p->from; i < p->end; i++)
-		fprintf(out, " %*s", w, fsv_arm_name(&b->arms[i], name, sizeof(name)));
+		fprintf(out, " %*s", w, fsv_variant_name(&b->variants[i], name, sizeof(name)));
 	fprintf(out, "\n  %-20s", "gap");
 	for (size_t i = p->from; i < p->end; i++) {
-		const struct fsx_bench_arm *a = &b->arms[i];
+		const struct fsx_variant *a = &b->variants[i];
 
 		if (a->complete)
 			fprintf(out, " %*s ms  100 %%", w - 10,
-				fsv_arm_ms(fsx_mean_gap(a), 1, name, 16));
+				fsv_variant_ms(fsx_mean_gap(a), 1, name, 16));
 		else
 			fprintf(out, " %*s", w, "-");
 	}
@@ -114,15 +114,15 @@ static void ledgers_part(const struct fsv_view *v, const struct fsx_bench *b,
 	}
 }
 
-void fsv_arms_ledgers(const struct fsv_view *v, const struct fsx_bench *b, FILE *out)
+void fsv_variants_ledgers(const struct fsv_view *v, const struct fsx_variants *b, FILE *out)
 {
 	char end[96], title[200];
-	struct fsv_arm_part p = {0};
+	struct fsv_variant_part p = {0};
 
 	snprintf(title, sizeof(title), "The ledger beside it: means of %s to %s",
 		 fsv_start_name(v->res->opts.start), fsa_end_text(&v->res->opts, end, sizeof(end)));
 	fsv_heading(v, out, title);
-	while (fsv_arm_next_part(v, &p, b->narms, 22, column_width(b) + 1)) {
+	while (fsv_variant_next_part(v, &p, b->nvariants, 22, column_width(b) + 1)) {
 		if (p.from)
 			fputc('\n', out);
 		ledgers_part(v, b, &p, out);
