@@ -25,22 +25,11 @@ struct asked {
 static const struct fs_usage usage = {
 	.command = "bench",
 	.synopsis = "--vmm VMM --snapshot DIR -o FILE [OPTIONS...] [-- COMMAND...]",
-	.what = "Makes forks of snapshots, traced, in arms: each resume signal with each prefetch, "
-		"interleaved in random order. Every fork gets a network of its own, its acks are "
-		"waited for as a platform does, and what became of it is counted. Prints the table "
-		"of the experiment. Root is needed.",
-	.notes = "A snapshot is a folder with the state in one of " FS_TEMPLATE_STATES
-		 " (Cloud Hypervisor: state.json and config.json) and the memory in one "
-		 "of " FS_TEMPLATE_MEMORIES " (or, there, in the file of a shared zone).\nCOMMAND: "
-		 "with --vmm qemu the whole command of a fork (a monitor "
-		 "and -incoming defer -S are added), with attach whatever makes a fork, else "
-		 "further "
-		 "arguments of the VMM. In it {memory}, {state}, {snapshot} (the folder given), "
-		 "{signal}, "
-		 "{tap}, {folder} (the fork's own), {fork}, {socket} and {uffd} are "
-		 "replaced.\nExit status: 0 done; 1 failed, or no fork was done; 2 wrong usage; 3 "
-		 "when forks fell back or failed, or the "
-		 "recording is incomplete.",
+	.what = "Makes forks of snapshots, traced, in arms: each resume signal with each prefetch, interleaved in random order. Every fork gets a network of its own, its acks are waited for as a platform does, and what became of it is counted. Prints the table of the experiment. Root is needed.",
+	.notes =
+		"A snapshot is a folder with the state in one of " FS_TEMPLATE_STATES
+		" (Cloud Hypervisor: state.json and config.json) and the memory in one of " FS_TEMPLATE_MEMORIES
+		" (or, there, in the file of a shared zone).\nCOMMAND: with --vmm qemu the whole command of a fork (a monitor and -incoming defer -S are added), with attach whatever makes a fork, else further arguments of the VMM. In it {memory}, {state}, {snapshot} (the folder given), {signal}, {tap}, {folder} (the fork's own), {fork}, {socket} and {uffd} are replaced.\nExit status: 0 done; 1 failed, or no fork was done; 2 wrong usage; 3 when forks fell back or failed, or the recording is incomplete.",
 	.max_pos = 0,
 	.takes_command = true,
 };
@@ -86,8 +75,7 @@ static int print_recorded(const struct fs_bench *b, const struct fs_rec *rec)
 	int rc;
 
 	if (!rec->res->nforks) {
-		fs_warn("no fork is in the recording (what it did trace: forkscope report %s): "
-			"the table is by the bench's own clock, and there is no ledger",
+		fs_warn("no fork is in the recording (what it did trace: forkscope report %s): the table is by the bench's own clock, and there is no ledger",
 			rec->view.path);
 		fs_bench_table(b, stdout);
 		return FS_EXIT_OK;
@@ -96,8 +84,7 @@ static int print_recorded(const struct fs_bench *b, const struct fs_rec *rec)
 	if (b->o.wait_for_network) {
 		fs_bench_others(b, stdout);
 	} else {
-		printf("\nThe same by the bench's own clock, where a fork is there when it is "
-		       "resumed (--wait-for-network false)\n");
+		printf("\nThe same by the bench's own clock, where a fork is there when it is resumed (--wait-for-network false)\n");
 		fs_bench_table(b, stdout);
 	}
 	return rc;
@@ -152,17 +139,13 @@ static int parse(struct asked *x, int argc, char **argv)
 	struct fs_bench_opts *o = &a->o;
 	struct fs_opt opts[OWN_ROWS + BENCH_ROWS] = {
 		FS_OPT("--signal", NULL, "LIST", bench_opt_signals, a,
-		       "the arms' resume signals: auto, vmclock, vmgenid, vmclock-spin, none "
-		       "(default auto): what the snapshots' agents wait for"),
+		       "the arms' resume signals: auto, vmclock, vmgenid, vmclock-spin, none (default auto): what the snapshots' agents wait for"),
 		FS_OPT("--prefetch", NULL, "LIST", bench_opt_prefetch, a,
-		       "the arms' prefetches: none, mailbox:SIZE (around the mailbox), head:SIZE, "
-		       "range:OFFSET:SIZE, workingset, all (default none)"),
+		       "the arms' prefetches: none, mailbox:SIZE (around the mailbox), head:SIZE, range:OFFSET:SIZE, workingset, all (default none)"),
 		FS_OPT("--workingset", NULL, "FILE", bench_opt_workingset, &o->workingset,
-		       "the ranges of --prefetch workingset, as forkscope prefetch export writes "
-		       "them"),
+		       "the ranges of --prefetch workingset, as forkscope prefetch export writes them"),
 		FS_OPT("--mechanism", NULL, "HOW", bench_opt_mechanism, &o->how,
-		       "of the prefetches: willneed, readahead, read (the default), or populate: "
-		       "through the VMM's own mapping"),
+		       "of the prefetches: willneed, readahead, read (the default), or populate: through the VMM's own mapping"),
 		FS_OPT("--seed", NULL, "S", bench_opt_seed, &o->seed,
 		       "of the order of the arms; it is printed (default: a random one)"),
 		FS_OPT("--end", "-e", "END", fs_opt_string, &a->end,

@@ -15,9 +15,7 @@
 static const struct fs_usage usage = {
 	.command = "doctor",
 	.synopsis = "[--json]",
-	.what = "Says what this host and kernel let forkscope see. Everything is really tried: the "
-		"programs are loaded and attached, a VM of one page is run under them, and all is "
-		"taken away again. Takes a few seconds; needs root for the whole truth.",
+	.what = "Says what this host and kernel let forkscope see. Everything is really tried: the programs are loaded and attached, a VM of one page is run under them, and all is taken away again. Takes a few seconds; needs root for the whole truth.",
 	.notes = "Exit status: 0 this host is fit for forkscope record, 1 it is not.",
 };
 
@@ -87,10 +85,10 @@ static void print_host(const struct fs_checkup *c)
 	     h->kptr_restricted ? "hidden (kernel.kptr_restrict): host stacks will have no names"
 				: "shown: host stacks will have names");
 	line("rights", "%s",
-	     !c->may_load     ? "may not load BPF programs: run as root"
-	     : !c->all_rights ? "may load BPF programs, but not read the types of KVM's modules "
-				"(CAP_SYS_ADMIN)"
-			      : "may load BPF programs");
+	     !c->may_load ? "may not load BPF programs: run as root"
+	     : !c->all_rights
+		     ? "may load BPF programs, but not read the types of KVM's modules (CAP_SYS_ADMIN)"
+		     : "may load BPF programs");
 	if (c->memlock == UINT64_MAX)
 		line("locked memory", "no limit");
 	else

@@ -42,8 +42,7 @@ static void print_help(FILE *to)
 {
 	fprintf(to,
 		"usage: forkscope mailbox find | show | patch MEMFILE --token T [OPTIONS...]\n\n"
-		"The mailbox is a page in the memory of a guest's agent. The host fills it in "
-		"the\nsnapshot's memory file, and each fork's agent reads it when it resumes.\n\n"
+		"The mailbox is a page in the memory of a guest's agent. The host fills it in the\nsnapshot's memory file, and each fork's agent reads it when it resumes.\n\n"
 		"  find   say where it is\n"
 		"  show   say what it holds\n"
 		"  patch  fill it\n\n"

@@ -13,14 +13,9 @@
 static const struct fs_usage usage = {
 	.command = "mark",
 	.synopsis = "NAME [--pid VMM]",
-	.what = "Puts a moment into every forkscope recording that runs on this host. The time is "
-		"taken when this command starts. A report can end its window there: --end "
-		"mark:NAME.",
+	.what = "Puts a moment into every forkscope recording that runs on this host. The time is taken when this command starts. A report can end its window there: --end mark:NAME.",
 	.notes =
-		"NAME is 1 to 63 letters, digits, dots, colons, dashes or underscores. Names of an "
-		"experiment's\nown: arm:NAME, prefetch:DURATION, resident:PAGES (see forkscope "
-		"prefetch test). Exit status 1:\nno recorder is running, or none could be "
-		"reached.",
+		"NAME is 1 to 63 letters, digits, dots, colons, dashes or underscores. Names of an experiment's\nown: arm:NAME, prefetch:DURATION, resident:PAGES (see forkscope prefetch test). Exit status 1:\nno recorder is running, or none could be reached.",
 	.min_pos = 1,
 	.max_pos = 1,
 };
@@ -51,8 +46,8 @@ int cmd_mark(int argc, char **argv)
 	if (rc > 0)
 		return FS_EXIT_OK;
 	if (rc == -EXDEV)
-		fs_error("cannot mark a moment from inside a time namespace with an offset: its "
-			 "clock is not that of the recordings. Run forkscope mark in the host's");
+		fs_error(
+			"cannot mark a moment from inside a time namespace with an offset: its clock is not that of the recordings. Run forkscope mark in the host's");
 	else if (rc == 0)
 		fs_error("no recorder is running on this host: start forkscope record first");
 	else

@@ -18,18 +18,10 @@
 static const struct fs_usage usage = {
 	.command = "record",
 	.synopsis = "-o FILE (--all | --comm NAME | --vmm-pid PID... | -- COMMAND...)",
-	.what = "Traces VM forks into a recording, which `forkscope report` explains. Needs root. "
-		"VMs and vCPU threads are found by what the kernel shows; those that are made "
-		"later are traced from their first moment. Ends at SIGINT, at --timeout, when "
-		"every --vmm-pid has ended, or when COMMAND and all that it started have.",
+	.what = "Traces VM forks into a recording, which `forkscope report` explains. Needs root. VMs and vCPU threads are found by what the kernel shows; those that are made later are traced from their first moment. Ends at SIGINT, at --timeout, when every --vmm-pid has ended, or when COMMAND and all that it started have.",
 	.notes =
-		"Once `forkscope: recording to FILE` is printed, nothing is missed any more. From "
-		"then on the process holds no capability at all; where a kernel does not answer it "
-		"without one, what it kept is stored in the recording. Guests' memory is read by a "
-		"process of its own that keeps CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE and "
-		"CAP_DAC_READ_SEARCH, and never writes to a VMM; --guest off does without it.\n\n"
-		"Exit status: 0 done; 1 failed (what was recorded is readable); 2 wrong usage; 3 "
-		"done, but events were lost or the end given with --end was never seen.",
+		"Once `forkscope: recording to FILE` is printed, nothing is missed any more. From then on the process holds no capability at all; where a kernel does not answer it without one, what it kept is stored in the recording. Guests' memory is read by a process of its own that keeps CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE and CAP_DAC_READ_SEARCH, and never writes to a VMM; --guest off does without it.\n\n"
+		"Exit status: 0 done; 1 failed (what was recorded is readable); 2 wrong usage; 3 done, but events were lost or the end given with --end was never seen.",
 	.takes_command = true,
 };
 
@@ -216,9 +208,9 @@ static int check(const struct fs_session_opts *s, const struct fs_args *args)
 	if (s->guest.off && s->guest.memfiles.n)
 		return fs_opts_bad(&usage, "--memfile is for reading guests: not with --guest off");
 	if (!t->all && !t->comm && !t->pids.n && !args->nafter)
-		return fs_opts_bad(&usage,
-				   "what is to be traced? --all, --comm NAME, --vmm-pid PID "
-				   "or -- COMMAND");
+		return fs_opts_bad(
+			&usage,
+			"what is to be traced? --all, --comm NAME, --vmm-pid PID or -- COMMAND");
 	return -1;
 }
 
@@ -275,8 +267,7 @@ int cmd_record(int argc, char **argv)
 	uint32_t stacks = FS_STACK_FAULT | FS_STACK_OFFCPU | FS_STACK_BIO;
 	struct fs_opt opts[] = {
 		FS_OPT("--output", "-o", "FILE", fs_out_opt_recording, &s.path,
-		       "the recording to write, mode 0600; a recording that is there is replaced, "
-		       "another file is not"),
+		       "the recording to write, mode 0600; a recording that is there is replaced, another file is not"),
 		FS_OPT("--all", "-a", NULL, fs_opt_flag, &s.targets.all,
 		       "trace every VM of this host"),
 		FS_OPT("--comm", NULL, "NAME", parse_comm, &s.targets,
@@ -286,27 +277,19 @@ int cmd_record(int argc, char **argv)
 		FS_OPT("--timeout", "-t", "TIME", fs_opt_some_ns, &s.timeout_ns,
 		       "end after this long, as in 30s"),
 		FS_OPT("--end", "-e", "END", parse_end, &s,
-		       "where the report is to end its window unless told otherwise: ack:STAGE, "
-		       "first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME (default "
-		       "ack:mailbox)"),
+		       "where the report is to end its window unless told otherwise: ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME (default ack:mailbox)"),
 		FS_OPT("--stacks", NULL, "LIST", parse_stacks, &stacks,
 		       "host kernel stacks to take: fault, offcpu, bio (default all), or none"),
 		FS_OPT("--ring-size", NULL, "SIZE", parse_ring, &s.load.ring_bytes,
-		       "buffer of each CPU, a power of two (default 16MiB, less where memory is "
-		       "small)"),
+		       "buffer of each CPU, a power of two (default 16MiB, less where memory is small)"),
 		FS_OPT("--without", NULL, "HOOKS", parse_without, &s.load.without,
-		       "do without these hooks (as doctor names them, divided by commas), to save "
-		       "their cost"),
+		       "do without these hooks (as doctor names them, divided by commas), to save their cost"),
 		FS_OPT("--guest", NULL, "MODE", parse_guest, &s.guest.off,
-		       "auto (default): read what forkscope-guest arm left in the guests' memory, "
-		       "once their forks have come to an end; off: the host's half alone"),
+		       "auto (default): read what forkscope-guest arm left in the guests' memory, once their forks have come to an end; off: the host's half alone"),
 		FS_OPT("--memfile", NULL, "FILE", parse_memfile, &s.guest,
-		       "the memory file of the snapshot that will be forked: finds its recorder "
-		       "before the first fork, and serves VMMs that do not map that file; may be "
-		       "given again"),
+		       "the memory file of the snapshot that will be forked: finds its recorder before the first fork, and serves VMMs that do not map that file; may be given again"),
 		FS_OPT("--warm-ring", NULL, NULL, fs_opt_flag, &s.guest.warm,
-		       "read the recorder's own pages of each --memfile into the page cache, so "
-		       "that their faults cost little; all others stay as they are"),
+		       "read the recorder's own pages of each --memfile into the page cache, so that their faults cost little; all others stay as they are"),
 		FS_OPT("--no-probe-stats", NULL, NULL, fs_opt_no, &s.load.probe_stats,
 		       "do not count the run time of the programs"),
 		FS_OPT_END,

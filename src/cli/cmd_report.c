@@ -36,14 +36,13 @@ static int fork_number(const char *text, void *dst, char *why, size_t len)
 static const struct fs_usage usage = {
 	.command = "report",
 	.synopsis = "[OPTIONS] RECORDING",
-	.what = "Says for each fork of a recording where the time between its resume and its end "
-		"went.\n"
+	.what = "Says for each fork of a recording where the time between its resume and its end went.\n"
 		"Needs no root, and not the host that made the recording.\n",
-	.notes = "END is ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME; the "
-		 "default is\n"
-		 "what record was asked, else ack:mailbox.\n\n"
-		 "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but events were lost, the\n"
-		 "recording is cut short, no fork was found, or a fork has no end.\n",
+	.notes =
+		"END is ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME; the default is\n"
+		"what record was asked, else ack:mailbox.\n\n"
+		"Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but events were lost, the\n"
+		"recording is cut short, no fork was found, or a fork has no end.\n",
 	.min_pos = 1,
 	.max_pos = 1,
 };
@@ -94,12 +93,11 @@ static int one_svg(const struct fsv_view *v, const char *path)
 		return write_svg(v, f, NULL, path);
 	c = main_cohort(v);
 	if (!c) {
-		fs_error("nothing to draw: no fork of this recording reached its end; choose one "
-			 "with --fork N to see what it did until then");
+		fs_error(
+			"nothing to draw: no fork of this recording reached its end; choose one with --fork N to see what it did until then");
 		return FS_EXIT_FAILED;
 	}
-	fs_info("the flame graph is the mean of cohort \"%s\" (--cohort NAME and --fork N choose "
-		"others)",
+	fs_info("the flame graph is the mean of cohort \"%s\" (--cohort NAME and --fork N choose others)",
 		c->name);
 	return write_svg(v, NULL, c, path);
 }
@@ -275,8 +273,9 @@ int cmd_report(int argc, char **argv)
 	if (a.csv && a.json)
 		return fs_opts_bad(&usage, "--csv and --json both want stdout: choose one");
 	if ((a.variants || a.csv) && (a.folded || a.fork || a.cohort))
-		return fs_opts_bad(&usage, "--arms and --csv are about all forks: not with "
-					   "--folded, --fork or --cohort");
+		return fs_opts_bad(
+			&usage,
+			"--arms and --csv are about all forks: not with --folded, --fork or --cohort");
 	if (a.json && a.folded)
 		return fs_opts_bad(&usage, "--json and --folded both want stdout: choose one");
 	if (fs_out_is_stdout(a.svg) && (a.json || a.folded))

@@ -29,10 +29,10 @@ static int window(const struct fs_rec_opts *a, const json_t *meta, struct fsa_op
 		return ret;
 	o->one_snapshot = a->population && !strcmp(a->population, "arm");
 	if (a->population && !o->one_snapshot && strcmp(a->population, "files"))
-		return fs_errf(err, len, -EINVAL,
-			       "--population \"%s\" is neither files (forks of one memory or state "
-			       "file are of one snapshot) nor arm (all forks of an arm are)",
-			       a->population);
+		return fs_errf(
+			err, len, -EINVAL,
+			"--population \"%s\" is neither files (forks of one memory or state file are of one snapshot) nor arm (all forks of an arm are)",
+			a->population);
 	o->kind = a->kind;
 	o->timeout_ns = a->timeout_ns;
 	o->no_guest = a->no_guest;
@@ -152,8 +152,7 @@ int fs_rec_complete(const struct fsv_view *v)
 		fs_warn("%s: %llu records were lost while recording", v->path,
 			(unsigned long long)t.lost_records);
 	if (t.odd_events)
-		fs_warn("%s: %llu records were left out, because the thread, process or VM that "
-			"they name cannot be",
+		fs_warn("%s: %llu records were left out, because the thread, process or VM that they name cannot be",
 			v->path, (unsigned long long)t.odd_events);
 	if (open)
 		fs_warn("%s: %zu of %zu forks did not reach their end", v->path, open, shown);

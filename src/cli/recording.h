@@ -43,9 +43,8 @@ void fs_rec_close(struct fs_rec *rec);
 
 /* Parser of --kind (opts.h): *dst (enum fsa_vm_kind). */
 int fs_rec_opt_kind(const char *text, void *dst, char *why, size_t len);
-#define FS_REC_KIND_HELP                                                                           \
-	"what VMs are: restore, or boot (then boots have windows); the default is as their first " \
-	"entry looks"
+#define FS_REC_KIND_HELP \
+	"what VMs are: restore, or boot (then boots have windows); the default is as their first entry looks"
 
 /* Warns of what the view lacks. Returns FS_EXIT_OK or FS_EXIT_INCOMPLETE. */
 int fs_rec_complete(const struct fsv_view *v);

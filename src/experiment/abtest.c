@@ -261,10 +261,10 @@ static void of_numbers(const struct fss_test *x, char *buf, size_t len)
 			snprintf(buf, len, "the gain of %s is not significant: p = %.2g", gain,
 				 x->rank.p);
 		else
-			snprintf(buf, len,
-				 "the gain is between %s and %s (95 %%): neither none nor %s or "
-				 "more is excluded",
-				 lo, hi, delta);
+			snprintf(
+				buf, len,
+				"the gain is between %s and %s (95 %%): neither none nor %s or more is excluded",
+				lo, hi, delta);
 		break;
 	}
 }
@@ -284,14 +284,14 @@ char *fsx_abtest_reason(const struct fsx_abtest *t, char *buf, size_t len)
 	if (fsx_abtest_differ(t))
 		snprintf(buf, len, "%s", numbers);
 	else if (x->verdict == FSS_SUPPORTED)
-		snprintf(buf, len,
-			 "%s; but nothing shows that the arms differed: it need not be "
-			 "the prefetch",
-			 numbers);
+		snprintf(
+			buf, len,
+			"%s; but nothing shows that the arms differed: it need not be the prefetch",
+			numbers);
 	else
-		snprintf(buf, len,
-			 "the arms did not differ in what was resident or had to be "
-			 "fetched, so there was nothing to gain: %s",
-			 numbers);
+		snprintf(
+			buf, len,
+			"the arms did not differ in what was resident or had to be fetched, so there was nothing to gain: %s",
+			numbers);
 	return buf;
 }

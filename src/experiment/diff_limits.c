@@ -65,15 +65,15 @@ static int parse_one(const char *p, size_t len, struct fsx_limit *l, char *err, 
 			       l->text);
 	memcpy(l->what, l->text, (size_t)(over - l->text));
 	if (!find(l))
-		return fs_errf(err, err_len, -EINVAL,
-			       "\"%s\" is nothing that a report measures: give gap, a bucket "
-			       "(memory_faults), a cause (fault.major) or a stage (notify)",
-			       l->what);
+		return fs_errf(
+			err, err_len, -EINVAL,
+			"\"%s\" is nothing that a report measures: give gap, a bucket (memory_faults), a cause (fault.major) or a stage (notify)",
+			l->what);
 	if (amount(over + 1, l))
-		return fs_errf(err, err_len, -EINVAL,
-			       "\"%s\" is no amount: give a share of A's median (5%%) or a time "
-			       "(2ms)",
-			       over + 1);
+		return fs_errf(
+			err, err_len, -EINVAL,
+			"\"%s\" is no amount: give a share of A's median (5%%) or a time (2ms)",
+			over + 1);
 	return 0;
 }
 

@@ -31,9 +31,9 @@ static int around(struct fsx_hypothesis *h, uint64_t mailbox, uint64_t size, uin
 
 	h->which = FSX_RANGES;
 	if (mailbox == UINT64_MAX) {
-		snprintf(h->why, sizeof(h->why),
-			 "it is not known where the mailbox is: give --mailbox OFFSET (forkscope "
-			 "mailbox find says it)");
+		snprintf(
+			h->why, sizeof(h->why),
+			"it is not known where the mailbox is: give --mailbox OFFSET (forkscope mailbox find says it)");
 		return 0;
 	}
 	/* at the end of the memory the window moves, so that it stays as large as was asked */
@@ -83,10 +83,10 @@ int fsx_hypothesis_parse(const char *text, uint64_t mailbox, uint64_t memory,
 	if (ret == -ENOMEM)
 		return fs_errf(err, err_len, ret, "no memory");
 	if (ret)
-		return fs_errf(err, err_len, ret,
-			       "\"%.60s\" is no hypothesis: all, major, perfect, workingset, "
-			       "mailbox:SIZE, head:SIZE or range:OFFSET:SIZE, as in head:64MiB",
-			       text);
+		return fs_errf(
+			err, err_len, ret,
+			"\"%.60s\" is no hypothesis: all, major, perfect, workingset, mailbox:SIZE, head:SIZE or range:OFFSET:SIZE, as in head:64MiB",
+			text);
 	return 0;
 }
 

@@ -247,19 +247,18 @@ static bool decide(const struct search *q, const struct found *f, uint64_t *slid
 		return false;
 	}
 	if (!insns && !starts) {
-		snprintf(why, len,
-			 "none is proven by the %zu kernel addresses seen (best of the candidates: "
-			 "%u of %u instruction fetches are function starts, against %u; %u bits "
-			 "from instructions, against %u): another kernel's file, or too few exits",
-			 q->n, f->best_starts.starts, f->best_starts.fetches, f->next_starts,
-			 f->best_bits.bits, f->next_bits);
+		snprintf(
+			why, len,
+			"none is proven by the %zu kernel addresses seen (best of the candidates: %u of %u instruction fetches are function starts, against %u; %u bits from instructions, against %u): another kernel's file, or too few exits",
+			q->n, f->best_starts.starts, f->best_starts.fetches, f->next_starts,
+			f->best_bits.bits, f->next_bits);
 		return false;
 	}
 	*slide = insns ? f->slide_bits : f->slide_starts;
-	snprintf(why, len,
-		 "%u of %u faults of instruction fetches are function starts (%u at the next "
-		 "best), %u functions hold the instruction that left (%u addresses do not)",
-		 b->starts, b->fetches, f->next_starts, b->agree, b->against);
+	snprintf(
+		why, len,
+		"%u of %u faults of instruction fetches are function starts (%u at the next best), %u functions hold the instruction that left (%u addresses do not)",
+		b->starts, b->fetches, f->next_starts, b->agree, b->against);
 	return true;
 }
 
@@ -273,10 +272,10 @@ static bool take(const struct search *q, const struct found *f, char *why, size_
 		return false;
 	if (q->n && (!try_slide(q, 0, &zero) || zero.against > zero.agree))
 		return false;
-	snprintf(why, len,
-		 "taken, not proven: they are a running kernel's own addresses, and the %zu seen "
-		 "here do not speak against them",
-		 q->n);
+	snprintf(
+		why, len,
+		"taken, not proven: they are a running kernel's own addresses, and the %zu seen here do not speak against them",
+		q->n);
 	return true;
 }
 

@@ -98,11 +98,10 @@ static int read_sections(struct fsy_syms *s, Elf *elf, const char *name, char *e
 		return fs_errf(err, err_len, ret, "cannot keep the symbols of %s: %s", name,
 			       strerror(-ret));
 	if (!symtab)
-		return fs_errf(err, err_len, -ENOENT,
-			       "%s has no symbol table (it is stripped, as the kernel inside a "
-			       "vmlinuz is): give the vmlinux of the build, its System.map, or "
-			       "/proc/kallsyms of the guest",
-			       name);
+		return fs_errf(
+			err, err_len, -ENOENT,
+			"%s has no symbol table (it is stripped, as the kernel inside a vmlinuz is): give the vmlinux of the build, its System.map, or /proc/kallsyms of the guest",
+			name);
 	return 0;
 }
 

@@ -34,11 +34,10 @@ static int refuse_packed(const uint8_t *d, size_t n, const char *name, char *err
 		packed |= n >= packers[i].bytes && !memcmp(d, packers[i].magic, packers[i].bytes);
 	if (!packed)
 		return 0;
-	return fs_errf(err, len, -EINVAL,
-		       "%s is compressed (a bzImage, or a packed file) and has no symbols that can "
-		       "be read: give the vmlinux ELF of the same build, its System.map, or the "
-		       "guest's /proc/kallsyms",
-		       name);
+	return fs_errf(
+		err, len, -EINVAL,
+		"%s is compressed (a bzImage, or a packed file) and has no symbols that can be read: give the vmlinux ELF of the same build, its System.map, or the guest's /proc/kallsyms",
+		name);
 }
 
 static int parse_any(struct fsy_syms *s, int fd, const void *data, size_t bytes, const char *name,

@@ -87,14 +87,12 @@ int fsy_syms_text_file(struct fsy_syms *s, const char *data, size_t bytes, const
 	if (good && !s->syms.n && zero)
 		return fs_errf(
 			err, err_len, -EPERM,
-			"every address in %s is 0: kernel.kptr_restrict hid them; read "
-			"/proc/kallsyms as root in the guest, with kernel.kptr_restrict=1 or "
-			"0",
+			"every address in %s is 0: kernel.kptr_restrict hid them; read /proc/kallsyms as root in the guest, with kernel.kptr_restrict=1 or 0",
 			name);
 	if (!s->syms.n || bad > good)
-		return fs_errf(err, err_len, -EINVAL,
-			       "%s is no symbol file: give the guest's vmlinux ELF, its "
-			       "System.map, or its /proc/kallsyms",
-			       name);
+		return fs_errf(
+			err, err_len, -EINVAL,
+			"%s is no symbol file: give the guest's vmlinux ELF, its System.map, or its /proc/kallsyms",
+			name);
 	return 0;
 }

@@ -51,6 +51,6 @@ void fsv_diff_doubts(const struct fsv_diff *d, void (*say)(void *arg, const char
 		say(arg, "the VMs do not all have the same number of vCPUs");
 	for (size_t i = 0; i < d->diff.n; i++)
 		if (d->diff.v[i].a->forks[0]->guest.used != d->diff.v[i].b->forks[0]->guest.used)
-			say(arg, "the guest's time is split in one of the two only: compare with "
-				 "--no-guest");
+			say(arg,
+			    "the guest's time is split in one of the two only: compare with --no-guest");
 }

@@ -179,15 +179,15 @@ char *fsv_verdict_text(const struct fsa_fork *f, char *buf, size_t len)
 	if (!f->gap_ns)
 		snprintf(buf, len, "none: the %s is empty", win);
 	else if (f->verdict == FSA_V_UNKNOWN)
-		snprintf(buf, len,
-			 "unknown: %s are %s of the %s, more than the lead of %s over %s (%.1f "
-			 "points)",
-			 whose, pd, win, fsa_bucket_title(a), fsa_bucket_title(b), lead);
+		snprintf(
+			buf, len,
+			"unknown: %s are %s of the %s, more than the lead of %s over %s (%.1f points)",
+			whose, pd, win, fsa_bucket_title(a), fsa_bucket_title(b), lead);
 	else if (f->verdict == FSA_V_MIXED)
-		snprintf(buf, len,
-			 "mixed: %s %s and %s %s of the %s; neither has more than half and a clear "
-			 "lead",
-			 fsa_bucket_title(a), pa, fsa_bucket_title(b), pb, win);
+		snprintf(
+			buf, len,
+			"mixed: %s %s and %s %s of the %s; neither has more than half and a clear lead",
+			fsa_bucket_title(a), pa, fsa_bucket_title(b), pb, win);
 	else
 		snprintf(buf, len,
 			 "%s: %s of the %s, %.1f points ahead of %s; %s (%s) cannot change that",

@@ -153,27 +153,23 @@ void fsv_not_proven(const struct fsv_view *v, const struct fsv_trust *t,
 	look(v, &s);
 	if (s.unsplit)
 		say(arg,
-		    "\"guest (not split)\" is guest mode and the guest's own halts as the host "
-		    "sees them: the guest's signal path, its own page faults and its other "
-		    "work are in it together, and nothing here tells them apart");
+		    "\"guest (not split)\" is guest mode and the guest's own halts as the host sees them: the guest's signal path, its own page faults and its other work are in it together, and nothing here tells them apart");
 	if (s.split)
-		say(arg, "the guest's half was written by the guest: one that lies can spoil the "
-			 "stages and the guest.* causes of its own forks, nothing else");
+		say(arg,
+		    "the guest's half was written by the guest: one that lies can spoil the stages and the guest.* causes of its own forks, nothing else");
 	if (s.rips)
-		say(arg, "guest addresses are where the guest left, not samples of where its time "
-			 "went");
+		say(arg,
+		    "guest addresses are where the guest left, not samples of where its time went");
 	if (s.guessed)
 		say(arg,
-		    "fault classes were told from tracepoints alone: fault.cow, fault.zero and "
-		    "fault.mapped are less sure than fault.major and fault.uffd");
+		    "fault classes were told from tracepoints alone: fault.cow, fault.zero and fault.mapped are less sure than fault.major and fault.uffd");
 	if (s.ambiguous)
-		say(arg, "on the forks marked so the critical path across vCPUs is a choice, not a "
-			 "finding");
+		say(arg,
+		    "on the forks marked so the critical path across vCPUs is a choice, not a finding");
 	if (t->probe_ns_per_event != FSV_NOT_RECORDED)
 		say(arg,
-		    "the probes' run time lies inside the times of whatever they probed; it is "
-		    "not subtracted");
+		    "the probes' run time lies inside the times of whatever they probed; it is not subtracted");
 	if (s.shown == 1)
-		say(arg, "one fork says nothing about the next: forks of one series vary by a "
-			 "factor of 2 and more");
+		say(arg,
+		    "one fork says nothing about the next: forks of one series vary by a factor of 2 and more");
 }

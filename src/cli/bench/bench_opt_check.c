@@ -31,8 +31,9 @@ static int check_snapshots(const struct fs_usage *u, struct bench_asked *a)
 					   a->signals[i]);
 	}
 	if (a->nsignals > 1 && a->nsnapshots == 1 && !attach)
-		return fs_opts_bad(u, "a guest waits for one signal, so each needs a snapshot "
-				      "of its own: --snapshot SIGNAL=DIR");
+		return fs_opts_bad(
+			u,
+			"a guest waits for one signal, so each needs a snapshot of its own: --snapshot SIGNAL=DIR");
 	return -1;
 }
 
@@ -49,24 +50,26 @@ static int check_vmm(const struct fs_usage *u, struct bench_asked *a)
 	if (a->jail.program && (!fc || p->socket || strchr(a->program ? a->program : "", '/') == 0))
 		return fs_opts_bad(u, "--jailer is Firecracker's, and needs --vmm-bin PATH");
 	if (a->jail.program && !a->jail.base)
-		return fs_opts_bad(u, "--jailer needs --jail-base DIR, on the snapshot's file "
-				      "system");
+		return fs_opts_bad(u,
+				   "--jailer needs --jail-base DIR, on the snapshot's file system");
 	if (a->o.uffd && !fc)
 		return fs_opts_bad(u, "--uffd is for Firecracker");
 	if (a->o.how == FS_MECH_POPULATE && a->o.load.resume && !a->o.beside)
-		return fs_opts_bad(u, "--mechanism populate needs the VM loaded and not yet "
-				      "resumed: leave out --resume-in-load, or --moment beside");
+		return fs_opts_bad(
+			u,
+			"--mechanism populate needs the VM loaded and not yet resumed: leave out --resume-in-load, or --moment beside");
 	if (a->o.how == FS_MECH_POPULATE && p->ops == &fs_vmm_attach && !a->o.beside)
-		return fs_opts_bad(u, "--mechanism populate needs the VMM's process before the "
-				      "resume, and an attached command resumes when it likes: "
-				      "--moment beside");
+		return fs_opts_bad(
+			u,
+			"--mechanism populate needs the VMM's process before the resume, and an attached command resumes when it likes: --moment beside");
 	if (a->o.network == FS_NETWORK_HOST && fc && !a->o.override)
-		return fs_opts_bad(u, "--network host gives each fork's TAP another name: "
-				      "--override IFACE says which of the guest's interfaces "
-				      "it is for");
+		return fs_opts_bad(
+			u,
+			"--network host gives each fork's TAP another name: --override IFACE says which of the guest's interfaces it is for");
 	if (a->o.network == FS_NETWORK_HOST && !a->o.token)
-		return fs_opts_bad(u, "--network host gives each fork another address: --token "
-				      "says which mailbox tells it to the agent");
+		return fs_opts_bad(
+			u,
+			"--network host gives each fork another address: --token says which mailbox tells it to the agent");
 	return -1;
 }
 
@@ -107,8 +110,7 @@ static int check_load(const struct fs_usage *u, const struct bench_asked *a)
 		return fs_opts_bad(
 			u, "--vsock is for Firecracker%s",
 			ops == &fs_vmm_cloud_hypervisor
-				? ": the socket of Cloud Hypervisor's vsock device is in "
-				  "config.json, and each fork has its own"
+				? ": the socket of Cloud Hypervisor's vsock device is in config.json, and each fork has its own"
 				: "");
 	if ((a->o.load.mode || a->o.load.prefault) && ops != &fs_vmm_cloud_hypervisor)
 		return fs_opts_bad(u, "--restore-mode is for Cloud Hypervisor");

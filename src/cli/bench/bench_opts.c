@@ -142,125 +142,135 @@ void bench_opts_defaults(struct bench_asked *a)
 	a->jail.uid = a->jail.gid = 65534;
 }
 
+static size_t copy_rows(struct fs_opt *to, const struct fs_opt *rows, size_t n)
+{
+	memcpy(to, rows, n * sizeof(*rows));
+	return n;
+}
+
 /* What is run, how often, and where it goes. */
-#define RUN_OPTIONS(a, o)                                                                         \
-	FS_OPT("--vmm", NULL, "VMM", parse_vmm, &(o)->plan.ops,                                   \
-	       "firecracker, cloud-hypervisor, qemu, or attach: your own command makes the "      \
-	       "forks"),                                                                          \
-		FS_OPT("--snapshot", NULL, "[SIGNAL=]DIR", parse_snapshot, a,                     \
-		       "the snapshot to fork; one for each signal"),                              \
-		FS_OPT("--state-file", NULL, "NAME", fs_opt_string, &(o)->files.state,            \
-		       "its state, if it has none of the usual names: a file in DIR, or a path"), \
-		FS_OPT("--memory-file", NULL, "NAME", fs_opt_string, &(o)->files.memory,          \
-		       "its memory, likewise"),                                                   \
-		FS_OPT("--iters", "-n", "N", fs_opt_uint, &(o)->iters,                            \
-		       "forks of each arm (default 10)"),                                         \
-		FS_OPT("--concurrency", "-c", "C", fs_opt_uint, &(o)->concurrency,                \
-		       "forks at once, all of one arm (default 1)"),                              \
-		FS_OPT("--cache", NULL, "STATE", parse_cache, &(o)->cache,                        \
-		       "page cache of the snapshot before each: cold, warm, as-is (default "      \
-		       "cold)"),                                                                  \
-		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &(o)->wait_for_network,    \
-		       "a fork is there when its network is (true, the default), or when it is "  \
-		       "resumed"),                                                                \
-		FS_OPT("--output", "-o", "FILE", fs_out_opt_recording, &(a)->output,              \
-		       "the recording; FILE.json gets what the bench saw, FILE.log what the "     \
-		       "recorder said; other files of these names are not replaced"),             \
-		FS_OPT("--record-arg", NULL, "ARG", parse_record_arg, a,                          \
-		       "one more argument for forkscope record; may be given again")
+static size_t run_rows(struct bench_asked *a, struct fs_opt *to)
+{
+	struct fs_bench_opts *o = &a->o;
+	const struct fs_opt rows[] = {
+		FS_OPT("--vmm", NULL, "VMM", parse_vmm, &o->plan.ops,
+		       "firecracker, cloud-hypervisor, qemu, or attach: your own command makes the forks"),
+		FS_OPT("--snapshot", NULL, "[SIGNAL=]DIR", parse_snapshot, a,
+		       "the snapshot to fork; one for each signal"),
+		FS_OPT("--state-file", NULL, "NAME", fs_opt_string, &o->files.state,
+		       "its state, if it has none of the usual names: a file in DIR, or a path"),
+		FS_OPT("--memory-file", NULL, "NAME", fs_opt_string, &o->files.memory,
+		       "its memory, likewise"),
+		FS_OPT("--iters", "-n", "N", fs_opt_uint, &o->iters,
+		       "forks of each arm (default 10)"),
+		FS_OPT("--concurrency", "-c", "C", fs_opt_uint, &o->concurrency,
+		       "forks at once, all of one arm (default 1)"),
+		FS_OPT("--cache", NULL, "STATE", parse_cache, &o->cache,
+		       "page cache of the snapshot before each: cold, warm, as-is (default cold)"),
+		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &o->wait_for_network,
+		       "a fork is there when its network is (true, the default), or when it is resumed"),
+		FS_OPT("--output", "-o", "FILE", fs_out_opt_recording, &a->output,
+		       "the recording; FILE.json gets what the bench saw, FILE.log what the recorder said; other files of these names are not replaced"),
+		FS_OPT("--record-arg", NULL, "ARG", parse_record_arg, a,
+		       "one more argument for forkscope record; may be given again"),
+	};
+
+	return copy_rows(to, rows, sizeof(rows) / sizeof(*rows));
+}
 
 /* Networks and acks. */
-#define NETWORK_OPTIONS(a, o)                                                                    \
-	FS_OPT("--token", "-t", "TOKEN", fs_opt_string, &(o)->token,                             \
-	       "the mailbox's token: it is found in the memory file, filled for the run, "       \
-	       "and emptied again"),                                                             \
-		FS_OPT("--unseen-ok", NULL, NULL, fs_opt_flag, &(o)->unseen_ok,                  \
-		       "you know that no VM runs on the memory file: fill its mailbox though "   \
-		       "somebody has it open, or cannot be seen"),                               \
-		FS_OPT("--network", NULL, "WHERE", parse_network, &(a)->network,                 \
-		       "own: each fork in a namespace of its own, all with one address "         \
-		       "(the "                                                                   \
-		       "default); host: in this one, each with an address and a copy of "        \
-		       "the "                                                                    \
-		       "memory file; none (attach's default)"),                                  \
-		FS_OPT("--addresses", NULL, "CIDR", fs_opt_string, &(o)->addresses,              \
-		       "of the forks of --network host (default 172.16.0.0/24)"),                \
-		FS_OPT("--tap", NULL, "NAME", parse_tap, (o)->tap,                               \
-		       "the TAP that the snapshot's VM had (default tap0)"),                     \
-		FS_OPT("--tap-mac", NULL, "MAC", parse_mac, (o)->tap_mac,                        \
-		       "its address, which the guest may remember (default 06:00:ac:10:00:01)"), \
-		FS_OPT("--override", NULL, "IFACE", fs_opt_string, &(o)->override,               \
-		       "load with this interface of the guest on the fork's TAP, whatever the "  \
-		       "snapshot says"),                                                         \
-		FS_OPT("--last-ack", NULL, "STAGE", fs_opt_string, &(o)->last_ack,               \
-		       "the ack that is waited for (default applied)"),                          \
-		FS_OPT("--linger", NULL, "TIME", fs_opt_ns, &(o)->linger_ns,                     \
-		       "how long a fork goes on after it (default 200ms)"),                      \
-		FS_OPT("--call-timeout", NULL, "TIME", fs_opt_some_ns, &(o)->plan.call_ns,       \
-		       "how long the VMM has for one answer (default 30s)")
+static size_t network_rows(struct bench_asked *a, struct fs_opt *to)
+{
+	struct fs_bench_opts *o = &a->o;
+	const struct fs_opt rows[] = {
+		FS_OPT("--token", "-t", "TOKEN", fs_opt_string, &o->token,
+		       "the mailbox's token: it is found in the memory file, filled for the run, and emptied again"),
+		FS_OPT("--unseen-ok", NULL, NULL, fs_opt_flag, &o->unseen_ok,
+		       "you know that no VM runs on the memory file: fill its mailbox though somebody has it open, or cannot be seen"),
+		FS_OPT("--network", NULL, "WHERE", parse_network, &a->network,
+		       "own: each fork in a namespace of its own, all with one address (the default); host: in this one, each with an address and a copy of the memory file; none (attach's default)"),
+		FS_OPT("--addresses", NULL, "CIDR", fs_opt_string, &o->addresses,
+		       "of the forks of --network host (default 172.16.0.0/24)"),
+		FS_OPT("--tap", NULL, "NAME", parse_tap, o->tap,
+		       "the TAP that the snapshot's VM had (default tap0)"),
+		FS_OPT("--tap-mac", NULL, "MAC", parse_mac, o->tap_mac,
+		       "its address, which the guest may remember (default 06:00:ac:10:00:01)"),
+		FS_OPT("--override", NULL, "IFACE", fs_opt_string, &o->override,
+		       "load with this interface of the guest on the fork's TAP, whatever the snapshot says"),
+		FS_OPT("--last-ack", NULL, "STAGE", fs_opt_string, &o->last_ack,
+		       "the ack that is waited for (default applied)"),
+		FS_OPT("--linger", NULL, "TIME", fs_opt_ns, &o->linger_ns,
+		       "how long a fork goes on after it (default 200ms)"),
+		FS_OPT("--call-timeout", NULL, "TIME", fs_opt_some_ns, &o->plan.call_ns,
+		       "how long the VMM has for one answer (default 30s)"),
+	};
+
+	return copy_rows(to, rows, sizeof(rows) / sizeof(*rows));
+}
 
 /* Prefetching, and the VMM. */
-#define VMM_OPTIONS(a, o)                                                                         \
-	FS_OPT("--moment", NULL, "WHEN", parse_moment, &(o)->beside,                              \
-	       "prefetch before the fork (the default), or beside it from the resume on"),        \
-		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &(o)->rate,                 \
-		       "at most this much in a second"),                                          \
-		FS_OPT("--vmm-bin", NULL, "PATH", fs_opt_string, &(a)->program,                   \
-		       "your VMM's binary"),                                                      \
-		FS_OPT("--socket", NULL, "PATH", fs_opt_string, &(o)->plan.socket,                \
-		       "start no VMM: use the fresh one that listens there; {fork} is fork-1, "   \
-		       "fork-2, ..."),                                                            \
-		FS_OPT("--resume-in-load", NULL, NULL, fs_opt_flag, &(o)->load.resume,            \
-		       "resume inside of the load (Firecracker's resume_vm)"),                    \
-		FS_OPT("--uffd", NULL, "PROGRAM", fs_opt_string, &(o)->uffd,                      \
-		       "serve memory by PROGRAM SOCKET MEMFILE, started for each fork "           \
-		       "(Firecracker)"),                                                          \
-		FS_OPT("--restore-mode", NULL, "MODE", bench_opt_restore, &(o)->load,             \
-		       "Cloud Hypervisor: copy (its default), ondemand, copyonwrite, or "         \
-		       "prefault: "                                                               \
-		       "a copy, all of it present before the resume"),                            \
-		FS_OPT("--load-json", NULL, "OBJECT", bench_opt_load_json, a,                     \
-		       "more fields of the load request, as '{\"clock_realtime\": true}'; names " \
-		       "in "                                                                      \
-		       "braces as in COMMAND are replaced in its strings"),                       \
-		FS_OPT("--vsock", NULL, "PATH", fs_opt_string, &(o)->plan.vsock,                  \
-		       "Firecracker: the vsock device's socket in the snapshot's state is PATH: " \
-		       "each fork gets one of its own there"),                                    \
-		FS_OPT("--vmm-version", NULL, "N.N", bench_opt_version, &(o)->plan.version,       \
-		       "which version the VMM is like, where what it says does not tell"),        \
-		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &(a)->jail.program,               \
-		       "start Firecracker by its jailer"),                                        \
-		FS_OPT("--jail-base", NULL, "DIR", fs_opt_string, &(a)->jail.base,                \
-		       "its --chroot-base-dir; files are linked into it"),                        \
-		FS_OPT("--jail-uid", NULL, "UID", fs_opt_uint, &(a)->jail.uid,                    \
-		       "the user that it becomes (default 65534)"),                               \
-		FS_OPT("--jail-gid", NULL, "GID", fs_opt_uint, &(a)->jail.gid,                    \
-		       "the group that it becomes (default 65534)"),                              \
-		FS_OPT("--jailer-arg", NULL, "ARG", bench_opt_jailer_arg, a,                      \
-		       "one more argument of the jailer, as --cgroup or its value; again for "    \
-		       "each"),                                                                   \
-		FS_OPT("--take-snapshot", NULL, "SOCKET", fs_opt_string, &(a)->take,              \
-		       "first pause the VM whose VMM listens there, and write its state and mem " \
-		       "into "                                                                    \
-		       "the --snapshot folder")
+static size_t vmm_rows(struct bench_asked *a, struct fs_opt *to)
+{
+	struct fs_bench_opts *o = &a->o;
+	const struct fs_opt rows[] = {
+		FS_OPT("--moment", NULL, "WHEN", parse_moment, &o->beside,
+		       "prefetch before the fork (the default), or beside it from the resume on"),
+		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &o->rate,
+		       "at most this much in a second"),
+		FS_OPT("--vmm-bin", NULL, "PATH", fs_opt_string, &a->program, "your VMM's binary"),
+		FS_OPT("--socket", NULL, "PATH", fs_opt_string, &o->plan.socket,
+		       "start no VMM: use the fresh one that listens there; {fork} is fork-1, fork-2, ..."),
+		FS_OPT("--resume-in-load", NULL, NULL, fs_opt_flag, &o->load.resume,
+		       "resume inside of the load (Firecracker's resume_vm)"),
+		FS_OPT("--uffd", NULL, "PROGRAM", fs_opt_string, &o->uffd,
+		       "serve memory by PROGRAM SOCKET MEMFILE, started for each fork (Firecracker)"),
+		FS_OPT("--restore-mode", NULL, "MODE", bench_opt_restore, &o->load,
+		       "Cloud Hypervisor: copy (its default), ondemand, copyonwrite, or prefault: a copy, all of it present before the resume"),
+		FS_OPT("--load-json", NULL, "OBJECT", bench_opt_load_json, a,
+		       "more fields of the load request, as '{\"clock_realtime\": true}'; names in braces as in COMMAND are replaced in its strings"),
+		FS_OPT("--vsock", NULL, "PATH", fs_opt_string, &o->plan.vsock,
+		       "Firecracker: the vsock device's socket in the snapshot's state is PATH: each fork gets one of its own there"),
+		FS_OPT("--vmm-version", NULL, "N.N", bench_opt_version, &o->plan.version,
+		       "which version the VMM is like, where what it says does not tell"),
+		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &a->jail.program,
+		       "start Firecracker by its jailer"),
+		FS_OPT("--jail-base", NULL, "DIR", fs_opt_string, &a->jail.base,
+		       "its --chroot-base-dir; files are linked into it"),
+		FS_OPT("--jail-uid", NULL, "UID", fs_opt_uint, &a->jail.uid,
+		       "the user that it becomes (default 65534)"),
+		FS_OPT("--jail-gid", NULL, "GID", fs_opt_uint, &a->jail.gid,
+		       "the group that it becomes (default 65534)"),
+		FS_OPT("--jailer-arg", NULL, "ARG", bench_opt_jailer_arg, a,
+		       "one more argument of the jailer, as --cgroup or its value; again for each"),
+		FS_OPT("--take-snapshot", NULL, "SOCKET", fs_opt_string, &a->take,
+		       "first pause the VM whose VMM listens there, and write its state and mem into the --snapshot folder"),
+	};
+
+	return copy_rows(to, rows, sizeof(rows) / sizeof(*rows));
+}
+
+/* The fields of a mailbox's payload. */
+static size_t payload_rows(struct bench_asked *a, struct fs_opt *to)
+{
+	const struct fs_opt rows[] = {
+#define X(parser, field, option, argument, help) \
+	FS_OPT(option, NULL, argument, parser, &a->o.payload, help),
+		MAILBOX_FIELD_OPTIONS(X)
+#undef X
+	};
+
+	return copy_rows(to, rows, sizeof(rows) / sizeof(*rows));
+}
 
 size_t bench_opts_rows(struct bench_asked *a, struct fs_opt rows[BENCH_ROWS])
 {
-	struct fs_bench_opts *o = &a->o;
-	const struct fs_opt all[] = {
-		RUN_OPTIONS(a, o),
-		NETWORK_OPTIONS(a, o),
-#define X(parser, field, option, argument, help) \
-	FS_OPT(option, NULL, argument, parser, &o->payload, help),
-		MAILBOX_FIELD_OPTIONS(X)
-#undef X
-			VMM_OPTIONS(a, o),
-		FS_OPT_END,
-	};
+	size_t n = run_rows(a, rows);
 
-	_Static_assert(sizeof(all) / sizeof(*all) <= BENCH_ROWS, "BENCH_ROWS");
-	memcpy(rows, all, sizeof(all));
-	return sizeof(all) / sizeof(*all) - 1;
+	n += network_rows(a, rows + n);
+	n += payload_rows(a, rows + n);
+	n += vmm_rows(a, rows + n);
+	rows[n] = (struct fs_opt)FS_OPT_END;
+	return n;
 }
 
 int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const struct fs_args *args)

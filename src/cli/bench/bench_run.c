@@ -95,10 +95,9 @@ static int sees_folder(const struct bench_asked *a, const struct fs_vmm *v, cons
 	if (!stat(folder, &here) && !stat(path, &there) && here.st_dev == there.st_dev &&
 	    here.st_ino == there.st_ino)
 		return 0;
-	fs_error("taking a snapshot of the VM at %s: its VMM (process %d) has another file system, "
-		 "in which %s is not this folder: run forkscope bench in there (nsenter -m -r "
-		 "-t %d), or give a folder that both have under one path",
-		 a->take, (int)v->process.pid, folder, (int)v->process.pid);
+	fs_error(
+		"taking a snapshot of the VM at %s: its VMM (process %d) has another file system, in which %s is not this folder: run forkscope bench in there (nsenter -m -r -t %d), or give a folder that both have under one path",
+		a->take, (int)v->process.pid, folder, (int)v->process.pid);
 	return -1;
 }
 

@@ -55,9 +55,9 @@ static void say_others(const struct mailbox_request *r)
 		 r->asked.query.kinds == FS_MBOX_ALL ? "" : " of this kind",
 		 r->asked.query.name ? " and name" : "", r->asked.file);
 	if (packed)
-		fs_error("it is compressed by %s, and nothing can be found in that: decompress it "
-			 "first, as for a VM",
-			 packed);
+		fs_error(
+			"it is compressed by %s, and nothing can be found in that: decompress it first, as for a VM",
+			packed);
 	else if (r->found.others)
 		fs_error("but %" PRIu64 " mailbox%s of another token, name or kind: at%s%s",
 			 r->found.others, r->found.others > 1 ? "es" : "", list,
@@ -76,9 +76,9 @@ static void say_not_one(const struct mailbox_request *r)
 	if (n == 0) {
 		say_others(r);
 	} else {
-		fs_error("%zu mailboxes in %s have this token, and only one may: which of them the "
-			 "agent reads cannot be known",
-			 n, r->asked.file);
+		fs_error(
+			"%zu mailboxes in %s have this token, and only one may: which of them the agent reads cannot be known",
+			n, r->asked.file);
 		for (size_t i = 0; i < n && i < MAX_SHOWN; i++)
 			fs_error("  %s at 0x%" PRIx64,
 				 fs_mbox_layouts[r->found.hits.v[i].kind].name,

@@ -56,10 +56,7 @@ MAILBOX_FIELD_OPTIONS(X)
 static const struct fs_usage find_usage = {
 	.command = "mailbox find",
 	.synopsis = "MEMFILE --token T",
-	.what = "Finds the mailbox with this token in a snapshot's memory file, at any alignment. "
-		"It "
-		"must be there exactly once. The offset is remembered for the file as it is now; "
-		"the next command reads one page to prove it.",
+	.what = "Finds the mailbox with this token in a snapshot's memory file, at any alignment. It must be there exactly once. The offset is remembered for the file as it is now; the next command reads one page to prove it.",
 	.min_pos = 1,
 	.max_pos = 1,
 };
@@ -74,15 +71,11 @@ static const struct fs_usage show_usage = {
 
 static const struct fs_usage patch_usage = {
 	.command = "mailbox patch",
-	.synopsis = "MEMFILE --token T (--payload FILE | --interface I --mac M --ip A --prefix N "
-		    "--gateway G)",
-	.what = "Fills the empty mailbox in a memory file that no process maps: writes payload, "
-		"length and sequence, in that order, inside of the page that was proven.",
-	.notes = "Refused: a payload that does not fit or that the agent would refuse, a mailbox "
-		 "that "
-		 "is full, a file that anybody may write, and one on which a VM may run: a process "
-		 "maps it or has it open, or it cannot be seen that none does. Exit status 1 then, "
-		 "and nothing was written.",
+	.synopsis =
+		"MEMFILE --token T (--payload FILE | --interface I --mac M --ip A --prefix N --gateway G)",
+	.what = "Fills the empty mailbox in a memory file that no process maps: writes payload, length and sequence, in that order, inside of the page that was proven.",
+	.notes =
+		"Refused: a payload that does not fit or that the agent would refuse, a mailbox that is full, a file that anybody may write, and one on which a VM may run: a process maps it or has it open, or it cannot be seen that none does. Exit status 1 then, and nothing was written.",
 	.min_pos = 1,
 	.max_pos = 1,
 };
@@ -114,15 +107,16 @@ static int check_payload(const struct mailbox_asked *r)
 	enum fs_payload_error e;
 
 	if (r->payload_file)
-		return r->payload.have ? fs_opts_bad(&patch_usage,
-						     "--payload is the whole payload: leave out "
-						     "--interface, --mac and the like")
-				       : -1;
+		return r->payload.have
+			       ? fs_opts_bad(
+					 &patch_usage,
+					 "--payload is the whole payload: leave out --interface, --mac and the like")
+			       : -1;
 	e = fs_payload_check(&r->payload);
 	if (e == FS_PAYLOAD_ERR_MISSING)
-		return fs_opts_bad(&patch_usage,
-				   "give --payload FILE, or all of --interface, --mac, "
-				   "--ip, --prefix and --gateway");
+		return fs_opts_bad(
+			&patch_usage,
+			"give --payload FILE, or all of --interface, --mac, --ip, --prefix and --gateway");
 	return e ? fs_opts_bad(&patch_usage, "%s", fs_payload_error_text(e)) : -1;
 }
 
@@ -149,12 +143,9 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv)
 		MAILBOX_FIELD_OPTIONS(X)
 #undef X
 			FS_OPT("--private-copy", NULL, "OUT", fs_opt_string, &r->copy_out,
-			       "leave MEMFILE alone: make OUT, a copy (reflink if possible), and "
-			       "fill "
-			       "that"),
+			       "leave MEMFILE alone: make OUT, a copy (reflink if possible), and fill that"),
 		FS_OPT("--unseen-ok", NULL, NULL, fs_opt_flag, &r->unseen_ok,
-		       "you know that no VM runs on MEMFILE: go on though somebody has it open, or "
-		       "cannot be seen (who maps it is in the way all the same)"),
+		       "you know that no VM runs on MEMFILE: go on though somebody has it open, or cannot be seen (who maps it is in the way all the same)"),
 		FS_OPT_END,
 	};
 	struct fs_args args;

@@ -99,8 +99,7 @@ static int fill(struct mailbox_request *r, int fd, const struct bytes *b)
 	if (r->proof.seq != 1 || r->proof.payload_len != b->n || !r->proof.payload ||
 	    memcmp(r->proof.payload, b->v, b->n)) {
 		fs_error("%s: the mailbox at 0x%" PRIx64
-			 " does not hold what was written: somebody "
-			 "else writes it",
+			 " does not hold what was written: somebody else writes it",
 			 r->asked.file, offset);
 		return -1;
 	}

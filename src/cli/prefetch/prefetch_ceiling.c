@@ -22,17 +22,10 @@ struct asked {
 static const struct fs_usage usage = {
 	.command = "prefetch ceiling",
 	.synopsis = "[OPTIONS] RECORDING",
-	.what = "Says for each hypothesis about a prefetch the most that it could gain: the gap if "
-		"every\nfault that it is about had cost what its mechanism leaves of it. Needs "
-		"only "
-		"a recording.\n",
-	.notes = "Hypotheses: all (every fault), major (those that had to fetch their page), "
-		 "perfect (nothing\nis left of any fault), workingset (what at least half of the "
-		 "group's forks touched),\nmailbox:SIZE (around --mailbox), head:SIZE, "
-		 "range:OFFSET:SIZE. The default is\nall,major,perfect,head:64MiB,head:1GiB,"
-		 "workingset, and mailbox:64MiB with --mailbox.\n\n"
-		 "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but the recording is not "
-		 "complete.\n",
+	.what = "Says for each hypothesis about a prefetch the most that it could gain: the gap if every\nfault that it is about had cost what its mechanism leaves of it. Needs only a recording.\n",
+	.notes =
+		"Hypotheses: all (every fault), major (those that had to fetch their page), perfect (nothing\nis left of any fault), workingset (what at least half of the group's forks touched),\nmailbox:SIZE (around --mailbox), head:SIZE, range:OFFSET:SIZE. The default is\nall,major,perfect,head:64MiB,head:1GiB,workingset, and mailbox:64MiB with --mailbox.\n\n"
+		"Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but the recording is not complete.\n",
 	.min_pos = 1,
 	.max_pos = 1,
 };
@@ -61,10 +54,10 @@ static int add_named(const struct asked *a, const char *list, uint64_t memory, s
 	uint64_t mailbox;
 
 	if (mailbox_offset(a->mailbox, &mailbox))
-		return fs_opts_bad(&usage,
-				   "--mailbox takes an offset in the memory file, as in "
-				   "0x1f000, not \"%s\"",
-				   a->mailbox);
+		return fs_opts_bad(
+			&usage,
+			"--mailbox takes an offset in the memory file, as in 0x1f000, not \"%s\"",
+			a->mailbox);
 	while (*list) {
 		size_t n = strcspn(list, ",");
 		struct fsx_hypothesis x;
@@ -117,10 +110,10 @@ static int fill_workingset(struct hyps *h, const struct fsx_group *g)
 		ret = fsx_workset_ranges(&w, w.forks / 2 + w.forks % 2, 0, &x->set, NULL);
 		fsx_ranges_tidy(&x->set);
 		if (!x->set.n)
-			snprintf(x->why, sizeof(x->why),
-				 "no page of the memory file was touched by half of the forks "
-				 "\"%.60s\"",
-				 g->name);
+			snprintf(
+				x->why, sizeof(x->why),
+				"no page of the memory file was touched by half of the forks \"%.60s\"",
+				g->name);
 		fsx_workset_free(&w);
 	}
 	return ret ? FS_EXIT_FAILED : FS_EXIT_OK;
@@ -137,11 +130,12 @@ static int collect(const struct asked *a, const struct prefetch_rec *r, const st
 	if (!ret && a->hypotheses)
 		ret = add_named(a, a->hypotheses, memory, h);
 	if (!ret && !a->hypotheses && !a->ranges)
-		ret = add_named(a,
-				a->mailbox ? "all,major,perfect,mailbox:64MiB,head:64MiB,"
-					     "head:1GiB,workingset"
-					   : "all,major,perfect,head:64MiB,head:1GiB,workingset",
-				memory, h);
+		ret = add_named(
+			a,
+			a->mailbox
+				? "all,major,perfect,mailbox:64MiB,head:64MiB,head:1GiB,workingset"
+				: "all,major,perfect,head:64MiB,head:1GiB,workingset",
+			memory, h);
 	return ret ? ret : fill_workingset(h, g);
 }
 
@@ -153,8 +147,7 @@ static int show(const struct asked *a, struct prefetch_rec *r, struct hyps *h)
 
 	if (a->mechanism && fsx_mechanism_parse(a->mechanism, &m))
 		return fs_opts_bad(&usage,
-				   "--mechanism is page-cache, populate or pre-fault, not "
-				   "\"%s\"",
+				   "--mechanism is page-cache, populate or pre-fault, not \"%s\"",
 				   a->mechanism);
 	for (unsigned int i = 0; i < FSX_NMECHANISMS; i++)
 		c.mechanisms[i] = !a->mechanism || i == m;
@@ -178,8 +171,7 @@ int prefetch_ceiling(int argc, char **argv)
 	struct asked a = {0};
 	struct fs_opt opts[] = {
 		FS_OPT("--ranges", NULL, "LIST", fs_opt_string, &a.ranges,
-		       "these bytes: OFFSET+LENGTH,..., or a file of such lines, or a hot-page "
-		       "list"),
+		       "these bytes: OFFSET+LENGTH,..., or a file of such lines, or a hot-page list"),
 		FS_OPT("--hypothesis", NULL, "LIST", fs_opt_string, &a.hypotheses,
 		       "these hypotheses, divided by commas"),
 		FS_OPT("--mailbox", NULL, "OFFSET", fs_opt_string, &a.mailbox,

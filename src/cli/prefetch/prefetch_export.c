@@ -19,15 +19,10 @@ struct asked {
 static const struct fs_usage usage = {
 	.command = "prefetch export",
 	.synopsis = "[OPTIONS] RECORDING",
-	.what = "Writes the pages of the memory file that forks touched in their windows, in the "
-		"order in\nwhich they did, for a prefetcher to bring.\n",
+	.what = "Writes the pages of the memory file that forks touched in their windows, in the order in\nwhich they did, for a prefetcher to bring.\n",
 	.notes =
-		"Formats: ranges (lines of offset and length, with the set's stability in "
-		"comments; what\nbench --prefetch workingset and ceiling --ranges read), hpl (the "
-		"hot-page list of a\nuserfaultfd server), json. The formats are described "
-		"in docs/prefetch.md.\n\n"
-		"Exit status: 0 done; 1 failed, or no page of the memory file was touched; 2 wrong "
-		"usage;\n3 done, but the recording is not complete.\n",
+		"Formats: ranges (lines of offset and length, with the set's stability in comments; what\nbench --prefetch workingset and ceiling --ranges read), hpl (the hot-page list of a\nuserfaultfd server), json. The formats are described in docs/prefetch.md.\n\n"
+		"Exit status: 0 done; 1 failed, or no page of the memory file was touched; 2 wrong usage;\n3 done, but the recording is not complete.\n",
 	.min_pos = 1,
 	.max_pos = 1,
 };
@@ -88,9 +83,9 @@ static int export(const struct asked *a, const struct prefetch_rec *r)
 	else if (fsx_workset_ranges(&w.set, w.min_forks, a->gap, &w.ranges, &w.at))
 		fs_error("no memory");
 	else if (!w.ranges.n)
-		fs_error("no page of the memory file was touched by %zu of the forks \"%s\" (%llu "
-			 "touches were elsewhere)",
-			 w.min_forks, w.group->name, (unsigned long long)w.set.nowhere);
+		fs_error(
+			"no page of the memory file was touched by %zu of the forks \"%s\" (%llu touches were elsewhere)",
+			w.min_forks, w.group->name, (unsigned long long)w.set.nowhere);
 	else
 		ret = write_set(a, &w);
 	if (!ret && w.set.forks < 2)
@@ -110,8 +105,7 @@ int prefetch_export(int argc, char **argv)
 		FS_OPT("--format", NULL, "FORMAT", fs_opt_string, &a.format,
 		       "ranges (default), hpl or json"),
 		FS_OPT("--merge-gap", NULL, "SIZE", fs_opt_bytes, &a.gap,
-		       "pages closer than this become one range, with what lies between (default "
-		       "0B: adjacent ones)"),
+		       "pages closer than this become one range, with what lies between (default 0B: adjacent ones)"),
 		FS_OPT("--min-forks", NULL, "N", fs_opt_uint, &a.min_forks,
 		       "pages that at least N forks touched (default: half of them)"),
 		FS_OPT("--cohort", NULL, "NAME", fs_opt_string, &a.cohort,

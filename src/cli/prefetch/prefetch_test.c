@@ -36,18 +36,11 @@ struct asked {
 static const struct fs_usage usage = {
 	.command = "prefetch test",
 	.synopsis =
-		"--from RECORDING [RECORDING] | --vmm VMM --snapshot DIR --prefetch WHAT -o FILE "
-		"[OPTIONS...] [-- COMMAND...]",
-	.what = "Tests whether forks with a prefetch are faster than forks without, and says what "
-		"the verdict\nrests on. Of recordings (--from), the forks without it are those of "
-		"the first recording, or of the first of --arms. Otherwise it makes the forks "
-		"itself, as forkscope bench does: each without and with the prefetch, interleaved "
-		"in random order, recorded into FILE. Then root is needed.\n",
-	.notes = "Arms are told by marks (forkscope mark arm:NAME --pid VMM). Of two arms the one "
-		 "called none,\nor ending in :none, is the baseline.\n\n"
-		 "Exit status: 0 supported; 4 refuted; 5 inconclusive; 1 failed; 2 wrong usage. "
-		 "With "
-		 "--null:\n0 the test holds, 4 it does not.\n",
+		"--from RECORDING [RECORDING] | --vmm VMM --snapshot DIR --prefetch WHAT -o FILE [OPTIONS...] [-- COMMAND...]",
+	.what = "Tests whether forks with a prefetch are faster than forks without, and says what the verdict\nrests on. Of recordings (--from), the forks without it are those of the first recording, or of the first of --arms. Otherwise it makes the forks itself, as forkscope bench does: each without and with the prefetch, interleaved in random order, recorded into FILE. Then root is needed.\n",
+	.notes =
+		"Arms are told by marks (forkscope mark arm:NAME --pid VMM). Of two arms the one called none,\nor ending in :none, is the baseline.\n\n"
+		"Exit status: 0 supported; 4 refuted; 5 inconclusive; 1 failed; 2 wrong usage. With --null:\n0 the test holds, 4 it does not.\n",
 	.max_pos = 2,
 	.takes_command = true,
 };
@@ -72,8 +65,7 @@ static int run_null(const struct asked *x, const struct prefetch_rec *r)
 			 g->name, g->n);
 		return FS_EXIT_FAILED;
 	}
-	printf("null test: %u random halves of the %zu forks \"%s\" (seed %u): %u supported, "
-	       "%.1f %% (at most %.0f %% may)\n",
+	printf("null test: %u random halves of the %zu forks \"%s\" (seed %u): %u supported, %.1f %% (at most %.0f %% may)\n",
 	       x->null_rounds, g->n, g->name, x->t.seed, n, 100.0 * n / x->null_rounds,
 	       100 * NULL_LIMIT);
 	err = fs_out_stdout(0);
@@ -230,10 +222,10 @@ static int read_mechanism(struct asked *x)
 		return -1;
 	}
 	if (fsx_mechanism_parse(name, &x->p.m) || (!x->from && x->p.m == FSX_PRE_FAULT))
-		return fs_opts_bad(&usage,
-				   "--mechanism is read, willneed, readahead or populate, or with "
-				   "--from page-cache, populate or pre-fault, not \"%s\"",
-				   name);
+		return fs_opts_bad(
+			&usage,
+			"--mechanism is read, willneed, readahead or populate, or with --from page-cache, populate or pre-fault, not \"%s\"",
+			name);
 	return -1;
 }
 
@@ -243,10 +235,10 @@ static int settle_from(struct asked *x, const struct fs_opt *made, const struct 
 
 	for (; made->name; made++)
 		if (made->given)
-			return fs_opts_bad(&usage,
-					   "--from tests forks that were made before, and "
-					   "%s is about making them: leave one out",
-					   made->name);
+			return fs_opts_bad(
+				&usage,
+				"--from tests forks that were made before, and %s is about making them: leave one out",
+				made->name);
 	if (args->nafter)
 		return fs_opts_bad(&usage, "takes no command after -- with --from");
 	if (!args->npos)
@@ -271,8 +263,9 @@ static int settle_ranges(struct asked *x)
 	if (!x->ranges)
 		return -1;
 	if (a->nprefetch)
-		return fs_opts_bad(&usage, "--prefetch and --ranges both say what is prefetched: "
-					   "leave one out");
+		return fs_opts_bad(
+			&usage,
+			"--prefetch and --ranges both say what is prefetched: leave one out");
 	if (bench_opt_workingset(x->ranges, &a->o.workingset, err, sizeof(err))) {
 		fs_error("%s", err);
 		return FS_EXIT_FAILED;
@@ -291,17 +284,18 @@ static int settle_run(struct asked *x, const struct fs_args *args)
 	if (rc >= 0)
 		return rc;
 	if (args->npos)
-		return fs_opts_bad(&usage,
-				   "recordings are tested with --from; without it forks "
-				   "are made: what is \"%s\"?",
-				   args->pos[0]);
+		return fs_opts_bad(
+			&usage,
+			"recordings are tested with --from; without it forks are made: what is \"%s\"?",
+			args->pos[0]);
 	if (a->nprefetch != 1 || a->prefetch[0].kind == FS_PREFETCH_NONE)
-		return fs_opts_bad(&usage, "which prefetch is to be tested? One --prefetch WHAT, "
-					   "or --ranges LIST");
+		return fs_opts_bad(
+			&usage,
+			"which prefetch is to be tested? One --prefetch WHAT, or --ranges LIST");
 	if (a->prefetch[0].kind == FS_PREFETCH_WORKINGSET && !x->ranges)
-		return fs_opts_bad(&usage,
-				   "the working set is given by --ranges FILE, as forkscope "
-				   "prefetch export writes it");
+		return fs_opts_bad(
+			&usage,
+			"the working set is given by --ranges FILE, as forkscope prefetch export writes it");
 	if (a->nsignals != 1)
 		return fs_opts_bad(&usage, "one --signal: a test is about one snapshot");
 	if (x->null_rounds || x->t.variants)
@@ -329,31 +323,23 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 		FS_OPT("--arms", NULL, "WITHOUT,WITH", fs_opt_string, &x->t.variants,
 		       "of recordings: the two arms; with --null one group of forks"),
 		FS_OPT("--null", NULL, "ROUNDS", fs_opt_uint, &x->null_rounds,
-		       "of a recording, instead: halves of one group against each other, how often "
-		       "they differ"),
+		       "of a recording, instead: halves of one group against each other, how often they differ"),
 		FS_OPT("--ranges", NULL, "LIST", fs_opt_string, &x->ranges,
-		       "what was prefetched (--from: what became of it is told; default: what "
-		       "RECORDING.json says, if the bench wrote it), or is to be: as for ceiling"),
+		       "what was prefetched (--from: what became of it is told; default: what RECORDING.json says, if the bench wrote it), or is to be: as for ceiling"),
 		FS_OPT("--mechanism", NULL, "NAME", fs_opt_string, &x->mechanism,
-		       "how: read (the default), willneed, readahead, or populate: through the "
-		       "VMM's own mapping; with --from page-cache (the default), populate or "
-		       "pre-fault, for the ceiling"),
+		       "how: read (the default), willneed, readahead, or populate: through the VMM's own mapping; with --from page-cache (the default), populate or pre-fault, for the ceiling"),
 		FS_OPT("--delta", NULL, "GAIN", fs_opt_string, &x->t.delta,
-		       "a smaller gain does not matter: 5% of the baseline's median (default), or "
-		       "a time"),
+		       "a smaller gain does not matter: 5% of the baseline's median (default), or a time"),
 		FS_OPT("--seed", NULL, "N", fs_opt_uint, &x->t.seed,
-		       "of the resampling (default 1), and of the forks' order (default: a random "
-		       "one, which is printed)"),
+		       "of the resampling (default 1), and of the forks' order (default: a random one, which is printed)"),
 		PREFETCH_WINDOW_OPTS(&x->t.window),
 		FS_OPT("--json", NULL, NULL, fs_opt_flag, &x->t.json, "one JSON object"),
 		FS_OPT("--color", NULL, "WHEN", fs_out_opt_colour, &x->t.colour,
 		       "auto (default: on a terminal, unless NO_COLOR is set), always, never"),
 		FS_OPT("--prefetch", NULL, "WHAT", bench_opt_prefetch, a,
-		       "making forks: what is prefetched: mailbox:SIZE (around the mailbox), "
-		       "head:SIZE, range:OFFSET:SIZE, or all; or give --ranges"),
+		       "making forks: what is prefetched: mailbox:SIZE (around the mailbox), head:SIZE, range:OFFSET:SIZE, or all; or give --ranges"),
 		FS_OPT("--signal", NULL, "SIGNAL", bench_opt_signals, a,
-		       "the resume signal that the snapshot's agent waits for: auto (default), "
-		       "vmclock, vmgenid, vmclock-spin, none"),
+		       "the resume signal that the snapshot's agent waits for: auto (default), vmclock, vmgenid, vmclock-spin, none"),
 	};
 	size_t own = 0, made = 0;
 	int rc;

@@ -29,9 +29,9 @@ static int make_variant(const struct prefetch_rec *r, const char *variant,
 	g = fsx_group_find(&r->groups, variant, FSX_STEADY);
 	snprintf(x->name, sizeof(x->name), "%s", *variant ? variant : "all forks");
 	if (!g) {
-		fs_error("%s holds no steady fork of the arm \"%s\" (the first of each snapshot, "
-			 "those with a lost or late mailbox ack, and those cut short are none)",
-			 r->rec.view.path, x->name);
+		fs_error(
+			"%s holds no steady fork of the arm \"%s\" (the first of each snapshot, those with a lost or late mailbox ack, and those cut short are none)",
+			r->rec.view.path, x->name);
 		return FS_EXIT_FAILED;
 	}
 	x->forks = g->forks;
@@ -68,15 +68,15 @@ static int two_variants(const struct prefetch_rec *r, const char **first, const 
 		seen[1] = variant;
 	}
 	if (!seen[1]) {
-		fs_error("%s holds no two arms: mark them while recording (forkscope mark arm:NAME "
-			 "--pid VMM), or give two recordings",
-			 r->rec.view.path);
+		fs_error(
+			"%s holds no two arms: mark them while recording (forkscope mark arm:NAME --pid VMM), or give two recordings",
+			r->rec.view.path);
 		return FS_EXIT_USAGE;
 	}
 	if (is_baseline(seen[0]) == is_baseline(seen[1])) {
-		fs_error("\"%s\" or \"%s\": which is without the prefetch? Give --arms "
-			 "WITHOUT,WITH",
-			 seen[0], seen[1]);
+		fs_error(
+			"\"%s\" or \"%s\": which is without the prefetch? Give --arms WITHOUT,WITH",
+			seen[0], seen[1]);
 		return FS_EXIT_USAGE;
 	}
 	*first = is_baseline(seen[0]) ? seen[0] : seen[1];
@@ -136,8 +136,7 @@ static int read_delta(const struct test_asked *a, double median, double *delta)
 	}
 	if (fs_parse_duration(text, &ns) || !ns)
 		return fs_opts_bad(a->usage,
-				   "--delta takes a share or a time, as in 5%% or 10ms, "
-				   "not \"%s\"",
+				   "--delta takes a share or a time, as in 5%% or 10ms, not \"%s\"",
 				   text);
 	*delta = (double)ns;
 	return FS_EXIT_OK;

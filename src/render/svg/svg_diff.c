@@ -190,10 +190,9 @@ static void draw(const struct fsv_diff *d, struct pen *p, const struct fsv_tree 
 	if (p->total > 0)
 		frame(p, &tree->root, 0, HEAD);
 	fputs("</g>\n", p->out);
-	svg_text(p->out, SVG_MARGIN, height - 30, "fill=\"#555\" font-size=\"11\"",
-		 "red: B has more of it, blue: less, grey: the same; a frame is as wide as the "
-		 "larger "
-		 "of the two; order is not time");
+	svg_text(
+		p->out, SVG_MARGIN, height - 30, "fill=\"#555\" font-size=\"11\"",
+		"red: B has more of it, blue: less, grey: the same; a frame is as wide as the larger of the two; order is not time");
 	if (p->hidden)
 		svg_text(p->out, SVG_MARGIN, height - 14, "fill=\"#555\" font-size=\"11\"",
 			 "%zu frames are too thin to draw", p->hidden);

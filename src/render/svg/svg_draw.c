@@ -50,8 +50,7 @@ void svg_open(FILE *out, const char *title, int height)
 	fprintf(out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
-		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" "
-		"fill=\"#111\">\n<title>",
+		"height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\" font-size=\"12\" fill=\"#111\">\n<title>",
 		SVG_WIDTH, height, SVG_WIDTH, height, SVG_FONT);
 	svg_xml(out, title);
 	fprintf(out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", SVG_WIDTH,
@@ -64,8 +63,7 @@ void svg_tools(FILE *out)
 	fprintf(out,
 		"<g id=\"tools\" visibility=\"hidden\" fill=\"#0645ad\">"
 		"<text id=\"reset\" x=\"%d\" y=\"30\" text-anchor=\"end\" cursor=\"pointer\">reset "
-		"zoom</text><text id=\"search\" x=\"%d\" y=\"30\" text-anchor=\"end\" "
-		"cursor=\"pointer\">search (Ctrl-F)</text></g>\n"
+		"zoom</text><text id=\"search\" x=\"%d\" y=\"30\" text-anchor=\"end\" cursor=\"pointer\">search (Ctrl-F)</text></g>\n"
 		"<text id=\"info\" x=\"%d\" y=\"88\" fill=\"#444\"> </text>\n",
 		SVG_WIDTH - SVG_MARGIN - 150, SVG_WIDTH - SVG_MARGIN, SVG_MARGIN);
 }

@@ -150,11 +150,10 @@ void svg_flame(struct svg *g)
 	else
 		svg_text(g->out, SVG_MARGIN, g->y + 14, "", "nothing to draw: the window is empty");
 	fputs("</g>\n", g->out);
-	snprintf(note, sizeof(note),
-		 "from the top: gap, bucket,%s cause, exit reason, who, %sguest function at the "
-		 "exit, "
-		 "host kernel functions; order is not time",
-		 g->one_stage ? "" : " stage,", g->one_stage ? "" : "guest task, ");
+	snprintf(
+		note, sizeof(note),
+		"from the top: gap, bucket,%s cause, exit reason, who, %sguest function at the exit, host kernel functions; order is not time",
+		g->one_stage ? "" : " stage,", g->one_stage ? "" : "guest task, ");
 	if (p.hidden)
 		snprintf(note + strlen(note), sizeof(note) - strlen(note),
 			 "; %zu too thin to draw (%s)", p.hidden,

@@ -62,9 +62,9 @@ static size_t notes(const struct svg *g, char out[][200], size_t max)
 		snprintf(out[n++], 200, "note: %" PRIu64 " records were lost while recording",
 			 t.lost_records);
 	if (n < max && svg_bucket_ns(g, FSA_B_GUEST))
-		snprintf(out[n++], 200,
-			 "guest (not split): guest mode and halts as the host sees them; signal "
-			 "path, page faults of the guest and other work are not told apart");
+		snprintf(
+			out[n++], 200,
+			"guest (not split): guest mode and halts as the host sees them; signal path, page faults of the guest and other work are not told apart");
 	return n;
 }
 

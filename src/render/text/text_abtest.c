@@ -130,9 +130,7 @@ static void differ(const struct fsv_abtest *v, FILE *out)
 	if (!fsx_abtest_differ(t))
 		fsv_para(
 			out, 2, 2,
-			"%s that the arms differed: the prefetch changed nothing that can be seen. "
-			"Where everything was resident before, this says nothing about a cold "
-			"start.",
+			"%s that the arms differed: the prefetch changed nothing that can be seen. Where everything was resident before, this says nothing about a cold start.",
 			t->resident.na && t->resident.nb
 				? "Neither the resident pages nor the faults show"
 				: "The faults do not show");
@@ -200,8 +198,7 @@ static void moved(const struct fsv_abtest *v, FILE *out)
 	if (fsx_abtest_moved(t))
 		fsv_para(
 			out, 2, 2,
-			"Work was moved out of the window: what the prefetch costs there is not in "
-			"the gain.");
+			"Work was moved out of the window: what the prefetch costs there is not in the gain.");
 }
 
 static void pages(const struct fsv_abtest *v, FILE *out)
@@ -226,10 +223,9 @@ static void pages(const struct fsv_abtest *v, FILE *out)
 		 fsx_mechanism_name(t->mechanism), ns((double)t->ceiling.gain_p50, g),
 		 ns((double)t->ceiling.gain_max, m));
 	if (fsx_abtest_above_ceiling(t))
-		fsv_para(out, 2, 2,
-			 "The gain lies above the ceiling: the arms differ in more than this "
-			 "prefetch, "
-			 "or the ranges are not what was prefetched.");
+		fsv_para(
+			out, 2, 2,
+			"The gain lies above the ceiling: the arms differ in more than this prefetch, or the ranges are not what was prefetched.");
 }
 
 /* How the forks were made, in the words of bench's JSON. */
@@ -237,14 +233,14 @@ static void made(const json_t *run, FILE *out)
 {
 	if (!run)
 		return;
-	fsv_para(out, 2, 4,
-		 "made by %s, page cache %s before each, prefetched by %s %s the resume; order by "
-		 "seed %" JSON_INTEGER_FORMAT,
-		 json_string_value(json_object_get(run, "vmm")),
-		 json_string_value(json_object_get(run, "cache")),
-		 json_string_value(json_object_get(run, "mechanism")),
-		 json_is_true(json_object_get(run, "beside")) ? "from" : "before",
-		 json_integer_value(json_object_get(run, "seed")));
+	fsv_para(
+		out, 2, 4,
+		"made by %s, page cache %s before each, prefetched by %s %s the resume; order by seed %" JSON_INTEGER_FORMAT,
+		json_string_value(json_object_get(run, "vmm")),
+		json_string_value(json_object_get(run, "cache")),
+		json_string_value(json_object_get(run, "mechanism")),
+		json_is_true(json_object_get(run, "beside")) ? "from" : "before",
+		json_integer_value(json_object_get(run, "seed")));
 }
 
 void fsv_abtest_text(const struct fsv_abtest *v, FILE *out)

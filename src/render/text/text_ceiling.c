@@ -20,20 +20,21 @@ static void memory_line(const struct fsa_result *res, FILE *out)
 	if (!m->size)
 		fprintf(out, "memory file: not known; ranges cannot be placed\n");
 	else if (m->assumed)
-		fsv_para(out, 0, 2,
-			 "memory file: its mapping was not seen; offsets are those of %s of guest "
-			 "memory written in the order of its addresses, as VMMs do",
-			 fs_fmt_bytes(m->size, size, sizeof(size)));
+		fsv_para(
+			out, 0, 2,
+			"memory file: its mapping was not seen; offsets are those of %s of guest memory written in the order of its addresses, as VMMs do",
+			fs_fmt_bytes(m->size, size, sizeof(size)));
 	else
 		fprintf(out, "memory file: %s, inode %" PRIu64 " of device %u:%u\n",
 			fs_fmt_bytes(m->size, size, sizeof(size)), m->ino, m->dev >> 20,
 			m->dev & 0xfffff);
 	if (m->other_files)
-		fsv_para(out, 0, 2,
-			 "left out: %" PRIu64 " other memory file%s of the guest with %s of its "
-			 "memory; no range can name their pages",
-			 m->other_files, m->other_files == 1 ? "" : "s",
-			 fs_fmt_bytes(m->other_bytes, size, sizeof(size)));
+		fsv_para(
+			out, 0, 2,
+			"left out: %" PRIu64
+			" other memory file%s of the guest with %s of its memory; no range can name their pages",
+			m->other_files, m->other_files == 1 ? "" : "s",
+			fs_fmt_bytes(m->other_bytes, size, sizeof(size)));
 }
 
 /* "fault.cached 12.3 us (p50 of 7)" */
@@ -125,9 +126,7 @@ static void without(const struct fsx_group *g, FILE *out)
 	if (lost)
 		fsv_para(
 			out, 2, 4,
-			"%zu of %zu have no ceiling: their mailbox ack was lost or late, so that a "
-			"time-out of the agent is in their chain, which no prefetch shortens by a "
-			"known amount",
+			"%zu of %zu have no ceiling: their mailbox ack was lost or late, so that a time-out of the agent is in their chain, which no prefetch shortens by a known amount",
 			lost, g->n);
 }
 
@@ -229,11 +228,8 @@ int fsv_ceiling_text(const struct fsv_ceilings *c, FILE *out)
 		if (!c->view->cohort || !strcmp(c->view->cohort, c->groups->v[i].name))
 			ret = group(c, &c->groups->v[i], out);
 	fputc('\n', out);
-	fsv_para(out, 0, 0,
-		 "A ceiling is a bound from one recording, no forecast: helped, left and outside "
-		 "are "
-		 "mean numbers of faults on the critical path (those that the mechanism makes "
-		 "cheaper, those in the ranges that it does not, those elsewhere); a prefetch that "
-		 "comes too late, or competes with the fork, gains less.");
+	fsv_para(
+		out, 0, 0,
+		"A ceiling is a bound from one recording, no forecast: helped, left and outside are mean numbers of faults on the critical path (those that the mechanism makes cheaper, those in the ranges that it does not, those elsewhere); a prefetch that comes too late, or competes with the fork, gains less.");
 	return ret;
 }

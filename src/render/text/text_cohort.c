@@ -129,10 +129,10 @@ static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *o
 	fputc('\n', out);
 	fsv_rule(v, out, title);
 	if (c->timed_out)
-		fsv_para(out, 2, 4,
-			 "%zu of %zu never reached the end: they rank as endless in p50, p95 and "
-			 "max, and are not in the averages (n of the averages: %zu)",
-			 c->timed_out, c->n, c->n - c->timed_out);
+		fsv_para(
+			out, 2, 4,
+			"%zu of %zu never reached the end: they rank as endless in p50, p95 and max, and are not in the averages (n of the averages: %zu)",
+			c->timed_out, c->n, c->n - c->timed_out);
 	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), 0);
 	fsv_table_head(&table, out);
 	dist_row(&table, out, "gap", 0, &c->gap, mean);
@@ -231,9 +231,9 @@ static void difference(const struct fsv_view *v, const struct fsa_cohort *a,
 		delta_add(d, &n, fsa_cause_name((enum fsa_cause)i),
 			  b->cause[i].avg - a->cause[i].avg);
 	delta_list(out, "by cause, largest first", d, n, all);
-	fsv_para(out, 2, 2,
-		 "This says where the difference lies, not that it would be there again: forks of "
-		 "one series differ, and no test was made.");
+	fsv_para(
+		out, 2, 2,
+		"This says where the difference lies, not that it would be there again: forks of one series differ, and no test was made.");
 }
 
 void fsv_text_cohorts(const struct fsv_view *v, FILE *out)

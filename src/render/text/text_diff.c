@@ -125,10 +125,10 @@ static void cohort(const struct fsv_diff *d, const struct fsx_diff_cohort *c, FI
 		fprintf(out, "  too few forks for a finding: at least %d on each side are needed\n",
 			FSS_MIN_N);
 	if (c->a->timed_out || c->b->timed_out)
-		fsv_para(out, 2, 4,
-			 "without an end: %zu forks of A, %zu of B; they rank as endless in the "
-			 "gap and are left out of its parts",
-			 c->a->timed_out, c->b->timed_out);
+		fsv_para(
+			out, 2, 4,
+			"without an end: %zu forks of A, %zu of B; they rank as endless in the gap and are left out of its parts",
+			c->a->timed_out, c->b->timed_out);
 }
 
 static void side(const char *letter, const struct fsv_view *v, FILE *out)
@@ -207,10 +207,6 @@ void fsv_diff_text(const struct fsv_diff *d, FILE *out)
 	fputc('\n', out);
 	fsv_para(
 		out, 0, 2,
-		"B - A is the Hodges-Lehmann shift: the median of all differences of a fork of B "
-		"and a fork of A (not the difference of the medians); its interval is a bootstrap "
-		"of %u resamples. \"longer\" and \"shorter\": the interval leaves out 0 and the "
-		"rank test says p < 0.05. One part in twenty would show that by chance alone: look "
-		"at the gap first.",
+		"B - A is the Hodges-Lehmann shift: the median of all differences of a fork of B and a fork of A (not the difference of the medians); its interval is a bootstrap of %u resamples. \"longer\" and \"shorter\": the interval leaves out 0 and the rank test says p < 0.05. One part in twenty would show that by chance alone: look at the gap first.",
 		d->diff.resamples);
 }

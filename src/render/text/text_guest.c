@@ -41,14 +41,14 @@ static void lacks(const struct fsa_guest *g, FILE *out)
 	} parts[] = {
 		{FSG_D_SPLIT, "its tasks cannot be told apart (no switches were recorded)"},
 		{FSG_D_SIGNAL, "the signal's handlers were not seen (no function probes)"},
-		{FSG_D_FAULTS, "the length of its own page faults is not known, so guest.fault "
-			       "is in guest.signal and guest.other"},
+		{FSG_D_FAULTS,
+		 "the length of its own page faults is not known, so guest.fault is in guest.signal and guest.other"},
 	};
 
 	if (!(g->flags & FSG_D_BPF)) {
-		fsv_para(out, 2, 4,
-			 "lacking: only the agent's own stamps were recorded (no BPF "
-			 "in this guest)");
+		fsv_para(
+			out, 2, 4,
+			"lacking: only the agent's own stamps were recorded (no BPF in this guest)");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

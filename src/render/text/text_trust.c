@@ -57,10 +57,10 @@ static void skipped_list(const json_t *a, FILE *out)
 static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 {
 	if (t->lost_records == FSV_NOT_RECORDED)
-		fsv_para(out, 2, 4,
-			 "lost: not recorded (the recording has no statistics); holes "
-			 "in the sequence numbers: %" PRIu64,
-			 t->seq_holes);
+		fsv_para(
+			out, 2, 4,
+			"lost: not recorded (the recording has no statistics); holes in the sequence numbers: %" PRIu64,
+			t->seq_holes);
 	else if (!t->lost_records && !t->lost_state && !t->seq_holes && !skipped(t))
 		fsv_para(out, 2, 4,
 			 "lost: nothing (%" PRIu64 " records read, no hole in their sequence)",
@@ -68,24 +68,25 @@ static void losses(const struct fsv_view *v, const struct fsv_trust *t, FILE *ou
 	else
 		fsv_para(out, 2, 4,
 			 "LOST: %" PRIu64 " records, %" PRIu64
-			 " spans whose table was full; holes in "
-			 "the sequence numbers: %" PRIu64 "; %" PRIu64 " records read",
+			 " spans whose table was full; holes in the sequence numbers: %" PRIu64
+			 "; %" PRIu64 " records read",
 			 t->lost_records, t->lost_state, t->seq_holes, t->events);
 	if (t->lost_stacks != FSV_NOT_RECORDED && t->lost_stacks)
-		fsv_para(out, 2, 4,
-			 "stacks that found no place (their frames are missing, no time is): "
-			 "%" PRIu64,
-			 t->lost_stacks);
+		fsv_para(
+			out, 2, 4,
+			"stacks that found no place (their frames are missing, no time is): %" PRIu64,
+			t->lost_stacks);
 	if (t->lost_slots != FSV_NOT_RECORDED && t->lost_slots)
 		fsv_para(out, 2, 4,
 			 "LOST: memory slots of VMs with more of them than are looked at (%" PRIu64
 			 " lists cut)",
 			 t->lost_slots);
 	if (skipped(t))
-		fsv_para(out, 2, 4,
-			 "LOST: %" PRIu64 " runs of probes that the kernel skipped (the same probe "
-			 "was under way on that CPU): what forks did there meanwhile is unknown",
-			 t->skipped_runs);
+		fsv_para(
+			out, 2, 4,
+			"LOST: %" PRIu64
+			" runs of probes that the kernel skipped (the same probe was under way on that CPU): what forks did there meanwhile is unknown",
+			t->skipped_runs);
 	skipped_list(t->skipped_by_cpu, out);
 	lost_list(t->lost_cpu, "cpu", "CPU", out);
 	lost_list(t->lost_vm, "vm", "VM", out);
@@ -112,13 +113,13 @@ static void coverage(const struct fsv_view *v, FILE *out)
 		tracer += f->bucket_ns[FSA_B_TRACER];
 		all += f->gap_ns;
 	}
-	fsv_para(out, 2, 4,
-		 "coverage: %zu of %zu forks complete; unknown %s (%s), tracer %s (%s) of "
-		 "all their windows",
-		 complete, shown, fs_fmt_ns(unknown, t[0], sizeof(t[0])),
-		 fsv_pct(unknown, all, pct[0], sizeof(pct[0])),
-		 fs_fmt_ns(tracer, t[1], sizeof(t[1])),
-		 fsv_pct(tracer, all, pct[1], sizeof(pct[1])));
+	fsv_para(
+		out, 2, 4,
+		"coverage: %zu of %zu forks complete; unknown %s (%s), tracer %s (%s) of all their windows",
+		complete, shown, fs_fmt_ns(unknown, t[0], sizeof(t[0])),
+		fsv_pct(unknown, all, pct[0], sizeof(pct[0])),
+		fs_fmt_ns(tracer, t[1], sizeof(t[1])),
+		fsv_pct(tracer, all, pct[1], sizeof(pct[1])));
 }
 
 /* What the probes cost in the forks' windows, as far as the kernel's statistics tell. */
@@ -137,14 +138,14 @@ static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 			events += v->res->forks[i].events;
 			all += v->res->forks[i].gap_ns;
 		}
-		fsv_para(out, 2, 4,
-			 "cost of the probes: %s per recorded event, %s in all (%" PRIu64
-			 " runs); in the windows shown about %s of their time (%" PRIu64
-			 " events at that price). The figure leaves out what getting into "
-			 "and out of a probe costs",
-			 fs_fmt_ns(t->probe_ns_per_event, b[0], sizeof(b[0])),
-			 fs_fmt_ns(t->probe_run_ns, b[1], sizeof(b[1])), t->probe_runs,
-			 fsv_pct(events * t->probe_ns_per_event, all, pct, sizeof(pct)), events);
+		fsv_para(
+			out, 2, 4,
+			"cost of the probes: %s per recorded event, %s in all (%" PRIu64
+			" runs); in the windows shown about %s of their time (%" PRIu64
+			" events at that price). The figure leaves out what getting into and out of a probe costs",
+			fs_fmt_ns(t->probe_ns_per_event, b[0], sizeof(b[0])),
+			fs_fmt_ns(t->probe_run_ns, b[1], sizeof(b[1])), t->probe_runs,
+			fsv_pct(events * t->probe_ns_per_event, all, pct, sizeof(pct)), events);
 	}
 	if (t->cpu_ns == FSV_NOT_RECORDED)
 		fprintf(out, "  tracer's own CPU time: not recorded\n");
@@ -164,8 +165,7 @@ static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 		return;
 	if (in->truncated)
 		fsv_para(out, 2, 4,
-			 "the recording is DAMAGED or cut short: %s; what stands before "
-			 "is used",
+			 "the recording is DAMAGED or cut short: %s; what stands before is used",
 			 in->why);
 	else if (!in->complete)
 		fprintf(out, "  the recording has no end mark: the recorder did not finish\n");
@@ -173,25 +173,27 @@ static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 		fsv_para(out, 2, 4, "recording ended: %s", t->ended);
 	if (in->unknown_chunks || in->unknown_events || in->bad_events)
 		fsv_para(out, 2, 4,
-			 "not understood: %" PRIu64 " chunks and %" PRIu64 " records of a newer "
-			 "format were skipped, %" PRIu64 " malformed records dropped",
+			 "not understood: %" PRIu64 " chunks and %" PRIu64
+			 " records of a newer format were skipped, %" PRIu64
+			 " malformed records dropped",
 			 in->unknown_chunks, in->unknown_events, in->bad_events);
 	if (t->odd_events)
-		fsv_para(out, 2, 4,
-			 "left out: %" PRIu64 " records without a thread, process or VM that they "
-			 "must name, or that contradict earlier ones",
-			 t->odd_events);
+		fsv_para(
+			out, 2, 4,
+			"left out: %" PRIu64
+			" records without a thread, process or VM that they must name, or that contradict earlier ones",
+			t->odd_events);
 }
 
 /* What went wrong while guests were read. */
 static void guests(const struct fsv_trust *t, FILE *out)
 {
 	if (t->guests_stalled != FSV_NOT_RECORDED && t->guests_stalled)
-		fsv_para(out, 2, 4,
-			 "readings of guests that were given up (their memory did not answer, or "
-			 "the reading process ended): %" PRIu64
-			 "; those guests are not read any more",
-			 t->guests_stalled);
+		fsv_para(
+			out, 2, 4,
+			"readings of guests that were given up (their memory did not answer, or the reading process ended): %" PRIu64
+			"; those guests are not read any more",
+			t->guests_stalled);
 	if (t->blobs_failed != FSV_NOT_RECORDED && t->blobs_failed)
 		fsv_para(out, 2, 4,
 			 "symbols or descriptions that a guest could not give: %" PRIu64
@@ -220,14 +222,14 @@ void fsv_text_trust(const struct fsv_view *v, FILE *out)
 	fsv_text_hooks("hooks", t.hooks, out);
 	fsv_text_guest_hooks(v, out);
 	if (t.host_symbols_hidden)
-		fsv_para(out, 2, 4,
-			 "host symbols: hidden from the recorder (kernel.kptr_restrict), so host "
-			 "frames are numbers");
+		fsv_para(
+			out, 2, 4,
+			"host symbols: hidden from the recorder (kernel.kptr_restrict), so host frames are numbers");
 	fsv_text_symbols(v, out);
 	if (!strcmp(t.vendor, "GenuineIntel"))
-		fsv_para(out, 2, 4,
-			 "processor: Intel; this program's Intel (VMX) paths were never "
-			 "exercised by its own tests: check against KVM's own counters");
+		fsv_para(
+			out, 2, 4,
+			"processor: Intel; this program's Intel (VMX) paths were never exercised by its own tests: check against KVM's own counters");
 	file(v, &t, out);
 	fprintf(out, "  not proven by these data:\n");
 	fsv_not_proven(v, &t, say_line, out);

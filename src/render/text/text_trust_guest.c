@@ -22,14 +22,14 @@ static void clock_error(const struct fsv_trust_guest *g, FILE *out)
 		snprintf(p95, sizeof(p95), "p95 needs 20 forks");
 	else
 		snprintf(p95, sizeof(p95), "p95 %s", fs_fmt_ns(g->error_p95, t[1], sizeof(t[1])));
-	fsv_para(out, 2, 4,
-		 "clock error: at most +-%s, %s (n = %zu forks, in %zu the VM's own clock data "
-		 "took part); events closer than that are not ordered",
-		 t[0], p95, g->n_error, g->n_clock);
+	fsv_para(
+		out, 2, 4,
+		"clock error: at most +-%s, %s (n = %zu forks, in %zu the VM's own clock data took part); events closer than that are not ordered",
+		t[0], p95, g->n_error, g->n_clock);
 	if (g->outside)
 		fsv_para(out, 4, 6,
-			 "WRONG: %" PRIu64 " guest events lie outside guest mode: do not use the "
-			 "stages",
+			 "WRONG: %" PRIu64
+			 " guest events lie outside guest mode: do not use the stages",
 			 g->outside);
 }
 
@@ -45,8 +45,7 @@ static void cost(const struct fsv_trust_guest *g, FILE *out)
 	else
 		fsv_para(
 			out, 2, 4,
-			"cost of the guest's recorder: %s of the windows (n = %zu forks: records x "
-			"what one took when it was armed); %s",
+			"cost of the guest's recorder: %s of the windows (n = %zu forks: records x what one took when it was armed); %s",
 			fsv_pct(g->cost_ns, g->cost_of_ns, pct, sizeof(pct)), g->n_cost, tracer);
 }
 
@@ -91,9 +90,9 @@ static void own_symbols(const struct fsv_view *v, FILE *out)
 		else
 			fsv_para(out, 2, 4, "guest symbols: %zu from %s%s: %s",
 				 fsy_syms_count(t->syms), whose,
-				 fsy_syms_slide(t->syms, &slide) ? ""
-								 : ", NOT USED, so no guest "
-								   "address is named",
+				 fsy_syms_slide(t->syms, &slide)
+					 ? ""
+					 : ", NOT USED, so no guest address is named",
 				 fsy_syms_why(t->syms));
 	}
 }
@@ -106,10 +105,10 @@ static void file_symbols(const struct fsy_syms *s, FILE *out)
 		fsv_para(out, 2, 4, "guest symbols: %zu from a %s, KASLR slide 0x%" PRIx64 ": %s",
 			 fsy_syms_count(s), fsy_syms_kind_text(s), slide, fsy_syms_why(s));
 	else
-		fsv_para(out, 2, 4,
-			 "guest symbols: %zu from a %s, KASLR slide UNKNOWN, so no guest address "
-			 "is named: %s",
-			 fsy_syms_count(s), fsy_syms_kind_text(s), fsy_syms_why(s));
+		fsv_para(
+			out, 2, 4,
+			"guest symbols: %zu from a %s, KASLR slide UNKNOWN, so no guest address is named: %s",
+			fsy_syms_count(s), fsy_syms_kind_text(s), fsy_syms_why(s));
 }
 
 void fsv_text_symbols(const struct fsv_view *v, FILE *out)

@@ -55,11 +55,10 @@ static void p95_row(const struct fsx_variant *a, int w, const struct fsv_variant
 static void left_out(const struct fsx_variant *a, FILE *out)
 {
 	if (a->steady && a->fell_back)
-		fsv_para(out, 2, 4,
-			 "%zu of %zu sent no applied ack within the time-out, or before their "
-			 "VMM ended: a platform falls back for them; they rank as endless in the "
-			 "columns that end there, and are in none of their averages",
-			 a->fell_back, a->steady->n);
+		fsv_para(
+			out, 2, 4,
+			"%zu of %zu sent no applied ack within the time-out, or before their VMM ended: a platform falls back for them; they rank as endless in the columns that end there, and are in none of their averages",
+			a->fell_back, a->steady->n);
 	if (a->ack_lost)
 		fprintf(out, "  %zu with a lost mailbox ack are left out\n", a->ack_lost);
 	if (a->ack_late)

@@ -32,19 +32,19 @@ static void pair(const struct fsx_pair *p, FILE *out)
 	ns(t->delta, delta);
 	if (p->finding == FSX_F_UNDECIDED && t->need)
 		snprintf(more, sizeof(more), "; %zu forks in each arm would tell more", t->need);
-	fsv_para(out, 2, 4,
-		 "%s against %s: %s; difference %s (95 %% interval %s to %s), p = %.2g, n %zu and "
-		 "%zu; %s%s%s",
-		 fsv_variant_name(p->b, nb, sizeof(nb)), fsv_variant_name(p->a, na, sizeof(na)),
-		 p->finding == FSX_F_ALIKE       ? "alike (a difference beyond delta is excluded)"
-		 : p->finding == FSX_F_UNDECIDED ? "not decided"
-						 : fsx_finding_name(p->finding),
-		 d, lo, hi, p->p, t->na, t->nb,
-		 p->finding == FSX_F_ALIKE ? "delta " : "could have been seen: ",
-		 p->finding == FSX_F_ALIKE ? delta
-		 : isinf(t->smallest)      ? "no difference"
-					   : ns(t->smallest, seen),
-		 more);
+	fsv_para(
+		out, 2, 4,
+		"%s against %s: %s; difference %s (95 %% interval %s to %s), p = %.2g, n %zu and %zu; %s%s%s",
+		fsv_variant_name(p->b, nb, sizeof(nb)), fsv_variant_name(p->a, na, sizeof(na)),
+		p->finding == FSX_F_ALIKE       ? "alike (a difference beyond delta is excluded)"
+		: p->finding == FSX_F_UNDECIDED ? "not decided"
+						: fsx_finding_name(p->finding),
+		d, lo, hi, p->p, t->na, t->nb,
+		p->finding == FSX_F_ALIKE ? "delta " : "could have been seen: ",
+		p->finding == FSX_F_ALIKE ? delta
+		: isinf(t->smallest)      ? "no difference"
+					  : ns(t->smallest, seen),
+		more);
 }
 
 static size_t pairs(const struct fsv_view *v, const struct fsx_variants *b, enum fsx_pair_kind kind,
@@ -94,29 +94,24 @@ static void signal_share(const struct fsx_variants *b, FILE *out)
 			add_share(&way, 100 * a->way / all);
 	}
 	if (!bucket.n) {
-		fsv_para(out, 2, 2,
-			 "What signal delivery takes is not known: the guests' own half is "
-			 "missing, so that guest time is not split.");
+		fsv_para(
+			out, 2, 2,
+			"What signal delivery takes is not known: the guests' own half is missing, so that guest time is not split.");
 		return;
 	}
-	fsv_para(out, 2, 2,
-		 "By the ledger signal delivery, guest code of the signal's way and waiting for "
-		 "it, takes %.1f to %.1f %% of the mean gap (%zu of %zu arms, whose guest time is "
-		 "split).",
-		 bucket.least, bucket.most, bucket.n, b->nvariants);
+	fsv_para(
+		out, 2, 2,
+		"By the ledger signal delivery, guest code of the signal's way and waiting for it, takes %.1f to %.1f %% of the mean gap (%zu of %zu arms, whose guest time is split).",
+		bucket.least, bucket.most, bucket.n, b->nvariants);
 	if (way.n)
-		fsv_para(out, 2, 2,
-			 "Faults, exits and others' work on that way are in the other buckets: all "
-			 "of it, from raise to wakeup, takes %.1f to %.1f %% (%zu arms, whose "
-			 "signal is raised). Another signal can save no more than that, and less "
-			 "where the same pages would be touched all the same.",
-			 way.least, way.most, way.n);
+		fsv_para(
+			out, 2, 2,
+			"Faults, exits and others' work on that way are in the other buckets: all of it, from raise to wakeup, takes %.1f to %.1f %% (%zu arms, whose signal is raised). Another signal can save no more than that, and less where the same pages would be touched all the same.",
+			way.least, way.most, way.n);
 }
 
 static const char two_snapshots[] =
-	"A guest waits for one signal, so arms of two signals are forks of two snapshots. Whatever "
-	"else these differ by is in the difference, and its interval does not cover it: snapshots "
-	"taken anew would show it.";
+	"A guest waits for one signal, so arms of two signals are forks of two snapshots. Whatever else these differ by is in the difference, and its interval does not cover it: snapshots taken anew would show it.";
 
 void fsv_variants_comparisons(const struct fsv_view *v, const struct fsx_variants *b, FILE *out)
 {
@@ -128,11 +123,9 @@ void fsv_variants_comparisons(const struct fsv_view *v, const struct fsx_variant
 	pairs(v, b, FSX_PREFETCHES, "Does the prefetch help? Gaps, each prefetch against none",
 	      out);
 	if (b->npairs)
-		fsv_para(out, 2, 2,
-			 "Differences are Hodges-Lehmann shifts with bootstrap intervals (%u "
-			 "resamples, "
-			 "seed %" PRIu64
-			 "); p is of the rank test, for all comparisons of its kind "
-			 "(Holm).",
-			 b->pairs[0].test.resamples, b->pairs[0].test.seed);
+		fsv_para(
+			out, 2, 2,
+			"Differences are Hodges-Lehmann shifts with bootstrap intervals (%u resamples, seed %" PRIu64
+			"); p is of the rank test, for all comparisons of its kind (Holm).",
+			b->pairs[0].test.resamples, b->pairs[0].test.seed);
 }

@@ -46,7 +46,7 @@ void fsv_text_vms(const struct fsv_view *v, FILE *out)
 	if (listed > MAX_TEXT)
 		fprintf(out, "  and %zu more (--json has all)\n", listed - MAX_TEXT);
 	if (listed && v->res->opts.kind == FSA_K_NONE)
-		fsv_para(out, 2, 4,
-			 "If a VM was restored and is taken for a boot (a unikernel may look so): "
-			 "--kind restore");
+		fsv_para(
+			out, 2, 4,
+			"If a VM was restored and is taken for a boot (a unikernel may look so): --kind restore");
 }

@@ -19,8 +19,8 @@ const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t 
 		return NULL;
 	snprintf(buf, len,
 		 "left out: %" PRIu64
-		 " other memory file%s of the guest with %s of its memory, and "
-		 "%" PRIu64 " touches of their pages",
+		 " other memory file%s of the guest with %s of its memory, and %" PRIu64
+		 " touches of their pages",
 		 m->other_files, m->other_files == 1 ? "" : "s",
 		 fs_fmt_bytes(m->other_bytes, size, sizeof(size)), w->set.other);
 	return buf;
@@ -60,11 +60,9 @@ void fsv_workset_ranges(const struct fsv_workset *w, FILE *out)
 		fprintf(out, "# %s\n", left);
 	if (fsx_group_memory(w->group, w->view->res)->assumed)
 		fprintf(out,
-			"# the memory file's mapping was not seen: offsets are guest memory in "
-			"the order of its addresses\n");
+			"# the memory file's mapping was not seen: offsets are guest memory in the order of its addresses\n");
 	fprintf(out,
-		"# %zu pages that at least %zu of %zu forks touched, merged over gaps of %s: "
-		"%zu ranges\n",
+		"# %zu pages that at least %zu of %zu forks touched, merged over gaps of %s: %zu ranges\n",
 		fsx_workset_pages(s, w->min_forks), w->min_forks, s->forks,
 		fs_fmt_bytes_exact(w->gap, gap, sizeof(gap)), w->ranges.n);
 	fprintf(out, "# touched: half by %s, 90 %% by %s, all by %s (median over the forks)\n",
@@ -94,22 +92,22 @@ int fsv_workset_hpl(const struct fsv_workset *w, FILE *out, char *why, size_t le
 			       ": use the format ranges or json, for the largest of them",
 			       m->other_files + 1);
 	if (!m->nregions)
-		return fs_errf(why, len, -ENOTSUP,
-			       "the guest's memory regions in the memory file are not known, or "
-			       "more than %d: use the format ranges",
-			       FSA_MAX_REGIONS);
+		return fs_errf(
+			why, len, -ENOTSUP,
+			"the guest's memory regions in the memory file are not known, or more than %d: use the format ranges",
+			FSA_MAX_REGIONS);
 	for (size_t i = 0; i < w->group->n; i++)
 		if (w->group->forks[i]->complete && !same_regions(&w->group->forks[i]->memory, m))
-			return fs_errf(why, len, -ENOTSUP,
-				       "the forks' memory regions differ: choose some of them "
-				       "(--cohort), or use the format ranges");
+			return fs_errf(
+				why, len, -ENOTSUP,
+				"the forks' memory regions differ: choose some of them (--cohort), or use the format ranges");
 	for (size_t i = 0; i < m->nregions; i++)
 		regions[i] = (struct fs_range){m->regions[i].offset, m->regions[i].size};
 	if (fsx_ranges_write_hpl(&w->ranges, regions, m->nregions, out, &bad))
-		return fs_errf(why, len, -ENOTSUP,
-			       "the page at 0x%" PRIx64
-			       " of the memory file is in no memory region "
-			       "of the guest (of a gap that --merge-gap closed?)",
-			       bad);
+		return fs_errf(
+			why, len, -ENOTSUP,
+			"the page at 0x%" PRIx64
+			" of the memory file is in no memory region of the guest (of a gap that --merge-gap closed?)",
+			bad);
 	return 0;
 }
