@@ -138,6 +138,32 @@ static int make_arms(struct fs_bench *b)
 	return rc;
 }
 
+/* The template before the @i-th that has the same memory file, or NULL. */
+static const struct fs_template *of_same_memory(const struct fs_bench *b, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (fs_names_one_file(b->templates[j].memory, b->templates[i].memory))
+			return &b->templates[j];
+	return NULL;
+}
+
+static int fill_mailbox(struct fs_bench *b, struct fs_template *t)
+{
+	const struct fs_bench_opts *o = &b->o;
+	int rc;
+
+	if (o->network == FS_NETWORK_HOST)
+		return fs_template_find(t, o->token, b->err, sizeof(b->err));
+	/* no descriptor of ours may be in the way */
+	for (size_t i = 0; i < o->nsignals; i++)
+		fs_template_let_go(&b->templates[i]);
+	rc = fs_template_fill(t, o->token, &o->payload, b->err, sizeof(b->err));
+	for (size_t i = 0; i < o->nsignals && !rc; i++)
+		if (b->templates[i].fd < 0)
+			rc = fs_template_take(&b->templates[i], b->err, sizeof(b->err));
+	return rc;
+}
+
 static int fill_mailboxes(struct fs_bench *b)
 {
 	const struct fs_bench_opts *o = &b->o;
@@ -145,23 +171,21 @@ static int fill_mailboxes(struct fs_bench *b)
 
 	for (size_t i = 0; i < o->nsignals && !rc; i++) {
 		struct fs_template *t = &b->templates[i];
+		const struct fs_template *same;
 
 		t->payload = o->payload;
 		t->unseen_ok = o->unseen_ok;
 		if (!o->token || t->fd < 0)
 			continue;
-		/* Two signals may share a snapshot: it is filled once. */
-		for (size_t j = 0; j < i; j++)
-			if (!strcmp(b->templates[j].memory, t->memory)) {
-				t->mailbox = b->templates[j].mailbox;
-				t->offset = b->templates[j].offset;
-				t->payload = b->templates[j].payload;
-			}
-		if (t->mailbox)
-			continue;
-		rc = o->network == FS_NETWORK_HOST
-			     ? fs_template_find(t, o->token, b->err, sizeof(b->err))
-			     : fs_template_fill(t, o->token, &o->payload, b->err, sizeof(b->err));
+		/* Two signals may share a memory file: it is filled once. */
+		same = of_same_memory(b, i);
+		if (same) {
+			t->mailbox = same->mailbox;
+			t->offset = same->offset;
+			t->payload = same->payload;
+		} else {
+			rc = fill_mailbox(b, t);
+		}
 	}
 	return rc;
 }
@@ -187,6 +211,9 @@ int fs_bench_open(struct fs_bench *b, const struct fs_bench_opts *o)
 
 void fs_bench_close(struct fs_bench *b)
 {
+	/* two may have one memory file: no descriptor of ours is in the way when it is emptied */
+	for (size_t i = 0; b->templates && i < b->o.nsignals; i++)
+		fs_template_let_go(&b->templates[i]);
 	for (size_t i = 0; b->templates && i < b->o.nsignals; i++)
 		fs_template_close(&b->templates[i]);
 	for (size_t i = 0; i < b->narms; i++)

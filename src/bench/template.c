@@ -156,6 +156,19 @@ static int fill_guarded(struct fs_template *t, struct fs_guard *g, const char *t
 	return rc;
 }
 
+void fs_template_let_go(struct fs_template *t)
+{
+	if (t->fd >= 0)
+		close(t->fd);
+	t->fd = -1;
+}
+
+int fs_template_take(struct fs_template *t, char *err, size_t len)
+{
+	t->fd = open(t->memory, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return t->fd >= 0 ? 0 : fs_errf(err, len, -errno, "opening %s: %m", t->memory);
+}
+
 int fs_template_fill(struct fs_template *t, const char *token, const struct fs_payload *payload,
 		     char *err, size_t len)
 {
@@ -163,15 +176,13 @@ int fs_template_fill(struct fs_template *t, const char *token, const struct fs_p
 	int rc;
 
 	/* Our own descriptor would be in the way of the lease. */
-	close(t->fd);
-	t->fd = -1;
+	fs_template_let_go(t);
 	rc = guard(t, &g, FS_GUARD_WRITE, err, len);
 	if (rc)
 		return rc;
 	rc = fill_guarded(t, &g, token, payload, err, len);
 	fs_guard_close(&g);
-	t->fd = open(t->memory, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return rc || t->fd >= 0 ? rc : fs_errf(err, len, -errno, "opening %s: %m", t->memory);
+	return rc ? rc : fs_template_take(t, err, len);
 }
 
 int fs_template_copy(const struct fs_template *t, const char *token, const char *out,
@@ -235,9 +246,7 @@ static void empty(const struct fs_template *t)
 void fs_template_close(struct fs_template *t)
 {
 	/* ours first: it would be in the way of the lease */
-	if (t->fd >= 0)
-		close(t->fd);
-	t->fd = -1;
+	fs_template_let_go(t);
 	if (t->filled)
 		empty(t);
 	t->filled = false;

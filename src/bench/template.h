@@ -71,6 +71,14 @@ int fs_template_fill(struct fs_template *t, const char *token, const struct fs_p
 		     char *err, size_t len);
 
 /*
+ * Closes t->fd: a descriptor of the memory file would be in the way when another template that has
+ * the same one is filled, or emptied.
+ */
+void fs_template_let_go(struct fs_template *t);
+/* Opens it again. Returns 0 or a negative errno with a sentence in @err. */
+int fs_template_take(struct fs_template *t, char *err, size_t len);
+
+/*
  * Makes a copy of the memory file at @out for one fork alone, with @payload in its mailbox.
  * fs_template_fill() must not have filled the file itself.
  */

@@ -193,3 +193,8 @@ enum fs_payload_error fs_payload_check(const struct fs_payload *p)
 		return FS_PAYLOAD_ERR_IPV4;
 	return FS_PAYLOAD_ERR_OK;
 }
+
+bool fs_payload_gateway_outside(const struct fs_payload *p)
+{
+	return p->prefix && p->prefix < 32 && (p->ip ^ p->gateway) >> (32 - p->prefix);
+}

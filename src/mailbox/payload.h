@@ -17,6 +17,7 @@
 #ifndef FORKSCOPE_MAILBOX_PAYLOAD_H
 #define FORKSCOPE_MAILBOX_PAYLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -82,6 +83,12 @@ enum fs_payload_error fs_payload_set(struct fs_payload *p, enum fs_payload_field
 
 /* What is wrong with the fields taken together: one is missing, or the gateway is the host. */
 enum fs_payload_error fs_payload_check(const struct fs_payload *p);
+
+/*
+ * Is the gateway outside of the host's network, which is of more than the host itself? The agent
+ * then reaches it on the link all the same; so it may be meant, or a slip.
+ */
+bool fs_payload_gateway_outside(const struct fs_payload *p);
 
 /*
  * Writes @p as JSON, with its NUL, into the @room bytes of @buf. Returns the length without the

@@ -124,17 +124,18 @@ static const char *no_signal(const struct fs_vmm *v, const char *signal)
 /* --- the fork's own configuration --- */
 
 /* A path that the template's VM has, too: it becomes one in the fork's folder. */
-static void rename_path(struct fs_vmm *v, json_t *device, const char *key, const char *name)
+static int rename_path(struct fs_vmm *v, json_t *device, const char *key, const char *name)
 {
 	char path[PATH_MAX + 32];
 
 	snprintf(path, sizeof(path), "%s/%s", v->at->folder, name);
-	if (json_is_string(json_object_get(device, key)))
-		json_object_set_new(device, key, json_string(path));
+	if (!json_is_string(json_object_get(device, key)))
+		return 0;
+	return json_object_set_new(device, key, fs_vmm_path(v, path)) ? -EINVAL : 0;
 }
 
 /* What a VMM opens to write, or binds. */
-static void rename_paths(struct fs_vmm *v, json_t *config)
+static int rename_paths(struct fs_vmm *v, json_t *config)
 {
 	static const struct {
 		const char *device, *key, *name;
@@ -148,14 +149,16 @@ static void rename_paths(struct fs_vmm *v, json_t *config)
 	};
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		rename_path(v, json_object_get(config, own[i].device), own[i].key, own[i].name);
+		if (rename_path(v, json_object_get(config, own[i].device), own[i].key, own[i].name))
+			return -EINVAL;
+	return 0;
 }
 
 /*
  * A zone that is a shared file is the template's own memory: what a fork writes must not go there,
  * so it is mapped privately. A fork with a copy of it maps that.
  */
-static void own_zones(struct fs_vmm *v, json_t *config)
+static int own_zones(struct fs_vmm *v, json_t *config)
 {
 	struct cloudhv *c = v->driver;
 	const char *original = v->at->original ? v->at->original : v->at->memory;
@@ -171,8 +174,10 @@ static void own_zones(struct fs_vmm *v, json_t *config)
 		if (!original || !fs_names_one_file(file, original))
 			continue;
 		c->zone = true;
-		json_object_set_new(zone, "file", json_string(v->at->memory));
+		if (json_object_set_new(zone, "file", fs_vmm_path(v, v->at->memory)))
+			return -EINVAL;
 	}
+	return 0;
 }
 
 static int write_config(struct fs_vmm *v, const char *from, const char *to)
@@ -183,14 +188,17 @@ static int write_config(struct fs_vmm *v, const char *from, const char *to)
 
 	if (!config)
 		return fs_errf(v->err, sizeof(v->err), -EINVAL, "reading %s: %s", from, e.text);
-	rename_paths(v, config);
-	own_zones(v, config);
+	rc = rename_paths(v, config);
+	if (!rc)
+		rc = own_zones(v, config);
 	net = json_array_get(json_object_get(config, "net"), 0);
-	if (net && v->at->override)
-		json_object_set_new(net, "tap", json_string(v->at->tap));
-	rc = json_dump_file(config, to, JSON_COMPACT);
+	if (!rc && net && v->at->override &&
+	    json_object_set_new(net, "tap", fs_vmm_path(v, v->at->tap)))
+		rc = -EINVAL;
+	if (!rc && json_dump_file(config, to, JSON_COMPACT))
+		rc = fs_errf(v->err, sizeof(v->err), -EIO, "writing %s failed", to);
 	json_decref(config);
-	return rc ? fs_errf(v->err, sizeof(v->err), -EIO, "writing %s failed", to) : 0;
+	return rc;
 }
 
 static int make_snapshot(struct fs_vmm *v, struct cloudhv *c)
@@ -228,12 +236,12 @@ static int ch_pause(struct fs_vmm *v)
 	return ask(v, "PUT", "vm.pause", NULL);
 }
 
-static json_t *url(const char *key, const char *folder)
+static json_t *url(struct fs_vmm *v, const char *key, const char *folder)
 {
 	char text[PATH_MAX + 16];
 
 	snprintf(text, sizeof(text), "file://%s", folder);
-	return json_pack("{s:s}", key, text);
+	return json_pack("{s:o}", key, fs_vmm_path(v, text));
 }
 
 static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
@@ -253,10 +261,9 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 	rc = make_snapshot(v, c);
 	if (rc)
 		return rc;
-	body = url("source_url", c->folder);
+	body = url(v, "source_url", c->folder);
 	if (!body)
-		return fs_errf(v->err, sizeof(v->err), -EINVAL, "%s cannot be told in JSON",
-			       c->folder);
+		return -EINVAL;
 	if (l->mode)
 		json_object_set_new(body, "memory_restore_mode", json_string(l->mode));
 	if (l->prefault)
@@ -273,9 +280,13 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 
 static int create(struct fs_vmm *v)
 {
-	int rc = ch_pause(v);
+	json_t *body = url(v, "destination_url", v->at->state);
+	int rc = body ? ch_pause(v) : -EINVAL;
 
-	return rc ? rc : ask(v, "PUT", "vm.snapshot", url("destination_url", v->at->state));
+	if (!rc)
+		return ask(v, "PUT", "vm.snapshot", body);
+	json_decref(body);
+	return rc;
 }
 
 static void ch_close(struct fs_vmm *v)

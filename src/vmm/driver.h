@@ -31,6 +31,9 @@ void fs_vmm_parse_version(struct fs_vmm *v);
 /* Is it known to be @major.@minor or later? */
 bool fs_vmm_since(const struct fs_vmm_version *is, unsigned int major, unsigned int minor);
 
+/* @path for a request. NULL, with a sentence in v->err: it is not UTF-8, as JSON must be. */
+json_t *fs_vmm_path(struct fs_vmm *v, const char *path);
+
 /*
  * Adds plan->load_json to @body, with the names in braces replaced in its strings, as fs_vmm_word()
  * does. Returns 0 or a negative errno with a sentence in v->err.

@@ -230,13 +230,26 @@ static int fc_resume(struct fs_vmm *v)
 
 static int create(struct fs_vmm *v)
 {
-	int rc = fc_pause(v);
+	json_t *body = json_pack("{s:s, s:o, s:o}", "snapshot_type", "Full", "snapshot_path",
+				 fs_vmm_path(v, v->at->state), "mem_file_path",
+				 fs_vmm_path(v, v->at->memory));
+	int rc = body ? fc_pause(v) : -EINVAL;
 
-	if (rc)
-		return rc;
-	return ask(v, "PUT", "/snapshot/create",
-		   json_pack("{s:s, s:s, s:s}", "snapshot_type", "Full", "snapshot_path",
-			     v->at->state, "mem_file_path", v->at->memory));
+	if (!rc)
+		return ask(v, "PUT", "/snapshot/create", body);
+	json_decref(body);
+	return rc;
+}
+
+static int override_tap(struct fs_vmm *v, json_t *body)
+{
+	if (!v->at->override ||
+	    !json_object_set_new(body, "network_overrides",
+				 json_pack("[{s:s, s:s}]", "iface_id", v->at->override,
+					   "host_dev_name", v->at->tap)))
+		return 0;
+	return fs_errf(v->err, sizeof(v->err), -EINVAL, "the interface %s is not UTF-8",
+		       v->at->override);
 }
 
 /* From 1.16 on the load takes another path for the vsock device's socket. */
@@ -256,8 +269,9 @@ static int override_vsock(struct fs_vmm *v, json_t *body)
 					       "otherwise): the path is in the state",
 					       v->version);
 	snprintf(path, sizeof(path), "%s" FS_JAIL_VSOCK, v->plan->jail ? "" : v->at->folder);
-	return json_object_set_new(body, "vsock_override", json_pack("{s:s}", "uds_path", path))
-		       ? fs_errf(v->err, sizeof(v->err), -EINVAL, "%s cannot be told in JSON", path)
+	return json_object_set_new(body, "vsock_override",
+				   json_pack("{s:o}", "uds_path", fs_vmm_path(v, path)))
+		       ? -EINVAL
 		       : 0;
 }
 
@@ -280,18 +294,16 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 	const char *memory = jailed ? FS_JAIL_MEMORY : v->at->memory;
 	const char *uffd = !v->at->uffd ? NULL : jailed ? FS_JAIL_UFFD : v->at->uffd;
 	int rc;
-	json_t *body = json_pack("{s:s, s:{s:s, s:s}, s:b}", "snapshot_path", state, "mem_backend",
-				 "backend_type", uffd ? "Uffd" : "File", "backend_path",
-				 uffd ? uffd : memory, "resume_vm", l->resume);
+	json_t *body =
+		json_pack("{s:o, s:{s:s, s:o}, s:b}", "snapshot_path", fs_vmm_path(v, state),
+			  "mem_backend", "backend_type", uffd ? "Uffd" : "File", "backend_path",
+			  fs_vmm_path(v, uffd ? uffd : memory), "resume_vm", l->resume);
 
 	if (!body)
-		return fs_errf(v->err, sizeof(v->err), -EINVAL,
-			       "the paths of the snapshot cannot be told in JSON");
-	if (v->at->override)
-		json_object_set_new(body, "network_overrides",
-				    json_pack("[{s:s, s:s}]", "iface_id", v->at->override,
-					      "host_dev_name", v->at->tap));
-	rc = override_vsock(v, body);
+		return -EINVAL;
+	rc = override_tap(v, body);
+	if (!rc)
+		rc = override_vsock(v, body);
 	if (!rc)
 		rc = fs_vmm_more_fields(v, body);
 	if (!rc)

@@ -72,12 +72,15 @@ static int ignore_shared(struct fs_vmm *v)
 		   NULL);
 }
 
-static json_t *state_uri(const struct fs_vmm *v)
+/* A command about the file of the state. */
+static int ask_state(struct fs_vmm *v, const char *command)
 {
-	char uri[PATH_MAX + 8];
+	char text[PATH_MAX + 8];
+	json_t *uri;
 
-	snprintf(uri, sizeof(uri), "file:%s", v->at->state);
-	return json_pack("{s:s}", "uri", uri);
+	snprintf(text, sizeof(text), "file:%s", v->at->state);
+	uri = fs_vmm_path(v, text);
+	return uri ? ask(v, command, json_pack("{s:o}", "uri", uri), NULL) : -EINVAL;
 }
 
 /*
@@ -132,7 +135,7 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 			       v->at->state);
 	rc = ignore_shared(v);
 	if (!rc)
-		rc = ask(v, "migrate-incoming", state_uri(v), NULL);
+		rc = ask_state(v, "migrate-incoming");
 	/* A state that cannot be loaded ends QEMU, with its reason in the log. */
 	if (!rc)
 		rc = wait_status(v, "query-status", "paused", "internal-error");
@@ -146,7 +149,7 @@ static int create(struct fs_vmm *v)
 	if (!rc)
 		rc = ignore_shared(v);
 	if (!rc)
-		rc = ask(v, "migrate", state_uri(v), NULL);
+		rc = ask_state(v, "migrate");
 	return rc ? rc : wait_status(v, "query-migrate", "completed", "failed");
 }
 

@@ -287,6 +287,15 @@ def what_the_agent_would_refuse():
     assert page(path, 0x3040, 8) == bytes(8)
 
 
+def gateway_outside():
+    """The agent's route to it is "onlink" then: filled all the same, with a warning, unless the host is alone in its network."""
+    for prefix, gateway, warns in (("29", "172.16.0.9", True), ("29", "172.16.0.1", False), ("32", "172.16.0.1", False)):
+        path = memory((0x3000, b"tok"))
+        fields = [*FIELDS, "--prefix", prefix, "--gateway", gateway]
+        done = call("patch", path, "--token", "tok", *fields)
+        assert done.returncode == 0 and (b"is outside of 172.16.0.2/29" in done.stderr) == warns, done
+
+
 def full_already():
     path = memory((0x3000, b"tok"))
     good("patch", path, "--token", "tok", *FIELDS)
@@ -589,8 +598,9 @@ CASES = [
     ("an offset file of the user's", offset_file), ("patch: these bytes and no other", patch_is_exact),
     ("patch: payload, length, sequence", patch_order), ("patch and show: a peer agrees", peers_see_it),
     ("patch: sizes and pages", payload_sizes), ("patch: what the agent would refuse", what_the_agent_would_refuse),
-    ("patch: a full mailbox", full_already), ("patch: a file that is mapped", mapped_files), ("patch: a memfd", unnamed_files),
-         ("patch: of a process whose first thread has ended", first_thread_ended),
+    ("patch: a gateway outside of the network", gateway_outside), ("patch: a full mailbox", full_already),
+    ("patch: a file that is mapped", mapped_files), ("patch: a memfd", unnamed_files),
+    ("patch: of a process whose first thread has ended", first_thread_ended),
     ("patch: a file that is only open", only_open), ("patch: from other name spaces", other_namespaces),
     ("patch: btrfs and its subvolumes", subvolumes), ("patch: overlays", overlays),
     ("holes of huge pages", holes_of_huge_pages), ("patch: a file that is locked", locked_files),

@@ -256,13 +256,37 @@ static void test_encode(void **state)
 	assert_string_equal(buf, GOOD);
 }
 
+/* One that is outside of the network is routed to on the link: is that what was meant? */
+static void test_gateway_outside(void **state)
+{
+	static const struct {
+		const char *ip, *prefix, *gateway;
+		bool outside;
+	} cases[] = {
+		{"172.16.0.2", "29", "172.16.0.1", false}, {"172.16.0.2", "29", "172.16.0.9", true},
+		{"172.16.0.2", "24", "172.16.1.1", true},  {"172.16.0.2", "1", "10.0.0.1", true},
+		{"172.16.0.2", "1", "200.0.0.1", false},   {"10.0.0.2", "31", "10.0.0.3", false},
+		{"10.0.0.2", "31", "10.0.0.1", true},      {"10.0.0.2", "32", "10.0.0.1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fs_payload p = {0};
+
+		fs_payload_set(&p, FS_PAYLOAD_IPV4, cases[i].ip, strlen(cases[i].ip));
+		fs_payload_set(&p, FS_PAYLOAD_PREFIX, cases[i].prefix, strlen(cases[i].prefix));
+		fs_payload_set(&p, FS_PAYLOAD_GATEWAY, cases[i].gateway, strlen(cases[i].gateway));
+		assert_int_equal(fs_payload_gateway_outside(&p), cases[i].outside);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),       cmocka_unit_test(test_also_good),
 		cmocka_unit_test(test_bad_values), cmocka_unit_test(test_bad_json),
 		cmocka_unit_test(test_depth),      cmocka_unit_test(test_where_to_complain),
-		cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_encode),     cmocka_unit_test(test_gateway_outside),
 	};
 
 	return cmocka_run_group_tests_name("mailbox_payload", tests, NULL, NULL);

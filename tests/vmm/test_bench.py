@@ -78,7 +78,7 @@ def left_behind():
     found = os.listdir(folder + "/tmp")
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
         except OSError:
             continue
         if folder in words and int(pid) != os.getpid():
@@ -98,7 +98,7 @@ def nothing_left():
 def bench(*words, status=0, says=(), vmm="firecracker", record=False, **env):
     done = subprocess.run(command([*words, *([] if record else ["--no-record"])] if "--" not in words else
                                   [*words[:words.index("--")], "--no-record", *words[words.index("--"):]], vmm),
-                          capture_output=True, text=True, check=False, env=environment(**env), timeout=250, cwd=TOP)
+                          capture_output=True, text=True, errors="backslashreplace", check=False, env=environment(**env), timeout=250, cwd=TOP)
     said = done.stderr
     assert done.returncode == status, (words, done.returncode, said, done.stdout)
     for each in [says] if isinstance(says, str) else says:
@@ -292,6 +292,63 @@ def never_acks():
     assert ends(run) == ["fell-back"] * 2 and all(fork["total_ns"] is None for fork in run["forks"])
     run = result("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "--timeout", "700ms", status=1, FIXTURE_GUEST="garbage")
     assert ends(run) == ["fell-back"] * 2 and all(fork["refused_acks"] == 1 and not fork["acks"] for fork in run["forks"])
+
+
+def no_token():
+    """Nobody fills the mailbox then: a run without a single network says so."""
+    hint = "no fork had its network, and no --token was given"
+    bench("--snapshot", snapshot(), "--iters", "1", "--timeout", "700ms", status=1, FIXTURE_GUEST="", says=hint)
+    done = bench("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--timeout", "700ms", status=1, FIXTURE_GUEST="")
+    assert hint not in done.stderr, done
+    # what is filled here is looked at as mailbox patch does
+    bench("--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--gateway", "172.16.9.1", "--timeout", "700ms", status=1, FIXTURE_GUEST="",
+          says="the gateway 172.16.9.1 is outside of 172.16.0.2/29")
+
+
+def one_memory_file():
+    """Of two snapshots: it is filled once, for both, and emptied again."""
+    one, two = snapshot("one"), snapshot("two")
+    os.remove(two + "/mem")
+    os.link(one + "/mem", two + "/mem")
+    before = digest(one + "/mem")
+    for other in (two, one):
+        run = result("--signal", "none,vmgenid", "--snapshot", f"none={one}", "--snapshot", f"vmgenid={other}", "--token", "tok", "--iters", "2")
+        assert ends(run) == ["done"] * 4, run
+        assert digest(one + "/mem") == before, "the mailbox was not emptied again"
+
+
+def paths_that_are_not_utf8():
+    """An API of JSON has no words for them: said before anything is asked for, let alone for something else."""
+    odd, says = "odd-\udcff", "is not UTF-8, and the VMM's API takes nothing else"
+    path = snapshot(odd)
+    words = ("--signal", "none", "--token", "tok", "--iters", "1")
+    bench("--snapshot", path, *words, status=1, says=says)
+    bench("--snapshot", path, *words, "--", FIXTURE, "-object", "memory-backend-file,id=m,mem-path={memory},share=off", vmm="qemu", status=1, says=says)
+    # Cloud Hypervisor gets links in a folder of the bench's: the template's console must not be taken instead
+    os.makedirs(folder + "/tmp/" + odd)
+    console = Path(folder, "console")
+    console.write_text("the template's")
+    path = ch_snapshot("chodd", serial={"mode": "File", "file": str(console)})
+    done = subprocess.run(command(["--snapshot", path, *words, "--no-record"], "cloud-hypervisor"), capture_output=True, check=False,
+                          env=environment(TMPDIR=folder + "/tmp/" + odd), timeout=120, cwd=TOP)
+    assert done.returncode == 1 and says.encode() in done.stderr and b"odd-" in done.stderr, done
+    assert console.read_text() == "the template's"
+    os.rmdir(folder + "/tmp/" + odd)
+    # nor is a VM paused for a snapshot that cannot be asked for
+    listens, path = folder + "/template.sock", snapshot(odd)
+    with subprocess.Popen([FIXTURE, "--api-sock", listens, "--id", "template"], env=environment(FIXTURE_GUEST=""), stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as vmm:
+        try:
+            while not os.path.exists(listens):
+                time.sleep(0.05)
+            requests("")
+            done = subprocess.run(command(["--snapshot", path, "--iters", "1", "--no-record", "--take-snapshot", listens]), capture_output=True,
+                                  check=False, env=environment(), timeout=60)
+            assert done.returncode == 1 and says.encode() in done.stderr, done
+            assert not requests("PATCH /vm .*|PUT /snapshot/create .*")
+        finally:
+            vmm.kill()
+            os.path.exists(listens) and os.unlink(listens)
 
 
 def agent_says_error():
@@ -931,7 +988,7 @@ def main():
         os.chmod(folder + "/tmp", 0o755)
         chosen = sys.argv[1:]
         for case in (arms_and_residency, warm, clamped, workingset, populate, populate_on_btrfs, beside_with_a_rate, csv_and_table, full_mailbox, does_not_wait,
-                     many_at_once, one_namespace, lives_until_it_was_read, never_acks, agent_says_error, many_acks, flooding_guest, load_is_refused,
+                     many_at_once, one_namespace, lives_until_it_was_read, never_acks, no_token, one_memory_file, paths_that_are_not_utf8, agent_says_error, many_acks, flooding_guest, load_is_refused,
                      vmm_dies, vmm_hangs, each_counted_for_what_it_is, vmm_never_starts, wrong_snapshots, memory_is_in_use, two_benches,
                      taken_over_itself, taken_where_the_vmm_is, outputs_are_new_files, emptied_as_it_was_filled, tap_exists,
                      no_address, signals_that_are_not_there, interrupted, interrupted_while_a_guest_is_awaited, interrupted_twice,

@@ -298,7 +298,11 @@ int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const str
 	if (!o->iters || !o->concurrency || o->concurrency > 1024 || o->iters > 1000000)
 		return fs_opts_bad(u, "--iters is 1 to 1000000, --concurrency 1 to 1024");
 	e = fs_payload_check(&o->payload);
-	return e ? fs_opts_bad(u, "%s", fs_payload_error_text(e)) : -1;
+	if (e)
+		return fs_opts_bad(u, "%s", fs_payload_error_text(e));
+	if (o->token)
+		mailbox_warn_of_gateway(&o->payload);
+	return -1;
 }
 
 void bench_opts_free(struct bench_asked *a)

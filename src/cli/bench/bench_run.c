@@ -284,6 +284,16 @@ static bool look_for_recorders(struct fs_bench *b, struct bench_asked *a)
 	return found;
 }
 
+/* Nobody got a network, and nobody was told to give one. */
+static void hint_at_token(const struct fs_bench *b)
+{
+	if (!b->o.token && b->o.wait_for_network && !fs_bench_count(b, SIZE_MAX, FS_FORK_DONE) &&
+	    fs_bench_count(b, SIZE_MAX, FS_FORK_FELL_BACK))
+		fs_warn("no fork had its network, and no --token was given: without it nobody "
+			"fills the mailbox in the memory file for the forks' agents (--token "
+			"TOKEN does; --wait-for-network false does without a network)");
+}
+
 static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then then, void *arg)
 {
 	struct bench_done d = {.b = b, .a = a};
@@ -311,6 +321,8 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	stop_asking(b);
 	if (rc)
 		fs_error("%s", b->err);
+	else
+		hint_at_token(b);
 	if (!a->no_record && fs_recorder_stop(&rec, err, sizeof(err))) {
 		fs_error("%s", err);
 		failed = 1;

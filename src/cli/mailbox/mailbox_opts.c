@@ -3,6 +3,7 @@
 #include "cli/mailbox/mailbox_opts.h"
 #include <stdio.h>
 #include <string.h>
+#include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
 
@@ -156,6 +157,15 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv)
 	r->file = args.pos[0];
 	rc = check_query(&patch_usage, r);
 	return rc >= 0 ? rc : check_payload(r);
+}
+
+void mailbox_warn_of_gateway(const struct fs_payload *p)
+{
+	if (fs_payload_gateway_outside(p))
+		fs_warn("the gateway %s is outside of %s/%u: the agent's default route will reach "
+			"it on the link all the same (onlink); if that is not meant, see to the "
+			"addresses and the prefix",
+			p->gateway_text, p->ip_text, p->prefix);
 }
 
 int mailbox_opts_find(struct mailbox_asked *r, int argc, char **argv)

@@ -38,4 +38,7 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv);
 MAILBOX_FIELD_OPTIONS(X)
 #undef X
 
+/* Says so if the gateway is outside of the network: the agent's route to it would be "onlink". */
+void mailbox_warn_of_gateway(const struct fs_payload *p);
+
 #endif

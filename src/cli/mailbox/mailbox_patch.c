@@ -53,6 +53,8 @@ static int make_payload(struct mailbox_request *r, struct bytes *b)
 	e = fs_payload_decode(b->v, b->n, &decoded);
 	if (e)
 		fs_error("the agent would refuse this payload: %s", fs_payload_error_text(e));
+	else
+		mailbox_warn_of_gateway(&decoded);
 	return e ? -1 : 0;
 }
 
