@@ -27,7 +27,7 @@ enum at_gframe_kind { AT_GF_IRQ, AT_GF_VECTOR, AT_GF_SOFTIRQ };
 struct at_gframe { /* one interrupt or softirq */
 	uint64_t t0, t1;
 	uint32_t x;      /* its number */
-	uint32_t name;   /* string, of an IRQ */
+	uint32_t name;   /* string, of an IRQ; cut if it has 8 bytes */
 	uint32_t before; /* + 1: the one that ended before it on that CPU, with no switch between */
 	uint16_t cpu;
 	uint8_t kind; /* enum at_gframe_kind */
@@ -76,6 +76,7 @@ struct at_gstage {
 struct at_gtask {
 	uint32_t tid;
 	uint32_t name; /* string */
+	bool cut;      /* ... of which the rest is not known, if there was more */
 	bool agent;    /* a thread of the agent */
 	FS_VEC(struct at_grun) runs;
 
@@ -174,9 +175,12 @@ uint64_t at_guest_netlink(const struct at_guest *g, uint64_t from);
 int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
 
 /* --- guest_names.c --- */
+#define AT_G_NAME 8 /* bytes of a name that a record holds; "..." marks what may be cut */
+const char *at_guest_task_name(const struct at *a, const struct at_gtask *t, char *buf, size_t len);
 const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, char *buf,
 				size_t len);
-/* String: what the guest ran. */
+/* Strings: the task; what the guest ran. */
+uint32_t at_guest_task_label(struct at *a, const struct at_gtask *t);
 uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s);
 
 /* --- irqs.c --- */

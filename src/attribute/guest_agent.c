@@ -8,8 +8,6 @@
 #include <string.h>
 #include "attribute/guest.h"
 
-#define COMM8 8 /* what a record holds of a name */
-
 /* How much a way of watching tells: a process that polls the clock has read it, too. */
 static int worth_of(uint32_t how)
 {
@@ -42,7 +40,7 @@ static bool belongs(const struct at *a, const struct at_gtask *t, const struct f
 	if (!t->tid)
 		return false;
 	return t->tid == w->tid || t->tid == w->tgid ||
-	       (w->comm[0] && *name && !strncmp(name, w->comm, COMM8));
+	       (w->comm[0] && *name && !strncmp(name, w->comm, AT_G_NAME));
 }
 
 /* The watcher to believe: our own, then who sent the ack, then one of the clock's. */
@@ -113,7 +111,10 @@ static void set_own(struct at *a, struct at_guest *g, const struct at_gstage *s)
 	t->agent = true;
 	g->own = true;
 	g->agent_tid = t->tid;
-	snprintf(g->agent, sizeof(g->agent), "%.15s", *name ? name : "forkscope-guest");
+	if (*name)
+		at_guest_task_name(a, t, g->agent, sizeof(g->agent));
+	else
+		snprintf(g->agent, sizeof(g->agent), "forkscope-guest");
 	for (size_t i = 0; i < g->stages.n && !g->signal; i++)
 		if (g->stages.v[i].task == s->task && (g->stages.v[i].x == FSG_STAGE_SIGNAL_SEEN ||
 						       g->stages.v[i].x == FSG_STAGE_ARMED))
@@ -153,6 +154,7 @@ static void name_tasks(struct at *a, struct at_guest *g)
 			continue;
 		whole = at_str(a, g->agent, sizeof(g->agent));
 		t->name = whole ? whole : t->name;
+		t->cut = !whole && t->cut;
 	}
 }
 
@@ -178,7 +180,7 @@ bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g)
 
 		t->agent = true;
 		g->agent_tid = t->tid;
-		snprintf(g->agent, sizeof(g->agent), "%.15s", at_str_get(a, t->name));
+		at_guest_task_name(a, t, g->agent, sizeof(g->agent));
 		return true;
 	}
 	return false;

@@ -53,12 +53,15 @@ static void frame_words(const struct at *a, const struct at_guest *g, uint32_t f
 static void who_woke(const struct at *a, const struct at_guest *g, const struct at_gwake *w,
 		     char *buf, size_t len)
 {
+	char name[24];
+
 	if (w->by.frame)
 		frame_words(a, g, w->by.frame, buf, len);
 	else if (w->by.irq)
 		snprintf(buf, len, "an interrupt");
 	else
-		snprintf(buf, len, "%.20s (tid %u)", at_str_get(a, at_gtask_of(g, &w->by)->name),
+		snprintf(buf, len, "%s (tid %u)",
+			 at_guest_task_name(a, at_gtask_of(g, &w->by), name, sizeof(name)),
 			 at_gtask_of(g, &w->by)->tid);
 }
 

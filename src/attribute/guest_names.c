@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the guest ran, in words. */
 #include <stdio.h>
+#include <string.h>
 #include "attribute/guest.h"
 
 /* x86's system vectors: arch/x86/include/asm/irq_vectors.h. */
@@ -38,6 +39,18 @@ static const char *vector_name(uint32_t x)
 static const char *const softirqs[] = {"hi",       "timer",   "net_tx", "net_rx",  "block",
 				       "irq_poll", "tasklet", "sched",  "hrtimer", "rcu"};
 
+/* What is cut may have been as long as what is kept. */
+static const char *mark(bool cut)
+{
+	return cut ? "..." : "";
+}
+
+const char *at_guest_task_name(const struct at *a, const struct at_gtask *t, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s%s", at_str_get(a, t->name), mark(t->cut));
+	return buf;
+}
+
 const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, char *buf,
 				size_t len)
 {
@@ -45,7 +58,8 @@ const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, c
 
 	switch ((enum at_gframe_kind)f->kind) {
 	case AT_GF_IRQ:
-		snprintf(buf, len, "irq %u%s%s", f->x, *name ? " " : "", name);
+		snprintf(buf, len, "irq %u%s%s%s", f->x, *name ? " " : "", name,
+			 mark(strlen(name) == AT_G_NAME));
 		break;
 	case AT_GF_VECTOR:
 		name = vector_name(f->x);
@@ -59,9 +73,21 @@ const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, c
 	return buf;
 }
 
+uint32_t at_guest_task_label(struct at *a, const struct at_gtask *t)
+{
+	char buf[24];
+
+	if (t->name && !t->cut)
+		return t->name;
+	if (t->name)
+		at_guest_task_name(a, t, buf, sizeof(buf));
+	else
+		snprintf(buf, sizeof(buf), "tid %u", t->tid);
+	return at_str(a, buf, sizeof(buf));
+}
+
 uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s)
 {
-	const struct at_gtask *t = &g->tasks.v[s->task];
 	char buf[40];
 
 	if (s->lost)
@@ -70,8 +96,5 @@ uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_
 		return at_str(a,
 			      at_guest_frame_name(a, &g->frames.v[s->frame - 1], buf, sizeof(buf)),
 			      sizeof(buf));
-	if (t->name)
-		return t->name;
-	snprintf(buf, sizeof(buf), "tid %u", t->tid);
-	return at_str(a, buf, sizeof(buf));
+	return at_guest_task_label(a, &g->tasks.v[s->task]);
 }

@@ -154,7 +154,7 @@ static int split_idle(struct split *s, struct at_piece p, uint64_t hi)
 		if (f && hi <= f->t1) {
 			lo = f->t0 > lo ? f->t0 : lo;
 			q.cause = FSA_C_GUEST_FAULT;
-			q.guest = s->g->tasks.v[f->task].name;
+			q.guest = at_guest_task_label(s->a, &s->g->tasks.v[f->task]);
 		} else if (f && f->t1 > lo) {
 			lo = f->t1;
 		}

@@ -52,28 +52,33 @@ struct at_gtask *at_gb_task_of(struct at_gb *b, uint32_t index)
 }
 
 /*
- * The name of a task, of which a record holds 8 bytes. Who waits for the signal has its whole name
+ * Names a task, of whose name a record holds 8 bytes. Who waits for the signal has its whole name
  * in the directory, and the arming wrote down those of all tasks; a tid may be another task's by
  * now, so those 8 bytes decide. A kernel worker's name as it was then ends with what it worked on
  * then.
  */
-static uint32_t whole_name(struct at_gb *b, uint32_t tid, uint64_t bytes)
+static void name_it(struct at_gb *b, struct at_gtask *t, uint64_t bytes)
 {
-	uint32_t cut = at_gb_name(b->a, bytes);
-	const char *known = at_str_get(b->a, cut), *whole;
+	const char *known, *whole;
 	char key[16];
 
-	if (strlen(known) < 8)
-		return cut;
+	t->name = at_gb_name(b->a, bytes);
+	known = at_str_get(b->a, t->name);
+	t->cut = false;
+	if (strlen(known) < AT_G_NAME)
+		return;
 	for (size_t i = 0; i < FSG_WATCHERS; i++)
-		if (b->g->data->dir.watchers[i].tid == tid &&
-		    !strncmp(b->g->data->dir.watchers[i].comm, known, 8))
-			return at_str(b->a, b->g->data->dir.watchers[i].comm, 15);
-	snprintf(key, sizeof(key), "%u", tid);
+		if (b->g->data->dir.watchers[i].tid == t->tid &&
+		    !strncmp(b->g->data->dir.watchers[i].comm, known, AT_G_NAME)) {
+			t->name = at_str(b->a, b->g->data->dir.watchers[i].comm, 15);
+			return;
+		}
+	snprintf(key, sizeof(key), "%u", t->tid);
 	whole = json_string_value(json_object_get(b->armed, key));
-	if (!whole || strncmp(whole, known, 8) != 0)
-		return cut;
-	return at_str(b->a, whole, strncmp(whole, "kworker/", 8) ? 15 : strcspn(whole, "+-"));
+	t->cut = !whole || strncmp(whole, known, AT_G_NAME) != 0;
+	if (!t->cut)
+		t->name = at_str(b->a, whole,
+				 strncmp(whole, "kworker/", 8) ? 15 : strcspn(whole, "+-"));
 }
 
 int64_t at_gb_task(struct at_gb *b, uint32_t tid, uint64_t name)
@@ -81,7 +86,7 @@ int64_t at_gb_task(struct at_gb *b, uint32_t tid, uint64_t name)
 	int64_t i = task_get(b, tid);
 
 	if (i >= 0 && tid && name)
-		b->g->tasks.v[i].name = whole_name(b, tid, name);
+		name_it(b, &b->g->tasks.v[i], name);
 	return i;
 }
 
