@@ -38,8 +38,8 @@ bool fsv_shows(const struct fsv_view *v, const struct fsa_fork *f);
 const struct fsy_syms *fsv_guest_syms(const struct fsv_view *v, const struct fsa_fork *f);
 
 /*
- * The renderers. text and folded write every fork that is shown. Return 0 or -ENOMEM; json also
- * -EIO when the stream failed.
+ * The renderers. text writes every fork that is shown; folded those of them that reached their end,
+ * or the only one. Return 0 or -ENOMEM; json also -EIO when the stream failed.
  */
 int fsv_text(const struct fsv_view *v, FILE *out);
 int fsv_json(const struct fsv_view *v, FILE *out);

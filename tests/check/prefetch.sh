@@ -98,7 +98,7 @@ expect 0 ' 0 ns ' 'pages that are never touched' $P ceiling --brief --mechanism 
 	--ranges 0x5000000+1MiB "$tmp/cold.fsr"
 expect 0 ' --ranges  *1.0 MiB' 'ranges that are larger than the guest are cut' $P ceiling --brief \
 	--ranges 0xff00000+1GiB "$tmp/cold.fsr"
-expect 0 'not known' 'a mailbox nobody knows of' $P ceiling --hypothesis mailbox:64MiB "$tmp/cold.fsr"
+expect 2 'not known where the mailbox is: give --mailbox' 'a mailbox nobody knows of' $P ceiling --hypothesis mailbox:64MiB "$tmp/cold.fsr"
 expect 0 'mailbox:1MiB  *1.0 MiB' 'one that is known' $P ceiling --hypothesis mailbox:1MiB --mailbox 0x101000 "$tmp/cold.fsr"
 expect 2 'is no hypothesis' 'no such hypothesis' $P ceiling --hypothesis fast "$tmp/cold.fsr"
 expect 2 'not "x"' 'no such mechanism' $P ceiling --mechanism x "$tmp/cold.fsr"

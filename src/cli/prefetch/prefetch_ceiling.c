@@ -52,6 +52,7 @@ static int add_named(const struct asked *a, const char *list, uint64_t memory, s
 {
 	char err[FS_SENTENCE], name[80];
 	uint64_t mailbox;
+	int ret;
 
 	if (mailbox_offset(a->mailbox, &mailbox))
 		return fs_opts_bad(
@@ -65,6 +66,11 @@ static int add_named(const struct asked *a, const char *list, uint64_t memory, s
 		snprintf(name, sizeof(name), "%.*s", (int)(n < 79 ? n : 79), list);
 		if (fsx_hypothesis_parse(name, mailbox, memory, &x, err, sizeof(err)))
 			return fs_opts_bad(&usage, "%s", err);
+		if (*x.why) { /* nothing can be said of it, whatever the recording is */
+			ret = fs_opts_bad(&usage, "--hypothesis %s: %s", name, x.why);
+			fsx_hypothesis_free(&x);
+			return ret;
+		}
 		if (fs_vec_push(&h->v, x)) {
 			fsx_hypothesis_free(&x);
 			return FS_EXIT_FAILED;
