@@ -3,12 +3,14 @@
 #include "bench/cache.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef SYS_cachestat
@@ -24,6 +26,17 @@ int fs_cache_drop(int fd)
 	if (fdatasync(fd) && errno != EROFS && errno != EINVAL)
 		return -errno;
 	return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+const char *fs_cache_why_kept(int fd)
+{
+	struct statfs fs;
+
+	if (!fstatfs(fd, &fs) && (uint32_t)fs.f_type == OVERLAYFS_SUPER_MAGIC)
+		return "it is a file of an overlay, and pages of the lower file that are not "
+		       "written back yet cannot be dropped through it (run sync first); or a "
+		       "process maps or writes it";
+	return "a process maps or writes it";
 }
 
 /* Linux 6.5 and later. */
@@ -44,7 +57,8 @@ static int piece_by_mincore(int fd, uint64_t off, uint64_t len, uint64_t *bytes)
 {
 	static __thread unsigned char in[PIECE / 4096];
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, (off_t)off);
+	/* of huge pages: none is set aside for the file's holes */
+	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, (off_t)off);
 	int rc;
 
 	if (p == MAP_FAILED)

@@ -14,6 +14,13 @@
 int fs_cache_drop(int fd);
 
 /*
+ * Why pages of the file may stay when they are dropped, as the end of a sentence: they are in use;
+ * of a file of an overlay also those that are not written back yet, for fdatasync() does not get to
+ * the lower file.
+ */
+const char *fs_cache_why_kept(int fd);
+
+/*
  * Bytes of this range that are in the page cache, counted by cachestat() where that was seen to
  * count this file's pages (its first page is read once for that, and dropped again if it was not
  * there), else by mincore(). Returns 0 and @bytes, or a negative errno: -EPERM where the kernel

@@ -49,9 +49,8 @@ static int drop(const struct fs_bench *b, int fd, char *err, size_t len)
 			break;
 		usleep(20000);
 	}
-	fs_warn("--cache cold: %s of the memory file stay in the page cache, for a process maps or "
-		"writes it",
-		fs_fmt_bytes(bytes, left, sizeof(left)));
+	fs_warn("--cache cold: %s of the memory file stay in the page cache: %s",
+		fs_fmt_bytes(bytes, left, sizeof(left)), fs_cache_why_kept(fd));
 	return 0;
 }
 
