@@ -73,7 +73,7 @@ const char *fs_fresh_why(int err)
 	case -ELOOP:
 		return "it is a symbolic link, which is not followed";
 	case -EEXIST:
-		return "it exists and is no regular file";
+		return "it exists and is not a regular file";
 	case -EMEDIUMTYPE:
 		return "a file of another kind is there, perhaps a VM's memory, and is not "
 		       "replaced: give another name, or remove it first";

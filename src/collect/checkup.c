@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "collect/checkup.h"
+#include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -42,6 +43,8 @@ static void watch_kvm(struct fs_checkup *c)
 
 static enum fs_kvm_verdict judge(const struct fs_checkup *c)
 {
+	if (c->kvm.err == -EACCES || c->kvm.err == -EPERM)
+		return FS_KVM_IS_UNTRIED;
 	if (!c->kvm.halted)
 		return FS_KVM_IS_BROKEN;
 	/* that it entered no guest by hardware follows only if it would have been seen */

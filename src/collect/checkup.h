@@ -17,6 +17,9 @@
 	  "very slowly, and their time cannot be told from the kernel's")                        \
 	X(UNTRACED, "untraced",                                                                  \
 	  "a VM runs, but no event of it could be seen, so how it is run is not known")          \
+	X(UNTRIED, "untried",                                                                    \
+	  "whether VMs run is not known: this user may not open /dev/kvm (be root, or of its "   \
+	  "group)")                                                                              \
 	X(BROKEN, "broken", "no VM runs")
 
 enum fs_kvm_verdict {

@@ -41,7 +41,10 @@ unprivileged()
 	cp "$FS" "$TMP/forkscope"
 	setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$TMP/forkscope" doctor \
 		>"$TMP/nobody" 2>&1 || rc=$?
-	[ $rc = 1 ] && says 'NOT FIT' "$TMP/nobody" && says 'root' "$TMP/nobody"
+	[ $rc = 1 ] && says 'NOT FIT' "$TMP/nobody" && says 'root' "$TMP/nobody" || return 1
+	# a device that this user may not open says nothing of KVM
+	setpriv --reuid 65534 --regid 65534 --clear-groups test -r /dev/kvm -a -w /dev/kvm ||
+		says 'verdict  *untried: whether VMs run is not known' "$TMP/nobody"
 }
 ok "without root it says what it cannot try" unprivileged
 ok "no program is left" no_leak

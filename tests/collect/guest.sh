@@ -197,6 +197,13 @@ no_uffd_fault()
 }
 ok "pages behind userfaultfd that the guest did not touch are not touched" no_uffd_fault
 
+# Another user, with the group that may open the device, if there is one.
+KVM=$(stat -c %g /dev/kvm)
+may_use_kvm()
+{
+	setpriv --reuid nobody --regid "$KVM" --clear-groups test -w /dev/kvm
+}
+
 # Another user's VMM, whose memory file others cannot even name.
 other_user()
 {
@@ -204,32 +211,35 @@ other_user()
 
 	mkdir -p "$home" && chown nobody "$home" && chmod 700 "$home"
 	cp "$MINI" "$TMP/mini" && chmod 755 "$TMP/mini"
-	start "$TMP/w.fsr" --end pio:0xf4 -- setpriv --reuid nobody --regid kvm --clear-groups \
+	start "$TMP/w.fsr" --end pio:0xf4 -- setpriv --reuid nobody --regid "$KVM" --clear-groups \
 		"$TMP/mini" --vms $VMS --pages 16 --file "$home/mem" --recorder $NEW --hold 500 &&
 		finish 0 && dumped "$TMP/w.fsr" && exact "$TMP/w.fsr.json" $VMS
 }
-if setpriv --reuid nobody --regid kvm --clear-groups test -w /dev/kvm; then
+if may_use_kvm; then
 	ok "a VMM of another user" other_user
 fi
 
 # Without the right to look into others: the host's half stands.
 denied()
 {
+	local mini=mini-d-$$ # --comm is about every process of that name: one of its own
+
+	cp "$MINI" "$TMP/$mini" && chmod 755 "$TMP/$mini"
 	capsh --drop=cap_sys_ptrace,cap_checkpoint_restore,cap_dac_read_search,cap_dac_override -- -c \
-		"$FS record -o $TMP/d.fsr --end pio:0xf4 --comm mini" 2>"$TMP/d.fsr.err" &
+		"$FS record -o $TMP/d.fsr --end pio:0xf4 --comm $mini" 2>"$TMP/d.fsr.err" &
 	REC=$!
 	for _ in $(seq 300); do
 		grep -q '^forkscope: recording to ' "$TMP/d.fsr.err" && break
 		sleep 0.05
 	done
-	setpriv --reuid nobody --regid kvm --clear-groups "$TMP/mini" --pages 16 --file "$TMP/other/mem" \
+	setpriv --reuid nobody --regid "$KVM" --clear-groups "$TMP/$mini" --pages 16 --file "$TMP/other/mem" \
 		--recorder $NEW --hold 1000 >/dev/null
 	kill -INT "$(pgrep -P $REC -x forkscope || echo $REC)"
 	finish 0 && dumped "$TMP/d.fsr" && state_is DENIED "$TMP/d.fsr" &&
 		says 'why=".* may not be read: ' "$TMP/d.fsr.txt" && says '^ts=[0-9]* FIRST_RUN' "$TMP/d.fsr.txt" &&
 		says 'warning: 1 guests were not read: .* may not be read' "$TMP/d.fsr.err"
 }
-if setpriv --reuid nobody --regid kvm --clear-groups test -w /dev/kvm; then
+if may_use_kvm; then
 	ok "no right to read it: said, the host's half stands" denied
 fi
 
@@ -308,9 +318,9 @@ write_again()
 # Read at each end that is told, and when the recording stops: each record once. Behind the end what has a gap is left out.
 several()
 {
-	cp "$MINI" "$TMP/mini-again" # a name of its own: others may run VMs too, and a mark is for all that are traced
-	start "$TMP/v.fsr" --comm mini-again --end mark:read || return 1
-	"$TMP/mini-again" --pages 16 --file "$TMP/mem" --recorder $NEW --again "$TMP/again" --hold 60000 --log "$TMP/v.log" &
+	cp "$MINI" "$TMP/mini-ag-$$" # a name of its own: others may run VMs too, and a mark is for all that are traced
+	start "$TMP/v.fsr" --comm mini-ag-$$ --end mark:read || return 1
+	"$TMP/mini-ag-$$" --pages 16 --file "$TMP/mem" --recorder $NEW --again "$TMP/again" --hold 60000 --log "$TMP/v.log" &
 	vmm=$!
 	disown $vmm
 	for _ in $(seq 400); do

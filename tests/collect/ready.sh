@@ -65,7 +65,7 @@ unfit()
 	echo "doctor: $why"
 	[ $RC = 1 ] && [ "$(field 'd["fit"]')" = False ] || return 1
 	echo "$why" | grep -qE "$2" && grep -qF "$why" "$TMP/doctor.text" || return 1
-	field 'd["kvm"]["verdict"]' | grep -qE '^(untraced|broken)$' || { field 'd["kvm"]["verdict"]'; return 1; }
+	field 'd["kvm"]["verdict"]' | grep -qE '^(untraced|untried|broken)$' || { field 'd["kvm"]["verdict"]'; return 1; }
 	rm -f "$TMP/x.fsr"
 	"$1" "$FS" record -o "$TMP/x.fsr" -- true >"$TMP/out" 2>"$TMP/err" || rc=$?
 	cat "$TMP/err"

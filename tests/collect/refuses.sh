@@ -59,7 +59,7 @@ ok "no such directory" refused 1 'No such file or directory' "$FS" record -o "$T
 ok "a directory" refused 1 'Is a directory' "$FS" record -o "$TMP" --all
 ln -s /tmp/elsewhere "$TMP/link"
 ok "a symbolic link" refused 1 'a symbolic link' "$FS" record -o "$TMP/link" --all
-ok "a device" refused 1 'no regular file' "$FS" record -o /dev/null --all
+ok "a device" refused 1 'not a regular file' "$FS" record -o /dev/null --all
 
 ok "a kernel without BTF" refused 1 'CONFIG_DEBUG_INFO_BTF' unshare -m sh -c \
 	"mount -t tmpfs none /sys/kernel/btf && exec $record --all"
