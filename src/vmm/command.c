@@ -108,18 +108,6 @@ void fs_vmm_argv_free(char **argv)
 	free(argv);
 }
 
-json_t *fs_vmm_path(struct fs_vmm *v, const char *path)
-{
-	json_t *text = json_string(path);
-
-	if (!text)
-		fs_errf(v->err, sizeof(v->err), -EINVAL,
-			"%s is not UTF-8, and the VMM's API takes nothing else: give the folder "
-			"another name (for what is made here, by TMPDIR)",
-			path);
-	return text;
-}
-
 /* A copy of @o with the names in braces replaced. NULL: v->err. */
 static json_t *replaced(struct fs_vmm *v, const json_t *o)
 {

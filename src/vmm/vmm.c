@@ -193,3 +193,15 @@ bool fs_vmm_since(const struct fs_vmm_version *is, unsigned int major, unsigned 
 {
 	return is->known && (is->major > major || (is->major == major && is->minor >= minor));
 }
+
+json_t *fs_vmm_path(struct fs_vmm *v, const char *path)
+{
+	json_t *text = json_string(path);
+
+	if (!text)
+		fs_errf(v->err, sizeof(v->err), -EINVAL,
+			"%s is not UTF-8, and the VMM's API takes nothing else: give the folder "
+			"another name (for what is made here, by TMPDIR)",
+			path);
+	return text;
+}

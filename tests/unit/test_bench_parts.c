@@ -413,7 +413,7 @@ static void test_counts_without_huge_pages(void **st)
 	uint64_t bytes = 1;
 
 	(void)st;
-	if (fd < 0 || ftruncate(fd, (off_t)all.len))
+	if (fd < 0 || ftruncate(fd, (off_t)all.size))
 		skip(); /* a kernel without such pages */
 	assert_int_equal(fs_cache_resident(fd, &all, &bytes), 0);
 	assert_int_equal(bytes, 0);
