@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/fresh.h"
 
 #define LINE_BEGIN "forkscope-mailbox-offset "
 #define LINE_FORMAT                                                                     \
@@ -112,18 +112,7 @@ int fs_offsets_get(const struct fs_offset_memory *m, const struct stat *st, uint
 }
 
 /* A file of that name, if there is one, is of ours: not a memory file that was named by mistake. */
-static bool may_replace(const char *path)
-{
-	char begin[sizeof(LINE_BEGIN) - 1];
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	ssize_t n;
-
-	if (fd < 0)
-		return errno == ENOENT;
-	n = read(fd, begin, sizeof(begin));
-	close(fd);
-	return n == 0 || (n == (ssize_t)sizeof(begin) && !memcmp(begin, LINE_BEGIN, sizeof(begin)));
-}
+static const char *const ours[] = {LINE_BEGIN, NULL};
 
 int fs_offsets_put(const struct fs_offset_memory *m, const struct stat *st, uint64_t offset)
 {
@@ -132,7 +121,7 @@ int fs_offsets_put(const struct fs_offset_memory *m, const struct stat *st, uint
 
 	if (!m->path[0])
 		return -ENOENT;
-	if (!may_replace(m->path))
+	if (fs_fresh_check(m->path, ours))
 		return -EEXIST;
 	len = format_line(line, sizeof(line), m, st, offset);
 	snprintf(fresh, sizeof(fresh), "%s.%d", m->path, (int)getpid());
