@@ -332,12 +332,7 @@ static int arm(struct session *s)
 	s->kallsyms = host.kptr_restricted ? -1 : open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
 	if (s->kallsyms < 0)
 		fs_warn("/proc/kallsyms hides its addresses (kernel.kptr_restrict): stacks will "
-			"have "
-			"no names");
-	rc = fsr_create(s->o->path, &s->w);
-	if (rc)
-		return fs_errf(s->err, sizeof(s->err), rc, "cannot record to %s: %s", s->o->path,
-			       fs_fresh_why(rc));
+			"have no names");
 	s->misses = fs_misses_new(s->bpf);
 	if (!s->misses)
 		return fs_errf(s->err, sizeof(s->err), -ENOMEM, "out of memory");
@@ -353,6 +348,11 @@ static int arm(struct session *s)
 	if (s->found_lost)
 		return fs_errf(s->err, sizeof(s->err), -ENOMEM,
 			       "out of memory for the processes that are there already");
+	/* as late as there are rights: what fails before leaves an old recording as it is */
+	rc = fsr_create(s->o->path, &s->w);
+	if (rc)
+		return fs_errf(s->err, sizeof(s->err), rc, "cannot record to %s: %s", s->o->path,
+			       fs_fresh_why(rc));
 	rc = fs_privs_drop(still_works, s, s->kept, sizeof(s->kept));
 	if (rc)
 		return fs_errf(s->err, sizeof(s->err), rc, "cannot drop privileges: %s",
