@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 #define PROGRAM  "/proc/self/exe"
-#define ARMED    "forkscope: recording to" /* collect/session.h promises it */
+#define ARMED    "forkscope: recording to" /* collect/session/session.h promises it */
 #define SECOND   (1000ull * 1000 * 1000)
 #define ARM_NS   (120 * SECOND)
 #define END_NS   (120 * SECOND)

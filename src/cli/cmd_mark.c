@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
-#include "collect/marks.h"
+#include "collect/mark_socket.h"
 
 static const struct fs_usage usage = {
 	.command = "mark",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* forkscope record: options and what follows from them; collect/session.c does the work. */
+/* forkscope record: options and what follows from them; collect/session does the work. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "cli/opts.h"
 #include "cli/output.h"
 #include "collect/bpf/load.h"
-#include "collect/session.h"
+#include "collect/session/session.h"
 
 static const struct fs_usage usage = {
 	.command = "record",

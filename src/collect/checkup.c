@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "bpf/event.h"
-#include "collect/host/privs.h"
 #include "collect/bpf/ring.h"
+#include "collect/host/privs.h"
 
 #define LOOPS 100000 /* 50 us by hardware, a third of a second when each one is emulated */
 

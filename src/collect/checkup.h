@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "collect/bpf/load.h"
 #include "collect/host/host.h"
 #include "collect/host/kvmtest.h"
-#include "collect/bpf/load.h"
 
 /* X(ENUM, "key", "sentence") */
 #define FS_KVM_VERDICTS(X)                                                                       \

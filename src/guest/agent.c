@@ -16,9 +16,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "base/units.h"
+#include "guest/common/guest_log.h"
 #include "guest/recorder/armed.h"
 #include "guest/recorder/block.h"
-#include "guest/common/guest_log.h"
 #include "guest/resume/serve.h"
 #include "guest/resume/signal.h"
 #include "mailbox/format.h"

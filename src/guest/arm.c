@@ -18,12 +18,12 @@
 #include <unistd.h>
 #include "base/units.h"
 #include "guest/commands.h"
+#include "guest/common/guest_log.h"
 #include "guest/recorder/armed.h"
 #include "guest/recorder/guest_clocks.h"
 #include "guest/recorder/layout.h"
 #include "guest/recorder/meta.h"
 #include "guest/recorder/recorder.h"
-#include "guest/common/guest_log.h"
 #include "guest/recorder/signal_waiters.h"
 
 #define RING_DEFAULT (1u << 20)

@@ -8,10 +8,10 @@
 #include <string.h>
 #include "base/units.h"
 #include "guest/commands.h"
+#include "guest/common/guest_log.h"
 #include "guest/recorder/armed.h"
 #include "guest/recorder/guest_hooks.h"
 #include "guest/recorder/layout.h"
-#include "guest/common/guest_log.h"
 
 #define SENTENCE 480
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
-#include "collect/marks.h"
+#include "collect/mark_socket.h"
 
 /* The datagram, as its bytes are. */
 struct wire {

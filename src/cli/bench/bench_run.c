@@ -21,7 +21,7 @@
 #include "cli/output.h"
 #include "collect/bpf/load.h"
 #include "collect/guest/memfile.h"
-#include "collect/marks.h"
+#include "collect/mark_socket.h"
 #include "mailbox/guard.h"
 #include "vmm/http.h"
 

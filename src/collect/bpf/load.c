@@ -11,11 +11,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "bpf/state.h"
-#include "collect/host/host.h"
-#include "hooks/libbpf_log.h"
-#include "collect/host/ready.h"
-#include "hooks/probe.h"
 #include "collect/bpf/host_skel.h"
+#include "collect/host/host.h"
+#include "collect/host/ready.h"
+#include "hooks/libbpf_log.h"
+#include "hooks/probe.h"
 
 struct fs_bpf {
 	const struct fs_load_opts *opts; /* during fs_bpf_load() only */

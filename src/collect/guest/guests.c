@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/packed.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
-#include "collect/host/clock_sample.h"
+#include "base/packed.h"
 #include "collect/guest/guestproc.h"
 #include "collect/guest/memfile.h"
+#include "collect/host/clock_sample.h"
 
 /* A reading hangs that gets nowhere for READING_NS, or takes MOST_NS; STEP_NS of CPU time: it gets
  * on. */

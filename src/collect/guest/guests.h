@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <jansson.h>
 #include "base/vec.h"
-#include "collect/guest/guestwatch.h"
 #include "collect/bpf/drain.h"
 #include "collect/bpf/ring.h"
+#include "collect/guest/guestwatch.h"
 
 struct fs_guest_opts {
 	bool off;                      /* no reader: the recording is of the host alone */

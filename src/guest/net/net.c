@@ -4,8 +4,8 @@
 #include <linux/if_addr.h>
 #include <sys/time.h>
 #include "guest/common/fastpath.h"
-#include "guest/net/net_state.h"
 #include "guest/common/guest_log.h"
+#include "guest/net/net_state.h"
 
 #define DUMP_TRIES 8
 #define GROUP(n)   (1u << ((n)-1))

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/err.h"
+#include "guest/recorder/guest_skel.h"
 #include "hooks/libbpf_log.h"
 #include "hooks/probe.h"
-#include "guest/recorder/guest_skel.h"
 
 #define ROUNDS 64
 

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "guest/resume/ack.h"
 #include "guest/net/net.h"
+#include "guest/resume/ack.h"
 #include "guest/resume/stage.h"
 #include "mailbox/payload.h"
 

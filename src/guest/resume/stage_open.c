@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "guest/recorder/armed.h"
-#include "guest/resume/stage.h"
 #include "guest/recorder/signal_waiters.h"
+#include "guest/resume/stage.h"
 
 /* The head's `pad` is the process that writes: one that is gone has left it. */
 static int claim(struct fsg_ring_head *head)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "collect/marks.h"
+#include "collect/mark_socket.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
-#include "collect/guest/guests.h"
 #include "collect/bpf/load.h"
+#include "collect/guest/guests.h"
 #include "collect/host/targets.h"
 
 /* What shows that the end asked for was there, as far as a recorder that parses nothing can tell.

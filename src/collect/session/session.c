@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "collect/session.h"
+#include "collect/session/session.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,15 +19,15 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "collect/guest/guests.h"
-#include "collect/host/host.h"
-#include "collect/marks.h"
-#include "collect/bpf/misses.h"
-#include "collect/host/privs.h"
-#include "collect/host/ready.h"
 #include "collect/bpf/drain.h"
+#include "collect/bpf/misses.h"
 #include "collect/bpf/ring.h"
 #include "collect/bpf/stats_json.h"
+#include "collect/guest/guests.h"
+#include "collect/host/host.h"
+#include "collect/host/privs.h"
+#include "collect/host/ready.h"
+#include "collect/mark_socket.h"
 
 #define STATS_NS   (2000ull * 1000 * 1000)
 #define MAX_EVENTS 16
