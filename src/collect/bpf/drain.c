@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* What is left in the maps of the programs when a recording ends: open segments, stacks. */
 #include "collect/bpf/drain.h"
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -10,17 +11,6 @@
 #include "collect/host/ksyms.h"
 
 #define STACK_DEPTH 127 /* of the map `stacks` */
-
-void fs_own_head(struct fs_own_records *o, struct fs_ev *h, enum fs_ev_kind kind, uint16_t len,
-		 uint64_t ts)
-{
-	h->ts = ts;
-	h->seq = o->seq++;
-	h->kind = (uint16_t)kind;
-	h->len = len;
-	h->cpu = FS_OWN_CPU;
-	o->events++;
-}
 
 static bool busy(const struct fs_thr *t)
 {
@@ -44,8 +34,8 @@ static void fill(struct fs_ev_flush *f, const struct fs_thr *t, uint32_t tid)
 	f->hints = t->x.hints;
 }
 
-int fs_remains_flush(const struct fs_bpf *b, struct fsr_writer *w, struct fs_own_records *o,
-		     uint64_t now)
+int fs_drain_flush(const struct fs_bpf *b, struct fsr_writer *w, struct fs_own_records *o,
+		   uint64_t now)
 {
 	FS_VEC(struct fs_ev_flush) out = {0};
 	int map = fs_bpf_map(b, "threads"), err = 0;
@@ -135,7 +125,7 @@ static int write_symbols(struct fsr_writer *w, const struct stacks *s, int kalls
 	return err;
 }
 
-int fs_remains_stacks(const struct fs_bpf *b, struct fsr_writer *w, int kallsyms)
+int fs_drain_stacks(const struct fs_bpf *b, struct fsr_writer *w, int kallsyms)
 {
 	struct stacks s = {0};
 	int err = read_stacks(b, &s);

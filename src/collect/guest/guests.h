@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <jansson.h>
 #include "base/vec.h"
-#include "collect/bpf/drain.h"
+#include "collect/bpf/own_records.h"
 #include "collect/bpf/ring.h"
 #include "collect/guest/guestwatch.h"
 
