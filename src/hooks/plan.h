@@ -62,8 +62,6 @@ struct fs_hooks {
 /* Do two hooks of a rank stand on the same thing, one as the other's stand-in? */
 bool fs_hooks_twins(const struct fs_hook *a, const struct fs_hook *b);
 
-extern const struct fs_hooks fs_hooks_host; /* host_hooks.def */
-
 const char *fs_hook_kind_name(enum fs_hook_kind k); /* "tp_btf", as a section name begins */
 
 /* What is known of one hook on this kernel; same index as in the table. */

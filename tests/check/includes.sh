@@ -11,6 +11,17 @@ outside() {
 	find src/"$1" -name '*.[ch]' -exec grep -Hn '^#include "' {} + | grep -vE "\"($2)[^\"]*\""
 }
 
+# order PART ROOM...: files of a room of the part include no room that stands after it here, nor what
+# lies beside the rooms.
+order() {
+	part=$1 allowed=
+	shift
+	for room; do
+		allowed="$allowed${allowed:+|}$room/"
+		grep -Hn "^#include \"$part/" $(find src/"$part/$room" -name '*.[ch]') | grep -vE "\"$part/($allowed)"
+	done
+}
+
 report "base includes base alone" "$(outside base 'base/')"
 report "stats includes stats, base" "$(outside stats 'stats/|base/')"
 report "record includes record, base, bpf/event.h" "$(outside record 'record/|base/|bpf/(event|guest_ring).h')"
@@ -26,6 +37,7 @@ report "render includes what lies below it" \
 report "hooks includes hooks, base" "$(outside hooks 'hooks/|base/')"
 report "collect includes hooks, record's writer side, base, bpf" \
 	"$(outside collect 'collect/|hooks/|record/(writer|format|crc|kinds|guest/ring_parse|guest/guest_chunk|text/event_text)\.h|base/|bpf/|host.skel.h')"
+report "rooms of collect: host, above it bpf, guest; the session above them" "$(order collect host bpf guest)"
 report "mailbox includes mailbox, base" "$(outside mailbox 'mailbox/|base/')"
 report "vmm includes vmm, base" "$(outside vmm 'vmm/|base/')"
 report "net includes net, base" "$(outside net 'net/|base/')"
@@ -33,6 +45,8 @@ report "bench includes bench, vmm, net, stats, mailbox, base, the experiment's c
 	"$(outside bench 'bench/|vmm/|net/|stats/|mailbox/|base/|experiment/variants.h')"
 report "guest includes guest, hooks, mailbox, base, bpf's guest side" \
 	"$(outside guest 'guest/|hooks/|mailbox/|base/|bpf/guest(_ring.h|/guest_state.h)|guest.skel.h')"
+report "rooms of guest: common, above it recorder, net, resume; the commands above them" \
+	"$(order guest common recorder net resume)"
 report "every part of src has its rule here" "$(
 	for part in src/*/; do
 		[ "$part" = src/cli/ ] || grep -q "outside $(basename "$part") " "$0" || echo "$part"

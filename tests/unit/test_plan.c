@@ -6,8 +6,9 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
-#include "hooks/plan.h"
+#include "collect/bpf/host_hooks.h"
 #include "guest/recorder/guest_hooks.h"
+#include "hooks/plan.h"
 
 enum { EXITS, CLASS, EXTRA };
 

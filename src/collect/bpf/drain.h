@@ -4,7 +4,7 @@
 #define FORKSCOPE_DRAIN_H
 
 #include <stdint.h>
-#include "collect/bpf/load.h"
+#include "collect/bpf/programs.h"
 #include "collect/bpf/own_records.h"
 #include "record/writer.h"
 

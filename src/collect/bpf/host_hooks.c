@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The host's table of wants and hooks, made of host_hooks.def. */
+#include "collect/bpf/host_hooks.h"
 #include "bpf/knobs.h"
-#include "hooks/plan.h"
 
 enum {
 #define FS_WANT(want, need, purpose, lost) WANT_##want,

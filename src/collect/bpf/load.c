@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Loads and attaches the programs that the plan wants; what does not load is ruled out, and again.
+ */
 #include "collect/bpf/load.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -6,33 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "bpf/state.h"
+#include "collect/bpf/host_hooks.h"
 #include "collect/bpf/host_skel.h"
+#include "collect/bpf/programs_impl.h"
 #include "collect/host/host.h"
 #include "collect/host/ready.h"
 #include "hooks/libbpf_log.h"
 #include "hooks/probe.h"
-
-struct fs_bpf {
-	const struct fs_load_opts *opts; /* during fs_bpf_load() only */
-	struct fs_plan *plan;
-	struct host_bpf *skel;
-	struct bpf_link **links;    /* one for each hook of the table, NULL = not attached */
-	struct bpf_program **progs; /* likewise */
-	bool own_stats;             /* the programs count their run time themselves */
-	bool no_misses;             /* fs_misses does not load here */
-	int stats_fd;
-	int inner_fd; /* of a ring, the pattern of all */
-	uint64_t ring_bytes;
-	unsigned int cpus[FS_MAX_CPUS]; /* all that may ever be online */
-	size_t ncpus;
-	int rings[FS_MAX_CPUS];
-	size_t nrings;
-};
 
 /* Rings may take a sixteenth of the memory at most, unless the user says otherwise. */
 static uint64_t ring_size(const struct fs_load_opts *o)
@@ -149,17 +134,6 @@ static int attach(struct fs_bpf *b, size_t i)
 	return b->links[i] ? 0 : -errno;
 }
 
-static void close_skeleton(struct fs_bpf *b)
-{
-	fs_bpf_detach(b);
-	host_bpf__destroy(b->skel);
-	b->skel = NULL;
-	if (b->inner_fd >= 0)
-		close(b->inner_fd);
-	b->inner_fd = -1;
-	memset(b->progs, 0, (b->plan->table->nhooks + 1) * sizeof(*b->progs));
-}
-
 /* A failed load is the fault of one program: the one that libbpf complained about. */
 static int blame_load(struct fs_bpf *b, int rc, char *err, size_t len)
 {
@@ -264,7 +238,7 @@ static int load_best(struct fs_bpf *b, char *err, size_t len)
 	while (rc == 1) {
 		rc = stopped(b) ? -EINTR : try_load(b, err, len);
 		if (rc == 1)
-			close_skeleton(b);
+			fs_bpf_close_skeleton(b);
 	}
 	return rc;
 }
@@ -323,141 +297,4 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 	b->opts = NULL;
 	*out = b;
 	return 0;
-}
-
-void fs_bpf_stop(struct fs_bpf *b)
-{
-	__atomic_store_n(&b->skel->bss->fs_stopped, 1, __ATOMIC_SEQ_CST);
-}
-
-void fs_bpf_detach(struct fs_bpf *b)
-{
-	for (size_t i = 0; i < b->plan->table->nhooks; i++) {
-		bpf_link__destroy(b->links[i]);
-		b->links[i] = NULL;
-	}
-}
-
-void fs_bpf_free(struct fs_bpf *b)
-{
-	if (!b)
-		return;
-	if (b->links && b->progs)
-		close_skeleton(b);
-	for (size_t i = 0; i < b->nrings; i++)
-		close(b->rings[i]);
-	if (b->stats_fd >= 0)
-		close(b->stats_fd);
-	free(b->links);
-	free(b->progs);
-	fs_plan_free(b->plan);
-	free(b);
-}
-
-const struct fs_plan *fs_bpf_plan(const struct fs_bpf *b)
-{
-	return b->plan;
-}
-
-uint64_t fs_bpf_ring_bytes(const struct fs_bpf *b)
-{
-	return b->ring_bytes;
-}
-
-size_t fs_bpf_cpus(const struct fs_bpf *b, const unsigned int **cpus)
-{
-	*cpus = b->cpus;
-	return b->ncpus;
-}
-
-size_t fs_bpf_rings(const struct fs_bpf *b, const unsigned int **cpus, const int **fds)
-{
-	*cpus = b->cpus;
-	*fds = b->rings;
-	return b->nrings;
-}
-
-int fs_bpf_map(const struct fs_bpf *b, const char *name)
-{
-	int fd = bpf_object__find_map_fd_by_name(b->skel->obj, name);
-
-	return fd < 0 ? -ENOENT : fd;
-}
-
-int fs_bpf_trace(struct fs_bpf *b, uint32_t tgid, enum fs_why why)
-{
-	struct fs_proc proc = {.why = why, .scan = 1};
-
-	/* One that the programs have found already keeps what they know of it. */
-	return bpf_map_update_elem(bpf_map__fd(b->skel->maps.procs), &tgid, &proc, BPF_NOEXIST);
-}
-
-bool fs_bpf_run_time(const struct fs_bpf *b, uint64_t *ns, uint64_t *cnt)
-{
-	size_t n = b->ncpus;
-	struct fs_cpu *c = b->own_stats ? calloc(n, sizeof(*c)) : NULL;
-	uint32_t zero = 0;
-
-	*ns = *cnt = 0;
-	if (!c || bpf_map_lookup_elem(fs_bpf_map(b, "cpus"), &zero, c))
-		n = 0;
-	for (size_t i = 0; i < n; i++) {
-		*ns += c[i].run_ns;
-		*cnt += c[i].run_cnt;
-	}
-	free(c);
-	return n > 0;
-}
-
-int fs_bpf_prog(const struct fs_bpf *b, size_t hook)
-{
-	return b->plan->progs[hook].on ? bpf_program__fd(b->progs[hook]) : -1;
-}
-
-int fs_bpf_misses(const struct fs_bpf *b)
-{
-	return b->no_misses ? -1 : bpf_program__fd(b->skel->progs.fs_misses);
-}
-
-bool fs_bpf_cost(const struct fs_bpf *b, size_t i, struct fs_prog_cost *c)
-{
-	struct bpf_prog_info info = {0};
-	__u32 size = sizeof(info);
-	size_t n = 0;
-
-	for (size_t h = 0; h < b->plan->table->nhooks; h++) {
-		if (!b->plan->progs[h].on || n++ != i)
-			continue;
-		memset(c, 0, sizeof(*c));
-		c->name = b->plan->table->hooks[h].prog;
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(b->progs[h]), &info, &size)) {
-			c->run_ns = info.run_time_ns;
-			c->run_cnt = info.run_cnt;
-			c->misses = info.recursion_misses;
-		}
-		return true;
-	}
-	return false;
-}
-
-bool fs_bpf_works(struct fs_bpf *b)
-{
-	struct bpf_prog_info info = {0};
-	__u32 size = sizeof(info), key, next;
-	int procs = bpf_map__fd(b->skel->maps.procs), rc;
-	struct fs_proc proc;
-
-	rc = bpf_map_get_next_key(procs, NULL, &key);
-	if (rc && rc != -ENOENT)
-		return false;
-	rc = bpf_map_lookup_elem(procs, &key, &proc);
-	if (rc && rc != -ENOENT)
-		return false;
-	rc = bpf_map_get_next_key(bpf_map__fd(b->skel->maps.stacks), NULL, &next);
-	if (rc && rc != -ENOENT)
-		return false;
-	for (size_t h = 0; h < b->plan->table->nhooks; h++)
-		if (b->plan->progs[h].on)
-			return !bpf_obj_get_info_by_fd(bpf_program__fd(b->progs[h]), &info, &size);
-	return true;
 }

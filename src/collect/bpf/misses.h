@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "collect/bpf/load.h"
+#include "collect/bpf/programs.h"
 #include "collect/bpf/own_records.h"
 #include "record/writer.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include "base/clock.h"
+#include "bpf/knobs.h"
 #include "collect/host/host.h"
 
 #define INT(v) ((json_int_t)(v))

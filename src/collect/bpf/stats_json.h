@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
-#include "collect/bpf/load.h"
+#include "collect/bpf/programs.h"
 #include "collect/bpf/misses.h"
 #include "collect/bpf/ring.h"
 
