@@ -6,6 +6,7 @@
 #include "guest/common/fastpath.h"
 #include "guest/common/guest_log.h"
 #include "guest/net/net_state.h"
+#include "guest/net/net_store.h"
 
 #define DUMP_TRIES 8
 #define GROUP(n)   (1u << ((n)-1))

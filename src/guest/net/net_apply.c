@@ -13,22 +13,6 @@
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-void fsg_step_link(const struct fsg_change *c, const char *name, uint32_t flags, uint32_t mask,
-		   const uint8_t *mac)
-{
-	struct ifinfomsg body = {
-		.ifi_index = c->link.index, .ifi_flags = flags, .ifi_change = mask};
-
-	fsg_step(c->net, name, FSG_MUST, RTM_NEWLINK, 0, &body, sizeof(body));
-	if (mac)
-		fsg_attr(&fsg_work.batch, IFLA_ADDRESS, mac, 6);
-}
-
-static uint32_t network_mask(uint32_t prefix)
-{
-	return prefix ? ~0u << (32 - prefix) : 0; /* prefix is 0 to 32 */
-}
-
 static void address_step(const struct fsg_change *c, uint16_t type, uint8_t prefix, uint32_t flags)
 {
 	struct ifaddrmsg body = {.ifa_family = AF_INET,
@@ -47,7 +31,7 @@ static void address_step(const struct fsg_change *c, uint16_t type, uint8_t pref
 		return;
 	if (prefix < 31)
 		fsg_attr_u32(&fsg_work.batch, IFA_BROADCAST,
-			     __builtin_bswap32(c->p->ip | ~network_mask(prefix)));
+			     __builtin_bswap32(c->p->ip | ~fsg_network_mask(prefix)));
 	if (c->metric)
 		fsg_attr_u32(&fsg_work.batch, IFA_RT_PRIORITY, c->metric);
 }
@@ -58,16 +42,6 @@ static void new_address(const struct fsg_change *c)
 }
 
 /* --- what is there -------------------------------------------------------------------------- */
-
-static bool on_link(const struct fsg_change *c, const struct nlmsghdr *h)
-{
-	return h->nlmsg_pid == (uint32_t)c->link.index;
-}
-
-static uint32_t local_of(const struct nlmsghdr *h)
-{
-	return fsg_attr_get_u32(h, sizeof(struct ifaddrmsg), IFA_LOCAL, 0);
-}
 
 static uint32_t address_flags(const struct nlmsghdr *h)
 {
@@ -82,51 +56,15 @@ static bool in_network_of(const struct fsg_change *c, const struct nlmsghdr *h, 
 	uint32_t other = fsg_attr_get_u32(h, sizeof(*a), IFA_ADDRESS, 0);
 
 	return a->ifa_prefixlen == prefix &&
-	       !((__builtin_bswap32(other) ^ c->p->ip) & network_mask(prefix));
+	       !((__builtin_bswap32(other) ^ c->p->ip) & fsg_network_mask(prefix));
 }
 
 static bool is_new_address(const struct fsg_change *c, const struct nlmsghdr *h)
 {
 	uint32_t ip = __builtin_bswap32(c->p->ip);
 
-	return in_network_of(c, h, c->p->prefix) && local_of(h) == ip &&
+	return in_network_of(c, h, c->p->prefix) && fsg_local_of(h) == ip &&
 	       fsg_attr_get_u32(h, sizeof(struct ifaddrmsg), IFA_ADDRESS, 0) == ip;
-}
-
-bool fsg_address_goes(const struct fsg_change *c, uint32_t address)
-{
-	bool goes = false;
-	struct nlmsghdr *h;
-
-	if (address == __builtin_bswap32(c->p->ip))
-		return false;
-	fsg_for_each (h, &c->net->addresses) {
-		if (local_of(h) != address)
-			continue;
-		if (!on_link(c, h))
-			return false; /* another link has it too */
-		goes = true;
-	}
-	return goes;
-}
-
-bool fsg_default_goes(const struct fsg_change *c, const struct nlmsghdr *h)
-{
-	const struct rtmsg *r = NLMSG_DATA(h);
-
-	return r->rtm_family == AF_INET && r->rtm_dst_len == 0 && r->rtm_tos == 0 &&
-	       r->rtm_type == RTN_UNICAST && on_link(c, h) &&
-	       fsg_attr_get_u32(h, sizeof(*r), RTA_TABLE, r->rtm_table) == RT_TABLE_MAIN;
-}
-
-bool fsg_is_prefix_route(const struct fsg_change *c, const struct nlmsghdr *h)
-{
-	const struct rtmsg *r = NLMSG_DATA(h);
-	uint32_t net = fsg_attr_get_u32(h, sizeof(*r), RTA_DST, 0);
-
-	return r->rtm_dst_len == c->p->prefix && on_link(c, h) && r->rtm_scope == RT_SCOPE_LINK &&
-	       fsg_attr_get_u32(h, sizeof(*r), RTA_TABLE, r->rtm_table) == RT_TABLE_MAIN &&
-	       __builtin_bswap32(net) == (c->p->ip & network_mask(c->p->prefix));
 }
 
 static void choose_stand_in(struct fsg_change *c)
@@ -138,7 +76,7 @@ static void choose_stand_in(struct fsg_change *c)
 	do {
 		taken = --c->stand_in == c->p->prefix;
 		fsg_for_each (h, &c->net->addresses)
-			if (on_link(c, h))
+			if (fsg_on_link(c, h))
 				taken |= in_network_of(c, h, c->stand_in);
 	} while (taken && c->stand_in > 1);
 }
@@ -151,7 +89,7 @@ static void look_at_addresses(struct fsg_change *c)
 	fsg_for_each (h, &c->net->addresses) {
 		bool near = in_network_of(c, h, c->p->prefix);
 
-		if (!on_link(c, h))
+		if (!fsg_on_link(c, h))
 			continue;
 		meet |= near;
 		if (first || near)
@@ -189,7 +127,7 @@ static void move_routes(const struct fsg_change *c)
 			continue;
 		memcpy(&address, RTA_DATA(source), 4);
 		if (!fsg_address_goes(c, address) ||
-		    (r->rtm_protocol == RTPROT_KERNEL && on_link(c, h) &&
+		    (r->rtm_protocol == RTPROT_KERNEL && fsg_on_link(c, h) &&
 		     !(c->inherit && fsg_is_prefix_route(c, h))))
 			continue;
 		(void)fsg_step_message(c->net, h, "route", FSG_IF_THERE, RTM_DELROUTE, 0);
@@ -225,7 +163,7 @@ static void plan_departure(const struct fsg_change *c)
 
 	move_routes(c);
 	fsg_for_each (h, &c->net->addresses) {
-		if (on_link(c, h) && !(is_new_address(c, h) && !c->stand_in))
+		if (fsg_on_link(c, h) && !(is_new_address(c, h) && !c->stand_in))
 			(void)fsg_step_message(c->net, h, "address", FSG_IF_THERE, RTM_DELADDR, 0);
 	}
 	if (c->stand_in)
@@ -251,7 +189,7 @@ static void plan_default_route(const struct fsg_change *c)
 		(void)fsg_step_message(c->net, h, "route", FSG_IF_THERE, RTM_DELROUTE, 0);
 	}
 	/* a gateway outside of the network is reached on the link all the same */
-	if ((c->p->ip ^ c->p->gateway) & network_mask(c->p->prefix))
+	if ((c->p->ip ^ c->p->gateway) & fsg_network_mask(c->p->prefix))
 		body.rtm_flags = RTNH_F_ONLINK;
 	fsg_step(c->net, "route", FSG_MUST, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &body,
 		 sizeof(body));

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A change of the network while it is made: shared by net_apply.c and what it stands on. */
+/* A change of the network while it is made: shared by net_apply.c, which makes it, and what it
+ * stands on. */
 #ifndef FORKSCOPE_GUEST_NET_CHANGE_H
 #define FORKSCOPE_GUEST_NET_CHANGE_H
 
+#include <linux/if_addr.h>
 #include <sys/socket.h>
 #include "guest/net/net.h"
 
@@ -111,7 +113,25 @@ void fsg_change_undo(struct fsg_change *c, bool down, struct fsg_outcome *o);
 /* After a change that took the link down: what was not asked to go comes back. */
 void fsg_change_put_back(struct fsg_change *c, struct fsg_outcome *o);
 
-/* --- net_apply.c ---------------------------------------------------------------------------- */
+/* --- net_change.c: what making it and undoing it both ask. Hot ------------------------------- */
+
+/* Host byte order. */
+static inline uint32_t fsg_network_mask(uint32_t prefix)
+{
+	return prefix ? ~0u << (32 - prefix) : 0; /* prefix is 0 to 32 */
+}
+
+/* Of a kept message: is it about the link that changes? */
+static inline bool fsg_on_link(const struct fsg_change *c, const struct nlmsghdr *h)
+{
+	return h->nlmsg_pid == (uint32_t)c->link.index;
+}
+
+/* Of a kept address: IFA_LOCAL, in network byte order. */
+static inline uint32_t fsg_local_of(const struct nlmsghdr *h)
+{
+	return fsg_attr_get_u32(h, sizeof(struct ifaddrmsg), IFA_LOCAL, 0);
+}
 
 /* IFF_UP in @mask: up or down; with @mac, the address too. */
 void fsg_step_link(const struct fsg_change *c, const char *name, uint32_t flags, uint32_t mask,

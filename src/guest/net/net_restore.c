@@ -11,6 +11,7 @@
 #include "guest/common/fastpath.h"
 #include "guest/net/net_change.h"
 #include "guest/net/net_state.h"
+#include "guest/net/net_store.h"
 
 #define ROUNDS   12
 #define PAUSE_NS 5000000 /* a carrier that is not there yet; from the third round on */
@@ -29,11 +30,6 @@ struct restore {
 };
 
 static struct fsg_state now;
-
-static bool on_link(const struct restore *r, const struct nlmsghdr *h)
-{
-	return h->nlmsg_pid == (uint32_t)r->c->link.index;
-}
 
 static bool is_there(const struct fsg_store *s, const struct nlmsghdr *h)
 {
@@ -64,7 +60,7 @@ static bool wanted_address(const struct restore *r, const struct nlmsghdr *h)
 {
 	const struct ifaddrmsg *a = NLMSG_DATA(h);
 
-	if (r->undo || !on_link(r, h))
+	if (r->undo || !fsg_on_link(r->c, h))
 		return true;
 	return a->ifa_family == AF_INET6 && !(r->c->change_mac && is_of_old_mac(r, h));
 }
@@ -78,7 +74,7 @@ static bool wanted_of_kernel(const struct restore *r, const struct nlmsghdr *h)
 	if (m->rtm_family == AF_INET6)
 		return table_of(h) != RT_TABLE_LOCAL;
 	source = fsg_attr_get_u32(h, sizeof(*m), RTA_PREFSRC, 0);
-	return r->undo || !on_link(r, h) || !source || !fsg_address_goes(r->c, source) ||
+	return r->undo || !fsg_on_link(r->c, h) || !source || !fsg_address_goes(r->c, source) ||
 	       (r->c->inherit && fsg_is_prefix_route(r->c, h));
 }
 
@@ -101,7 +97,7 @@ static bool wanted(const struct restore *r, enum fsg_net_kind kind, const struct
 {
 	switch (kind) {
 	case FSG_NET_LINK:
-		return r->undo || !on_link(r, h);
+		return r->undo || !fsg_on_link(r->c, h);
 	case FSG_NET_ADDRESS:
 		return wanted_address(r, h);
 	case FSG_NET_ROUTE:
@@ -210,7 +206,7 @@ static bool is_surplus_address(const struct restore *r, const struct nlmsghdr *h
 {
 	const struct ifaddrmsg *a = NLMSG_DATA(h);
 
-	return a->ifa_family == AF_INET6 && a->ifa_scope == RT_SCOPE_LINK && on_link(r, h);
+	return a->ifa_family == AF_INET6 && a->ifa_scope == RT_SCOPE_LINK && fsg_on_link(r->c, h);
 }
 
 /* Of the change, or of the kernel because of it. */
@@ -219,7 +215,7 @@ static bool is_surplus_route(const struct restore *r, const struct nlmsghdr *h)
 	const struct rtmsg *m = NLMSG_DATA(h);
 	const struct fs_payload *p = r->c->p;
 
-	if (on_link(r, h) && m->rtm_protocol == RTPROT_KERNEL)
+	if (fsg_on_link(r->c, h) && m->rtm_protocol == RTPROT_KERNEL)
 		return m->rtm_family == AF_INET || table_of(h) != RT_TABLE_LOCAL;
 	if (m->rtm_family != AF_INET)
 		return false;
@@ -247,7 +243,8 @@ static struct nlmsghdr *next_ipv4(const struct restore *r, const struct fsg_stor
 
 	while ((h = fsg_message(s->buf, s->len, *at)) != NULL) {
 		*at += NLMSG_ALIGN(h->nlmsg_len);
-		if (on_link(r, h) && ((struct ifaddrmsg *)NLMSG_DATA(h))->ifa_family == AF_INET)
+		if (fsg_on_link(r->c, h) &&
+		    ((struct ifaddrmsg *)NLMSG_DATA(h))->ifa_family == AF_INET)
 			return h;
 	}
 	return NULL;
