@@ -6,8 +6,8 @@
 #include <string.h>
 #include "base/err.h"
 #include "base/log.h"
+#include "base/opts.h"
 #include "cli/cmds.h"
-#include "cli/opts.h"
 #include "cli/output.h"
 #include "cli/recording.h"
 #include "render/diff.h"

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <jansson.h>
 #include "base/log.h"
+#include "base/opts.h"
 #include "base/units.h"
 #include "cli/cmds.h"
-#include "cli/opts.h"
 #include "collect/bpf/stats_json.h"
 #include "collect/checkup.h"
 

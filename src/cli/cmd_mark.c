@@ -6,8 +6,8 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/opts.h"
 #include "cli/cmds.h"
-#include "cli/opts.h"
 #include "collect/mark_socket.h"
 
 static const struct fs_usage usage = {

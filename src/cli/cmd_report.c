@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "cli/variants.h"
 #include "cli/cmds.h"
-#include "cli/opts.h"
 #include "cli/output.h"
 #include "cli/recording.h"
 #include "experiment/groups.h"

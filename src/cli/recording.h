@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "cli/opts.h"
+#include "base/opts.h"
 #include "guestsyms/ownsyms.h"
 #include "guestsyms/symtable.h"
 #include "render/view.h"

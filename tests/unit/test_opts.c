@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/opts.h"
 #include "cli/cmds.h"
-#include "cli/opts.h"
 
 static const struct fs_usage usage = {
 	.command = "thing",

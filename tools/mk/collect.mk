@@ -3,7 +3,6 @@
 # (root; run by make check-bpf).
 
 UNIT_EXTRA_test_plan  := src/hooks/plan.c src/collect/bpf/host_hooks.c src/guest/recorder/guest_hooks.c
-UNIT_EXTRA_test_opts  := src/cli/opts.c
 UNIT_EXTRA_test_targets := src/collect/host/targets.c
 UNIT_EXTRA_test_ring  := src/collect/bpf/ring.c
 UNIT_EXTRA_test_host  := src/collect/host/host.c

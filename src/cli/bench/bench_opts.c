@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "base/opts.h"
 #include "cli/bench/bench_opt_check.h"
 #include "cli/bench/bench_opt_parsers.h"
 #include "cli/cmds.h"
 #include "cli/mailbox/mailbox_opts.h"
-#include "cli/opts.h"
 #include "cli/output.h"
 
 #define SECOND 1000000000ull

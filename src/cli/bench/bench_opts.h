@@ -4,8 +4,8 @@
 #define FORKSCOPE_BENCH_OPTS_H
 
 #include <stdbool.h>
+#include "base/opts.h"
 #include "bench/bench.h"
-#include "cli/opts.h"
 #include "vmm/jail.h"
 
 #define BENCH_MAX  16 /* signals, prefetches, snapshots, recorder's arguments */

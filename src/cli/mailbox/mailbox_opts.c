@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/opts.h"
 #include "cli/cmds.h"
-#include "cli/opts.h"
 
 static int opt_kind(const char *text, void *dst, char *why, size_t len)
 {

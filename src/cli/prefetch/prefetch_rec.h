@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_CLI_PREFETCH_REC_H
 #define FORKSCOPE_CLI_PREFETCH_REC_H
 
-#include "cli/opts.h"
+#include "base/opts.h"
 #include "cli/recording.h"
 #include "experiment/groups.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Parses options by their tables, and prints the help that the tables give. */
-#include "cli/opts.h"
+#include "base/opts.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -12,7 +12,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "cli/cmds.h"
 
 #define HELP_COLUMN 26
 #define HELP_WIDTH  96
@@ -113,7 +112,7 @@ int fs_opts_bad(const struct fs_usage *u, const char *fmt, ...)
 	fs_error("%s: %s (see forkscope %s --help)", u->command, line ? line : "out of memory",
 		 u->command);
 	free(line);
-	return FS_EXIT_USAGE;
+	return FS_OPTS_WRONG;
 }
 
 /* Prints @text from the column on, broken at spaces; @at is where the cursor stands. */
@@ -209,7 +208,7 @@ int fs_opts_parse(const struct fs_usage *u, struct fs_opt *opts, int argc, char 
 		}
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			print_help(u, opts);
-			return FS_EXIT_OK;
+			return FS_OPTS_SHOWN;
 		}
 		if (argv[i][0] == '-' && argv[i][1]) {
 			int rc = take_option(u, opts, argc, argv, &i);

@@ -42,6 +42,9 @@ struct fs_opt {
 		.name = NULL, .arg = 0 \
 	}
 
+/* Exit codes that end a program after its arguments were read. */
+enum { FS_OPTS_SHOWN = 0, FS_OPTS_WRONG = 2 };
+
 struct fs_usage {
 	const char *command;  /* "record" */
 	const char *synopsis; /* what follows the command's name in the usage line */
@@ -70,13 +73,13 @@ int fs_opt_bytes(const char *text, void *dst, char *why, size_t len);   /* uint6
 /*
  * Parses argv[1..]. `--name value`, `--name=value`, `-l value`; `--help` and `-h` are always
  * there. Options may stand before, between and after the positional arguments, which are moved to
- * the front of argv. Returns -1 to go on, or the exit code to return at once: 0 after printing the
- * help on stdout, 2 after saying what is wrong.
+ * the front of argv. Returns -1 to go on, or the exit code to return at once: FS_OPTS_SHOWN after
+ * printing the help on stdout, FS_OPTS_WRONG after a message on stderr.
  */
 int fs_opts_parse(const struct fs_usage *u, struct fs_opt *opts, int argc, char **argv,
 		  struct fs_args *args);
 
-/* Says on stderr what is wrong with the way @u was used; returns the exit code for that. */
+/* Reports on stderr what is wrong with the way @u was used; returns FS_OPTS_WRONG. */
 int fs_opts_bad(const struct fs_usage *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
