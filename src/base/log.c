@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 enum fs_log_level fs_log_level = FS_LOG_INFO;
+const char *fs_log_program = "forkscope";
 
 /* One line, in one write, with nothing in it that a terminal would obey. */
 static void print_line(const char *kind, const char *fmt, va_list ap)
@@ -17,7 +18,7 @@ static void print_line(const char *kind, const char *fmt, va_list ap)
 	ssize_t done;
 	int len;
 
-	len = asprintf(&line, "forkscope: %s%s\n", kind, text ? text : "(out of memory)");
+	len = asprintf(&line, "%s: %s%s\n", fs_log_program, kind, text ? text : "(out of memory)");
 	for (int i = 0; i + 1 < len; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';

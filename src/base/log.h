@@ -10,6 +10,7 @@
 enum fs_log_level { FS_LOG_ERROR, FS_LOG_WARN, FS_LOG_INFO, FS_LOG_DEBUG };
 
 extern enum fs_log_level fs_log_level; /* what is printed; FS_LOG_INFO at the start */
+extern const char *fs_log_program;     /* begins each line; "forkscope" at the start */
 
 #define FS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 

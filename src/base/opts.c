@@ -101,6 +101,11 @@ int fs_opt_bytes(const char *text, void *dst, char *why, size_t len)
 	}
 }
 
+static const char *program(const struct fs_usage *u)
+{
+	return u->program ? u->program : "forkscope";
+}
+
 int fs_opts_bad(const struct fs_usage *u, const char *fmt, ...)
 {
 	char *line;
@@ -109,7 +114,7 @@ int fs_opts_bad(const struct fs_usage *u, const char *fmt, ...)
 	va_start(ap, fmt);
 	line = fs_vsentence(fmt, ap);
 	va_end(ap);
-	fs_error("%s: %s (see forkscope %s --help)", u->command, line ? line : "out of memory",
+	fs_error("%s: %s (see %s %s --help)", u->command, line ? line : "out of memory", program(u),
 		 u->command);
 	free(line);
 	return FS_OPTS_WRONG;
@@ -149,7 +154,7 @@ static void print_option(const char *name, const char *letter, const char *arg, 
 
 static void print_help(const struct fs_usage *u, const struct fs_opt *opts)
 {
-	printf("usage: forkscope %s %s\n\n", u->command, u->synopsis);
+	printf("usage: %s %s %s\n\n", program(u), u->command, u->synopsis);
 	print_wrapped(u->what, 0, 0);
 	printf("\n");
 	for (const struct fs_opt *o = opts; o->name; o++)
@@ -225,7 +230,7 @@ int fs_opts_parse(const struct fs_usage *u, struct fs_opt *opts, int argc, char 
 	args->pos = argv + 1;
 	args->npos = npos;
 	if (npos < u->min_pos)
-		return fs_opts_bad(u, "too few arguments: forkscope %s %s", u->command,
+		return fs_opts_bad(u, "too few arguments: %s %s %s", program(u), u->command,
 				   u->synopsis);
 	return -1;
 }

@@ -46,6 +46,7 @@ struct fs_opt {
 enum { FS_OPTS_SHOWN = 0, FS_OPTS_WRONG = 2 };
 
 struct fs_usage {
+	const char *program;  /* NULL = "forkscope" */
 	const char *command;  /* "record" */
 	const char *synopsis; /* what follows the command's name in the usage line */
 	const char *what;     /* a paragraph */

@@ -2,8 +2,8 @@
 /* forkscope-guest: the half of forkscope that lives in the guest, before and after the snapshot. */
 #include <stdio.h>
 #include <string.h>
+#include "base/log.h"
 #include "guest/commands.h"
-#include "guest/common/guest_log.h"
 
 static const struct {
 	const char *name;
@@ -34,7 +34,7 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		if (!strcmp(argv[0], commands[i].name))
 			return commands[i].run(argc, argv);
-	fsg_say("unknown command \"%s\" (see forkscope-guest --help)", argv[0]);
+	fs_error("unknown command \"%s\" (see forkscope-guest --help)", argv[0]);
 	return FSG_EXIT_USAGE;
 }
 
@@ -42,6 +42,7 @@ int main(int argc, char **argv)
 {
 	static char flag[] = "--help";
 
+	fs_log_program = "forkscope-guest";
 	if (argc == 3 && !strcmp(argv[1], "help"))
 		return run(2, (char *[]){argv[2], flag, NULL});
 	if (argc > 1 && !strcmp(argv[1], "--version")) {

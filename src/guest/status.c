@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope-guest status: what is armed in this guest, where, how full. */
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
+#include "base/opts.h"
 #include "base/units.h"
 #include "guest/commands.h"
-#include "guest/common/guest_log.h"
 #include "guest/recorder/armed.h"
 #include "guest/recorder/guest_hooks.h"
 #include "guest/recorder/layout.h"
@@ -24,16 +24,14 @@ struct view {
 	size_t moved; /* pages that are not where the directory says */
 };
 
-static void print_help(void)
-{
-	printf("usage: forkscope-guest status [OPTIONS...]\n\n"
-	       "Says what is armed in this guest, where it is in memory, and how full the rings "
-	       "are.\n\n"
-	       "  --json         as one JSON object\n"
-	       "  --run-dir DIR  as given to arm (" FSG_RUN_DIR ")\n"
-	       "  --help         print this\n\n"
-	       "exit status: 0 armed, 1 not, 2 wrong usage\n");
-}
+static const struct fs_usage usage = {
+	.program = "forkscope-guest",
+	.command = "status",
+	.synopsis = "[OPTIONS...]",
+	.what = "Reports what is armed in this guest, where it is in memory, and how full the "
+		"rings are.",
+	.notes = "exit status: 0 armed, 1 not, 2 wrong usage",
+};
 
 /* How many of @pages at @at do not lie in the frames that @list names. */
 static size_t count_moved(void *at, size_t pages, const uint64_t *list)
@@ -296,39 +294,25 @@ static void print_words(const struct view *v)
 
 int fsg_cmd_status(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"run-dir", required_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *run_dir = FSG_RUN_DIR;
-	struct view v = {0};
-	char err[SENTENCE];
 	bool json = false;
-	int c;
+	struct fs_opt opts[] = {
+		FS_OPT("--json", NULL, NULL, fs_opt_flag, &json, "as one JSON object"),
+		FS_OPT("--run-dir", NULL, "DIR", fs_opt_string, &run_dir,
+		       "as given to arm (" FSG_RUN_DIR ")"),
+		FS_OPT_END,
+	};
+	struct view v = {0};
+	struct fs_args args;
+	char err[SENTENCE];
+	int rc = fs_opts_parse(&usage, opts, argc, argv, &args);
 
-	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		if (c == 'h') {
-			print_help();
-			return FSG_EXIT_OK;
-		}
-		if (c != 'j' && c != 'd') {
-			fsg_say("see forkscope-guest status --help");
-			return FSG_EXIT_USAGE;
-		}
-		json |= c == 'j';
-		run_dir = c == 'd' ? optarg : run_dir;
-	}
-	if (optind < argc) {
-		fsg_say("\"%s\" is not expected here (see forkscope-guest status --help)",
-			argv[optind]);
-		return FSG_EXIT_USAGE;
-	}
+	if (rc >= 0)
+		return rc;
 	if (fsg_armed_read(run_dir, &v.armed, err, sizeof(err)) || map_all(&v, err)) {
 		if (json)
 			puts("{\"armed\": false}");
-		fsg_say("%s", err);
+		fs_error("%s", err);
 		return FSG_EXIT_FAILED;
 	}
 	if (json)

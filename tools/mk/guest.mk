@@ -8,7 +8,8 @@ GUEST_HOT  := src/guest/resume/serve.c src/guest/resume/signal.c src/guest/resum
 	      src/guest/net/net_neigh.c src/guest/net/net_watch.c src/guest/resume/stage.c \
 	      src/guest/common/mem.c src/mailbox/payload.c src/mailbox/payload_json.c
 GUEST_COLD := $(filter-out $(GUEST_HOT),$(call sources,guest)) src/mailbox/format.c \
-	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c $(HOOKS_SRC)
+	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c \
+	      src/base/opts.c src/base/json.c $(HOOKS_SRC)
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
 # No stack protector and no position independence: each would add a page to those that are read.
 GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
@@ -70,7 +71,7 @@ $(RINGDUMP): tests/guest/ringdump.c $(O)/guest/src/guest/recorder/armed.o $(O)/g
 # The agent's change of the network with a request broken on the way (tests/agent/test_network.py).
 NETAPPLY     := $(O)/tests/agent/netapply
 NETAPPLY_OBJ := $(filter-out $(O)/guest/src/guest/net/net_batch.o,$(filter $(O)/guest/src/guest/net/%.o,$(GUEST_OBJ))) \
-		$(addprefix $(O)/guest/src/,guest/common/guest_log.o guest/common/mem.o \
+		$(addprefix $(O)/guest/src/,base/err.o base/log.o guest/common/mem.o \
 		mailbox/payload.o mailbox/payload_json.o)
 test-programs: $(NETAPPLY)
 

@@ -3,8 +3,8 @@
 #include "guest/net/net.h"
 #include <linux/if_addr.h>
 #include <sys/time.h>
+#include "base/log.h"
 #include "guest/common/fastpath.h"
-#include "guest/common/guest_log.h"
 #include "guest/net/net_state.h"
 #include "guest/net/net_store.h"
 
@@ -136,16 +136,16 @@ int fsg_net_open(struct fsg_net *n)
 	n->monitor = open_netlink(WATCHED);
 	if (n->fd < 0 || n->monitor < 0) {
 		errno = n->fd < 0 ? -n->fd : -n->monitor;
-		fsg_say_errno("opening rtnetlink");
+		fs_error("opening rtnetlink: %m");
 		return -errno;
 	}
 	rc = may_change(n);
 	if (rc == -EPERM)
-		fsg_say("this process may not change the network: it needs CAP_NET_ADMIN in the "
-			"user namespace that owns the network's namespace; run the agent as the "
-			"guest's root, or give it that capability");
+		fs_error("this process may not change the network: it needs CAP_NET_ADMIN in the "
+			 "user namespace that owns the network's namespace; run the agent as the "
+			 "guest's root, or give it that capability");
 	else if (rc)
-		fsg_say("asking rtnetlink whether this process may change the network: %s",
-			strerror(-rc));
+		fs_error("asking rtnetlink whether this process may change the network: %s",
+			 strerror(-rc));
 	return rc;
 }

@@ -27,7 +27,7 @@ static uint32_t load_sequence(const struct fsg_server *s)
 static bool await_payload(const struct fsg_server *s, uint64_t signal_ns, bool only_look)
 {
 	while (!load_sequence(s)) {
-		if (only_look || hot_now_ns() - signal_ns > s->patience_ns)
+		if (only_look || hot_now_ns() - signal_ns > s->timeout_ns)
 			return false;
 		hot_nap(NAP_NS);
 	}

@@ -15,7 +15,7 @@ struct fsg_server {
 	uint8_t *mailbox; /* FS_MBOX_SIZE bytes of a page of its own */
 	bool ack_stages;  /* send the `mailbox` ack too */
 	bool debug_stages;
-	uint64_t patience_ns; /* how long to wait for a payload after the signal */
+	uint64_t timeout_ns; /* how long to wait for a payload after the signal */
 	uint64_t signal;      /* of FSG_STAGES ARMED: by what it is woken */
 	struct fsg_ring ring; /* where it says what it does, if a recorder is armed */
 	struct fs_payload payload;
@@ -44,7 +44,7 @@ struct fsg_served {
 const uint32_t *fsg_serve_sequence(const struct fsg_server *s);
 
 /*
- * Serves one fork: waits up to the patience (or not at all: @only_look) for a payload, decodes it,
+ * Serves one fork: waits up to the timeout (or not at all: @only_look) for a payload, decodes it,
  * applies it, sends the acks, and empties the mailbox.
  */
 void fsg_serve(struct fsg_server *s, bool only_look, struct fsg_served *out);
