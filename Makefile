@@ -32,7 +32,8 @@ CLI_SRC     := $(call sources,cli)
 MKREC_SRC   := $(filter-out %/main.c,$(wildcard tools/mkrec/*.c))
 PURE_OBJ    := $(PURE_SRC:%.c=$(O)/%.o)
 ALL_OBJ     := $(PURE_OBJ) $(patsubst %.c,$(O)/%.o,$(HOOKS_SRC) $(COLLECT_SRC) $(CLI_SRC))
-BPF_SRC     := $(wildcard bpf/*.bpf.c)
+# What defines the maps that all programs share is linked first.
+BPF_SRC     := bpf/core.bpf.c $(filter-out bpf/core.bpf.c,$(wildcard bpf/*.bpf.c))
 BPF_OBJ     := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
 SKEL        := $(O)/host.skel.h
 

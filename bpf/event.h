@@ -13,81 +13,8 @@
 #ifndef FORKSCOPE_EVENT_H
 #define FORKSCOPE_EVENT_H
 
-#ifndef __VMLINUX_H__
-#include <linux/types.h>
-#endif
-
-#define FS_COMM_LEN 16
-#define FS_NO_STACK 0xffffffffu /* no stack was taken, or the table was full (counted) */
-
-/*
- * X(number, NAME, struct, "what it is and when it is emitted")
- * One row yields the enum, the name, the size and the documentation.
- */
-#define FS_EVENT_KINDS(X)                                                                          \
-	X(1, PROC_ADD, fs_ev_proc_add,                                                             \
-	  "a process became traced (existing, forked, or by a match)")                             \
-	X(2, FORK, fs_ev_fork, "a traced process made a thread or a child")                        \
-	X(3, EXEC, fs_ev_exec, "a traced process ran another program")                             \
-	X(4, EXIT_TASK, fs_ev_exit_task, "a traced thread ended")                                  \
-	X(5, VM_CREATE, fs_ev_vm_create, "KVM_CREATE_VM returned, or a VM was first seen")         \
-	X(6, VCPU_CREATE, fs_ev_vcpu_create, "KVM_CREATE_VCPU returned, or a vCPU was first seen") \
-	X(7, MEMSLOT, fs_ev_memslot, "a memory slot was set (LATE: read from the VM)")             \
-	X(8, FIRST_RUN, fs_ev_first_run, "first KVM_RUN of a vCPU, at its start (LATE: entry)")    \
-	X(9, RUN, fs_ev_run, "one KVM_RUN from the system call to its return to user space")       \
-	X(10, VMEXIT, fs_ev_vmexit, "one exit-to-entry segment of a vCPU, emitted at the entry")   \
-	X(11, OFFCPU, fs_ev_offcpu, "a traced thread was off its CPU, emitted at its switch-in")   \
-	X(12, WAKE, fs_ev_wake, "a wake-up of a vCPU thread that has not run its vCPU yet")        \
-	X(13, SIGNAL, fs_ev_signal, "a signal sent to a traced thread")                            \
-	X(14, SYSCALL, fs_ev_syscall, "a system call of a VMM thread that marks a restore phase")  \
-	X(15, OPEN, fs_ev_open, "a file opened by a VMM thread")                                   \
-	X(16, MMAP, fs_ev_mmap, "a mapping made by a VMM thread")                                  \
-	X(17, IRQ_SET, fs_ev_irq_set, "kvm_set_irq: an interrupt line was raised or lowered")      \
-	X(18, IRQ_MSI, fs_ev_irq_msi, "kvm_msi_set_irq: an MSI was delivered")                     \
-	X(19, IRQ_ACCEPT, fs_ev_irq_accept, "kvm_apic_accept_irq: a local APIC took a vector")     \
-	X(20, IRQ_INJECT, fs_ev_irq_inject, "kvm_inj_virq: a vector was injected into a vCPU")     \
-	X(21, HALT, fs_ev_halt, "kvm_vcpu_wakeup: a halt or its polling ended")                    \
-	X(22, TSC_OFFSET, fs_ev_tsc_offset, "a vCPU's TSC offset was written, and is another now") \
-	X(23, PVCLOCK, fs_ev_pvclock, "a vCPU's kvmclock page was updated")                        \
-	X(24, MMFAULT, fs_ev_mmfault, "a host page fault of a VMM thread outside an exit segment") \
-	X(25, BIO, fs_ev_bio, "block I/O from submission to completion")                           \
-	X(26, WORK, fs_ev_work, "a kernel work item queued by a traced thread: queue to end")      \
-	X(27, APF, fs_ev_apf, "asynchronous page fault: a step of its life")                       \
-	X(28, UFFD, fs_ev_uffd, "a wait for a userfaultfd handler (function probe only)")          \
-	X(29, NET_TX, fs_ev_net_tx, "a packet of interest left the VM through its TAP")            \
-	X(30, PIO, fs_ev_pio, "kvm_pio: a port access of the guest")                               \
-	X(31, MARK, fs_ev_mark, "a moment named by the user (forkscope mark)")                     \
-	X(32, FLUSH, fs_ev_flush, "end of recording: what a thread was in the middle of")          \
-	X(33, CLOCK, fs_ev_clock,                                                                  \
-	  "the recorder read the host's clocks between two reads of its TSC")                      \
-	X(34, MISSED, fs_ev_missed,                                                                \
-	  "the kernel skipped runs of a program between two readings of its counters")
-
-enum fs_ev_kind {
-	FS_EV_NONE = 0,
-#define X(num, name, type, doc) FS_EV_##name = num,
-	FS_EVENT_KINDS(X)
-#undef X
-};
-
-/* struct fs_ev.flags */
-enum {
-	FS_F_IRQCTX = 1 << 0,  /* emitted in interrupt context: tid/tgid are not of the causer */
-	FS_F_CLIPPED = 1 << 1, /* emitted by the flush: the span had not ended yet at `ts` */
-	FS_F_LATE = 1 << 2,    /* the object existed before the recording; read, not observed */
-};
-
-struct fs_ev {
-	__u64 ts;
-	__u32 seq; /* per CPU; counts every attempt, so a hole is a loss */
-	__u16 kind;
-	__u16 len; /* bytes of the whole record, header included */
-	__u32 tgid;
-	__u32 tid;
-	__u32 vm; /* VM number, from 1 in order of sight; 0 = none or unknown */
-	__u16 cpu;
-	__u16 flags;
-};
+#include "bpf/event_bits.h"
+#include "bpf/event_kinds.h"
 
 enum fs_why { FS_WHY_PID = 1, FS_WHY_COMM, FS_WHY_COMMAND, FS_WHY_KVM };
 
@@ -160,39 +87,6 @@ struct fs_ev_run {
 	__u32 pad;
 };
 
-/* struct fs_ev_vmexit.hints: what the vCPU's thread did between exit and entry */
-enum {
-	FS_H_PF = 1 << 0,        /* kvm_page_fault: EPT/NPT violation */
-	FS_H_HMM = 1 << 1,       /* handle_mm_fault ran (function probe) */
-	FS_H_MAJOR = 1 << 2,     /* handle_mm_fault said VM_FAULT_MAJOR */
-	FS_H_COW = 1 << 3,       /* a private copy was made */
-	FS_H_ZERO = 1 << 4,      /* a zero page or a fresh zeroed page was given */
-	FS_H_FILEMAP = 1 << 5,   /* the page cache was looked up (mm_filemap_fault/map_pages) */
-	FS_H_CACHE_ADD = 1 << 6, /* pages were added to the page cache */
-	FS_H_BIO = 1 << 7,       /* block I/O was submitted */
-	FS_H_UFFD = 1 << 8,      /* handle_userfault ran (function probe) */
-	FS_H_FASTPF = 1 << 9,    /* KVM's fast_page_fault fixed it: write-protect or access bits */
-	FS_H_APF_NOT_PRESENT = 1 << 10,
-	FS_H_APF_READY = 1 << 11,
-	FS_H_HALT = 1 << 12,       /* kvm_vcpu_wakeup was seen: the vCPU was halted in here */
-	FS_H_USER = 1 << 13,       /* went back to user space (RUN records tell when) */
-	FS_H_OFFCPU = 1 << 14,     /* switched out at least once (OFFCPU records tell when) */
-	FS_H_MMIO = 1 << 15,       /* kvm_mmio or kvm_fast_mmio */
-	FS_H_VMA_FILE = 1 << 16,   /* the faulting VMA maps a file (function probe) */
-	FS_H_VMA_SHARED = 1 << 17, /* ... shared */
-	FS_H_VMA_KNOWN = 1 << 18,  /* the two bits above are valid */
-	FS_H_SWAPIN = 1 << 19,     /* do_swap_page ran */
-	FS_H_INJECT = 1 << 20,     /* kvm_inj_virq before this entry */
-	FS_H_APF_REPEATED = 1 << 21,
-	FS_H_SPURIOUS = 1 << 22,    /* fast_page_fault or the SPTE path said spurious/retry */
-	FS_H_MEMSLOT = 1 << 23,     /* the fault's GPA lies in a known memory slot */
-	FS_H_INVALIDATED = 1 << 24, /* an MMU notifier invalidated this VM's mapping meanwhile */
-	FS_H_HUGETLB = 1 << 25,     /* the faulting VMA is of hugetlb memory (function probe) */
-	FS_H_HUGE_SEEN = 1 << 26, /* ... and copying or clearing a huge page would have been seen */
-	FS_H_HUGE_2M = 1 << 27,   /* ... its pages are of 2 MiB */
-	FS_H_HUGE_1G = 1 << 28,   /* ... of 1 GiB */
-};
-
 enum fs_isa { FS_ISA_UNKNOWN = 0, FS_ISA_VMX = 1, FS_ISA_SVM = 2 }; /* KVM_ISA_* */
 
 struct fs_ev_vmexit {
@@ -217,22 +111,6 @@ struct fs_ev_vmexit {
 	__u32 stack;   /* host kernel stack of the fault, or FS_NO_STACK */
 	__u32 run_ns;  /* from the KVM_RUN call to this entry when that call began inside the
 			* segment (FS_H_USER or ts_exit 0); 0 = not so, ~0u = longer than it holds */
-};
-
-/* struct fs_ev_offcpu.waker_flags */
-enum {
-	FS_W_IRQ = 1 << 0, /* woken from interrupt context: waker_tid is not the causer */
-	FS_W_SOFTIRQ = 1 << 1,
-	FS_W_WORK = 1 << 2,    /* the waker was executing a tracked work item (`work`) */
-	FS_W_UNSEEN = 1 << 3,  /* no wake-up was seen */
-	FS_W_PREEMPT = 1 << 4, /* switched out while runnable: no wake-up is expected */
-	FS_W_THROTTLED =
-		1 << 5,      /* left because a quota was used up (exact: task or group said so) */
-	FS_W_TIMER = 1 << 6, /* woken in interrupt context by its own hrtimer */
-	FS_W_BIO = 1 << 7,   /* woken by the completion of block I/O (`work` = bio) */
-	FS_W_CTX_UNKNOWN = 1 << 8, /* the kernel does not let us tell interrupt context */
-	FS_W_LOCK = 1 << 9,   /* it slept for a lock of its process: who woke it let go of that */
-	FS_W_UNINT = 1 << 10, /* it slept uninterruptibly: for a lock or a page of the kernel */
 };
 
 struct fs_ev_offcpu {

@@ -5,38 +5,20 @@
  */
 #include "kvm.bpf.h"
 
-#define VM_SHARED      0x8
-#define VM_HUGETLB     0x400000
-#define HUGE_2M_SHIFT  21
-#define HUGE_1G_SHIFT  30
-#define X86_PF_WRITE   0x2
-#define X86_PF_USER    0x4
-#define X86_PF_INSTR   0x10
-#define VM_FAULT_MAJOR 0x4
-#define GFP_USER_PAGE  0x0a /* __GFP_HIGHMEM | __GFP_MOVABLE */
-#define GFP_ZERO       0x100
-
-/* The accumulator of what `current` is in the middle of, NULL when nothing is. */
-static __always_inline struct fs_acc *fs_self_acc(struct fs_thr **thr)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-
-	/* Only a thread that is known can be in a span: untraced ones miss once. */
-	*thr = fs_thr_find(id);
-	return *thr ? fs_acc_of(*thr) : NULL;
-}
+#define VM_SHARED         0x8
+#define VM_HUGETLB        0x400000
+#define HUGE_2M_SHIFT     21
+#define HUGE_1G_SHIFT     30
+#define X86_PF_WRITE      0x2
+#define X86_PF_USER       0x4
+#define X86_PF_INSTR      0x10
+#define VM_FAULT_MAJOR    0x4
 
 /*
  * A stack costs some microseconds, many times what a minor fault does: only faults that took long
  * get one. Block I/O and switches take their own.
  */
 #define FS_STACK_WORTH_NS 250000
-
-static __always_inline void fs_acc_stack(void *ctx, struct fs_acc *a, struct fs_thr *t)
-{
-	if (a->stack == FS_NO_STACK)
-		a->stack = fs_stack(ctx, FS_STACK_FAULT, t->vm);
-}
 
 /* ---- page faults as exceptions: where no function probe sees them ---- */
 
@@ -254,190 +236,6 @@ int FS_FN_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
 	return 0;
 }
 
-/* ---- pages ---- */
-
-static __always_inline int fs_page_allocated(unsigned int order, unsigned int gfp)
-{
-	struct fs_thr *t;
-	struct fs_acc *a;
-
-	if ((gfp & GFP_USER_PAGE) != GFP_USER_PAGE)
-		return 0;
-	a = fs_self_acc(&t);
-	if (!a || fs_context() & (FS_W_IRQ | FS_W_SOFTIRQ))
-		return 0;
-	a->n_alloc++;
-	if (gfp & GFP_ZERO)
-		a->zero_pages += 1u << (order & 31);
-	else
-		a->new_pages += 1u << (order & 31);
-	return 0;
-}
-
-SEC("?tp_btf/mm_page_alloc")
-int FS_PROG(fs_page_alloc, struct page *page, unsigned int order, unsigned int gfp, int migratetype)
-{
-	return fs_page_allocated(order, gfp);
-}
-
-SEC("?tracepoint/kmem/mm_page_alloc")
-int FS_PERF_PROG(fs_page_alloc_perf, struct trace_event_raw_mm_page_alloc)
-{
-	return fs_page_allocated(ctx->order, ctx->gfp_flags);
-}
-
-/*
- * Huge pages of hugetlb memory come from a pool, not from the page allocator: what is done to them
- * is seen where they are copied and cleared.
- */
-static __always_inline int fs_huge(__u32 hint)
-{
-	struct fs_thr *t;
-	struct fs_acc *a = fs_self_acc(&t);
-
-	if (a)
-		a->hints |= hint;
-	return 0;
-}
-
-SEC("?fentry/copy_user_large_folio")
-int FS_FN_PROG(fs_huge_copy)
-{
-	return fs_huge(FS_H_COW);
-}
-
-SEC("?fentry/copy_user_huge_page")
-int FS_FN_PROG(fs_huge_copy_old)
-{
-	return fs_huge(FS_H_COW);
-}
-
-SEC("?kprobe/copy_user_large_folio")
-int BPF_KPROBE(fs_huge_copy_kp)
-{
-	return fs_huge(FS_H_COW);
-}
-
-SEC("?kprobe/copy_user_huge_page")
-int BPF_KPROBE(fs_huge_copy_old_kp)
-{
-	return fs_huge(FS_H_COW);
-}
-
-SEC("?fentry/folio_zero_user")
-int FS_FN_PROG(fs_huge_zero)
-{
-	return fs_huge(FS_H_ZERO);
-}
-
-SEC("?fentry/clear_huge_page")
-int FS_FN_PROG(fs_huge_zero_old)
-{
-	return fs_huge(FS_H_ZERO);
-}
-
-SEC("?kprobe/folio_zero_user")
-int BPF_KPROBE(fs_huge_zero_kp)
-{
-	return fs_huge(FS_H_ZERO);
-}
-
-SEC("?kprobe/clear_huge_page")
-int BPF_KPROBE(fs_huge_zero_old_kp)
-{
-	return fs_huge(FS_H_ZERO);
-}
-
-/* page->flags: a word, or a structure of one word (6.18); the count was renamed in 6.15. */
-static __always_inline __u32 fs_folio_pages(struct folio *folio)
-{
-	unsigned long head = 1ul << bpf_core_enum_value(enum pageflags, PG_head), flags;
-	struct folio___nr *f = (void *)folio;
-
-	if (bpf_core_field_exists(folio->flags))
-		flags = BPF_CORE_READ(folio, flags);
-	else
-		flags = BPF_CORE_READ(f, flags.f);
-	if (!(flags & head))
-		return 1;
-	if (bpf_core_field_exists(f->_nr_pages))
-		return BPF_CORE_READ(f, _nr_pages);
-	return BPF_CORE_READ(folio, _folio_nr_pages);
-}
-
-SEC("?tp_btf/mm_filemap_add_to_page_cache")
-int FS_PROG(fs_cache_add, struct folio *folio)
-{
-	struct fs_thr *t;
-	struct fs_acc *a = fs_self_acc(&t);
-
-	if (!a)
-		return 0;
-	a->hints |= FS_H_CACHE_ADD;
-	a->cache_pages += fs_folio_pages(folio);
-	if (!knobs.has_hmm_probe)
-		fs_acc_stack(ctx, a, t);
-	return 0;
-}
-
-static __always_inline int fs_filemap(void)
-{
-	struct fs_thr *t;
-	struct fs_acc *a = fs_self_acc(&t);
-
-	if (a)
-		a->hints |= FS_H_FILEMAP;
-	return 0;
-}
-
-SEC("?tp_btf/mm_filemap_fault")
-int FS_PROG(fs_filemap_fault)
-{
-	return fs_filemap();
-}
-
-SEC("?tp_btf/mm_filemap_map_pages")
-int FS_PROG(fs_filemap_map)
-{
-	return fs_filemap();
-}
-
-SEC("?tracepoint/filemap/mm_filemap_fault")
-int FS_PERF_PROG(fs_filemap_fault_perf, void)
-{
-	return fs_filemap();
-}
-
-SEC("?tracepoint/filemap/mm_filemap_map_pages")
-int FS_PERF_PROG(fs_filemap_map_perf, void)
-{
-	return fs_filemap();
-}
-
-SEC("?fentry/filemap_fault")
-int FS_FN_PROG(fs_filemap_fault_fn)
-{
-	return fs_filemap();
-}
-
-SEC("?fentry/filemap_map_pages")
-int FS_FN_PROG(fs_filemap_map_fn)
-{
-	return fs_filemap();
-}
-
-SEC("?kprobe/filemap_fault")
-int BPF_KPROBE(fs_filemap_fault_kp)
-{
-	return fs_filemap();
-}
-
-SEC("?kprobe/filemap_map_pages")
-int BPF_KPROBE(fs_filemap_map_kp)
-{
-	return fs_filemap();
-}
-
 /* ---- userfaultfd ---- */
 
 static __always_inline int fs_uffd_begin(void *ctx, struct vm_fault *vmf)
@@ -498,34 +296,6 @@ SEC("?kretprobe/handle_userfault")
 int BPF_KRETPROBE(fs_uffd_exit_krp)
 {
 	return fs_uffd_end();
-}
-
-/* ---- mappings taken away from the guest ---- */
-
-SEC("?fentry/kvm_mmu_notifier_invalidate_range_start")
-int FS_FN_PROG(fs_mn_invalidate, struct mmu_notifier *mn)
-{
-	__u64 kvm = (__u64)mn - bpf_core_field_offset(struct kvm, mmu_notifier);
-	struct fs_vm *v = fs_vm_find(kvm);
-
-	if (v)
-		v->inval++;
-	return 0;
-}
-
-/* Without the VM at hand: an invalidation by a thread of the VMM itself. */
-SEC("?tp_btf/kvm_unmap_hva_range")
-int FS_PROG(fs_unmap_hva)
-{
-	struct fs_self s;
-	struct fs_vm *v;
-
-	if (!fs_self(&s))
-		return 0;
-	v = fs_vm_find(s.t->kvm ? s.t->kvm : s.p->kvm);
-	if (v)
-		v->inval++;
-	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -80,7 +80,7 @@ struct fs_thr {
 	__u64 run_ts;  /* KVM_RUN entered, 0 = not in it */
 	__u64 user_ts; /* back to user space from KVM_RUN, 0 = in it or never */
 
-	/* the newest that it told of a vCPU's clock: vcpu.bpf.c */
+	/* the newest that it told of a vCPU's clock: clock.bpf.c */
 	__u64 tsc_next, pv_tsc;
 	__u32 tsc_vcpu;   /* + 1; 0 = told none yet */
 	__u32 pv_version; /* 0 = told none yet */

@@ -204,4 +204,28 @@ static __always_inline __u32 fs_acc_hints(const struct fs_acc *a, bool write)
 	return h;
 }
 
+/* The accumulator of what `current` is in the middle of, NULL when nothing is. */
+static __always_inline struct fs_acc *fs_self_acc(struct fs_thr **thr)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	/* Only a thread that is known can be in a span: untraced ones miss once. */
+	*thr = fs_thr_find(id);
+	return *thr ? fs_acc_of(*thr) : NULL;
+}
+
+/* The stack of the fault, the first one that is taken. */
+static __always_inline void fs_acc_stack(void *ctx, struct fs_acc *a, struct fs_thr *t)
+{
+	if (a->stack == FS_NO_STACK)
+		a->stack = fs_stack(ctx, FS_STACK_FAULT, t->vm);
+}
+
+/* The vCPU thread's own state: one lookup, no detour over its process. */
+static __always_inline struct fs_thr *fs_vcpu_self(__u64 *id)
+{
+	*id = bpf_get_current_pid_tgid();
+	return fs_thr_find(*id);
+}
+
 #endif

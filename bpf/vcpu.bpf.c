@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The life of a vCPU thread: exit to entry as one record with what happened between folded in,
- * KVM_RUN, halts, port and memory-mapped I/O, clocks, asynchronous page faults.
+ * KVM_RUN, halts, port and memory-mapped I/O.
  * KVM may be a module: every pointer argument needs its check for NULL (6.12 and later).
  */
 #include "kvm.bpf.h"
 
 #define SVM_EXIT_NPF 0x400
 #define PFERR_WRITE  0x2 /* same bit in EPT exit qualifications */
-
-/* The vCPU thread's own state: one lookup, no detour over its process. */
-static __always_inline struct fs_thr *fs_vcpu_self(__u64 *id)
-{
-	*id = bpf_get_current_pid_tgid();
-	return fs_thr_find(*id);
-}
 
 /* A thread enters or leaves a guest and is not known: its VM is older than the recording. */
 static FS_SUBPROG struct fs_thr *fs_vcpu_stranger(__u64 id)
@@ -230,61 +223,6 @@ int FS_PERF_PROG(fs_userspace_exit_perf, struct trace_event_raw_kvm_userspace_ex
 	return fs_userspace_exit(ctx->reason, ctx->errno);
 }
 
-static __always_inline int fs_page_fault(__u64 addr, __u64 error_code)
-{
-	struct fs_thr *t;
-	struct fs_vm *v;
-	__u64 id;
-
-	t = fs_vcpu_self(&id);
-	if (!t || !t->x_ts)
-		return 0;
-	t->x.hints |= FS_H_PF;
-	if (t->x_n_pf++)
-		return 0;
-	t->x_gpa = addr;
-	t->x_error_code = error_code;
-	v = fs_vm_find(t->kvm);
-	if (v)
-		t->x_inval = v->inval;
-	return 0;
-}
-
-SEC("?tp_btf/kvm_page_fault")
-int FS_PROG(fs_kvm_page_fault, struct kvm_vcpu *vcpu, u64 addr, u64 error_code)
-{
-	return fs_page_fault(addr, error_code);
-}
-
-SEC("?tracepoint/kvm/kvm_page_fault")
-int FS_PERF_PROG(fs_page_fault_perf, struct trace_event_raw_kvm_page_fault)
-{
-	return fs_page_fault(ctx->fault_address, ctx->error_code);
-}
-
-/*
- * RET_PF_FIXED and RET_PF_SPURIOUS are 4 and 5 up to 6.1, 5 and 6 later, in an enum without a name:
- * whether the entry was changed tells "fixed".
- */
-SEC("?tp_btf/fast_page_fault")
-int FS_PROG(fs_fast_page_fault, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, u64 *sptep,
-	    u64 old_spte, int ret)
-{
-	struct fs_thr *t;
-	__u64 id, spte;
-
-	t = fs_vcpu_self(&id);
-	if (!t || !t->x_ts || ret < 4)
-		return 0;
-	if (!sptep || bpf_probe_read_kernel(&spte, sizeof(spte), sptep))
-		return 0;
-	if (spte != old_spte)
-		t->x.hints |= FS_H_FASTPF;
-	else if (ret >= 5)
-		t->x.hints |= FS_H_SPURIOUS;
-	return 0;
-}
-
 SEC("?tp_btf/kvm_vcpu_wakeup")
 int FS_PROG(fs_kvm_vcpu_wakeup, u64 ns, bool waited, bool valid)
 {
@@ -391,134 +329,6 @@ int FS_PROG(fs_kvm_pio_rax, unsigned int rw, unsigned int port, unsigned int siz
 		value &= ~0ull >> (64 - 8 * fs_pio_bytes(size));
 	}
 	return fs_pio(t, id, rw, port, size, count, value);
-}
-
-/*
- * A vCPU's clock is told once or twice in a fork's life, and without it the guest's clock is known
- * a hundred times less well: too much to lose to the kernel's guard against recursion (core.bpf.c).
- * The guard is one for each program, so a second program with the same body stands beside the
- * first, and runs when that was skipped. When both run, the second has nothing new to tell.
- */
-static __always_inline int fs_tsc_written(__u32 vcpu_id, __u64 prev, __u64 next)
-{
-	struct fs_self s;
-
-	if (!fs_self(&s))
-		return 0;
-	if (s.t->tsc_vcpu == vcpu_id + 1 && s.t->tsc_next == next)
-		return 0;
-	s.t->tsc_vcpu = vcpu_id + 1;
-	s.t->tsc_next = next;
-	FS_EMIT(tsc_offset, TSC_OFFSET, e, s.id, s.vm, 0, bpf_ktime_get_ns())
-	{
-		e->prev = prev;
-		e->next = next;
-		e->vcpu_id = vcpu_id;
-		e->pad = 0;
-	}
-	return 0;
-}
-
-SEC("?tp_btf/kvm_write_tsc_offset")
-int FS_PROG(fs_tsc_offset, unsigned int vcpu_id, u64 prev, u64 next)
-{
-	return fs_tsc_written(vcpu_id, prev, next);
-}
-
-SEC("?tp_btf/kvm_write_tsc_offset")
-int FS_PROG(fs_tsc_offset_again, unsigned int vcpu_id, u64 prev, u64 next)
-{
-	return fs_tsc_written(vcpu_id, prev, next);
-}
-
-/* Each update has its own version, even and never 0. */
-static __always_inline int fs_pvclock_updated(__u32 vcpu_id, struct pvclock_vcpu_time_info *pv)
-{
-	struct fs_self s;
-	__u32 version;
-	__u64 tsc;
-
-	if (!pv || !fs_self(&s))
-		return 0;
-	version = BPF_CORE_READ(pv, version);
-	tsc = BPF_CORE_READ(pv, tsc_timestamp);
-	if (s.t->pv_version == version && s.t->pv_tsc == tsc)
-		return 0;
-	s.t->pv_version = version;
-	s.t->pv_tsc = tsc;
-	FS_EMIT(pvclock, PVCLOCK, e, s.id, s.vm, 0, bpf_ktime_get_ns())
-	{
-		e->tsc_timestamp = tsc;
-		e->system_time = BPF_CORE_READ(pv, system_time);
-		e->tsc_to_system_mul = BPF_CORE_READ(pv, tsc_to_system_mul);
-		e->tsc_shift = BPF_CORE_READ(pv, tsc_shift);
-		e->pv_flags = BPF_CORE_READ(pv, flags);
-		e->version = version;
-		e->vcpu_id = vcpu_id;
-		e->pad = 0;
-	}
-	return 0;
-}
-
-SEC("?tp_btf/kvm_pvclock_update")
-int FS_PROG(fs_pvclock, unsigned int vcpu_id, struct pvclock_vcpu_time_info *pv)
-{
-	return fs_pvclock_updated(vcpu_id, pv);
-}
-
-SEC("?tp_btf/kvm_pvclock_update")
-int FS_PROG(fs_pvclock_again, unsigned int vcpu_id, struct pvclock_vcpu_time_info *pv)
-{
-	return fs_pvclock_updated(vcpu_id, pv);
-}
-
-/* Steps of an asynchronous page fault; `completed` runs in the kernel worker that read the page. */
-static __always_inline int fs_apf(enum fs_apf_op op, __u64 a, __u64 b, __u32 hint)
-{
-	struct fs_self s;
-
-	if (!fs_self(&s))
-		return 0;
-	if (s.t->x_ts)
-		s.t->x.hints |= hint;
-	FS_EMIT(apf, APF, e, s.id, s.vm, 0, bpf_ktime_get_ns())
-	{
-		e->a = a;
-		e->b = b;
-		e->op = op;
-		e->pad = 0;
-	}
-	return 0;
-}
-
-SEC("?tp_btf/kvm_async_pf_not_present")
-int FS_PROG(fs_apf_not_present, u64 token, u64 gva)
-{
-	return fs_apf(FS_APF_NOT_PRESENT, token, gva, FS_H_APF_NOT_PRESENT);
-}
-
-SEC("?tp_btf/kvm_async_pf_ready")
-int FS_PROG(fs_apf_ready, u64 token, u64 gva)
-{
-	return fs_apf(FS_APF_READY, token, gva, FS_H_APF_READY);
-}
-
-SEC("?tp_btf/kvm_async_pf_repeated_fault")
-int FS_PROG(fs_apf_repeated, u64 gva, u64 gfn)
-{
-	return fs_apf(FS_APF_REPEATED, gva, gfn, FS_H_APF_REPEATED);
-}
-
-SEC("?tp_btf/kvm_async_pf_completed")
-int FS_PROG(fs_apf_completed, unsigned long address, u64 gva)
-{
-	return fs_apf(FS_APF_COMPLETED, address, gva, 0);
-}
-
-SEC("?tp_btf/kvm_try_async_get_page")
-int FS_PROG(fs_apf_try, u64 gva, u64 gfn)
-{
-	return fs_apf(FS_APF_TRY, gva, gfn, 0);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
