@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "base/kallsyms.h"
 #include "collect/host/ksyms.h"
 
 static const char shown[] = "ffffffff81000000 T _text\n"
@@ -102,6 +103,29 @@ static void lines_that_are_none_are_left_out(void **state)
 	close(fd);
 }
 
+static bool parses(const char *line, struct fs_kallsym *s)
+{
+	return fs_kallsym_parse(line, line + strlen(line), s);
+}
+
+static void a_line_has_address_type_and_name(void **state)
+{
+	struct fs_kallsym s;
+
+	(void)state;
+	assert_true(parses("ffffffffc0000040 t kvm_exit\t[kvm]", &s));
+	assert_int_equal(s.addr, 0xffffffffc0000040);
+	assert_int_equal(s.len, strlen("kvm_exit"));
+	assert_memory_equal(s.name, "kvm_exit", s.len);
+	assert_true(s.module && fs_kallsym_is_text(&s));
+	assert_true(parses("0 D x", &s));
+	assert_true(!s.addr && !s.module && !fs_kallsym_is_text(&s));
+	assert_false(parses("0000000000ffffffff T _text", &s)); /* more than an address */
+	assert_false(parses("ffffffffg T _text", &s));
+	assert_false(parses(" T _text", &s));
+	assert_false(parses("81000000 Tt _text", &s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +134,7 @@ int main(void)
 		cmocka_unit_test(an_address_before_all_symbols_has_none),
 		cmocka_unit_test(hidden_addresses_are_told),
 		cmocka_unit_test(lines_that_are_none_are_left_out),
+		cmocka_unit_test(a_line_has_address_type_and_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

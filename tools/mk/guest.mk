@@ -9,7 +9,7 @@ GUEST_HOT  := src/guest/resume/serve.c src/guest/resume/signal.c src/guest/resum
 	      src/guest/common/mem.c src/mailbox/payload.c src/mailbox/payload_json.c
 GUEST_COLD := $(filter-out $(GUEST_HOT),$(call sources,guest)) src/mailbox/format.c \
 	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c \
-	      src/base/opts.c src/base/json.c $(HOOKS_SRC)
+	      src/base/opts.c src/base/json.c src/base/kallsyms.c $(HOOKS_SRC)
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)
 # No stack protector and no position independence: each would add a page to those that are read.
 GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "collect/guest/guestproc.h"
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -82,19 +83,36 @@ static void serve(int fd, struct fs_guestring *r)
 			return;
 }
 
-/* Everything but the socket, standard error and the memory files is closed: nothing leaks. */
-static void close_others(int fd, const struct fs_memfile *files, size_t n)
+/* The lowest descriptor from @from on that stays open: UINT_MAX = none. */
+static unsigned int next_kept(unsigned int from, int fd, const struct fs_memfile *files, size_t n)
 {
-	long last = sysconf(_SC_OPEN_MAX);
+	const int kept[] = {fd, STDERR_FILENO};
+	unsigned int next = UINT_MAX;
 
-	for (int i = 0; i < (last > 0 && last < 65536 ? (int)last : 65536); i++) {
-		bool keep = i == fd || i == STDERR_FILENO;
+	for (size_t i = 0; i < n + 2; i++) {
+		unsigned int one = (unsigned int)(i < 2 ? kept[i] : files[i - 2].fd);
 
-		for (size_t k = 0; k < n && !keep; k++)
-			keep = files[k].fd == i;
-		if (!keep)
-			close(i);
+		if (one >= from && one < next)
+			next = one;
 	}
+	return next;
+}
+
+/*
+ * Everything but the socket, standard error and the memory files is closed: nothing leaks. Returns
+ * 0 or a negative errno.
+ */
+static int close_others(int fd, const struct fs_memfile *files, size_t n)
+{
+	unsigned int from = 0, next;
+
+	do {
+		next = next_kept(from, fd, files, n);
+		if (next > from && close_range(from, next == UINT_MAX ? next : next - 1, 0))
+			return -errno;
+		from = next + 1;
+	} while (next != UINT_MAX);
+	return 0;
 }
 
 __attribute__((noreturn)) static void run(int fd, pid_t parent, const struct fs_memfile *files,
@@ -109,8 +127,8 @@ __attribute__((noreturn)) static void run(int fd, pid_t parent, const struct fs_
 	signal(SIGTERM, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "forkscope-guest");
-	close_others(fd, files, n);
-	if (getppid() == parent && r && !fs_privs_reader(rights, sizeof(rights)) &&
+	if (!close_others(fd, files, n) && getppid() == parent && r &&
+	    !fs_privs_reader(rights, sizeof(rights)) &&
 	    !answer(fd, MSG_HELLO, 0, rights, strlen(rights)))
 		serve(fd, r);
 	_exit(0);

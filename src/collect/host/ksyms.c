@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The symbols of the running kernel: read once, the few that stacks need are picked. */
 #include "collect/host/ksyms.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/kallsyms.h"
 #include "base/search.h"
 #include "base/vec.h"
 
@@ -52,25 +54,26 @@ static int by_addr(const void *a, const void *b)
 	return x->name < y->name ? -1 : x->name > y->name; /* as they stand in the text */
 }
 
-/* "ffffffff81000000 T name\t[module]" */
+/* The symbols of code, whose addresses are shown. */
 static int parse(struct fs_ksyms *k)
 {
+	struct fs_kallsym line;
+	struct sym s;
 	char *end;
 
-	for (char *line = k->text; line && *line; line = end) {
-		struct sym s;
-		char *p;
-
-		end = line + strcspn(line, "\n");
+	for (char *at = k->text; at && *at; at = end) {
+		end = at + strcspn(at, "\n");
+		if (!fs_kallsym_parse(at, end, &line) || !fs_kallsym_is_text(&line) || !line.addr) {
+			end += *end == '\n';
+			continue;
+		}
+		s.addr = line.addr;
+		s.name = line.name;
+		at += line.name - at + (ptrdiff_t)line.len;
+		if (*at == '\t')
+			*at = ' '; /* before the name of a module */
 		if (*end)
 			*end++ = '\0';
-		s.addr = strtoull(line, &p, 16);
-		if (!s.addr || *p++ != ' ' || !strchr("tTwW", *p) || *p++ == '\0' || *p++ != ' ')
-			continue;
-		s.name = p;
-		p = strchr(p, '\t'); /* before the name of a module */
-		if (p)
-			*p = ' ';
 		if (fs_vec_push(&k->syms, s))
 			return -ENOMEM;
 	}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The symbols of the guest's own kernel, compressed for its snapshot. */
 #include "guest/recorder/guest_symbols.h"
 #include <errno.h>
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <zlib.h>
 #include "base/err.h"
+#include "base/kallsyms.h"
 
 struct text {
 	char *v;
@@ -42,13 +44,15 @@ static int read_text(struct fsg_symbols *s, struct text *t, char *err, size_t le
 	if (!f)
 		return fs_errf(err, len, -errno, "cannot read /proc/kallsyms: %m");
 	while (!rc && fgets(line, sizeof(line), f)) {
-		const char *type = strchr(line, ' '); /* "ffffffff81000000 T _text" */
+		size_t n = strlen(line);
+		struct fs_kallsym sym;
 
-		if (!type || !type[1] || !strchr("tTwW", type[1]))
+		if (!fs_kallsym_parse(line, line + n - (line[n - 1] == '\n'), &sym) ||
+		    !fs_kallsym_is_text(&sym))
 			continue;
-		hidden = hidden && line + strspn(line, "0") == type;
+		hidden = hidden && !sym.addr;
 		s->count++;
-		rc = append(t, line, strlen(line));
+		rc = append(t, line, n);
 	}
 	fclose(f);
 	if (rc)
