@@ -3,10 +3,11 @@
 #include "thread.bpf.h"
 
 /*
- * A vCPU's clock is told once or twice in a fork's life, and without it the guest's clock is known
- * a hundred times less well: too much to lose to the kernel's guard against recursion (core.bpf.c).
- * The guard is one for each program, so a second program with the same body stands beside the
- * first, and runs when that was skipped. When both run, the second has nothing new to tell.
+ * A vCPU's clock is recorded once or twice in a fork's life, and without it the guest's clock is
+ * known a hundred times less well: too much to lose to the kernel's guard against recursion
+ * (core.bpf.c). The guard is one for each program, so a second program with the same body stands
+ * beside the first, and runs when that was skipped. When both run, the second has nothing new to
+ * record.
  */
 static __always_inline int fs_tsc_written(__u32 vcpu_id, __u64 prev, __u64 next)
 {

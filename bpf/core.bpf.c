@@ -38,8 +38,8 @@ __u64 fs_since = 0;   /* set by user space: from then on everything is attached 
  *   have preemption off around guard and all.
  * What is left is a few instructions for each run of the others. Those skipped are counted, and
  * charged to their time and CPU (misses.bpf.c). Exits, entries, switches and wake-ups run with
- * interrupts off and have none. What a skipped program would have told of a VM's making is made up
- * for, at the latest at the first entry: fs_vcpu_add(), fs_first_run(), fs_call_begun().
+ * interrupts off and have none. What a skipped program would have recorded of a VM's making is made
+ * up for, at the latest at the first entry: fs_vcpu_add(), fs_first_run(), fs_call_begun().
  *
  * Hidden, so that the verifier takes them as part of their callers.
  */

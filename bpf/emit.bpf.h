@@ -8,7 +8,7 @@
 /* A function that is called, not inlined; an object may include its header and not need it. */
 #define FS_SUBPROG __attribute__((noinline, unused))
 
-/* Preemption off and on again, where the kernel lets us: core.bpf.c tells why. */
+/* Preemption off and on again, where the kernel lets us: core.bpf.c explains why. */
 extern void fs_hold(void);
 extern void fs_release(void);
 

@@ -317,7 +317,7 @@ struct fs_ev_mark {
 	char name[64];
 };
 
-/* A thread's state when the recording was ended: what paired records would have said later. */
+/* A thread's state when the recording was ended: what paired records would have held later. */
 struct fs_ev_flush {
 	struct fs_ev h;
 	__u64 ts_exit; /* in an exit segment since (0 = no) */

@@ -18,8 +18,8 @@ enum {
 	FS_H_APF_NOT_PRESENT = 1 << 10,
 	FS_H_APF_READY = 1 << 11,
 	FS_H_HALT = 1 << 12,       /* kvm_vcpu_wakeup was seen: the vCPU was halted in here */
-	FS_H_USER = 1 << 13,       /* went back to user space (RUN records tell when) */
-	FS_H_OFFCPU = 1 << 14,     /* switched out at least once (OFFCPU records tell when) */
+	FS_H_USER = 1 << 13,       /* went back to user space (RUN records have when) */
+	FS_H_OFFCPU = 1 << 14,     /* switched out at least once (OFFCPU records have when) */
 	FS_H_MMIO = 1 << 15,       /* kvm_mmio or kvm_fast_mmio */
 	FS_H_VMA_FILE = 1 << 16,   /* the faulting VMA maps a file (function probe) */
 	FS_H_VMA_SHARED = 1 << 17, /* ... shared */
@@ -47,7 +47,7 @@ enum {
 		1 << 5,      /* left because a quota was used up (exact: task or group said so) */
 	FS_W_TIMER = 1 << 6, /* woken in interrupt context by its own hrtimer */
 	FS_W_BIO = 1 << 7,   /* woken by the completion of block I/O (`work` = bio) */
-	FS_W_CTX_UNKNOWN = 1 << 8, /* the kernel does not let us tell interrupt context */
+	FS_W_CTX_UNKNOWN = 1 << 8, /* the kernel does not show interrupt context */
 	FS_W_LOCK = 1 << 9,   /* it slept for a lock of its process: who woke it let go of that */
 	FS_W_UNINT = 1 << 10, /* it slept uninterruptibly: for a lock or a page of the kernel */
 };

@@ -77,7 +77,7 @@ struct fsg_watcher {
 /* struct fsg_dir.flags */
 enum {
 	FSG_D_BPF = 1 << 0,    /* the rings of the CPUs are written by BPF programs */
-	FSG_D_SPLIT = 1 << 1,  /* switches are recorded: tasks can be told apart */
+	FSG_D_SPLIT = 1 << 1,  /* switches are recorded: tasks are separable */
 	FSG_D_SIGNAL = 1 << 2, /* the signal's handlers are recorded (function probes) */
 	FSG_D_FAULTS = 1 << 3, /* page faults have an end (function probes) */
 };
@@ -113,7 +113,7 @@ struct fsg_ring_head {
 	__u32 index;
 	__u32 pad;
 	__u64 lost;    /* records that were not written for another reason than being overwritten */
-	__u64 dir_gfn; /* frame of the directory page; 0 = not told */
+	__u64 dir_gfn; /* frame of the directory page; 0 = not known */
 };
 
 /* X(number, NAME, "meaning of tid, x, a") : append-only */

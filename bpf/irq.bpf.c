@@ -6,7 +6,7 @@
  */
 #include "kvm.bpf.h"
 
-#define FS_VM_UNTRACED 0xffffffffu /* fs_cpu.irq_vm: the function says it is none of ours */
+#define FS_VM_UNTRACED 0xffffffffu /* fs_cpu.irq_vm: a function of a VM that is not traced */
 
 /* Is the interrupt one of ours? Fills id, VM and flags of its record. */
 static __always_inline bool fs_irq_self(struct fs_self *s, __u16 *flags)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Everything that user space tells the BPF programs before they are loaded (read-only data), and
+ * Everything that user space sets for the BPF programs before they are loaded (read-only data), and
  * the names of the maps they share. Written by src/collect/bpf/load.c only.
  */
 #ifndef FORKSCOPE_KNOBS_H

@@ -146,7 +146,7 @@ static __always_inline __u64 fs_slot_pages(__u64 kvm)
 }
 
 /* Tells the memory slots that @kvm has. */
-static __always_inline void fs_slots_tell(struct fs_vm *v, __u64 kvm)
+static __always_inline void fs_slots_emit(struct fs_vm *v, __u64 kvm)
 {
 	struct kvm *k = (void *)kvm;
 	struct kvm_memslots *slots = BPF_CORE_READ(k, memslots[0]);
@@ -187,7 +187,7 @@ static FS_SUBPROG __u32 fs_vm_late(__u64 kvm, __u32 tgid)
 		return v->vm;
 	vm = fs_vm_add(kvm, tgid, 0, -1);
 	if (vm)
-		fs_slots_tell(fs_vm_find(kvm), kvm);
+		fs_slots_emit(fs_vm_find(kvm), kvm);
 	return vm;
 }
 
@@ -332,7 +332,7 @@ static FS_SUBPROG int fs_first_run(struct fs_vcpu *v, __u64 vcpu, __u64 id, __u1
 	m = fs_vm_find(v->kvm);
 	v->ran = 1;
 	if (m && !m->ran && fs_slots_missed(m, v->kvm))
-		fs_slots_tell(m, v->kvm);
+		fs_slots_emit(m, v->kvm);
 	if (m)
 		m->ran = 1;
 	if (!p->first_run_ns)

@@ -5,20 +5,20 @@
  */
 #include "kvm.bpf.h"
 
-#define VM_SHARED         0x8
-#define VM_HUGETLB        0x400000
-#define HUGE_2M_SHIFT     21
-#define HUGE_1G_SHIFT     30
-#define X86_PF_WRITE      0x2
-#define X86_PF_USER       0x4
-#define X86_PF_INSTR      0x10
-#define VM_FAULT_MAJOR    0x4
+#define VM_SHARED       0x8
+#define VM_HUGETLB      0x400000
+#define HUGE_2M_SHIFT   21
+#define HUGE_1G_SHIFT   30
+#define X86_PF_WRITE    0x2
+#define X86_PF_USER     0x4
+#define X86_PF_INSTR    0x10
+#define VM_FAULT_MAJOR  0x4
 
 /*
  * A stack costs some microseconds, many times what a minor fault does: only faults that took long
  * get one. Block I/O and switches take their own.
  */
-#define FS_STACK_WORTH_NS 250000
+#define FS_STACK_MIN_NS 250000
 
 /* ---- page faults as exceptions: where no function probe sees them ---- */
 
@@ -121,7 +121,7 @@ static __always_inline int fs_hmm_begin(struct vm_area_struct *vma, unsigned lon
 	return 0;
 }
 
-/* The exception's error code as far as the fault's flags tell: write, user, instruction fetch. */
+/* The exception's error code as far as the fault's flags show: write, user, instruction fetch. */
 static __always_inline __u32 fs_error_code(const struct fs_thr *t)
 {
 	if (!t->f_exc)
@@ -161,7 +161,7 @@ static __always_inline int fs_hmm_end(void *ctx, unsigned int ret)
 	if (a) {
 		if (ret & VM_FAULT_MAJOR)
 			a->hints |= FS_H_MAJOR;
-		if (now - t->f_ts >= FS_STACK_WORTH_NS)
+		if (now - t->f_ts >= FS_STACK_MIN_NS)
 			fs_acc_stack(ctx, a, t);
 	}
 	if (a == &t->x) {
@@ -224,7 +224,7 @@ int BPF_KRETPROBE(fs_hmm_exit_multi, unsigned long ret)
 	return 0;
 }
 
-/* Swap-in that had to read; from the swap cache it is no major fault. */
+/* Swap-in that had to read; from the swap cache it is not a major fault. */
 SEC("?fexit/do_swap_page")
 int FS_FN_PROG(fs_do_swap_page, struct vm_fault *vmf, unsigned int ret)
 {

@@ -39,7 +39,7 @@ int FS_PERF_PROG(fs_page_fault_perf, struct trace_event_raw_kvm_page_fault)
 
 /*
  * RET_PF_FIXED and RET_PF_SPURIOUS are 4 and 5 up to 6.1, 5 and 6 later, in an enum without a name:
- * whether the entry was changed tells "fixed".
+ * a changed entry means "fixed".
  */
 SEC("?tp_btf/fast_page_fault")
 int FS_PROG(fs_fast_page_fault, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, u64 *sptep,

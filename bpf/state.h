@@ -37,8 +37,8 @@ struct fs_vm {
 	__u32 inval; /* invalidations so far (notifier probe) */
 	__u32 ran;   /* 1 = a vCPU of it has run */
 	__u32 made;  /* 1 = it is younger than the recording: none of its vCPUs has run unseen */
-	__u32 slots_unseen; /* 1 = a memory slot was set that we were not told of */
-	__u64 slot_pages;   /* in all of its slots, by the newest change that we were told of */
+	__u32 slots_unseen; /* 1 = a memory slot was set that was not seen */
+	__u64 slot_pages;   /* in all of its slots, by the newest change that was seen */
 };
 
 struct fs_vcpu {
@@ -80,10 +80,10 @@ struct fs_thr {
 	__u64 run_ts;  /* KVM_RUN entered, 0 = not in it */
 	__u64 user_ts; /* back to user space from KVM_RUN, 0 = in it or never */
 
-	/* the newest that it told of a vCPU's clock: clock.bpf.c */
+	/* the newest that it recorded of a vCPU's clock: clock.bpf.c */
 	__u64 tsc_next, pv_tsc;
-	__u32 tsc_vcpu;   /* + 1; 0 = told none yet */
-	__u32 pv_version; /* 0 = told none yet */
+	__u32 tsc_vcpu;   /* + 1; 0 = none recorded yet */
+	__u32 pv_version; /* 0 = none recorded yet */
 
 	/* exit segment: kvm_exit to kvm_entry */
 	__u64 x_ts; /* 0 = none open */

@@ -64,7 +64,7 @@ static FS_SUBPROG int fs_scan(struct fs_self *s)
 /*
  * An untraced process is about to make a VM, or does something else with one that it has: is it one
  * that we were asked to trace? The latter only where the kernel skipped this very program at the
- * former (core.bpf.c tells why it may).
+ * former (core.bpf.c explains why it may).
  */
 static FS_SUBPROG struct fs_proc *fs_match_creator(int fd, __u32 cmd)
 {
@@ -254,7 +254,7 @@ static __always_inline void fs_run_failed(struct fs_call *c)
 
 /*
  * Is the call that returns one that @t was seen to begin? If the kernel skipped our program at its
- * beginning, what it did to the VM and its memory must still be told, with no beginning.
+ * beginning, what it did to the VM and its memory must still be recorded, with no beginning.
  */
 static __always_inline bool fs_call_begun(struct fs_thr *t, long nr, __u32 cmd)
 {

@@ -186,7 +186,7 @@ static __always_inline void fs_acc_reset(struct fs_acc *a)
 	a->stack = FS_NO_STACK;
 }
 
-/* COW and ZERO as told by the pages allocated: those that went to the page cache are neither. */
+/* COW and ZERO by the pages allocated: those that went to the page cache are neither. */
 static __always_inline __u32 fs_acc_hints(const struct fs_acc *a, bool write)
 {
 	__u32 h = a->hints;

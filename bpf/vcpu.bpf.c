@@ -72,7 +72,7 @@ static __always_inline void fs_emit_vmexit(struct fs_thr *t, __u64 id, __u64 now
 
 /*
  * A thread enters a vCPU that we have not seen it run: made before us, or its KVM_RUN was missed.
- * Returns whether this is the vCPU's first entry. Any other is told by no record: its exit was not
+ * Returns whether this is the vCPU's first entry. Any other has no record: its exit was not
  * seen.
  */
 static FS_SUBPROG int fs_entry_unbound(struct fs_thr *t, __u64 vcpu, __u64 id)
@@ -82,7 +82,7 @@ static FS_SUBPROG int fs_entry_unbound(struct fs_thr *t, __u64 vcpu, __u64 id)
 	if (!t || !v || v->ran)
 		return 0;
 	t->x_ts = 0;
-	/* after what binding has told of the VM */
+	/* after what binding has recorded of the VM */
 	fs_first_run(v, vcpu, id, FS_F_LATE, bpf_ktime_get_ns());
 	return 1;
 }
@@ -92,7 +92,7 @@ int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 {
 	struct fs_thr *t;
 	__u64 id;
-	bool told;
+	bool record;
 
 	if (!vcpu)
 		return 0;
@@ -103,10 +103,10 @@ int FS_PROG(fs_kvm_entry, struct kvm_vcpu *vcpu)
 			return 0;
 	}
 	if (t->vcpu != (__u64)vcpu)
-		told = fs_entry_unbound(t, (__u64)vcpu, id);
+		record = fs_entry_unbound(t, (__u64)vcpu, id);
 	else
-		told = t->x_ts || (t->run_ts && !(t->flags & FS_T_ENTERED));
-	if (told)
+		record = t->x_ts || (t->run_ts && !(t->flags & FS_T_ENTERED));
+	if (record)
 		fs_emit_vmexit(t, id, bpf_ktime_get_ns());
 	t->flags |= FS_T_ENTERED;
 	t->user_ts = 0; /* should its KVM_RUN have been missed, ... */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/log.h"
+#include "base/opts.h"
 #include "cli/variants.h"
 #include "cli/cmds.h"
 #include "cli/output.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* What forkscope doctor finds out: loads and attaches everything, and runs a tiny VM under it. */
 #include "collect/checkup.h"
 #include <errno.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static void trace_child(int pid, void *arg)
 	fs_bpf_trace(arg, (uint32_t)pid, FS_WHY_COMMAND);
 }
 
-/* Runs the tiny VM under the programs and counts what they say of it. */
+/* Runs the tiny VM under the programs and counts what they record of it. */
 static void watch_kvm(struct fs_checkup *c)
 {
 	const unsigned int *cpus;

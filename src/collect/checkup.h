@@ -11,10 +11,10 @@
 
 /* X(ENUM, "key", "sentence") */
 #define FS_KVM_VERDICTS(X)                                                                       \
-	X(HARDWARE, "hardware", "it enters guests by hardware, and kvm_entry tells when")        \
+	X(HARDWARE, "hardware", "it enters guests by hardware, and kvm_entry shows when")        \
 	X(SOFTWARE, "emulated",                                                                  \
 	  "paravirtual or emulating: its ioctls are real but kvm_entry never fires; guests run " \
-	  "very slowly, and their time cannot be told from the kernel's")                        \
+	  "very slowly, and their time is not separable from the kernel's")                      \
 	X(UNTRACED, "untraced",                                                                  \
 	  "a VM runs, but no event of it could be seen, so how it is run is not known")          \
 	X(UNTRIED, "untried",                                                                    \

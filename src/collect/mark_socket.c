@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Marks and queries between processes: datagrams to the sockets of running recorders. */
 #include "collect/mark_socket.h"
 #include <dirent.h>
 #include <errno.h>
@@ -13,9 +14,9 @@
 #include "base/err.h"
 #include "base/log.h"
 
-#define MAGIC    "FSMARK1" /* with its NUL: 8 bytes */
-#define QUESTION "FSREAD1"
-#define PATIENCE ((struct timeval){.tv_sec = 1})
+#define MAGIC          "FSMARK1" /* with its NUL: 8 bytes */
+#define QUESTION       "FSREAD1"
+#define ANSWER_TIMEOUT ((struct timeval){.tv_sec = 1})
 
 struct msg {
 	char magic[8];
@@ -43,7 +44,8 @@ int fs_mark_parse(const void *msg, size_t bytes, uid_t uid, uid_t me, uint64_t n
 	if (uid != 0 && uid != me)
 		return fs_errf(err, err_len, -EPERM, "a mark of user %u was refused", uid);
 	if (bytes != sizeof(in))
-		return fs_errf(err, err_len, -EINVAL, "a datagram of %zu bytes is no mark", bytes);
+		return fs_errf(err, err_len, -EINVAL, "a datagram of %zu bytes is not a mark",
+			       bytes);
 	memcpy(&in, msg, sizeof(in));
 	asks = !memcmp(in.magic, QUESTION, sizeof(in.magic));
 	if ((!asks && memcmp(in.magic, MAGIC, sizeof(in.magic))) ||
@@ -181,7 +183,7 @@ static int send_all(int fd, const struct msg *out)
 
 int fs_marks_send(const struct fs_mark *m)
 {
-	struct timeval patience = {.tv_usec = 200000};
+	struct timeval timeout = {.tv_usec = 200000};
 	struct msg out = {.magic = MAGIC, .ts = m->ts, .pid = m->pid};
 	int fd, rc;
 
@@ -191,21 +193,21 @@ int fs_marks_send(const struct fs_mark *m)
 	if (fd < 0)
 		return -errno;
 	memcpy(out.name, m->name, sizeof(out.name));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	rc = send_all(fd, &out);
 	close(fd);
 	return rc;
 }
 
-int fs_marks_asker(void)
+int fs_marks_query_socket(void)
 {
 	struct sockaddr_un any = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
 
 	/* without a path the kernel chooses an address, to which answers come */
 	if (fd >= 0 && !bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) &&
-	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof(PATIENCE)) &&
-	    !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof(PATIENCE)))
+	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &ANSWER_TIMEOUT, sizeof(ANSWER_TIMEOUT)) &&
+	    !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &ANSWER_TIMEOUT, sizeof(ANSWER_TIMEOUT)))
 		return fd;
 	err = -errno;
 	if (fd >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `forkscope mark`: a datagram to the socket of each running recorder, under FS_MARK_DIR. The
- * sender takes the time. Who sent is told by the kernel (SO_PASSCRED): only root and the
+ * sender takes the time. The kernel names the sender (SO_PASSCRED): only root and the
  * recorder's own user are heard, and everything in the datagram is checked.
  */
 #ifndef FORKSCOPE_MARKS_H
@@ -23,7 +23,7 @@ struct fs_mark {
 	uint64_t ts;  /* CLOCK_MONOTONIC of the sender */
 	uint32_t pid; /* the VMM that it is for, 0 = every fork */
 	char name[FS_MARK_NAME];
-	bool asks; /* it is no mark but a question: has the guest of @pid been read? */
+	bool asks; /* it is not a mark but a query: has the guest of @pid been read? */
 	struct sockaddr_un from; /* of a question, for fs_marks_answer() */
 };
 
@@ -57,7 +57,7 @@ int fs_marks_send(const struct fs_mark *m);
  * A socket for questions, to be closed by the caller, or a negative errno. Its address is abstract,
  * so it must be made in the network namespace of the recorders: answers cross none.
  */
-int fs_marks_asker(void);
+int fs_marks_query_socket(void);
 
 /*
  * Asks, by the socket @fd, every recorder of this host whether it needs the VMM @pid no more: its

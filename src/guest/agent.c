@@ -24,9 +24,9 @@
 
 /* Page-aligned and one block: what a fork touches lies together. */
 static struct {
-	struct fsg_server server;
-	struct fsg_signal_source source;
-	struct fsg_served served;
+	struct guest_server server;
+	struct guest_signal_source source;
+	struct guest_served served;
 } agent __attribute__((aligned(4096)));
 
 static volatile sig_atomic_t ended;
@@ -36,17 +36,17 @@ static volatile sig_atomic_t ended;
 /* Where the page is in the guest's memory: 0 where that may not be known. */
 static unsigned long long physical_address(void *page)
 {
-	struct fsg_block b = {.at = page, .pages = 1};
+	struct guest_block b = {.at = page, .pages = 1};
 	uint64_t gfn = 0;
 
-	return fsg_block_frames(&b, &gfn) ? 0 : gfn * FSG_PAGE;
+	return guest_block_frames(&b, &gfn) ? 0 : gfn * FSG_PAGE;
 }
 
 /*
  * A page of its own, locked: it must be the same page of the guest's memory in every fork, and
  * magic and token must stand nowhere else, so they are written straight into it.
  */
-static int make_mailbox(struct fsg_server *s, const char *token)
+static int make_mailbox(struct guest_server *s, const char *token)
 {
 	s->mailbox = mmap(NULL, FS_MBOX_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -90,26 +90,27 @@ static void catch_end(void)
 	sigaction(SIGINT, &end, NULL);
 }
 
-static int refresh_network(struct fsg_net *n)
+static int refresh_network(struct guest_net *n)
 {
-	int rc = fsg_net_refresh(n);
+	int rc = guest_net_refresh(n);
 
 	if (rc)
 		fs_error("reading the network: %s", strerror(-rc));
 	return rc;
 }
 
-/* What the recorder is told of the signal: enum of FSG_STAGES ARMED, and the step that waits. */
-static uint64_t signal_number(const struct fsg_signal_source *s, enum fsg_step *step)
+/* What the recorder gets to know of the signal: enum of FSG_STAGES ARMED, and the step that waits.
+ */
+static uint64_t signal_number(const struct guest_signal_source *s, enum fsg_step *step)
 {
 	switch (s->kind) {
-	case FSG_SIGNAL_VMGENID:
+	case GUEST_SIGNAL_VMGENID:
 		*step = FSG_STEP_KMSG_READ;
 		return 2;
-	case FSG_SIGNAL_SPIN:
+	case GUEST_SIGNAL_SPIN:
 		*step = FSG_STEP_VMCLOCK_MMAP;
 		return 3;
-	case FSG_SIGNAL_MAILBOX:
+	case GUEST_SIGNAL_MAILBOX:
 		*step = FSG_STEP_NONE;
 		return 5;
 	default:
@@ -118,44 +119,44 @@ static uint64_t signal_number(const struct fsg_signal_source *s, enum fsg_step *
 	}
 }
 
-/* Without a recorder the stages go nowhere, which is no failure. */
-static void open_ring(struct fsg_server *s, const char *dir)
+/* Without a recorder the stages go nowhere, which is not a failure. */
+static void open_ring(struct guest_server *s, const char *dir)
 {
 	enum fsg_step step;
 	char why[NOTE_LEN];
 	int rc;
 
 	s->signal = signal_number(&agent.source, &step);
-	rc = fsg_ring_open(&s->ring, dir, step, why, sizeof(why));
+	rc = guest_ring_open(&s->ring, dir, step, why, sizeof(why));
 	if (rc && rc != -ENOENT)
 		fs_error("the recorder will not have the agent's own stages: %s", why);
 }
 
-static int arm(const struct fsg_agent_opts *o)
+static int arm(const struct guest_agent_opts *o)
 {
-	struct fsg_server *s = &agent.server;
+	struct guest_server *s = &agent.server;
 	char note[NOTE_LEN];
 
 	s->ack_stages = o->ack_stages;
 	s->debug_stages = o->debug_stages;
 	s->timeout_ns = o->timeout_ns;
-	if (fsg_signal_open(&agent.source, o->signal, &o->paths, note, sizeof(note))) {
+	if (guest_signal_open(&agent.source, o->signal, &o->paths, note, sizeof(note))) {
 		fs_error("%s", note);
 		return -1;
 	}
 	if (note[0])
 		fs_error("%s", note);
-	if (fsg_ack_open(&s->ack)) {
+	if (guest_ack_open(&s->ack)) {
 		fs_error("opening the socket for acks: %m");
 		return -1;
 	}
-	if (fsg_net_open(&s->net) || refresh_network(&s->net))
+	if (guest_net_open(&s->net) || refresh_network(&s->net))
 		return -1;
 	open_ring(s, o->ring_dir);
 	lock_memory();
 	if (make_mailbox(s, o->token))
 		return -1;
-	agent.source.sequence = fsg_serve_sequence(s);
+	agent.source.sequence = guest_serve_sequence(s);
 	return 0;
 }
 
@@ -163,28 +164,28 @@ static int arm(const struct fsg_agent_opts *o)
 
 static void print_armed(void)
 {
-	fsg_stage(&agent.server.ring, FSG_STAGE_ARMED, agent.server.signal);
+	guest_stage(&agent.server.ring, FSG_STAGE_ARMED, agent.server.signal);
 	dprintf(STDOUT_FILENO, "armed signal=%s%s mailbox=0x%llx physical=0x%llx\n",
-		fsg_signal_names[agent.source.kind], agent.source.timed ? " timed" : "",
+		guest_signal_names[agent.source.kind], agent.source.timed ? " timed" : "",
 		(unsigned long long)(uintptr_t)agent.server.mailbox,
 		physical_address(agent.server.mailbox));
 }
 
 /* After an event: serves a fork, or takes in what happened to the network meanwhile. */
-static void handle(enum fsg_event event)
+static void handle(enum guest_event event)
 {
-	struct fsg_served *r = &agent.served;
+	struct guest_served *r = &agent.served;
 
-	if (event == FSG_EVENT_OTHER) {
-		fsg_net_drain(&agent.server.net);
+	if (event == GUEST_EVENT_OTHER) {
+		guest_net_drain(&agent.server.net);
 		if (!agent.server.net.fresh)
 			(void)refresh_network(&agent.server.net);
 		return;
 	}
-	fsg_serve(&agent.server, event == FSG_EVENT_PERHAPS, r);
-	if (event == FSG_EVENT_PERHAPS && r->result == FSG_NO_PAYLOAD)
+	guest_serve(&agent.server, event == GUEST_EVENT_PERHAPS, r);
+	if (event == GUEST_EVENT_PERHAPS && r->result == GUEST_NO_PAYLOAD)
 		return;
-	fsg_agent_report(&agent.server, r);
+	guest_agent_report(&agent.server, r);
 	(void)refresh_network(&agent.server.net);
 	print_armed();
 }
@@ -192,35 +193,35 @@ static void handle(enum fsg_event event)
 static int wait_and_serve(bool once)
 {
 	while (!ended) {
-		int event = fsg_signal_wait(&agent.source, agent.server.net.monitor);
+		int event = guest_signal_wait(&agent.source, agent.server.net.monitor);
 
 		if (ended)
 			break;
 		if (event < 0) {
 			fs_error("waiting for the signal: %s", strerror(-event));
-			return FSG_EXIT_FAILED;
+			return GUEST_EXIT_FAILED;
 		}
-		handle((enum fsg_event)event);
-		if (once && event != FSG_EVENT_OTHER && agent.served.result != FSG_NO_PAYLOAD)
+		handle((enum guest_event)event);
+		if (once && event != GUEST_EVENT_OTHER && agent.served.result != GUEST_NO_PAYLOAD)
 			break;
 	}
-	return FSG_EXIT_OK;
+	return GUEST_EXIT_OK;
 }
 
-int fsg_cmd_agent(int argc, char **argv)
+int guest_cmd_agent(int argc, char **argv)
 {
-	struct fsg_agent_opts o;
-	int rc = fsg_agent_opts(&o, argc, argv);
+	struct guest_agent_opts o;
+	int rc = guest_agent_opts(&o, argc, argv);
 
 	if (rc >= 0)
 		return rc;
 	catch_end();
 	if (arm(&o))
-		return FSG_EXIT_FAILED;
+		return GUEST_EXIT_FAILED;
 	print_armed();
 	rc = wait_and_serve(o.once);
 	/* no mailbox where no agent reads it: a host that finds it would wait for acks in vain */
 	memset(agent.server.mailbox, 0, FS_MBOX_SIZE);
-	fsg_ring_close(&agent.server.ring);
+	guest_ring_close(&agent.server.ring);
 	return rc;
 }

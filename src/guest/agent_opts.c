@@ -61,9 +61,9 @@ static bool is_set(const char *name)
 
 static int parse_signal(const char *text, void *dst, char *why, size_t len)
 {
-	for (int i = 0; i < FSG_SIGNALS; i++) {
-		if (!strcasecmp(text, fsg_signal_names[i])) {
-			*(enum fsg_signal *)dst = (enum fsg_signal)i;
+	for (int i = 0; i < GUEST_SIGNALS; i++) {
+		if (!strcasecmp(text, guest_signal_names[i])) {
+			*(enum guest_signal *)dst = (enum guest_signal)i;
 			return 0;
 		}
 	}
@@ -73,7 +73,7 @@ static int parse_signal(const char *text, void *dst, char *why, size_t len)
 
 static int parse_token(const char *text, void *dst, char *why, size_t len)
 {
-	struct fsg_agent_opts *o = dst;
+	struct guest_agent_opts *o = dst;
 	size_t most = fs_mbox_layouts[FS_MBOX_RESUME_NETWORK].token_max, n = strlen(text);
 
 	if (!n || n > most) {
@@ -84,8 +84,8 @@ static int parse_token(const char *text, void *dst, char *why, size_t len)
 	return 0;
 }
 
-/* What no option said. @signal, @token: were they given? Returns 0 or -1 after a message. */
-static int read_environment(struct fsg_agent_opts *o, bool signal, bool token)
+/* What no option gave. @signal, @token: did one? Returns 0 or -1 after a message. */
+static int read_environment(struct guest_agent_opts *o, bool signal, bool token)
 {
 	char value[sizeof(o->token)], why[128];
 
@@ -108,7 +108,7 @@ static int read_environment(struct fsg_agent_opts *o, bool signal, bool token)
 	return -1;
 }
 
-int fsg_agent_opts(struct fsg_agent_opts *o, int argc, char **argv)
+int guest_agent_opts(struct guest_agent_opts *o, int argc, char **argv)
 {
 	enum { TOKEN, SIGNAL }; /* the first rows */
 	struct fs_opt opts[] = {
@@ -131,16 +131,16 @@ int fsg_agent_opts(struct fsg_agent_opts *o, int argc, char **argv)
 		       "instead of /sys, where a VMGenID device is looked for"),
 		FS_OPT("--ring-dir", NULL, "DIR", fs_opt_string, &o->ring_dir,
 		       "where `arm` keeps the recorder, into which the agent writes its stages, if "
-		       "one is armed (" FSG_RUN_DIR ")"),
+		       "one is armed (" GUEST_RUN_DIR ")"),
 		FS_OPT_END,
 	};
 	struct fs_args args;
 	int rc;
 
-	*o = (struct fsg_agent_opts){.timeout_ns = 2000000000u,
-				     .ring_dir = FSG_RUN_DIR,
-				     .signal = FSG_SIGNAL_AUTO,
-				     .paths = {"/dev/vmclock0", "/dev/kmsg", "/sys"}};
+	*o = (struct guest_agent_opts){.timeout_ns = 2000000000u,
+				       .ring_dir = GUEST_RUN_DIR,
+				       .signal = GUEST_SIGNAL_AUTO,
+				       .paths = {"/dev/vmclock0", "/dev/kmsg", "/sys"}};
 	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
 	if (rc >= 0)
 		return rc;

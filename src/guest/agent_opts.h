@@ -7,16 +7,16 @@
 #include <stdint.h>
 #include "guest/resume/signal.h"
 
-struct fsg_agent_opts {
-	char token[64]; /* a few more than may be, to tell what is too long */
-	enum fsg_signal signal;
-	struct fsg_signal_paths paths;
+struct guest_agent_opts {
+	char token[64]; /* a few more than may be, so that too long ones show */
+	enum guest_signal signal;
+	struct guest_signal_paths paths;
 	const char *ring_dir;
 	uint64_t timeout_ns; /* how long to wait for a payload after the signal */
 	bool ack_stages, debug_stages, once;
 };
 
 /* Returns -1 to go on, or the exit code to end with. */
-int fsg_agent_opts(struct fsg_agent_opts *o, int argc, char **argv);
+int guest_agent_opts(struct guest_agent_opts *o, int argc, char **argv);
 
 #endif

@@ -5,14 +5,14 @@
 #include "base/log.h"
 
 /* What was there before and is not any more, though nobody asked for that. */
-static void report_lost(const struct fsg_outcome *o)
+static void report_lost(const struct guest_outcome *o)
 {
 	if (o->lost)
 		fs_error("%u of the network could not be put back, the first a %s: %s", o->lost,
 			 o->lost_what, strerror(-o->lost_error));
 }
 
-static void report_not_applied(const struct fsg_outcome *o)
+static void report_not_applied(const struct guest_outcome *o)
 {
 	fs_error("not applied: %s: %s; %s", o->step, strerror(-o->error),
 		 o->undone ? "the old network is back"
@@ -22,12 +22,12 @@ static void report_not_applied(const struct fsg_outcome *o)
 		fs_error("undoing it: %s", strerror(-o->undo_error));
 }
 
-void fsg_agent_report(const struct fsg_server *s, const struct fsg_served *r)
+void guest_agent_report(const struct guest_server *s, const struct guest_served *r)
 {
 	const struct fs_payload *p = &s->payload;
 
 	switch (r->result) {
-	case FSG_APPLIED:
+	case GUEST_APPLIED:
 		fs_error("applied %s %s %s/%u via %s: mailbox after %llu us, network after %llu us",
 			 p->interface, p->mac_text, p->ip_text, p->prefix, p->gateway_text,
 			 (unsigned long long)(r->mailbox_ns - r->signal_ns) / 1000,
@@ -37,14 +37,14 @@ void fsg_agent_report(const struct fsg_server *s, const struct fsg_served *r)
 				 strerror(-s->outcome.flush_error));
 		report_lost(&s->outcome);
 		break;
-	case FSG_NO_PAYLOAD:
+	case GUEST_NO_PAYLOAD:
 		fs_error("resumed, but the mailbox stayed empty: the network is as it was");
 		break;
-	case FSG_BAD_PAYLOAD:
+	case GUEST_BAD_PAYLOAD:
 		fs_error("payload of %u bytes refused: %s; the network is as it was",
 			 r->payload_len, fs_payload_error_text(r->payload_error));
 		break;
-	case FSG_NOT_APPLIED:
+	case GUEST_NOT_APPLIED:
 		report_not_applied(&s->outcome);
 		break;
 	}

@@ -6,6 +6,6 @@
 #include "guest/resume/serve.h"
 
 /* What became of the network, and of the acks. */
-void fsg_agent_report(const struct fsg_server *s, const struct fsg_served *r);
+void guest_agent_report(const struct guest_server *s, const struct guest_served *r);
 
 #endif

@@ -46,7 +46,7 @@ static int parse_ring_size(const char *text, void *dst, char *why, size_t len)
 
 static int parse_without(const char *text, void *dst, char *why, size_t len)
 {
-	if (!fs_plan_known(&fsg_hooks, text)) {
+	if (!fs_plan_known(&guest_hooks, text)) {
 		snprintf(why, len, "are not all hooks (forkscope-guest status names them)");
 		return -1;
 	}
@@ -55,7 +55,7 @@ static int parse_without(const char *text, void *dst, char *why, size_t len)
 }
 
 /* Returns -1 to go on, or the exit code to end with. */
-static int parse(struct fsg_arm_opts *o, int argc, char **argv)
+static int parse(struct guest_arm_opts *o, int argc, char **argv)
 {
 	struct fs_opt opts[] = {
 		FS_OPT("--ring-size", NULL, "SIZE", parse_ring_size, &o->ring_bytes,
@@ -69,12 +69,12 @@ static int parse(struct fsg_arm_opts *o, int argc, char **argv)
 		FS_OPT("--foreground", NULL, NULL, fs_opt_flag, &o->foreground,
 		       "do not go into the background"),
 		FS_OPT("--run-dir", NULL, "DIR", fs_opt_string, &o->run_dir,
-		       "where the agent and `status` find it (" FSG_RUN_DIR ")"),
+		       "where the agent and `status` find it (" GUEST_RUN_DIR ")"),
 		FS_OPT_END,
 	};
 	struct fs_args args;
 
-	*o = (struct fsg_arm_opts){.run_dir = FSG_RUN_DIR};
+	*o = (struct guest_arm_opts){.run_dir = GUEST_RUN_DIR};
 	return fs_opts_parse(&usage, opts, argc, argv, &args);
 }
 
@@ -114,7 +114,7 @@ static void let_go_of_terminal(void)
 		close(null);
 }
 
-static void print_armed(const struct fsg_arming *a, size_t symbols)
+static void print_armed(const struct guest_arming *a, size_t symbols)
 {
 	char size[FS_UNITS_LEN];
 
@@ -130,37 +130,37 @@ static void print_armed(const struct fsg_arming *a, size_t symbols)
 			(unsigned long long)a->layout.dir_gfn * FSG_PAGE, (int)getpid(), symbols);
 }
 
-/* Arms, tells @done (a pipe, or -1) that it did, and stays until it is told to end. */
-static int stay(const struct fsg_arm_opts *o, int done)
+/* Arms, reports that to @done (a pipe, or -1), and stays until a signal ends it. */
+static int stay(const struct guest_arm_opts *o, int done)
 {
-	static struct fsg_arming a;
-	char err[FSG_ARMING_SENTENCE] = "out of memory";
+	static struct guest_arming a;
+	char err[GUEST_ARMING_SENTENCE] = "out of memory";
 	size_t symbols;
 
 	a.o = o;
 	a.layout.dir.fd = a.layout.store.fd = -1;
 	block_end();
-	if (fsg_arming_arm(&a, err)) {
+	if (guest_arming_start(&a, err)) {
 		fs_error("%s", err);
 		if (!a.other)
-			fsg_arming_disarm(&a);
-		return FSG_EXIT_FAILED;
+			guest_arming_stop(&a);
+		return GUEST_EXIT_FAILED;
 	}
 	symbols = a.symbols.count;
-	fsg_arming_settle(&a);
+	guest_arming_finalize(&a);
 	print_armed(&a, symbols);
 	if (done >= 0)
 		let_go_of_terminal();
 	if (done >= 0 && write(done, "", 1) == 1)
 		close(done);
 	wait_for_end();
-	fsg_arming_disarm(&a);
-	return FSG_EXIT_OK;
+	guest_arming_stop(&a);
+	return GUEST_EXIT_OK;
 }
 
-int fsg_cmd_arm(int argc, char **argv)
+int guest_cmd_arm(int argc, char **argv)
 {
-	static struct fsg_arm_opts o; /* what is armed refers to it */
+	static struct guest_arm_opts o; /* what is armed refers to it */
 	int rc = parse(&o, argc, argv), done[2], status;
 	pid_t pid;
 	char byte;
@@ -172,7 +172,7 @@ int fsg_cmd_arm(int argc, char **argv)
 	pid = pipe2(done, O_CLOEXEC) ? -1 : fork();
 	if (pid < 0) {
 		fs_error("going into the background: %m");
-		return FSG_EXIT_FAILED;
+		return GUEST_EXIT_FAILED;
 	}
 	if (!pid) {
 		close(done[0]);
@@ -180,7 +180,7 @@ int fsg_cmd_arm(int argc, char **argv)
 	}
 	close(done[1]);
 	if (read(done[0], &byte, 1) == 1)
-		return FSG_EXIT_OK;
+		return GUEST_EXIT_OK;
 	waitpid(pid, &status, 0);
-	return FSG_EXIT_FAILED;
+	return GUEST_EXIT_FAILED;
 }

@@ -20,7 +20,7 @@
 #define RING_LEAST   (64u << 10)
 
 /* CPUs that may come to run: numbers up to the highest that is online. */
-static void count_cpus(struct fsg_arming *a)
+static void count_cpus(struct guest_arming *a)
 {
 	FILE *f = fopen("/sys/devices/system/cpu/online", "re");
 	unsigned int last = 0;
@@ -40,7 +40,7 @@ static void count_cpus(struct fsg_arming *a)
 }
 
 /* All rings together take a 64th of the memory at most, unless the user says otherwise. */
-static uint64_t ring_size(const struct fsg_arming *a)
+static uint64_t ring_size(const struct guest_arming *a)
 {
 	uint64_t n = a->o->ring_bytes ? a->o->ring_bytes : RING_DEFAULT;
 	struct sysinfo s;
@@ -52,30 +52,30 @@ static uint64_t ring_size(const struct fsg_arming *a)
 	return n;
 }
 
-static void start_recorder(struct fsg_arming *a)
+static void start_recorder(struct guest_arming *a)
 {
-	struct fsg_recorder_opts o = {
+	struct guest_recorder_opts o = {
 		.cpus = a->cpus, .ring_bytes = a->ring_bytes, .without = a->o->without};
 
-	a->rec = (struct fsg_recorder){.rings = {.fd = -1}, .dir = {.fd = -1}};
+	a->rec = (struct guest_recorder){.rings = {.fd = -1}, .dir = {.fd = -1}};
 	if (a->o->no_bpf)
-		snprintf(a->why_no_bpf, FSG_ARMING_SENTENCE, "left out by --no-bpf");
-	else if (!fsg_recorder_start(&a->rec, &o, a->why_no_bpf, FSG_ARMING_SENTENCE))
+		snprintf(a->why_no_bpf, GUEST_ARMING_SENTENCE, "left out by --no-bpf");
+	else if (!guest_recorder_start(&a->rec, &o, a->why_no_bpf, GUEST_ARMING_SENTENCE))
 		a->why_no_bpf[0] = 0;
 	else
 		fs_error("no programs: %s; only the agent's own stages are recorded",
 			 a->why_no_bpf);
 }
 
-static void read_symbols(struct fsg_arming *a)
+static void read_symbols(struct guest_arming *a)
 {
 	if (a->o->no_symbols)
-		snprintf(a->why_no_symbols, FSG_ARMING_SENTENCE, "left out by --no-symbols");
-	else if (fsg_symbols_read(&a->symbols, a->why_no_symbols, FSG_ARMING_SENTENCE))
+		snprintf(a->why_no_symbols, GUEST_ARMING_SENTENCE, "left out by --no-symbols");
+	else if (guest_symbols_read(&a->symbols, a->why_no_symbols, GUEST_ARMING_SENTENCE))
 		fs_error("no symbols: %s", a->why_no_symbols);
 }
 
-static uint32_t flags_of(const struct fsg_recorder *r)
+static uint32_t flags_of(const struct guest_recorder *r)
 {
 	const struct fs_choice *c;
 	uint32_t flags = FSG_D_BPF;
@@ -83,38 +83,39 @@ static uint32_t flags_of(const struct fsg_recorder *r)
 	if (!r->programs || !r->plan)
 		return 0;
 	c = r->plan->choices;
-	flags |= c[FSG_WANT_SWITCHES].rank ? FSG_D_SPLIT : 0;
-	flags |= c[FSG_WANT_ACPI_WORK].rank ? FSG_D_SIGNAL : 0;
-	flags |= c[FSG_WANT_FAULTS].rank == 1 || c[FSG_WANT_FAULTS].rank == 2 ? FSG_D_FAULTS : 0;
+	flags |= c[GUEST_WANT_SWITCHES].rank ? FSG_D_SPLIT : 0;
+	flags |= c[GUEST_WANT_ACPI_WORK].rank ? FSG_D_SIGNAL : 0;
+	flags |=
+		c[GUEST_WANT_FAULTS].rank == 1 || c[GUEST_WANT_FAULTS].rank == 2 ? FSG_D_FAULTS : 0;
 	return flags;
 }
 
 /* Clock 0 was read before all else, the last is read at the end: between them lies the rate. */
-static void read_clocks(const struct fsg_arming *a, struct fsg_dir *d,
+static void read_clocks(const struct guest_arming *a, struct fsg_dir *d,
 			const struct fsg_clock *first)
 {
 	unsigned int n = 0;
 
 	d->clocks[n++] = *first;
 	for (unsigned int cpu = 1; cpu < a->cpus && n < FSG_CLOCKS - 1; cpu++)
-		if (!fsg_clock_sample(cpu, &d->clocks[n]))
+		if (!guest_clock_sample(cpu, &d->clocks[n]))
 			n++;
-	fsg_clock_sample(0, &d->clocks[n]);
+	guest_clock_sample(0, &d->clocks[n]);
 }
 
-static int make_layout(struct fsg_arming *a, char *err)
+static int make_layout(struct guest_arming *a, char *err)
 {
-	struct fsg_layout *l = &a->layout;
-	struct fsg_meta m = {.plan = a->rec.plan,
-			     .clocksource = a->clocksource,
-			     .without = a->o->without,
-			     .symbols = a->why_no_symbols,
-			     .bpf = a->why_no_bpf,
-			     .ring_bytes = a->ring_bytes,
-			     .cpus = a->cpus,
-			     .cpus_out = a->cpus_out,
-			     .probe_ns_x16 = a->rec.probe_ns_x16};
-	char *text = fsg_meta_text(&m);
+	struct guest_layout *l = &a->layout;
+	struct guest_meta m = {.plan = a->rec.plan,
+			       .clocksource = a->clocksource,
+			       .without = a->o->without,
+			       .symbols = a->why_no_symbols,
+			       .bpf = a->why_no_bpf,
+			       .ring_bytes = a->ring_bytes,
+			       .cpus = a->cpus,
+			       .cpus_out = a->cpus_out,
+			       .probe_ns_x16 = a->rec.probe_ns_x16};
+	char *text = guest_meta_text(&m);
 	bool bpf = !a->why_no_bpf[0];
 	int rc = text ? 0 : -ENOMEM;
 
@@ -123,9 +124,9 @@ static int make_layout(struct fsg_arming *a, char *err)
 		l->rings = &a->rec.rings;
 		l->ring_pages = a->rec.rings.pages / a->cpus;
 	} else if (!rc) {
-		rc = fsg_block_new(&l->dir, "fsg_dirs", 1, false);
+		rc = guest_block_new(&l->dir, "fsg_dirs", 1, false);
 		if (rc)
-			snprintf(err, FSG_ARMING_SENTENCE, "cannot make a page of memory: %s",
+			snprintf(err, GUEST_ARMING_SENTENCE, "cannot make a page of memory: %s",
 				 strerror(-rc));
 	}
 	l->cpus = a->cpus;
@@ -133,22 +134,22 @@ static int make_layout(struct fsg_arming *a, char *err)
 	l->meta_bytes = text ? strlen(text) : 0;
 	l->symbols = &a->symbols;
 	if (!rc)
-		rc = fsg_layout_make(l, bpf, err, FSG_ARMING_SENTENCE);
+		rc = guest_layout_make(l, bpf, err, GUEST_ARMING_SENTENCE);
 	free(text);
 	return rc;
 }
 
-static void fill_directory(struct fsg_arming *a, const struct fsg_clock *first)
+static void fill_directory(struct guest_arming *a, const struct fsg_clock *first)
 {
 	struct fsg_dir *d = (struct fsg_dir *)(void *)a->layout.dir.at;
 
 	d->flags = flags_of(&a->rec);
 	d->arm_pid = (uint32_t)getpid();
 	d->probe_ns_x16 = a->rec.probe_ns_x16;
-	d->clocksource = fsg_clocksource(a->clocksource, sizeof(a->clocksource));
-	d->tsc_khz = fsg_tsc_khz(first);
+	d->clocksource = guest_clocksource(a->clocksource, sizeof(a->clocksource));
+	d->tsc_khz = guest_tsc_khz(first);
 	read_clocks(a, d, first);
-	fsg_watchers_find(d);
+	guest_waiters_find(d);
 }
 
 static void report_missing(const struct fs_plan *p)
@@ -162,15 +163,15 @@ static void report_missing(const struct fs_plan *p)
 	}
 }
 
-int fsg_arming_arm(struct fsg_arming *a, char *err)
+int guest_arming_start(struct guest_arming *a, char *err)
 {
-	struct fsg_armed file;
+	struct guest_armed file;
 	struct fsg_clock first;
 	int rc;
 
-	a->other = !fsg_armed_read(a->o->run_dir, &file, NULL, 0);
+	a->other = !guest_armed_read(a->o->run_dir, &file, NULL, 0);
 	if (a->other) {
-		snprintf(err, FSG_ARMING_SENTENCE,
+		snprintf(err, GUEST_ARMING_SENTENCE,
 			 "armed already, by process %llu (directory=0x%llx); end it "
 			 "to arm anew: kill %llu",
 			 (unsigned long long)file.pid, (unsigned long long)file.directory,
@@ -179,54 +180,54 @@ int fsg_arming_arm(struct fsg_arming *a, char *err)
 	}
 	count_cpus(a);
 	a->ring_bytes = ring_size(a);
-	fsg_clocksource(a->clocksource, sizeof(a->clocksource));
-	fsg_clock_sample(0, &first);
+	guest_clocksource(a->clocksource, sizeof(a->clocksource));
+	guest_clock_sample(0, &first);
 	start_recorder(a);
 	read_symbols(a);
 	rc = make_layout(a, err);
 	if (rc)
 		return rc;
 	fill_directory(a, &first);
-	file = (struct fsg_armed){.pid = (uint64_t)getpid(),
-				  .start_ticks = fsg_start_ticks((uint64_t)getpid()),
-				  .directory = a->layout.dir_gfn * FSG_PAGE,
-				  .dir_fd = (uint64_t)a->layout.dir.fd,
-				  .rings_fd = (uint64_t)a->rec.rings.fd,
-				  .store_fd = (uint64_t)a->layout.store.fd,
-				  .cpus = a->cpus,
-				  .ring_pages = a->layout.ring_pages,
-				  .store_pages = a->layout.store.pages,
-				  .agent_page = a->layout.agent_page,
-				  .agent_pages = FSG_AGENT_PAGES,
-				  .meta_page = a->layout.meta_page,
-				  .meta_bytes = a->layout.meta_bytes};
-	rc = fsg_armed_write(a->o->run_dir, &file, err, FSG_ARMING_SENTENCE);
+	file = (struct guest_armed){.pid = (uint64_t)getpid(),
+				    .start_ticks = guest_start_ticks((uint64_t)getpid()),
+				    .directory = a->layout.dir_gfn * FSG_PAGE,
+				    .dir_fd = (uint64_t)a->layout.dir.fd,
+				    .rings_fd = (uint64_t)a->rec.rings.fd,
+				    .store_fd = (uint64_t)a->layout.store.fd,
+				    .cpus = a->cpus,
+				    .ring_pages = a->layout.ring_pages,
+				    .store_pages = a->layout.store.pages,
+				    .agent_page = a->layout.agent_page,
+				    .agent_pages = GUEST_AGENT_PAGES,
+				    .meta_page = a->layout.meta_page,
+				    .meta_bytes = a->layout.meta_bytes};
+	rc = guest_armed_write(a->o->run_dir, &file, err, GUEST_ARMING_SENTENCE);
 	if (rc)
 		return rc;
 	if (!a->why_no_bpf[0])
 		report_missing(a->rec.plan);
-	fsg_layout_publish(&a->layout);
+	guest_layout_publish(&a->layout);
 	return 0;
 }
 
 /* What was needed for arming only is given back before all that is left is locked. */
-void fsg_arming_settle(struct fsg_arming *a)
+void guest_arming_finalize(struct guest_arming *a)
 {
-	fsg_symbols_free(&a->symbols);
+	guest_symbols_free(&a->symbols);
 	malloc_trim(0);
 	if (mlockall(MCL_CURRENT))
 		fs_error("locking all memory: %m");
 }
 
-void fsg_arming_disarm(struct fsg_arming *a)
+void guest_arming_stop(struct guest_arming *a)
 {
 	struct fsg_dir *d = (struct fsg_dir *)(void *)a->layout.dir.at;
 
 	if (d)
 		memset(d->magic, 0, sizeof(d->magic));
-	fsg_armed_remove(a->o->run_dir);
-	fsg_block_free(&a->layout.store);
+	guest_armed_remove(a->o->run_dir);
+	guest_block_free(&a->layout.store);
 	if (a->why_no_bpf[0])
-		fsg_block_free(&a->layout.dir);
-	fsg_recorder_stop(&a->rec);
+		guest_block_free(&a->layout.dir);
+	guest_recorder_stop(&a->rec);
 }

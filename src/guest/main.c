@@ -10,8 +10,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *doc;
 } commands[] = {
-#define X(name, doc) {#name, fsg_cmd_##name, doc},
-	FSG_COMMANDS(X)
+#define X(name, doc) {#name, guest_cmd_##name, doc},
+	GUEST_COMMANDS(X)
 #undef X
 };
 
@@ -23,10 +23,9 @@ static void print_help(FILE *to)
 		    "Runs in a guest that is to be snapshot and forked.\n\n");
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].doc);
-	fprintf(to,
-		"\n  --version  print the version\n"
-		"  --help     print this; forkscope-guest help COMMAND tells about a command\n\n"
-		"exit status: 0 done, 1 failed, 2 wrong usage\n");
+	fprintf(to, "\n  --version  print the version\n"
+		    "  --help     print this; forkscope-guest help COMMAND explains a command\n\n"
+		    "exit status: 0 done, 1 failed, 2 wrong usage\n");
 }
 
 static int run(int argc, char **argv)
@@ -35,7 +34,7 @@ static int run(int argc, char **argv)
 		if (!strcmp(argv[0], commands[i].name))
 			return commands[i].run(argc, argv);
 	fs_error("unknown command \"%s\" (see forkscope-guest --help)", argv[0]);
-	return FSG_EXIT_USAGE;
+	return GUEST_EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -47,16 +46,16 @@ int main(int argc, char **argv)
 		return run(2, (char *[]){argv[2], flag, NULL});
 	if (argc > 1 && !strcmp(argv[1], "--version")) {
 		printf("forkscope-guest %s\n", FORKSCOPE_VERSION);
-		return FSG_EXIT_OK;
+		return GUEST_EXIT_OK;
 	}
 	if (argc > 1 &&
 	    (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
 		print_help(stdout);
-		return FSG_EXIT_OK;
+		return GUEST_EXIT_OK;
 	}
 	if (argc < 2) {
 		print_help(stderr);
-		return FSG_EXIT_USAGE;
+		return GUEST_EXIT_USAGE;
 	}
 	return run(argc - 1, argv + 1);
 }

@@ -16,7 +16,7 @@
 #define SENTENCE 480
 
 struct view {
-	struct fsg_armed armed;
+	struct guest_armed armed;
 	struct fsg_dir *dir;
 	uint8_t *rings; /* NULL = none */
 	struct fsg_ring_head *agent;
@@ -36,11 +36,11 @@ static const struct fs_usage usage = {
 /* How many of @pages at @at do not lie in the frames that @list names. */
 static size_t count_moved(void *at, size_t pages, const uint64_t *list)
 {
-	struct fsg_block b = {.at = at, .pages = pages};
+	struct guest_block b = {.at = at, .pages = pages};
 	uint64_t *gfn = calloc(pages, sizeof(*gfn));
 	size_t moved = 0;
 
-	if (!gfn || fsg_block_frames(&b, gfn)) {
+	if (!gfn || guest_block_frames(&b, gfn)) {
 		free(gfn);
 		return pages;
 	}
@@ -50,10 +50,10 @@ static size_t count_moved(void *at, size_t pages, const uint64_t *list)
 	return moved;
 }
 
-/* Holds what the directory tells the host against what the kernel says now. */
+/* Compares what the directory gives the host with what the kernel says now. */
 static size_t check_frames(const struct view *v, uint8_t *store)
 {
-	const struct fsg_armed *a = &v->armed;
+	const struct guest_armed *a = &v->armed;
 	const uint64_t *list = (const void *)store;
 	const uint64_t dir_gfn = a->directory / FSG_PAGE;
 	size_t rings = a->cpus * a->ring_pages, moved;
@@ -69,15 +69,15 @@ static size_t check_frames(const struct view *v, uint8_t *store)
 
 static int map_all(struct view *v, char *err)
 {
-	const struct fsg_armed *a = &v->armed;
+	const struct guest_armed *a = &v->armed;
 	void *dir, *rings = NULL, *store;
-	int rc = fsg_armed_map(a, a->dir_fd, 0, 1, &dir, err, SENTENCE);
+	int rc = guest_armed_map(a, a->dir_fd, 0, 1, &dir, err, SENTENCE);
 
 	if (!rc && a->ring_pages)
-		rc = fsg_armed_map(a, a->rings_fd, 0, a->cpus * a->ring_pages, &rings, err,
-				   SENTENCE);
+		rc = guest_armed_map(a, a->rings_fd, 0, a->cpus * a->ring_pages, &rings, err,
+				     SENTENCE);
 	if (!rc)
-		rc = fsg_armed_map(a, a->store_fd, 0, a->store_pages, &store, err, SENTENCE);
+		rc = guest_armed_map(a, a->store_fd, 0, a->store_pages, &store, err, SENTENCE);
 	if (rc)
 		return rc;
 	v->dir = dir;
@@ -292,14 +292,14 @@ static void print_words(const struct view *v)
 	print_hooks(json_object_get(v->meta, "hooks"));
 }
 
-int fsg_cmd_status(int argc, char **argv)
+int guest_cmd_status(int argc, char **argv)
 {
-	const char *run_dir = FSG_RUN_DIR;
+	const char *run_dir = GUEST_RUN_DIR;
 	bool json = false;
 	struct fs_opt opts[] = {
 		FS_OPT("--json", NULL, NULL, fs_opt_flag, &json, "as one JSON object"),
 		FS_OPT("--run-dir", NULL, "DIR", fs_opt_string, &run_dir,
-		       "as given to arm (" FSG_RUN_DIR ")"),
+		       "as given to arm (" GUEST_RUN_DIR ")"),
 		FS_OPT_END,
 	};
 	struct view v = {0};
@@ -309,15 +309,15 @@ int fsg_cmd_status(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	if (fsg_armed_read(run_dir, &v.armed, err, sizeof(err)) || map_all(&v, err)) {
+	if (guest_armed_read(run_dir, &v.armed, err, sizeof(err)) || map_all(&v, err)) {
 		if (json)
 			puts("{\"armed\": false}");
 		fs_error("%s", err);
-		return FSG_EXIT_FAILED;
+		return GUEST_EXIT_FAILED;
 	}
 	if (json)
 		print_json(&v);
 	else
 		print_words(&v);
-	return FSG_EXIT_OK;
+	return GUEST_EXIT_OK;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* What libbpf prints: to our own log, and the reason why a program was refused. */
 #include "hooks/libbpf_log.h"
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -9,7 +9,7 @@ struct fs_libbpf_log {
 	char why[128]; /* the verifier's last words about it, or the warning itself, "" */
 };
 
-/* Takes over libbpf's messages and forgets what was said so far. */
+/* Takes over libbpf's messages and forgets what came so far. */
 void fs_libbpf_log_reset(void);
 const struct fs_libbpf_log *fs_libbpf_log_get(void);
 

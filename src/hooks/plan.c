@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Chooses for each want the best rank of hooks that nothing speaks against. */
 #include "hooks/plan.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -152,7 +153,7 @@ static bool stands(struct fs_plan *p, unsigned int want, unsigned int rank, stru
 		if (!p->progs[i].err)
 			continue;
 		all = false;
-		/* One reason is told once for all the hooks of a rank. */
+		/* One reason is given once for all the hooks of a rank. */
 		if (strcmp(last_why, p->progs[i].why) || !*last_why)
 			add(c->why, sizeof(c->why), "%s%s/%s: %s", *c->why ? "; " : "",
 			    fs_hook_kind_name(t->hooks[i].kind), t->hooks[i].target,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* What this kernel has: types, functions, tracepoints; rules out hooks that cannot work. */
 #include "hooks/probe.h"
 #include <bpf/bpf.h>
 #include <bpf/btf.h>

@@ -53,7 +53,7 @@ static void break_message(struct nlmsghdr *h)
 static int sets_mac(const struct nlmsghdr *h)
 {
 	return h->nlmsg_type == RTM_NEWLINK &&
-	       fsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_ADDRESS, 6);
+	       guest_find_attr(h, sizeof(struct ifinfomsg), IFLA_ADDRESS, 6);
 }
 
 static long broken_sendto(int fd, void *from, size_t len, int flags, const void *to, size_t to_len)
@@ -61,7 +61,7 @@ static long broken_sendto(int fd, void *from, size_t len, int flags, const void 
 	struct nlmsghdr *h;
 	int here = 0, down = 0;
 
-	for (uint32_t at = 0; (h = fsg_message(from, (uint32_t)len, at)) != NULL;
+	for (uint32_t at = 0; (h = guest_message(from, (uint32_t)len, at)) != NULL;
 	     at += NLMSG_ALIGN(h->nlmsg_len), here++) {
 		const struct ifinfomsg *i = NLMSG_DATA(h);
 
@@ -112,17 +112,17 @@ static int take_option(int argc, char **argv, int *i)
 
 int main(int argc, char **argv)
 {
-	static struct fsg_net net;
+	static struct guest_net net;
 	struct fs_payload p;
-	struct fsg_outcome o;
+	struct guest_outcome o;
 
 	for (int i = 2; i < argc; i++)
 		if (take_option(argc, argv, &i))
 			return 2;
-	if (argc < 2 || fs_payload_decode(argv[1], strlen(argv[1]), &p) || fsg_net_open(&net) ||
-	    fsg_net_refresh(&net))
+	if (argc < 2 || fs_payload_decode(argv[1], strlen(argv[1]), &p) || guest_net_open(&net) ||
+	    guest_net_refresh(&net))
 		return 1;
-	fsg_net_apply(&net, &p, &o);
+	guest_net_apply(&net, &p, &o);
 	printf("{\"error\": %d, \"step\": \"%s\", \"undone\": %s, \"undo_error\": %d, \"lost\": "
 	       "%u, "
 	       "\"lost_what\": \"%s\", \"lost_error\": %d, \"flush_error\": %d, \"requests\": "

@@ -47,19 +47,19 @@ static void dump(const char *of, const void *at, uint64_t pages)
 
 int main(int argc, char **argv)
 {
-	struct fsg_armed a;
+	struct guest_armed a;
 	char err[480];
 	void *m;
 
-	if (fsg_armed_read(argc > 1 ? argv[1] : FSG_RUN_DIR, &a, err, sizeof(err)))
+	if (guest_armed_read(argc > 1 ? argv[1] : GUEST_RUN_DIR, &a, err, sizeof(err)))
 		goto bad;
 	for (uint64_t i = 0; a.ring_pages && i < a.cpus; i++) {
-		if (fsg_armed_map(&a, a.rings_fd, i * a.ring_pages, a.ring_pages, &m, err,
-				  sizeof(err)))
+		if (guest_armed_map(&a, a.rings_fd, i * a.ring_pages, a.ring_pages, &m, err,
+				    sizeof(err)))
 			goto bad;
 		dump("cpu", m, a.ring_pages);
 	}
-	if (fsg_armed_map(&a, a.store_fd, a.agent_page, a.agent_pages, &m, err, sizeof(err)))
+	if (guest_armed_map(&a, a.store_fd, a.agent_page, a.agent_pages, &m, err, sizeof(err)))
 		goto bad;
 	dump("agent", m, a.agent_pages);
 	return 0;

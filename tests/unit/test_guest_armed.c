@@ -34,39 +34,39 @@ static int remove_folder(void **state)
 
 	(void)state;
 	snprintf(deeper, sizeof(deeper), "%s/deeper", top);
-	fsg_armed_remove(run);
+	guest_armed_remove(run);
 	rmdir(deeper);
 	return rmdir(top);
 }
 
-static struct fsg_armed of(pid_t pid)
+static struct guest_armed of(pid_t pid)
 {
-	return (struct fsg_armed){.pid = (uint64_t)pid,
-				  .start_ticks = fsg_start_ticks((uint64_t)pid),
-				  .directory = 0xfffffffff000,
-				  .cpus = 64,
-				  .meta_bytes = UINT64_MAX};
+	return (struct guest_armed){.pid = (uint64_t)pid,
+				    .start_ticks = guest_start_ticks((uint64_t)pid),
+				    .directory = 0xfffffffff000,
+				    .cpus = 64,
+				    .meta_bytes = UINT64_MAX};
 }
 
 static void the_file_comes_back_as_it_was(void **state)
 {
-	struct fsg_armed a = of(getpid()), b;
+	struct guest_armed a = of(getpid()), b;
 	char err[256] = "";
 
 	(void)state;
 	assert_true(a.start_ticks > 0);
-	assert_int_equal(fsg_armed_read(run, &b, err, sizeof(err)), -ENOENT);
+	assert_int_equal(guest_armed_read(run, &b, err, sizeof(err)), -ENOENT);
 	assert_non_null(strstr(err, "no recorder is armed"));
-	assert_int_equal(fsg_armed_write(run, &a, err, sizeof(err)), 0);
-	assert_int_equal(fsg_armed_read(run, &b, err, sizeof(err)), 0);
+	assert_int_equal(guest_armed_write(run, &a, err, sizeof(err)), 0);
+	assert_int_equal(guest_armed_read(run, &b, err, sizeof(err)), 0);
 	assert_memory_equal(&a, &b, sizeof(a));
-	fsg_armed_remove(run);
+	guest_armed_remove(run);
 	assert_int_equal(access(run, F_OK), -1);
 }
 
 static void a_process_that_is_gone_has_armed_nothing(void **state)
 {
-	struct fsg_armed a = of(getpid()), b;
+	struct guest_armed a = of(getpid()), b;
 	pid_t child = fork();
 	char err[256] = "";
 
@@ -75,24 +75,24 @@ static void a_process_that_is_gone_has_armed_nothing(void **state)
 		_exit(0);
 	waitpid(child, NULL, 0);
 	a.pid = (uint64_t)child;
-	assert_int_equal(fsg_armed_write(run, &a, err, sizeof(err)), 0);
-	assert_int_equal(fsg_armed_read(run, &b, err, sizeof(err)), -ENOENT);
+	assert_int_equal(guest_armed_write(run, &a, err, sizeof(err)), 0);
+	assert_int_equal(guest_armed_read(run, &b, err, sizeof(err)), -ENOENT);
 	assert_non_null(strstr(err, "is gone"));
 	/* nor one that has its number by now */
 	a = of(getpid());
 	a.start_ticks++;
-	assert_int_equal(fsg_armed_write(run, &a, err, sizeof(err)), 0);
-	assert_int_equal(fsg_armed_read(run, &b, err, sizeof(err)), -ENOENT);
-	fsg_armed_remove(run);
+	assert_int_equal(guest_armed_write(run, &a, err, sizeof(err)), 0);
+	assert_int_equal(guest_armed_read(run, &b, err, sizeof(err)), -ENOENT);
+	guest_armed_remove(run);
 }
 
 static void a_folder_that_cannot_be_made_is_named(void **state)
 {
-	struct fsg_armed a = of(getpid());
+	struct guest_armed a = of(getpid());
 	char err[256] = "";
 
 	(void)state;
-	assert_int_equal(fsg_armed_write("/proc/nowhere/run", &a, err, sizeof(err)), -ENOENT);
+	assert_int_equal(guest_armed_write("/proc/nowhere/run", &a, err, sizeof(err)), -ENOENT);
 	assert_non_null(strstr(err, "/proc/nowhere/run"));
 	assert_non_null(strstr(err, "--run-dir"));
 }
@@ -103,7 +103,7 @@ static void memory_is_shared_by_the_descriptor(void **state)
 	int fd = memfd_create("shared", MFD_CLOEXEC), end[2];
 	char err[256] = "", byte;
 	uint8_t *mine, *theirs;
-	struct fsg_armed a;
+	struct guest_armed a;
 	pid_t child;
 
 	(void)state;
@@ -117,7 +117,7 @@ static void memory_is_shared_by_the_descriptor(void **state)
 	mine = mmap(NULL, 3 * FSG_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(mine != MAP_FAILED);
 	mine[2 * FSG_PAGE] = 7;
-	if (!fsg_armed_map(&a, (uint64_t)fd, 2, 1, (void **)&theirs, err, sizeof(err))) {
+	if (!guest_armed_map(&a, (uint64_t)fd, 2, 1, (void **)&theirs, err, sizeof(err))) {
 		assert_int_equal(theirs[0], 7);
 		theirs[1] = 9;
 		assert_int_equal(mine[2 * FSG_PAGE + 1], 9);
@@ -127,7 +127,7 @@ static void memory_is_shared_by_the_descriptor(void **state)
 	close(end[1]);
 	waitpid(child, NULL, 0);
 	assert_int_not_equal(
-		fsg_armed_map(&a, (uint64_t)fd, 2, 1, (void **)&theirs, err, sizeof(err)), 0);
+		guest_armed_map(&a, (uint64_t)fd, 2, 1, (void **)&theirs, err, sizeof(err)), 0);
 }
 
 static void watchers_have_one_place_each(void **state)
@@ -136,17 +136,18 @@ static void watchers_have_one_place_each(void **state)
 
 	(void)state;
 	for (uint32_t i = 1; i <= FSG_WATCHERS; i++)
-		fsg_watcher_enter(&d, i, i, FSG_STEP_KMSG_READ, false);
+		guest_waiter_enter(&d, i, i, FSG_STEP_KMSG_READ, false);
 	for (uint32_t i = 0; i < FSG_WATCHERS; i++)
 		assert_int_equal(d.watchers[i].tgid, i + 1);
 	/* our own agent, which a program had seen; then one for whom there is no place */
-	assert_ptr_equal(fsg_watcher_enter(&d, 3, 33, FSG_STEP_VMCLOCK_POLL, true), &d.watchers[2]);
+	assert_ptr_equal(guest_waiter_enter(&d, 3, 33, FSG_STEP_VMCLOCK_POLL, true),
+			 &d.watchers[2]);
 	assert_int_equal(d.watchers[2].own, 1);
 	assert_int_equal(d.watchers[2].tid, 33);
-	assert_ptr_equal(fsg_watcher_enter(&d, 99, 99, FSG_STEP_KMSG_READ, true),
+	assert_ptr_equal(guest_waiter_enter(&d, 99, 99, FSG_STEP_KMSG_READ, true),
 			 &d.watchers[FSG_WATCHERS - 1]);
 	d.watchers[4].how = 0;
-	assert_ptr_equal(fsg_watcher_enter(&d, (uint32_t)getpid(), 1, FSG_STEP_KMSG_READ, true),
+	assert_ptr_equal(guest_waiter_enter(&d, (uint32_t)getpid(), 1, FSG_STEP_KMSG_READ, true),
 			 &d.watchers[4]);
 	assert_true(d.watchers[4].ts > 0 && d.watchers[4].comm[0] && !d.watchers[4].comm[15]);
 }
@@ -166,12 +167,12 @@ static void readers_of_the_log_are_found(void **state)
 	struct fsg_dir d = {0};
 
 	(void)state;
-	fsg_watchers_find(&d);
+	guest_waiters_find(&d);
 	assert_int_equal(watches(&d), fd >= 0); /* not everybody may open it */
 	close(fd);
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	memset(&d, 0, sizeof(d));
-	fsg_watchers_find(&d);
+	guest_waiters_find(&d);
 	assert_false(watches(&d)); /* who writes only does not wait */
 	close(fd);
 }

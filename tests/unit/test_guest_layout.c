@@ -20,9 +20,9 @@
 #define SYM_BYTES  (3u << 20) /* more than one list of frames */
 
 struct scene {
-	struct fsg_block rings;
-	struct fsg_symbols symbols;
-	struct fsg_layout layout;
+	struct guest_block rings;
+	struct guest_symbols symbols;
+	struct guest_layout layout;
 	char meta[META_BYTES];
 	uint64_t *gfn; /* of all pages: rings, store */
 };
@@ -49,16 +49,16 @@ static int make(struct scene *s, bool with_rings)
 	s->symbols.raw_bytes = 5 * SYM_BYTES;
 	s->rings.fd = -1;
 	if (with_rings)
-		assert_int_equal(fsg_block_new(&s->rings, "rings", CPUS * RING_PAGES, false), 0);
+		assert_int_equal(guest_block_new(&s->rings, "rings", CPUS * RING_PAGES, false), 0);
 	s->layout.store.fd = -1;
-	assert_int_equal(fsg_block_new(&s->layout.dir, "dir", 1, false), 0);
+	assert_int_equal(guest_block_new(&s->layout.dir, "dir", 1, false), 0);
 	s->layout.rings = with_rings ? &s->rings : NULL;
 	s->layout.cpus = CPUS;
 	s->layout.ring_pages = with_rings ? RING_PAGES : 0;
 	s->layout.meta = s->meta;
 	s->layout.meta_bytes = META_BYTES;
 	s->layout.symbols = &s->symbols;
-	rc = fsg_layout_make(&s->layout, false, err, sizeof(err));
+	rc = guest_layout_make(&s->layout, false, err, sizeof(err));
 	if (rc) {
 		assert_int_equal(rc, -EPERM);
 		assert_non_null(strstr(err, "hides where pages lie"));
@@ -66,16 +66,16 @@ static int make(struct scene *s, bool with_rings)
 	}
 	s->gfn = calloc(s->rings.pages + s->layout.store.pages, sizeof(*s->gfn));
 	if (with_rings)
-		assert_int_equal(fsg_block_frames(&s->rings, s->gfn), 0);
-	assert_int_equal(fsg_block_frames(&s->layout.store, s->gfn + s->rings.pages), 0);
+		assert_int_equal(guest_block_frames(&s->rings, s->gfn), 0);
+	assert_int_equal(guest_block_frames(&s->layout.store, s->gfn + s->rings.pages), 0);
 	return 0;
 }
 
 static void end(struct scene *s)
 {
-	fsg_block_free(&s->layout.store);
-	fsg_block_free(&s->layout.dir);
-	fsg_block_free(&s->rings);
+	guest_block_free(&s->layout.store);
+	guest_block_free(&s->layout.dir);
+	guest_block_free(&s->rings);
 	free(s->symbols.z);
 	free(s->gfn);
 }
@@ -167,7 +167,7 @@ static void the_magic_comes_last(void **state)
 		assert_int_equal(dir(&s)->nparts, 3);
 		assert_int_equal(dir(&s)->ncpus, 0);
 		assert_int_equal(dir(&s)->magic[0], 0);
-		fsg_layout_publish(&s.layout);
+		guest_layout_publish(&s.layout);
 		assert_string_equal(dir(&s)->magic, FSG_MAGIC);
 		assert_int_equal(dir(&s)->rec_bytes, sizeof(struct fsg_rec));
 	}

@@ -280,25 +280,25 @@ static void settled(void **state)
 				       .group_dead = 1};
 
 	(void)state;
-	assert_false(fs_guestwatch_settled(w, 100)); /* nothing was seen of it yet */
+	assert_false(fs_guestwatch_idle(w, 100)); /* nothing was seen of it yet */
 	add_slot(w, 1, 0, 0x1000, 1);
 	add_slot(w, 2, 0, 0x1000, 1);
-	assert_false(fs_guestwatch_settled(w, 100));
+	assert_false(fs_guestwatch_idle(w, 100));
 	say_stage(w, 1, "stage=applied", 10 * MS);
-	assert_false(fs_guestwatch_settled(w, 100));
+	assert_false(fs_guestwatch_idle(w, 100));
 	due_at(w, 40 * MS, 1);
-	assert_false(fs_guestwatch_settled(w, 100));
+	assert_false(fs_guestwatch_idle(w, 100));
 	done(w, 1, FSR_GS_READ);
-	assert_true(fs_guestwatch_settled(w, 100));
+	assert_true(fs_guestwatch_idle(w, 100));
 	say_stage(w, 1, "stage=error", 50 * MS);
-	assert_false(fs_guestwatch_settled(w, 100));
+	assert_false(fs_guestwatch_idle(w, 100));
 	due_at(w, 80 * MS, 1);
-	assert_false(fs_guestwatch_settled(w, 100));
+	assert_false(fs_guestwatch_idle(w, 100));
 	done(w, 1, FSR_GS_GONE);
-	assert_true(fs_guestwatch_settled(w, 100));
-	assert_false(fs_guestwatch_settled(w, 200));
+	assert_true(fs_guestwatch_idle(w, 100));
+	assert_false(fs_guestwatch_idle(w, 200));
 	fs_guestwatch_see(w, &gone.h, 90 * MS);
-	assert_true(fs_guestwatch_settled(w, 200));
+	assert_true(fs_guestwatch_idle(w, 200));
 	fs_guestwatch_free(w);
 }
 
@@ -319,8 +319,8 @@ static void one_that_hangs(void **state)
 	assert_true(fs_guestwatch_lost(w, &vm, &tgid));
 	assert_int_equal(vm, 2);
 	assert_int_equal(tgid, 200);
-	assert_true(fs_guestwatch_settled(w, 100));
-	assert_true(fs_guestwatch_settled(w, 200));
+	assert_true(fs_guestwatch_idle(w, 100));
+	assert_true(fs_guestwatch_idle(w, 200));
 	say_stage(w, 2, "stage=error", 90 * MS);
 	assert_int_equal(fs_guestwatch_due(w), UINT64_MAX);
 	say_stage(w, 3, "stage=applied", 100 * MS);

@@ -168,7 +168,7 @@ static void the_real_tables_are_well_formed(void **state)
 {
 	(void)state;
 	well_formed(&fs_hooks_host);
-	well_formed(&fsg_hooks);
+	well_formed(&guest_hooks);
 }
 
 static void names_of_wants_and_programs_leave_out(void **state)

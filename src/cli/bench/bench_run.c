@@ -229,7 +229,7 @@ static void warm_recorder(int memory)
 }
 
 /* Forks ask from threads that are in network namespaces of their own: the socket is of this one. */
-static int asker = -1;
+static int query_socket = -1;
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 
 static bool was_read(pid_t pid)
@@ -237,27 +237,27 @@ static bool was_read(pid_t pid)
 	int yes;
 
 	pthread_mutex_lock(&asking);
-	yes = fs_marks_ask(asker, (uint32_t)pid);
+	yes = fs_marks_ask(query_socket, (uint32_t)pid);
 	pthread_mutex_unlock(&asking);
 	return yes != 0;
 }
 
 static void start_asking(struct fs_bench *b)
 {
-	asker = fs_marks_asker();
-	if (asker >= 0)
+	query_socket = fs_marks_query_socket();
+	if (query_socket >= 0)
 		b->o.settled = was_read;
 	else
 		fs_warn("forks will not wait until their guests were read: no socket to ask by: %s",
-			strerror(-asker));
+			strerror(-query_socket));
 }
 
 static void stop_asking(struct fs_bench *b)
 {
 	b->o.settled = NULL;
-	if (asker >= 0)
-		close(asker);
-	asker = -1;
+	if (query_socket >= 0)
+		close(query_socket);
+	query_socket = -1;
 }
 
 /*

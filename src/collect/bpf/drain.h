@@ -4,8 +4,8 @@
 #define FORKSCOPE_DRAIN_H
 
 #include <stdint.h>
-#include "collect/bpf/programs.h"
 #include "collect/bpf/own_records.h"
+#include "collect/bpf/programs.h"
 #include "record/writer.h"
 
 /* Writes a FLUSH record for each thread that is in the middle of something at @now. */

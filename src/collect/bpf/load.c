@@ -74,7 +74,7 @@ static int make_plan(struct fs_bpf *b, char *err, size_t len)
 	return b->links && b->progs ? 0 : fs_errf(err, len, -ENOMEM, "out of memory");
 }
 
-/* Opens the objects and tells them everything that must be known before loading. */
+/* Opens the objects and sets everything in them that must be known before loading. */
 static int open_skeleton(struct fs_bpf *b, char *err, size_t len)
 {
 	const struct fs_hooks *t = b->plan->table;

@@ -29,8 +29,8 @@ struct fs_load_opts {
 
 /*
  * Probes, plans, loads and attaches: the programs record from now on. A program that does not load
- * or attach is ruled out and the next rank taken. Returns 0, -EINTR when told to stop, or another
- * negative errno and a sentence in @err.
+ * or attach is ruled out and the next rank taken. Returns 0, -EINTR when @o->stop said so, or
+ * another negative errno and a sentence in @err.
  */
 int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Runs of programs that the kernel skipped: its counters, read by a program, compared. */
 #include "collect/bpf/misses.h"
 #include <bpf/bpf.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct fs_misses {
 	bool by_cpu;        /* else the sum over all CPUs stands in the first of a program */
 	uint64_t *counts;   /* as the kernel has them: [hook * ncpus + CPU] */
 	uint64_t *of_group; /* lost by a hook and its twins, so far; the same index */
-	uint64_t *of_cpu;   /* sums; of all CPUs in [ncpus] where they cannot be told apart */
+	uint64_t *of_cpu;   /* sums; of all CPUs in [ncpus] where they are not separable */
 	uint64_t runs, last_ns;
 	FS_VEC(struct fs_ev_missed) out;
 };
@@ -87,7 +88,7 @@ static uint64_t group_count(const struct fs_misses *m, size_t h, size_t end, siz
 	/*
 	 * On perf's tracepoints preemption is off: one is skipped in an interrupt upon another,
 	 * and these programs look at what threads do. (And while a bpf(2) call on a map is under
-	 * way on that CPU, which cannot be told from it by the count: docs/attribution.md.)
+	 * way on that CPU, which the count does not separate from it: docs/attribution.md.)
 	 */
 	if (fs_bpf_plan(m->bpf)->table->hooks[h].kind == FS_HOOK_TRACEPOINT)
 		return 0;

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "collect/bpf/programs.h"
 #include "collect/bpf/own_records.h"
+#include "collect/bpf/programs.h"
 #include "record/writer.h"
 
 #define FS_MISSES_NS (100ull * 1000 * 1000) /* between two readings */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Consumes the ring buffers of all CPUs and writes their records in rounds. */
 #include "collect/bpf/ring.h"
 #include <errno.h>
 #include <linux/bpf.h>
@@ -161,7 +162,7 @@ static int consume(struct fs_rings *r, struct ring *g, struct fsr_writer *w)
 }
 
 /* Reads where the producers stand. Returns the time just before. */
-static uint64_t aim(struct fs_rings *r)
+static uint64_t read_producers(struct fs_rings *r)
 {
 	uint64_t now = fs_mono_ns();
 
@@ -212,7 +213,7 @@ static int flush(struct fs_rings *r, struct fsr_writer *w)
 
 int fs_rings_drain(struct fs_rings *r, struct fsr_writer *w, bool last)
 {
-	uint64_t began = aim(r);
+	uint64_t began = read_producers(r);
 	int err = 0, behind, passes = 0;
 
 	do {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The JSON of STATS: losses, skipped runs, costs; and that of hooks. */
 #include "collect/bpf/stats_json.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

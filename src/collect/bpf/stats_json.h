@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
-#include "collect/bpf/programs.h"
 #include "collect/bpf/misses.h"
+#include "collect/bpf/programs.h"
 #include "collect/bpf/ring.h"
 
 /* Sums over all CPUs, or all VMs. */
@@ -23,8 +23,9 @@ struct fs_cpu_time {
 struct fs_cpu_time fs_cpu_time_now(void);
 
 struct fs_stats_in {
-	struct fs_cpu_time prepared; /* when it was armed: what came before is no cost to a fork */
-	struct fs_cpu_time used;     /* now, or when the recording was stopped */
+	struct fs_cpu_time
+		prepared;        /* when it was armed: what came before costs no fork anything */
+	struct fs_cpu_time used; /* now, or when the recording was stopped */
 	const struct fs_bpf *bpf;
 	const struct fs_rings *rings;
 	const struct fs_misses *misses;

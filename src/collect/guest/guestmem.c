@@ -26,7 +26,7 @@ static const struct fs_slot *slot_of(const struct fs_guestmem *g, uint64_t gpa)
 	return NULL;
 }
 
-/* Host address of a frame, 0 = it is no memory of the VM. */
+/* Host address of a frame, 0 = it is not memory of the VM. */
 static uint64_t hva_of(const struct fs_guestmem *g, uint64_t gfn)
 {
 	const struct fs_slot *s = gfn > UINT64_MAX / FSG_PAGE ? NULL : slot_of(g, gfn * FSG_PAGE);

@@ -18,7 +18,7 @@
 
 #define FS_MAX_SLOTS 1024
 
-/* A memory slot, as a MEMSLOT record tells it. */
+/* A memory slot, as in a MEMSLOT record. */
 struct fs_slot {
 	uint64_t gpa, size, hva; /* bytes */
 	uint32_t flags;          /* KVM_MEM_* */
@@ -34,7 +34,7 @@ struct fs_guestmem;
 
 /*
  * Opens the memory of @pid. Returns 0 or a negative errno with a sentence in @why: -ESRCH (the VMM
- * has ended), -EACCES (it may not be read), -ENXIO (its memory is no normal mapping), -ENOMEM.
+ * has ended), -EACCES (it may not be read), -ENXIO (its memory is not a normal mapping), -ENOMEM.
  */
 int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs_guestmem **out,
 		     char why[FSG_WHY]);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The process that reads guests' memory: started, asked, listened to, and its own end of that. */
 #include "collect/guest/guestproc.h"
 #include <errno.h>
 #include <limits.h>
@@ -182,7 +183,7 @@ int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_
 		return fs_errf(err, len, rc, "socketpair: %s", strerror(-rc));
 	}
 	/*
-	 * A child that sends no SIGCHLD at its end is not waited for by waitpid(-1), which tells
+	 * A child that sends no SIGCHLD at its end is not waited for by waitpid(-1), which shows
 	 * when all that the command started has ended.
 	 */
 	p->pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);

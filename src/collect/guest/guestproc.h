@@ -30,7 +30,7 @@ int fs_guestproc_fd(const struct fs_guestproc *p);
 /* "CAP_SYS_PTRACE,..." that it holds, "" when none. */
 const char *fs_guestproc_rights(const struct fs_guestproc *p);
 
-/* CPU time that it has used, ns; 0 when that cannot be told. */
+/* CPU time that it has used, ns; 0 when that is not known. */
 uint64_t fs_guestproc_cpu_ns(const struct fs_guestproc *p);
 
 /* Asks for a reading; one at a time. Returns 0 or a negative errno: it is gone. */

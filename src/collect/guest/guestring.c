@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Reads the rings of a guest's recorder and makes chunks of what is new in them. */
 #include "collect/guest/guestring.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -8,8 +9,8 @@
 #include "collect/guest/guestring_impl.h"
 
 /* How long readings of a VM wait in all for the guest's programs, and how often they look. */
-#define SETTLE_NS      3000000000ull
-#define SETTLE_STEP_NS 2000000
+#define WRITERS_NS      3000000000ull
+#define WRITERS_STEP_NS 2000000
 
 struct fs_guestring *fs_guestring_new(const struct fs_memfile *files, size_t nfiles)
 {
@@ -79,7 +80,7 @@ static int add_ring(struct reading *g, struct fsg_ring_out *out)
 	}
 	g->res->records += out->n;
 	g->res->lost += out->part.lost;
-	g->res->torn += out->part.torn;
+	g->res->partial += out->part.torn;
 	return err;
 }
 
@@ -109,7 +110,7 @@ static int read_ring(struct reading *g, unsigned int i, struct ring_reading *r)
 	return 0;
 }
 
-/* Every ring once. Those that are none are told and left out. */
+/* Every ring once. Those that are none are reported and left out. */
 static int read_each(struct reading *g, struct ring_reading *rings)
 {
 	unsigned int n = 0, bad = 0;
@@ -125,7 +126,7 @@ static int read_each(struct reading *g, struct ring_reading *rings)
 		if (err == -EAGAIN || err == -EBADMSG) {
 			snprintf(g->head.why, sizeof(g->head.why),
 				 err == -EAGAIN ? "ring %u: its head cannot be read"
-						: "ring %u: what stands there is no head of it",
+						: "ring %u: what stands there is not its head",
 				 i);
 			bad++;
 		} else if (err) {
@@ -141,14 +142,14 @@ static int read_each(struct reading *g, struct ring_reading *rings)
  * A record far from the end that is not written yet is that of a program which interrupts, or a
  * slow fault, keep from its end: the guest is given time, for it may belong to the gap. If the VMM
  * ends meanwhile, or the ring goes round, what was read stands. A guest whose record never comes
- * keeps others waiting for SETTLE_NS, and no longer however often it is read.
+ * keeps others waiting for WRITERS_NS, and no longer however often it is read.
  */
-static void settle(struct reading *g, struct ring_reading *rings)
+static void wait_for_writers(struct reading *g, struct ring_reading *rings)
 {
-	const struct timespec step = {.tv_nsec = SETTLE_STEP_NS};
+	const struct timespec step = {.tv_nsec = WRITERS_STEP_NS};
 
 	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++)
-		while (rings[i].out.unfinished && g->vm->waited_ns < SETTLE_NS) {
+		while (rings[i].out.unfinished && g->vm->waited_ns < WRITERS_NS) {
 			uint64_t t = fs_mono_ns();
 
 			nanosleep(&step, NULL);
@@ -164,7 +165,7 @@ static int read_rings(struct reading *g)
 	int err = read_each(g, rings);
 
 	if (!err)
-		settle(g, rings);
+		wait_for_writers(g, rings);
 	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++) {
 		if (rings[i].taken && !err)
 			err = add_ring(g, &rings[i].out);
@@ -175,7 +176,7 @@ static int read_rings(struct reading *g)
 
 /* --- symbols and META, once for each arming --- */
 
-/* Returns what @put said, -ENOMEM, or why the blob could not be read: see fsg_blob_read(). */
+/* Returns what @put returned, -ENOMEM, or why the blob could not be read: see fsg_blob_read(). */
 static int put_blob(struct reading *g, enum fsg_part_kind kind,
 		    int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg,
 		    bool *put_failed)
@@ -250,7 +251,7 @@ static int put_blobs(struct reading *g,
 
 static void open_failed(struct reading *g, int err, const char *why)
 {
-	say(g, err == -ESRCH ? FSR_GS_GONE : FSR_GS_DENIED, "%s", why);
+	fs_reading_state(g, err == -ESRCH ? FSR_GS_GONE : FSR_GS_DENIED, "%s", why);
 }
 
 /* Everything that is done with the memory open. Returns 0 or an error of the memory. */
@@ -279,13 +280,14 @@ static int memory_failed(struct reading *g, int err)
 	if (err == -ENOMEM)
 		return err;
 	if (err == -ESRCH || fs_guestmem_ended(g->mem))
-		say(g, FSR_GS_GONE, "the VMM ended while it was read");
+		fs_reading_state(g, FSR_GS_GONE, "the VMM ended while it was read");
 	else
-		say(g, FSR_GS_DENIED, "its memory may not be read: %s", strerror(-err));
+		fs_reading_state(g, FSR_GS_DENIED, "its memory may not be read: %s",
+				 strerror(-err));
 	return 0;
 }
 
-/* The chunk of a reading. One that brought nothing of a VM that was read before is not told. */
+/* The chunk of a reading. One that brought nothing of a VM that was read before is not reported. */
 static int put_reading(struct reading *g,
 		       int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads the recorders out of guests' memory, VM after VM, and says it in the words of GUEST and
+ * Reads the recorders out of guests' memory, VM after VM, and puts it into GUEST and
  * GUEST_BLOB chunks. Remembers where recorders were found, what the rings held at a snapshot, and
- * how far each VM has been read; every finding is proven again before it is used.
+ * how far each VM has been read; every place is verified again before it is used.
  *
  * How a directory is found: where one was found before (in this VM, or in any other, as forks of
  * one snapshot have it in one place); where the memory file that was given has it; else by the
@@ -35,7 +35,7 @@ struct fs_guest_req {
 /* What a reading came to, for those who asked. */
 struct fs_guest_result {
 	uint32_t vm, state; /* enum fsr_guest_state */
-	uint64_t records, lost, torn;
+	uint64_t records, lost, partial;
 	uint64_t ns;           /* that it took */
 	uint64_t blobs_failed; /* META or SYMBOLS that were wanted and could not be read */
 	char why[FSG_WHY];
@@ -48,7 +48,7 @@ struct fs_guestring *fs_guestring_new(const struct fs_memfile *files, size_t nfi
 
 /*
  * Reads one VM; hands the payload of each chunk that comes of it to @put, which returns 0 or a
- * negative errno. Returns what @put said, or -ENOMEM; whatever is wrong with the VM is told in
+ * negative errno. Returns what @put returned, or -ENOMEM; whatever is wrong with the VM is in
  * @res and in the chunk.
  */
 int fs_guestring_read(struct fs_guestring *r, const struct fs_guest_req *req,

@@ -25,8 +25,9 @@ void fs_guestring_remember(struct fs_guestring *r, uint64_t gfn)
 	r->known[0] = gfn;
 }
 
-/* Is it at @gfn? Then it is loaded. A sound one that is broken is told, but is none. */
-static bool prove(struct reading *g, uint64_t gfn)
+/* Is it at @gfn? Then it is loaded. One whose head is sound but whose rest is broken is reported,
+ * and not used. */
+static bool verify(struct reading *g, uint64_t gfn)
 {
 	char why[FSG_WHY];
 	int err = fsg_layout_load(fs_guestmem_now(g->mem), gfn, &g->l, why);
@@ -36,14 +37,14 @@ static bool prove(struct reading *g, uint64_t gfn)
 		return true;
 	}
 	if (err != -ENOENT)
-		say(g, FSR_GS_BAD, "%s", *why ? why : strerror(-err));
+		fs_reading_state(g, FSR_GS_BAD, "%s", *why ? why : strerror(-err));
 	return false;
 }
 
 static bool at_known_place(struct reading *g)
 {
 	for (size_t i = 0; i < g->r->nknown; i++)
-		if (prove(g, g->r->known[i]))
+		if (verify(g, g->r->known[i]))
 			return true;
 	return false;
 }
@@ -59,7 +60,7 @@ static bool at_place_in_file(struct reading *g)
 			uint64_t gfn =
 				fs_guestmem_frame_at(g->mem, f->fd, f->offsets[k / 2], order);
 
-			if (gfn != UINT64_MAX && prove(g, gfn))
+			if (gfn != UINT64_MAX && verify(g, gfn))
 				return true;
 		}
 	}
@@ -90,14 +91,14 @@ static bool look_at_page(uint64_t gfn, const void *data, void *arg)
 	return h->n < MAX_HITS;
 }
 
-/* Takes the one of the places found that is a directory. Two of them: that is said. */
+/* Takes the one of the places found that is a directory. Two of them: that is reported. */
 static bool take_hit(struct reading *g, const struct hits *h)
 {
 	struct fsg_layout first = {0};
 	size_t sound = 0;
 
 	for (size_t i = 0; i < h->n; i++) {
-		if (!prove(g, h->gfn[i]))
+		if (!verify(g, h->gfn[i]))
 			continue;
 		if (sound++)
 			fsg_layout_free(&g->l);
@@ -107,8 +108,9 @@ static bool take_hit(struct reading *g, const struct hits *h)
 	g->l = first;
 	if (sound > 1) {
 		fsg_layout_free(&g->l);
-		say(g, FSR_GS_BAD, "%zu recorders in one guest: which is the last is not known",
-		    sound);
+		fs_reading_state(g, FSR_GS_BAD,
+				 "%zu recorders in one guest: which is the last is not known",
+				 sound);
 	}
 	g->found = sound == 1;
 	return sound > 0;
@@ -135,8 +137,9 @@ static int search(struct reading *g)
 			return 0;
 	}
 	if (g->head.state == FSR_GS_READ)
-		say(g, FSR_GS_ABSENT, "no recorder in the %lld pages that are present%s",
-		    (long long)looked, fs_mono_ns() > until ? " (gave up)" : "");
+		fs_reading_state(g, FSR_GS_ABSENT,
+				 "no recorder in the %lld pages that are present%s",
+				 (long long)looked, fs_mono_ns() > until ? " (gave up)" : "");
 	return 0;
 }
 
@@ -163,19 +166,19 @@ int fs_guestring_find(struct reading *g)
 	int err = 0;
 
 	if (g->vm->begun) {
-		prove(g, g->vm->gfn);
+		verify(g, g->vm->gfn);
 		if (g->found && memcmp(g->l.d.dir.id, g->vm->id, sizeof(g->vm->id))) {
 			fsg_layout_free(&g->l);
 			g->found = false;
 		}
 		if (!g->found)
-			say(g, FSR_GS_BAD, "its recorder is gone, or another");
+			fs_reading_state(g, FSR_GS_BAD, "its recorder is gone, or another");
 		return !g->found && fs_guestmem_ended(g->mem) ? -ESRCH : 0;
 	}
 	if (at_known_place(g) || at_place_in_file(g))
 		return 0;
 	if (known_to_be_without(g, &b, &has_file)) {
-		say(g, FSR_GS_ABSENT, "none was in another fork of this snapshot");
+		fs_reading_state(g, FSR_GS_ABSENT, "none was in another fork of this snapshot");
 		return 0;
 	}
 	err = search(g);
@@ -238,7 +241,8 @@ static bool heads_of_backing(struct reading *g)
 		return true;
 	}
 	if (!heads_in(g, fs_guestmem_snapshot(g->mem), true, s.pos)) {
-		say(g, FSR_GS_BAD, "the snapshot's rings are not where the directory says");
+		fs_reading_state(g, FSR_GS_BAD,
+				 "the snapshot's rings are not where the directory says");
 		return true;
 	}
 	memcpy(s.id, id, sizeof(s.id));
@@ -258,7 +262,8 @@ void fs_guestring_find_heads(struct reading *g)
 		if (heads_in(g, fs_guestmem_snapshot(g->mem), false, g->vm->pos))
 			return;
 	}
-	say(g, FSR_GS_NO_SNAPSHOT,
-	    g->r->nfiles ? "the memory file given is not that of its snapshot"
-			 : "its memory is not mapped from a file: name it (--memfile)");
+	fs_reading_state(g, FSR_GS_NO_SNAPSHOT,
+			 g->r->nfiles
+				 ? "the memory file given is not that of its snapshot"
+				 : "its memory is not mapped from a file: name it (--memfile)");
 }

@@ -57,22 +57,22 @@ struct reading {
 };
 
 /* The state of the reading, and why. */
-#define say(g, s, ...)                                                       \
+#define fs_reading_state(g, s, ...)                                          \
 	do {                                                                 \
 		(g)->head.state = (s);                                       \
 		snprintf((g)->head.why, sizeof((g)->head.why), __VA_ARGS__); \
 	} while (0)
 
 /*
- * Finds the directory of the recorder and loads it (@g->found, @g->l), or says why there is none.
- * Returns 0 or an error of the memory.
+ * Finds the directory of the recorder and loads it (@g->found, @g->l), or reports why there is
+ * none. Returns 0 or an error of the memory.
  */
 int fs_guestring_find(struct reading *g);
 
 /* Remembers that a directory was found at @gfn. */
 void fs_guestring_remember(struct fs_guestring *r, uint64_t gfn);
 
-/* Where the rings stood in the snapshot: @g->vm->pos; or says why that is not known. */
+/* Where the rings stood in the snapshot: @g->vm->pos; or reports why that is not known. */
 void fs_guestring_find_heads(struct reading *g);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Guests during a recording: has them read when they are due, and writes what comes of it. */
 #include "collect/guest/guests.h"
 #include <errno.h>
 #include <poll.h>
@@ -285,9 +286,9 @@ int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_reco
 	return g->proc ? ask(g, w, own, now) : 0;
 }
 
-bool fs_guests_settled(const struct fs_guests *g, uint32_t tgid)
+bool fs_guests_idle(const struct fs_guests *g, uint32_t tgid)
 {
-	return !g || !g->proc || fs_guestwatch_settled(g->watch, tgid);
+	return !g || !g->proc || fs_guestwatch_idle(g->watch, tgid);
 }
 
 /* --- the end --- */
@@ -349,12 +350,12 @@ json_t *fs_guests_json(const struct fs_guests *g)
 			 "vms", (int)c.vms, "read", (int)c.read, "absent", (int)c.absent, "gone",
 			 (int)c.gone, "denied", (int)c.denied, "bad", (int)c.bad, "no_snapshot",
 			 (int)c.no_snapshot, "records", (json_int_t)c.records, "lost",
-			 (json_int_t)c.lost, "torn", (json_int_t)c.torn, "readings",
+			 (json_int_t)c.lost, "torn", (json_int_t)c.partial, "readings",
 			 (json_int_t)c.readings, "read_ns", (json_int_t)c.read_ns, "stalled",
 			 (json_int_t)c.stalled, "blobs_failed", (json_int_t)c.blobs_failed);
 }
 
-void fs_guests_tell(const struct fs_guests *g)
+void fs_guests_report(const struct fs_guests *g)
 {
 	struct fs_guest_counts c;
 
@@ -363,7 +364,8 @@ void fs_guests_tell(const struct fs_guests *g)
 	fs_guestwatch_counts(g->watch, &c);
 	if (c.read)
 		fs_info("recorders of %u of %u guests read: %llu records, %llu lost%s", c.read,
-			c.vms, (unsigned long long)c.records, (unsigned long long)c.lost + c.torn,
+			c.vms, (unsigned long long)c.records,
+			(unsigned long long)c.lost + c.partial,
 			c.gone ? " (others had ended)" : "");
 	if (c.denied + c.bad + c.no_snapshot)
 		fs_warn("%u guests were not read: %s", c.denied + c.bad + c.no_snapshot,

@@ -47,17 +47,17 @@ int fs_guests_wait_ms(const struct fs_guests *g, uint64_t now, int ms);
 int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records *own);
 
 /* Was the guest of @tgid read, or will it not be? Then its VMM may go. */
-bool fs_guests_settled(const struct fs_guests *g, uint32_t tgid);
+bool fs_guests_idle(const struct fs_guests *g, uint32_t tgid);
 
 /*
- * The recording stops: reads every VM that lives once more, and tells which could not be read.
+ * The recording stops: reads every VM that lives once more, and reports which could not be read.
  * Waits for that, some seconds at most. Returns 0 or the writer's error.
  */
 int fs_guests_finish(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records *own);
 
 json_t *fs_guests_meta(const struct fs_guests *g); /* how they are read */
 json_t *fs_guests_json(const struct fs_guests *g); /* what became of them */
-void fs_guests_tell(const struct fs_guests *g);    /* the same in words, on stderr */
+void fs_guests_report(const struct fs_guests *g);  /* the same in words, on stderr */
 void fs_guests_free(struct fs_guests *g);
 
 /* Writes a CLOCK record, where this machine has a TSC. Returns 0 or the writer's error. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Which guest is to be read, and when, by the records that pass by. */
 #include "collect/guest/guestwatch.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct vm {
 	uint64_t due;   /* 0 = not */
 	uint32_t state; /* of its last reading, UNREAD */
 	unsigned int readings;
-	bool dead, told;
+	bool dead, reported;
 	bool going;   /* a reading was asked for and is not done */
 	bool at_end;  /* the reading that is due, or was made, follows an end */
 	bool behind;  /* a reading after its end was made */
@@ -248,12 +249,12 @@ void fs_guestwatch_done(struct fs_guestwatch *w, const struct fs_guest_result *r
 		/* what was read once remains so */
 		if (v->vm == res->vm && v->state != FSR_GS_READ) {
 			v->state = res->state;
-			v->told = true;
+			v->reported = true;
 		}
 	}
 	w->counts.records += res->records;
 	w->counts.lost += res->lost;
-	w->counts.torn += res->torn;
+	w->counts.partial += res->partial;
 	w->counts.readings++;
 	w->counts.blobs_failed += res->blobs_failed;
 	w->counts.read_ns += res->ns;
@@ -269,8 +270,8 @@ bool fs_guestwatch_lost(struct fs_guestwatch *w, uint32_t *vm, uint32_t *tgid)
 
 		if (!v->going && v->state != FSR_GS_READ)
 			continue;
-		if (v->going && !v->told) {
-			first = v->told = true;
+		if (v->going && !v->reported) {
+			first = v->reported = true;
 			v->state = FSR_GS_DENIED;
 			*vm = v->vm;
 			*tgid = v->tgid;
@@ -288,9 +289,9 @@ bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint3
 	for (size_t i = 0; i < w->vms.n; i++) {
 		struct vm *v = &w->vms.v[i];
 
-		if (v->told || (!v->dead && !all))
+		if (v->reported || (!v->dead && !all))
 			continue;
-		v->told = true;
+		v->reported = true;
 		v->state = v->dead ? FSR_GS_GONE : FSR_GS_DENIED;
 		*vm = v->vm;
 		*tgid = v->tgid;
@@ -300,7 +301,7 @@ bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint3
 	return false;
 }
 
-bool fs_guestwatch_settled(const struct fs_guestwatch *w, uint32_t tgid)
+bool fs_guestwatch_idle(const struct fs_guestwatch *w, uint32_t tgid)
 {
 	bool known = false;
 

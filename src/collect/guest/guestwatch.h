@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which guest is to be read, and when: told by the records that pass by. Pure, no clock of its own.
+ * Which guest is to be read, and when: by the records that pass by. Pure, no clock of its own.
  *
  * A recorder is read when its fork has come to an end, not before: a `stage=applied` or
  * `stage=error` or the end that was asked for is followed by a reading FS_READ_SOON_NS later; a
@@ -68,12 +68,12 @@ void fs_guestwatch_done(struct fs_guestwatch *w, const struct fs_guest_result *r
 /*
  * The process that read is gone with a reading on its way, and with it how far VMs had been read:
  * the VM of that reading, and those read before, are not read any more; others are. Whether that
- * VM is to be told as not read: then its numbers are filled in.
+ * VM is to be reported as not read: then its numbers are filled in.
  */
 bool fs_guestwatch_lost(struct fs_guestwatch *w, uint32_t *vm, uint32_t *tgid);
 
 /*
- * A VM that ended before it was ever read, told once: true and its numbers. Also after
+ * A VM that ended before it was ever read, reported once: true and its numbers. Also after
  * fs_guestwatch_stop() those that could not be read in time, where @all.
  */
 bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint32_t *tgid,
@@ -81,13 +81,13 @@ bool fs_guestwatch_unread(struct fs_guestwatch *w, bool all, uint32_t *vm, uint3
 
 struct fs_guest_counts {
 	unsigned int vms, read, absent, gone, denied, bad, no_snapshot;
-	uint64_t records, lost, torn, readings, read_ns;
+	uint64_t records, lost, partial, readings, read_ns;
 	uint64_t stalled;      /* readings that were given up with their process */
 	uint64_t blobs_failed; /* META and SYMBOLS that could not be read in one VM */
 };
 
 /* Is no reading due, or going on, of any VM of @tgid, and was there one (or has it ended)? */
-bool fs_guestwatch_settled(const struct fs_guestwatch *w, uint32_t tgid);
+bool fs_guestwatch_idle(const struct fs_guestwatch *w, uint32_t tgid);
 
 void fs_guestwatch_counts(const struct fs_guestwatch *w, struct fs_guest_counts *c);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Memory files that the user named: where their recorders are, how they are warmed. */
 #include "collect/guest/memfile.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -13,7 +13,7 @@
 /*
  * Opens @path and searches it for directories, page by page, holes left out. What is not in the
  * page cache is read past it (where the file system can), so that a cold file stays cold. Returns 0
- * or a negative errno with a sentence in @err; that none was found is no error (f->n is 0).
+ * or a negative errno with a sentence in @err; that none was found is not an error (f->n is 0).
  */
 int fs_memfile_open(const char *path, struct fs_memfile *f, char *err, size_t len);
 void fs_memfile_close(struct fs_memfile *f);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Reads the clocks of this machine between two reads of its TSC. */
 #include "collect/host/clock_sample.h"
 #include <stdint.h>
 #include <time.h>

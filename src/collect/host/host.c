@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* What this machine is: kernel, processors, memory, KVM and its clocks. */
 #include "collect/host/host.h"
 #include <stdio.h>
 #include <stdlib.h>

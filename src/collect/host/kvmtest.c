@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* A tiny VM that shows whether KVM enters guests here. */
 #include "collect/host/kvmtest.h"
 #include <errno.h>
 #include <fcntl.h>

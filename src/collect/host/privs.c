@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Capabilities: which are needed, which are kept, how the others are dropped. */
 #include "collect/host/privs.h"
 #include <ctype.h>
 #include <errno.h>

@@ -49,8 +49,8 @@ void fs_privs_child(void);
 int fs_privs_drop(bool (*works)(void *arg), void *arg, char *kept, size_t len);
 
 /*
- * In the process that reads guests' memory: keeps what is said above. @kept gets the names of what
- * there was, "CAP_SYS_PTRACE,...". Returns 0 or a negative errno.
+ * In the process that reads guests' memory: keeps what is listed above. @kept gets the names of
+ * what there was, "CAP_SYS_PTRACE,...". Returns 0 or a negative errno.
  */
 int fs_privs_reader(char *kept, size_t len);
 

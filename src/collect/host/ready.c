@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Would a recording work here? Rights, namespaces, lockdown, KVM. */
 #include "collect/host/ready.h"
 #include <errno.h>
 #include <stdio.h>
@@ -15,11 +16,11 @@ static int check_namespaces(char *err, size_t len)
 {
 	if (fs_pidns_is_first("/proc") == 0)
 		return fs_errf(err, len, -EINVAL,
-			       "cannot tell processes inside a PID namespace: run forkscope "
+			       "cannot identify processes inside a PID namespace: run forkscope "
 			       "outside of the container (or in the host's PID namespace)");
 	if (fs_clock_shifted())
 		return fs_errf(err, len, -EINVAL,
-			       "cannot tell times inside a time namespace with an offset: run "
+			       "cannot compare times inside a time namespace with an offset: run "
 			       "forkscope in the host's");
 	return 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The processes that are traced: found, described, started, waited for. */
 #include "collect/host/targets.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -237,7 +238,7 @@ void fs_targets_scan(const struct fs_targets *t,
 		closedir(d);
 }
 
-/* How far CLOCK_BOOTTIME, which /proc tells starts in, is ahead of CLOCK_MONOTONIC. */
+/* How far CLOCK_BOOTTIME, in which /proc gives starts, is ahead of CLOCK_MONOTONIC. */
 static uint64_t suspended_ns(void)
 {
 	struct timespec b = {0}, m = {0};

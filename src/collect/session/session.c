@@ -84,7 +84,7 @@ static int map_rings(struct session *s)
 		  : 0;
 }
 
-/* A process that is there already: traced, and said to be so, from now on. */
+/* A process that is there already: traced from now on, with a record of that. */
 static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 {
 	struct session *s = arg;
@@ -92,7 +92,7 @@ static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 	int rc = fs_bpf_trace(s->bpf, (uint32_t)tgid, why);
 
 	if (rc == -EEXIST)
-		return; /* the programs found it themselves, and told */
+		return; /* the programs found it themselves, and recorded that */
 	if (rc) {
 		fs_warn("cannot trace process %d: %s", (int)tgid, strerror(-rc));
 		return;
@@ -129,7 +129,7 @@ static void report_hooks(const struct fs_plan *p)
 	}
 	if (none || lesser)
 		fs_info("of %zu hooks %u are served by a lesser rank and %u not at all (forkscope "
-			"doctor tells why)",
+			"doctor shows why)",
 			p->table->nwants, lesser, none);
 }
 

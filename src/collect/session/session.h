@@ -15,7 +15,7 @@
 #include "collect/guest/guests.h"
 #include "collect/host/targets.h"
 
-/* What shows that the end asked for was there, as far as a recorder that parses nothing can tell.
+/* What shows that the end asked for was there, as far as a recorder that parses nothing can see.
  */
 enum fs_end_proof { FS_PROOF_NONE, FS_PROOF_KIND, FS_PROOF_MARK };
 
@@ -35,7 +35,7 @@ struct fs_session_opts {
 
 enum fs_session_result {
 	FS_SESSION_DONE,
-	FS_SESSION_FAILED,     /* has been said on stderr */
+	FS_SESSION_FAILED,     /* has been reported on stderr */
 	FS_SESSION_INCOMPLETE, /* events were lost, or the end asked for was not seen */
 };
 

@@ -36,7 +36,7 @@ int fs_session_finish(struct session *s, uint64_t *lost)
 	/* From here on nothing waits for us, and symbols need more than a small limit lets us lock.
 	 */
 	munlockall();
-	rc = fs_session_read_marks(s); /* those sent while we were told to stop */
+	rc = fs_session_read_marks(s); /* those sent while the stop was asked for */
 	if (!rc)
 		rc = fs_misses_read(s->misses, s->w, &s->own, end_ns);
 	if (!rc)
@@ -53,11 +53,11 @@ int fs_session_finish(struct session *s, uint64_t *lost)
 	if (!rc)
 		rc = fs_drain_stacks(s->bpf, s->w, s->kallsyms);
 	if (rc == -EACCES)
-		rc = 0; /* was said at the start */
+		rc = 0; /* was reported at the start */
 	if (!rc)
 		rc = fs_session_write_stats(s, true);
 	l = fs_stats_losses(s->bpf);
-	/* a stack that was not taken is no event */
+	/* a stack that was not taken is not an event */
 	*lost = l.records + l.state + l.slots + fs_misses_runs(s->misses);
 	if (!rc)
 		rc = fs_session_write_json(
@@ -91,14 +91,14 @@ static void report_losses(const struct session *s)
 	uint64_t full = l.records - l.no_ring, missed = fs_misses_runs(s->misses);
 
 	if (full)
-		fs_warn("%" PRIu64 " events were lost, their ring was full: the report says of "
-			"which forks (a larger --ring-size helps)",
+		fs_warn("%" PRIu64 " events were lost, their ring was full: the report names "
+			"the forks (a larger --ring-size helps)",
 			full);
 	if (l.no_ring)
 		fs_warn("%" PRIu64 " events were lost on CPUs that have no ring", l.no_ring);
 	if (l.state)
 		fs_warn("%" PRIu64 " events were lost, a table of the programs was full: the "
-			"report says of which forks (fewer VMs at a time help)",
+			"report names the forks (fewer VMs at a time help)",
 			l.state);
 	if (l.slots)
 		fs_warn("not all memory slots of a VM were looked at: it has too many (%" PRIu64
@@ -140,7 +140,7 @@ enum fs_session_result fs_session_report(struct session *s, int rc, uint64_t los
 		return FS_SESSION_FAILED;
 	}
 	report_command(s);
-	fs_guests_tell(s->guests);
+	fs_guests_report(s->guests);
 	part = incomplete(s, lost);
 	fs_info("%s: %" PRIu64 " events, %s written to %s", s->why, c->events + s->own.events,
 		fs_fmt_bytes(fsr_written(s->w), size, sizeof(size)), s->o->path);

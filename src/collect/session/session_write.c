@@ -60,7 +60,7 @@ int fs_session_read_marks(struct session *s)
 
 	while (!rc && s->marks >= 0 && (got = fs_marks_next(s->marks, &m, err, sizeof(err)))) {
 		if (got > 0 && m.asks) {
-			fs_marks_answer(s->marks, &m, fs_guests_settled(s->guests, m.pid));
+			fs_marks_answer(s->marks, &m, fs_guests_idle(s->guests, m.pid));
 		} else if (got > 0) {
 			rc = write_mark(s, &m);
 		} else {

@@ -70,7 +70,7 @@ static inline long hot_recv(int fd, void *to, size_t len, int flags)
 	return hot_call(SYS_recvfrom, fd, (long)to, (long)len, flags, 0, 0);
 }
 
-static inline void hot_nap(long ns)
+static inline void hot_sleep(long ns)
 {
 	struct timespec t = {.tv_nsec = ns};
 

@@ -18,7 +18,7 @@ static int open_netlink(uint32_t groups)
 {
 	struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_groups = groups};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), one = 1;
-	struct timeval patience = {.tv_sec = 5}; /* the kernel answers at once, or never */
+	struct timeval timeout = {.tv_sec = 5}; /* the kernel answers at once, or never */
 	int size = 1 << 20;
 
 	if (fd < 0)
@@ -27,7 +27,7 @@ static int open_netlink(uint32_t groups)
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	if (bind(fd, (struct sockaddr *)&me, sizeof(me))) {
 		int error = errno;
 
@@ -39,39 +39,41 @@ static int open_netlink(uint32_t groups)
 
 /* Default routes of the main table, and those whose source an address is: all that a usual change
  * has to look at. */
-static bool is_looked_at(const struct fsg_net *n, const struct nlmsghdr *h)
+static bool is_looked_at(const struct guest_net *n, const struct nlmsghdr *h)
 {
 	const struct rtmsg *r = NLMSG_DATA(h);
-	uint32_t table = fsg_attr_get_u32(h, sizeof(*r), RTA_TABLE, r->rtm_table);
+	uint32_t table = guest_attr_get_u32(h, sizeof(*r), RTA_TABLE, r->rtm_table);
 
 	if (r->rtm_family != AF_INET)
 		return false;
 	if (r->rtm_dst_len == 0 && table == RT_TABLE_MAIN)
 		return true;
-	return fsg_find_attr(h, sizeof(*r), RTA_PREFSRC, 4) &&
-	       !fsg_route_of_address(h, &n->state.kind[FSG_NET_ADDRESS]);
+	return guest_find_attr(h, sizeof(*r), RTA_PREFSRC, 4) &&
+	       !guest_route_of_address(h, &n->state.kind[GUEST_NET_ADDRESS]);
 }
 
-static int choose(struct fsg_net *n)
+static int choose(struct guest_net *n)
 {
 	struct nlmsghdr *h;
 	int rc = 0;
 
 	n->addresses.len = 0;
 	n->routes.len = 0;
-	fsg_for_each (h, &n->state.kind[FSG_NET_ADDRESS]) {
+	guest_for_each(h, &n->state.kind[GUEST_NET_ADDRESS])
+	{
 		if (((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_family == AF_INET && !rc)
-			rc = fsg_store_add(&n->addresses, h);
+			rc = guest_store_add(&n->addresses, h);
 	}
-	fsg_for_each (h, &n->state.kind[FSG_NET_ROUTE]) {
+	guest_for_each(h, &n->state.kind[GUEST_NET_ROUTE])
+	{
 		if (!rc && is_looked_at(n, h))
-			rc = fsg_store_add(&n->routes, h);
+			rc = guest_store_add(&n->routes, h);
 	}
 	return rc;
 }
 
 /* Throws away what the monitor has; false when there was something. */
-static bool monitor_is_quiet(struct fsg_net *n)
+static bool monitor_is_quiet(struct guest_net *n)
 {
 	static uint8_t buf[64u << 10];
 	bool quiet = true;
@@ -83,7 +85,7 @@ static bool monitor_is_quiet(struct fsg_net *n)
 	return quiet;
 }
 
-int fsg_net_refresh(struct fsg_net *n)
+int guest_net_refresh(struct guest_net *n)
 {
 	int rc = -EAGAIN;
 
@@ -92,7 +94,7 @@ int fsg_net_refresh(struct fsg_net *n)
 	for (int i = 0; i < DUMP_TRIES && rc == -EAGAIN; i++) {
 		(void)monitor_is_quiet(n);
 		n->n_links = 0;
-		rc = fsg_state_read(n, &n->state, true);
+		rc = guest_state_read(n, &n->state, true);
 		if (!rc && !monitor_is_quiet(n))
 			rc = -EAGAIN;
 	}
@@ -103,16 +105,16 @@ int fsg_net_refresh(struct fsg_net *n)
 }
 
 /* A request that changes nothing, whoever makes it: an address of no link is to go. */
-static int may_change(struct fsg_net *n)
+static int may_change(struct guest_net *n)
 {
 	struct ifaddrmsg body = {.ifa_family = AF_INET};
 	uint8_t room[256];
-	struct fsg_batch b = {.buf = room, .room = sizeof(room)};
+	struct guest_batch b = {.buf = room, .room = sizeof(room)};
 	uint32_t seq = ++n->seq;
 	struct nlmsghdr *h;
 	long len;
 
-	fsg_begin(&b, RTM_DELADDR, NLM_F_ACK, seq, &body, sizeof(body));
+	guest_begin(&b, RTM_DELADDR, NLM_F_ACK, seq, &body, sizeof(body));
 	if (hot_sendto(n->fd, room, b.len, 0, NULL, 0) != (long)b.len)
 		return -EIO;
 	do {
@@ -120,18 +122,18 @@ static int may_change(struct fsg_net *n)
 	} while (len == -EINTR);
 	if (len < 0)
 		return (int)len;
-	h = fsg_message(room, (uint32_t)len, 0);
+	h = guest_message(room, (uint32_t)len, 0);
 	if (!h || h->nlmsg_seq != seq || h->nlmsg_type != NLMSG_ERROR)
 		return -EIO;
 	return ((struct nlmsgerr *)NLMSG_DATA(h))->error == -EPERM ? -EPERM : 0;
 }
 
-int fsg_net_open(struct fsg_net *n)
+int guest_net_open(struct guest_net *n)
 {
 	int rc;
 
-	n->addresses = (struct fsg_store){.buf = n->few[0], .room = FSG_FEW_BYTES};
-	n->routes = (struct fsg_store){.buf = n->few[1], .room = FSG_FEW_BYTES};
+	n->addresses = (struct guest_store){.buf = n->few[0], .room = GUEST_FEW_BYTES};
+	n->routes = (struct guest_store){.buf = n->few[1], .room = GUEST_FEW_BYTES};
 	n->fd = open_netlink(0);
 	n->monitor = open_netlink(WATCHED);
 	if (n->fd < 0 || n->monitor < 0) {

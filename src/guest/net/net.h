@@ -12,9 +12,9 @@
 #include "guest/net/nlmsg.h"
 #include "mailbox/payload.h"
 
-#define FSG_LINKS 256
+#define GUEST_LINKS 256
 
-struct fsg_link {
+struct guest_link {
 	int index;
 	uint32_t flags;
 	char name[16];
@@ -23,49 +23,49 @@ struct fsg_link {
 };
 
 /* Whole messages, in the form of net_state.h. */
-struct fsg_store {
+struct guest_store {
 	uint8_t *buf;
 	uint32_t room, len;
 	bool grown; /* buf was allocated */
 };
 
 /* In a usual guest both stores stay in one page beside the rest, and nothing is allocated. */
-#define FSG_FEW_BYTES 1024
+#define GUEST_FEW_BYTES 1024
 
 /* Goes through a store: @h is each of its messages, in order. */
-#define fsg_for_each(h, store)                                                               \
-	for (uint32_t at_ = 0; ((h) = fsg_message((store)->buf, (store)->len, at_)) != NULL; \
+#define guest_for_each(h, store)                                                               \
+	for (uint32_t at_ = 0; ((h) = guest_message((store)->buf, (store)->len, at_)) != NULL; \
 	     at_ += NLMSG_ALIGN((h)->nlmsg_len))
 
 /* Kinds of things, in the order in which they are made: each needs only those before it. */
-enum fsg_net_kind {
-	FSG_NET_LINK,    /* whether it is up */
-	FSG_NET_ADDRESS, /* IPv4 and IPv6 */
-	FSG_NET_NEXTHOP,
-	FSG_NET_ROUTE, /* IPv4 and IPv6, all tables */
-	FSG_NET_KINDS
+enum guest_net_kind {
+	GUEST_NET_LINK,    /* whether it is up */
+	GUEST_NET_ADDRESS, /* IPv4 and IPv6 */
+	GUEST_NET_NEXTHOP,
+	GUEST_NET_ROUTE, /* IPv4 and IPv6, all tables */
+	GUEST_NET_KINDS
 };
 
-struct fsg_state {
-	struct fsg_store kind[FSG_NET_KINDS];
+struct guest_state {
+	struct guest_store kind[GUEST_NET_KINDS];
 	uint64_t read_ns; /* CLOCK_MONOTONIC: lifetimes count from here */
 };
 
-struct fsg_net {
+struct guest_net {
 	int fd;      /* requests */
 	int monitor; /* readable when somebody changed something */
 	bool fresh;  /* all that is kept here is what the kernel has */
 	uint32_t seq;
 	uint32_t n_links;
-	struct fsg_store addresses; /* IPv4 */
-	struct fsg_store routes;    /* IPv4: default ones of the main table, and with a source */
-	uint8_t few[2][FSG_FEW_BYTES];
-	struct fsg_link links[FSG_LINKS];
-	struct fsg_state state; /* all of it; looked at only to put something back */
+	struct guest_store addresses; /* IPv4 */
+	struct guest_store routes;    /* IPv4: default ones of the main table, and with a source */
+	uint8_t few[2][GUEST_FEW_BYTES];
+	struct guest_link links[GUEST_LINKS];
+	struct guest_state state; /* all of it; looked at only to put something back */
 };
 
 /* What became of a change. */
-struct fsg_outcome {
+struct guest_outcome {
 	int error;        /* 0, or the negative errno of the step that failed */
 	const char *step; /* "interface", "mac", "address", "up", "route", "state" */
 	bool undone;      /* after an error: the old network is back, all of it */
@@ -79,29 +79,30 @@ struct fsg_outcome {
 };
 
 /*
- * Opens the sockets. Returns 0 or a negative errno; says what failed. -EPERM: this process may not
- * change the network that it is in.
+ * Opens the sockets. Returns 0 or a negative errno; reports what failed. -EPERM: this process may
+ * not change the network that it is in.
  */
-int fsg_net_open(struct fsg_net *n);
+int guest_net_open(struct guest_net *n);
 
 /* Reads the network anew (cold: it may allocate). Returns 0 or a negative errno. */
-int fsg_net_refresh(struct fsg_net *n);
+int guest_net_refresh(struct guest_net *n);
 
 /* Takes in what the monitor has; n->fresh is false when a refresh is needed. Hot. */
-void fsg_net_drain(struct fsg_net *n);
+void guest_net_drain(struct guest_net *n);
 
 /*
  * Gives the payload's interface its MAC, its address (the only IPv4 one), brings it up, sets the
  * default route and flushes its neighbours. Hot, unless the network changed since it was read. On
  * an error everything that was changed is put back.
  */
-void fsg_net_apply(struct fsg_net *n, const struct fs_payload *p, struct fsg_outcome *o);
+void guest_net_apply(struct guest_net *n, const struct fs_payload *p, struct guest_outcome *o);
 
-/* For net*.c: a link as the kernel told of it, and the link of that name or NULL. */
-void fsg_net_take_link(struct fsg_net *n, struct nlmsghdr *h);
-struct fsg_link *fsg_net_link(struct fsg_net *n, const char *name);
+/* For net*.c: a link as the kernel reported it, and the link of that name or NULL. */
+void guest_net_take_link(struct guest_net *n, struct nlmsghdr *h);
+struct guest_link *guest_net_link(struct guest_net *n, const char *name);
 
 /* The link that has @name among its other names, or NULL: asks the kernel. Uses @buf. */
-struct fsg_link *fsg_net_ask_link(struct fsg_net *n, const char *name, uint8_t *buf, uint32_t room);
+struct guest_link *guest_net_ask_link(struct guest_net *n, const char *name, uint8_t *buf,
+				      uint32_t room);
 
 #endif

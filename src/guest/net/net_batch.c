@@ -9,36 +9,38 @@
 /* A request without the message that was dumped is never longer. */
 #define SHORT_REQUEST 256u
 
-struct fsg_work fsg_work __attribute__((aligned(4096)));
+struct guest_work guest_work __attribute__((aligned(4096)));
 
 static struct fsg_step *step_at(uint32_t i)
 {
-	return i < FSG_FEW_STEPS ? &fsg_work.few_steps[i] : &fsg_work.more_steps[i - FSG_FEW_STEPS];
+	return i < GUEST_FEW_STEPS ? &guest_work.few_steps[i]
+				   : &guest_work.more_steps[i - GUEST_FEW_STEPS];
 }
 
-struct fsg_step *fsg_last_step(void)
+struct fsg_step *guest_last_step(void)
 {
-	return step_at(fsg_work.n_steps - 1);
+	return step_at(guest_work.n_steps - 1);
 }
 
 static void empty(void)
 {
-	fsg_work.batch = (struct fsg_batch){.buf = fsg_work.bytes, .room = sizeof(fsg_work.bytes)};
-	fsg_work.n_steps = 0;
+	guest_work.batch =
+		(struct guest_batch){.buf = guest_work.bytes, .room = sizeof(guest_work.bytes)};
+	guest_work.n_steps = 0;
 }
 
-void fsg_batch_begin(void)
+void guest_batch_begin(void)
 {
 	empty();
-	fsg_work.error = 0;
+	guest_work.error = 0;
 }
 
 static void note_error(int error, const char *step)
 {
-	if (fsg_work.error)
+	if (guest_work.error)
 		return;
-	fsg_work.error = error;
-	fsg_work.step = step;
+	guest_work.error = error;
+	guest_work.step = step;
 }
 
 static void note_answer(const struct fsg_step *s, int error)
@@ -51,29 +53,29 @@ static void note_answer(const struct fsg_step *s, int error)
 			*s->done = true;
 		return;
 	}
-	if ((s->tolerance == FSG_IF_THERE && gone) ||
-	    (s->tolerance >= FSG_IF_NOT && error == -EEXIST))
+	if ((s->tolerance == GUEST_IF_THERE && gone) ||
+	    (s->tolerance >= GUEST_IF_NOT && error == -EEXIST))
 		return;
-	if (s->tolerance != FSG_PUT_BACK) {
+	if (s->tolerance != GUEST_PUT_BACK) {
 		note_error(error, s->name);
 		return;
 	}
-	if (!fsg_work.lost++) {
-		fsg_work.lost_error = error;
-		fsg_work.lost_what = s->name;
+	if (!guest_work.lost++) {
+		guest_work.lost_error = error;
+		guest_work.lost_what = s->name;
 	}
 }
 
 /* Looks at one ack; returns 1 if it was one of this batch. */
 static int take_ack(uint8_t *bytes, uint32_t len)
 {
-	struct nlmsghdr *h = fsg_message(bytes, len, 0);
+	struct nlmsghdr *h = guest_message(bytes, len, 0);
 	uint32_t i;
 
 	if (!h || h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(int)))
 		return 0;
-	i = h->nlmsg_seq - fsg_work.first_seq;
-	if (i >= fsg_work.n_steps)
+	i = h->nlmsg_seq - guest_work.first_seq;
+	if (i >= guest_work.n_steps)
 		return 0;
 	note_answer(step_at(i), ((struct nlmsgerr *)NLMSG_DATA(h))->error);
 	return 1;
@@ -81,77 +83,79 @@ static int take_ack(uint8_t *bytes, uint32_t len)
 
 static void prepare_acks(void)
 {
-	for (int i = 0; i < FSG_ACKS; i++) {
-		fsg_work.iov[i] = (struct iovec){fsg_work.acks[i], FSG_ACK_BYTES};
-		fsg_work.msgs[i] =
-			(struct mmsghdr){.msg_hdr = {.msg_iov = &fsg_work.iov[i], .msg_iovlen = 1}};
+	for (int i = 0; i < GUEST_ACKS; i++) {
+		guest_work.iov[i] = (struct iovec){guest_work.acks[i], GUEST_ACK_BYTES};
+		guest_work.msgs[i] = (struct mmsghdr){
+			.msg_hdr = {.msg_iov = &guest_work.iov[i], .msg_iovlen = 1}};
 	}
 }
 
 /* The kernel has answered when the send returns. */
-static void send_steps(struct fsg_net *n)
+static void send_steps(struct guest_net *n)
 {
 	uint32_t answered = 0;
 	long rc;
 
-	if (!fsg_work.n_steps)
+	if (!guest_work.n_steps)
 		return;
-	rc = hot_sendto(n->fd, fsg_work.bytes, fsg_work.batch.len, 0, NULL, 0);
-	if (rc != (long)fsg_work.batch.len) {
-		note_error(rc < 0 ? (int)rc : -EIO, fsg_last_step()->name);
+	rc = hot_sendto(n->fd, guest_work.bytes, guest_work.batch.len, 0, NULL, 0);
+	if (rc != (long)guest_work.batch.len) {
+		note_error(rc < 0 ? (int)rc : -EIO, guest_last_step()->name);
 		return;
 	}
-	while (answered < fsg_work.n_steps) {
-		uint32_t want = fsg_work.n_steps - answered;
+	while (answered < guest_work.n_steps) {
+		uint32_t want = guest_work.n_steps - answered;
 
 		prepare_acks();
-		rc = hot_call(SYS_recvmmsg, n->fd, (long)fsg_work.msgs,
-			      want < FSG_ACKS ? want : FSG_ACKS, MSG_WAITFORONE, 0, 0);
+		rc = hot_call(SYS_recvmmsg, n->fd, (long)guest_work.msgs,
+			      want < GUEST_ACKS ? want : GUEST_ACKS, MSG_WAITFORONE, 0, 0);
 		if (rc == -EINTR)
 			continue;
 		if (rc < 0) {
-			note_error((int)rc, fsg_last_step()->name);
+			note_error((int)rc, guest_last_step()->name);
 			return;
 		}
 		for (long i = 0; i < rc; i++)
-			answered += (uint32_t)take_ack(fsg_work.acks[i], fsg_work.msgs[i].msg_len);
+			answered +=
+				(uint32_t)take_ack(guest_work.acks[i], guest_work.msgs[i].msg_len);
 	}
 }
 
-static bool make_room(struct fsg_net *n, const char *name, enum fsg_tolerance tolerance,
+static bool make_room(struct guest_net *n, const char *name, enum guest_tolerance tolerance,
 		      uint32_t bytes)
 {
-	if (fsg_work.n_steps == FSG_MAX_STEPS || fsg_work.batch.room - fsg_work.batch.len < bytes) {
+	if (guest_work.n_steps == GUEST_MAX_STEPS ||
+	    guest_work.batch.room - guest_work.batch.len < bytes) {
 		send_steps(n);
 		empty();
 	}
-	if (bytes > fsg_work.batch.room) {
+	if (bytes > guest_work.batch.room) {
 		note_error(-EMSGSIZE, name);
 		return false;
 	}
-	*step_at(fsg_work.n_steps++) = (struct fsg_step){name, tolerance, NULL};
+	*step_at(guest_work.n_steps++) = (struct fsg_step){name, tolerance, NULL};
 	n->seq++;
-	if (fsg_work.n_steps == 1)
-		fsg_work.first_seq = n->seq;
+	if (guest_work.n_steps == 1)
+		guest_work.first_seq = n->seq;
 	return true;
 }
 
-void fsg_step(struct fsg_net *n, const char *name, enum fsg_tolerance tolerance, uint16_t type,
+void fsg_step(struct guest_net *n, const char *name, enum guest_tolerance tolerance, uint16_t type,
 	      uint16_t flags, const void *body, uint32_t size)
 {
 	(void)make_room(n, name, tolerance, SHORT_REQUEST);
-	fsg_begin(&fsg_work.batch, type, (uint16_t)(flags | NLM_F_ACK), n->seq, body, size);
+	guest_begin(&guest_work.batch, type, (uint16_t)(flags | NLM_F_ACK), n->seq, body, size);
 }
 
-struct nlmsghdr *fsg_step_message(struct fsg_net *n, const struct nlmsghdr *h, const char *name,
-				  enum fsg_tolerance tolerance, uint16_t type, uint16_t flags)
+struct nlmsghdr *guest_step_message(struct guest_net *n, const struct nlmsghdr *h, const char *name,
+				    enum guest_tolerance tolerance, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *m;
 
 	if (!make_room(n, name, tolerance, NLMSG_ALIGN(h->nlmsg_len)))
 		return NULL;
-	fsg_work.batch.at = fsg_work.batch.len;
-	m = fsg_take(&fsg_work.batch, h->nlmsg_len);
+	guest_work.batch.at = guest_work.batch.len;
+	m = guest_take(&guest_work.batch, h->nlmsg_len);
 	memcpy(m, h, h->nlmsg_len);
 	m->nlmsg_type = type;
 	m->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
@@ -160,11 +164,11 @@ struct nlmsghdr *fsg_step_message(struct fsg_net *n, const struct nlmsghdr *h, c
 	return m;
 }
 
-int fsg_batch_send(struct fsg_net *n, const char **step)
+int guest_batch_send(struct guest_net *n, const char **step)
 {
 	send_steps(n);
 	empty();
-	if (fsg_work.error)
-		*step = fsg_work.step;
-	return fsg_work.error;
+	if (guest_work.error)
+		*step = guest_work.step;
+	return guest_work.error;
 }

@@ -8,12 +8,12 @@
 
 #include "guest/net/net_store.h"
 
-const struct nlmsghdr *fsg_clean_link(struct fsg_batch *b, const struct nlmsghdr *h);
-const struct nlmsghdr *fsg_clean_address(struct fsg_batch *b, const struct nlmsghdr *h);
-const struct nlmsghdr *fsg_clean_nexthop(struct fsg_batch *b, const struct nlmsghdr *h);
+const struct nlmsghdr *guest_clean_link(struct guest_batch *b, const struct nlmsghdr *h);
+const struct nlmsghdr *guest_clean_address(struct guest_batch *b, const struct nlmsghdr *h);
+const struct nlmsghdr *guest_clean_nexthop(struct guest_batch *b, const struct nlmsghdr *h);
 
 /* @s: the nexthop objects that it may name, read before. */
-const struct nlmsghdr *fsg_clean_route(struct fsg_batch *b, const struct nlmsghdr *h,
-				       const struct fsg_state *s);
+const struct nlmsghdr *guest_clean_route(struct guest_batch *b, const struct nlmsghdr *h,
+					 const struct guest_state *s);
 
 #endif

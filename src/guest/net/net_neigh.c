@@ -8,18 +8,19 @@
 #include "guest/net/net_change.h"
 
 #define FLUSHES \
-	64 /* of FSG_MAX_STEPS entries each: some 12,000, the kernel's usual limit is 1,024 */
+	64 /* of GUEST_MAX_STEPS entries each: some 12,000, the kernel's usual limit is 1,024 */
 #define LEARNED 1u /* nlmsg_pid of a kept message: the kernel found it out by itself */
 
-typedef void (*take_fn)(struct fsg_change *c, const struct nlmsghdr *h);
+typedef void (*take_fn)(struct guest_change *c, const struct nlmsghdr *h);
 
 /* Takes the messages of one part of a dump. Returns 1 at its end, 0, or a negative errno. */
-static int take_part(struct fsg_change *c, uint8_t *bytes, uint32_t len, uint32_t seq, take_fn take)
+static int take_part(struct guest_change *c, uint8_t *bytes, uint32_t len, uint32_t seq,
+		     take_fn take)
 {
 	struct nlmsghdr *h;
 	uint32_t next;
 
-	for (uint32_t at = 0; (h = fsg_message(bytes, len, at)) != NULL; at = next) {
+	for (uint32_t at = 0; (h = guest_message(bytes, len, at)) != NULL; at = next) {
 		next = at + NLMSG_ALIGN(h->nlmsg_len); /* before @take writes over it */
 		if (h->nlmsg_seq != seq)
 			continue;
@@ -36,23 +37,23 @@ static int take_part(struct fsg_change *c, uint8_t *bytes, uint32_t len, uint32_
 }
 
 /* Dumps the link's entries of a family (0 = all); each goes to @take. 0 or a negative errno. */
-static int dump(struct fsg_change *c, const struct ndmsg *body, take_fn take)
+static int dump(struct guest_change *c, const struct ndmsg *body, take_fn take)
 {
 	uint8_t request[64];
-	struct fsg_batch b = {.buf = request, .room = sizeof(request)};
+	struct guest_batch b = {.buf = request, .room = sizeof(request)};
 	uint32_t seq = ++c->net->seq;
 	long len;
 	int rc = 0;
 
-	fsg_begin(&b, RTM_GETNEIGH, NLM_F_DUMP, seq, body, sizeof(*body));
-	fsg_attr_u32(&b, NDA_IFINDEX, (uint32_t)c->link.index);
+	guest_begin(&b, RTM_GETNEIGH, NLM_F_DUMP, seq, body, sizeof(*body));
+	guest_attr_u32(&b, NDA_IFINDEX, (uint32_t)c->link.index);
 	len = hot_sendto(c->net->fd, request, b.len, 0, NULL, 0);
 	if (len < 0)
 		return (int)len;
 	while (!rc) {
-		uint8_t *received = fsg_work.received + c->neighbours.len;
+		uint8_t *received = guest_work.received + c->neighbours.len;
 
-		len = hot_recv(c->net->fd, received, FSG_DUMP_BYTES, 0);
+		len = hot_recv(c->net->fd, received, GUEST_DUMP_BYTES, 0);
 		if (len < 0 && len != -EINTR)
 			return (int)len;
 		if (len > 0)
@@ -63,7 +64,7 @@ static int dump(struct fsg_change *c, const struct ndmsg *body, take_fn take)
 
 static uint32_t flags_of(const struct nlmsghdr *h)
 {
-	return fsg_attr_get_u32(h, sizeof(struct ndmsg), NDA_FLAGS_EXT, 0);
+	return guest_attr_get_u32(h, sizeof(struct ndmsg), NDA_FLAGS_EXT, 0);
 }
 
 /* Somebody made it: it does not come back by itself. */
@@ -78,12 +79,12 @@ static bool is_configured(const struct nlmsghdr *h, const struct rtattr *to)
 	       flags_of(h) & NTF_EXT_MANAGED;
 }
 
-static void copy_attr(struct fsg_batch *b, const struct nlmsghdr *h, uint16_t type)
+static void copy_attr(struct guest_batch *b, const struct nlmsghdr *h, uint16_t type)
 {
-	const struct rtattr *a = fsg_find_attr(h, sizeof(struct ndmsg), type, 1);
+	const struct rtattr *a = guest_find_attr(h, sizeof(struct ndmsg), type, 1);
 
 	if (a)
-		fsg_attr(b, type, RTA_DATA(a), (uint32_t)RTA_PAYLOAD(a));
+		guest_attr(b, type, RTA_DATA(a), (uint32_t)RTA_PAYLOAD(a));
 }
 
 /* The state that may be asked for; 0 = there is nothing to put back. */
@@ -97,7 +98,7 @@ static uint16_t state_of(const struct nlmsghdr *h)
 }
 
 /* Makes the message that makes the neighbour again; false: there is nothing to put back. */
-static bool clean(struct fsg_batch *b, const struct nlmsghdr *h)
+static bool clean(struct guest_batch *b, const struct nlmsghdr *h)
 {
 	const struct ndmsg *d = NLMSG_DATA(h);
 	struct ndmsg body = *d;
@@ -106,10 +107,10 @@ static bool clean(struct fsg_batch *b, const struct nlmsghdr *h)
 		    (flags_of(h) & NTF_EXT_MANAGED && !(d->ndm_state & NUD_PERMANENT));
 
 	body.ndm_state = bare ? 0 : state_of(h);
-	if (!bare && (!body.ndm_state || !fsg_find_attr(h, sizeof(*d), NDA_LLADDR, 1)))
+	if (!bare && (!body.ndm_state || !guest_find_attr(h, sizeof(*d), NDA_LLADDR, 1)))
 		return false;
 	body.ndm_flags &= NTF_ROUTER | NTF_EXT_LEARNED | NTF_PROXY;
-	fsg_begin(b, RTM_NEWNEIGH, 0, 0, &body, sizeof(body));
+	guest_begin(b, RTM_NEWNEIGH, 0, 0, &body, sizeof(body));
 	copy_attr(b, h, NDA_DST);
 	if (!bare)
 		copy_attr(b, h, NDA_LLADDR);
@@ -119,11 +120,11 @@ static bool clean(struct fsg_batch *b, const struct nlmsghdr *h)
 }
 
 /* What is kept is never longer than what was received, and takes its place. */
-static void keep(struct fsg_change *c, const struct nlmsghdr *h)
+static void keep(struct guest_change *c, const struct nlmsghdr *h)
 {
-	const struct rtattr *to = fsg_find_attr(h, sizeof(struct ndmsg), NDA_DST, 4);
+	const struct rtattr *to = guest_find_attr(h, sizeof(struct ndmsg), NDA_DST, 4);
 	uint8_t family = ((const struct ndmsg *)NLMSG_DATA(h))->ndm_family, room[128];
-	struct fsg_batch b = {.buf = room, .room = sizeof(room)};
+	struct guest_batch b = {.buf = room, .room = sizeof(room)};
 	bool configured;
 	void *place;
 
@@ -132,7 +133,7 @@ static void keep(struct fsg_change *c, const struct nlmsghdr *h)
 	configured = is_configured(h, to);
 	if (!clean(&b, h))
 		return;
-	place = b.full ? NULL : fsg_take(&c->neighbours, b.len);
+	place = b.full ? NULL : guest_take(&c->neighbours, b.len);
 	if (!place) {
 		c->no_room += configured;
 		return;
@@ -141,7 +142,7 @@ static void keep(struct fsg_change *c, const struct nlmsghdr *h)
 	memcpy(place, room, b.len);
 }
 
-int fsg_neighbours_read(struct fsg_change *c)
+int guest_neighbours_read(struct guest_change *c)
 {
 	const struct ndmsg all = {.ndm_family = AF_UNSPEC};
 
@@ -149,22 +150,22 @@ int fsg_neighbours_read(struct fsg_change *c)
 	return dump(c, &all, keep);
 }
 
-int fsg_neighbours_read_proxies(struct fsg_change *c)
+int guest_neighbours_read_proxies(struct guest_change *c)
 {
 	const struct ndmsg proxies = {.ndm_family = AF_UNSPEC, .ndm_flags = NTF_PROXY};
 
 	return dump(c, &proxies, keep);
 }
 
-void fsg_neighbours_put_back(struct fsg_change *c, bool learned)
+void guest_neighbours_put_back(struct guest_change *c, bool learned)
 {
 	struct nlmsghdr *h;
 
-	for (uint32_t at = 0; (h = fsg_message(c->neighbours.buf, c->neighbours.len, at)) != NULL;
+	for (uint32_t at = 0; (h = guest_message(c->neighbours.buf, c->neighbours.len, at)) != NULL;
 	     at += NLMSG_ALIGN(h->nlmsg_len)) {
 		if (h->nlmsg_pid != LEARNED || learned)
-			(void)fsg_step_message(c->net, h, "neighbour", FSG_PUT_BACK, RTM_NEWNEIGH,
-					       NLM_F_CREATE | NLM_F_REPLACE);
+			(void)guest_step_message(c->net, h, "neighbour", GUEST_PUT_BACK,
+						 RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
 	}
 }
 
@@ -173,20 +174,20 @@ void fsg_neighbours_put_back(struct fsg_change *c, bool learned)
  * being asked for is not stale, and deleting it would throw away the acks that wait for it. What
  * does not fit into one message waits for the next dump: nothing is sent while one is under way.
  */
-static void delete_stale(struct fsg_change *c, const struct nlmsghdr *h)
+static void delete_stale(struct guest_change *c, const struct nlmsghdr *h)
 {
 	const struct ndmsg *d = NLMSG_DATA(h);
-	const struct rtattr *to = fsg_find_attr(h, sizeof(*d), NDA_DST, 4);
+	const struct rtattr *to = guest_find_attr(h, sizeof(*d), NDA_DST, 4);
 	struct ndmsg body = {.ndm_family = AF_INET, .ndm_ifindex = c->link.index};
 
 	if (!to || d->ndm_family != AF_INET || d->ndm_state & (NUD_INCOMPLETE | NUD_NOARP) ||
-	    is_configured(h, to) || fsg_work.n_steps == FSG_MAX_STEPS)
+	    is_configured(h, to) || guest_work.n_steps == GUEST_MAX_STEPS)
 		return;
-	fsg_step(c->net, "neighbours", FSG_IF_THERE, RTM_DELNEIGH, 0, &body, sizeof(body));
-	fsg_attr(&fsg_work.batch, NDA_DST, RTA_DATA(to), 4);
+	fsg_step(c->net, "neighbours", GUEST_IF_THERE, RTM_DELNEIGH, 0, &body, sizeof(body));
+	guest_attr(&guest_work.batch, NDA_DST, RTA_DATA(to), 4);
 }
 
-int fsg_neighbours_flush(struct fsg_change *c)
+int guest_neighbours_flush(struct guest_change *c)
 {
 	const struct ndmsg ipv4 = {.ndm_family = AF_INET};
 	const char *step;
@@ -195,11 +196,11 @@ int fsg_neighbours_flush(struct fsg_change *c)
 		bool all;
 		int rc;
 
-		fsg_batch_begin();
+		guest_batch_begin();
 		rc = dump(c, &ipv4, delete_stale);
-		all = fsg_work.n_steps < FSG_MAX_STEPS;
-		if (fsg_batch_send(c->net, &step) && !rc)
-			rc = fsg_work.error;
+		all = guest_work.n_steps < GUEST_MAX_STEPS;
+		if (guest_batch_send(c->net, &step) && !rc)
+			rc = guest_work.error;
 		if (rc || all)
 			return rc;
 	}

@@ -10,9 +10,9 @@
 #define MESSAGE_MAX (16u << 10)
 
 struct dump {
-	struct fsg_state *state;
-	struct fsg_net *net; /* its links too; or NULL */
-	enum fsg_net_kind kind;
+	struct guest_state *state;
+	struct guest_net *net; /* its links too; or NULL */
+	enum guest_net_kind kind;
 	uint8_t family;
 	uint16_t type;
 	uint32_t size; /* of the body */
@@ -21,44 +21,44 @@ struct dump {
 static int take(const struct dump *d, struct nlmsghdr *h)
 {
 	static uint8_t room[MESSAGE_MAX];
-	struct fsg_batch b = {.buf = room, .room = sizeof(room)};
+	struct guest_batch b = {.buf = room, .room = sizeof(room)};
 	const struct nlmsghdr *clean = NULL;
 
 	if (h->nlmsg_len < NLMSG_LENGTH(d->size) ||
 	    (d->family && *(const uint8_t *)NLMSG_DATA(h) != d->family))
 		return 0;
 	switch (d->kind) {
-	case FSG_NET_LINK:
+	case GUEST_NET_LINK:
 		if (d->net)
-			fsg_net_take_link(d->net, h);
-		clean = fsg_clean_link(&b, h);
+			guest_net_take_link(d->net, h);
+		clean = guest_clean_link(&b, h);
 		break;
-	case FSG_NET_ADDRESS:
-		clean = fsg_clean_address(&b, h);
+	case GUEST_NET_ADDRESS:
+		clean = guest_clean_address(&b, h);
 		break;
-	case FSG_NET_NEXTHOP:
-		clean = fsg_clean_nexthop(&b, h);
+	case GUEST_NET_NEXTHOP:
+		clean = guest_clean_nexthop(&b, h);
 		break;
-	case FSG_NET_ROUTE:
-		clean = fsg_clean_route(&b, h, d->state);
+	case GUEST_NET_ROUTE:
+		clean = guest_clean_route(&b, h, d->state);
 		break;
-	case FSG_NET_KINDS:
+	case GUEST_NET_KINDS:
 		break;
 	}
-	return clean ? fsg_store_add(&d->state->kind[d->kind], clean) : 0;
+	return clean ? guest_store_add(&d->state->kind[d->kind], clean) : 0;
 }
 
 /* One dump. -EAGAIN: the kernel's tables changed while it was made, so it must be made again. */
-static int dump_once(struct fsg_net *n, const struct dump *d)
+static int dump_once(struct guest_net *n, const struct dump *d)
 {
 	static uint8_t buf[RECEIVE];
 	uint8_t body[sizeof(struct ifinfomsg)] = {d->family}, request[64];
-	struct fsg_batch b = {.buf = request, .room = sizeof(request)};
+	struct guest_batch b = {.buf = request, .room = sizeof(request)};
 	uint32_t seq = ++n->seq;
-	bool torn = false;
+	bool interrupted = false;
 	long len;
 
-	fsg_begin(&b, d->type, NLM_F_DUMP, seq, body, d->size);
+	guest_begin(&b, d->type, NLM_F_DUMP, seq, body, d->size);
 	if (hot_sendto(n->fd, request, b.len, 0, NULL, 0) != (long)b.len)
 		return -EIO;
 	for (;;) {
@@ -69,13 +69,13 @@ static int dump_once(struct fsg_net *n, const struct dump *d)
 			continue;
 		if (len < 0)
 			return (int)len;
-		for (uint32_t at = 0; (h = fsg_message(buf, (uint32_t)len, at)) != NULL;
+		for (uint32_t at = 0; (h = guest_message(buf, (uint32_t)len, at)) != NULL;
 		     at += NLMSG_ALIGN(h->nlmsg_len)) {
 			if (h->nlmsg_seq != seq)
 				continue;
-			torn |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+			interrupted |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 			if (h->nlmsg_type == NLMSG_DONE)
-				return torn ? -EAGAIN : 0;
+				return interrupted ? -EAGAIN : 0;
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return ((struct nlmsgerr *)NLMSG_DATA(h))->error;
 			if (take(d, h))
@@ -84,20 +84,20 @@ static int dump_once(struct fsg_net *n, const struct dump *d)
 	}
 }
 
-int fsg_state_read(struct fsg_net *n, struct fsg_state *s, bool links)
+int guest_state_read(struct guest_net *n, struct guest_state *s, bool links)
 {
 	const struct dump dumps[] = {
-		{s, links ? n : NULL, FSG_NET_LINK, AF_UNSPEC, RTM_GETLINK,
+		{s, links ? n : NULL, GUEST_NET_LINK, AF_UNSPEC, RTM_GETLINK,
 		 sizeof(struct ifinfomsg)},
-		{s, NULL, FSG_NET_ADDRESS, AF_INET, RTM_GETADDR, sizeof(struct ifaddrmsg)},
-		{s, NULL, FSG_NET_ADDRESS, AF_INET6, RTM_GETADDR, sizeof(struct ifaddrmsg)},
-		{s, NULL, FSG_NET_NEXTHOP, AF_UNSPEC, RTM_GETNEXTHOP, sizeof(struct nhmsg)},
-		{s, NULL, FSG_NET_ROUTE, AF_INET, RTM_GETROUTE, sizeof(struct rtmsg)},
-		{s, NULL, FSG_NET_ROUTE, AF_INET6, RTM_GETROUTE, sizeof(struct rtmsg)},
+		{s, NULL, GUEST_NET_ADDRESS, AF_INET, RTM_GETADDR, sizeof(struct ifaddrmsg)},
+		{s, NULL, GUEST_NET_ADDRESS, AF_INET6, RTM_GETADDR, sizeof(struct ifaddrmsg)},
+		{s, NULL, GUEST_NET_NEXTHOP, AF_UNSPEC, RTM_GETNEXTHOP, sizeof(struct nhmsg)},
+		{s, NULL, GUEST_NET_ROUTE, AF_INET, RTM_GETROUTE, sizeof(struct rtmsg)},
+		{s, NULL, GUEST_NET_ROUTE, AF_INET6, RTM_GETROUTE, sizeof(struct rtmsg)},
 	};
 	int rc = 0;
 
-	for (int k = 0; k < FSG_NET_KINDS; k++)
+	for (int k = 0; k < GUEST_NET_KINDS; k++)
 		s->kind[k].len = 0;
 	s->read_ns = hot_now_ns();
 	for (size_t i = 0; i < sizeof(dumps) / sizeof(dumps[0]) && !rc; i++) {
@@ -113,30 +113,31 @@ static bool is_subnet(const struct nlmsghdr *route, const struct nlmsghdr *addre
 	const struct ifaddrmsg *a = NLMSG_DATA(address);
 	const struct rtmsg *r = NLMSG_DATA(route);
 	uint32_t mask = a->ifa_prefixlen ? ~0u << (32 - a->ifa_prefixlen) : 0;
-	uint32_t net = __builtin_bswap32(fsg_attr_get_u32(address, sizeof(*a), IFA_ADDRESS, 0));
+	uint32_t net = __builtin_bswap32(guest_attr_get_u32(address, sizeof(*a), IFA_ADDRESS, 0));
 
 	return r->rtm_dst_len == a->ifa_prefixlen &&
-	       __builtin_bswap32(fsg_attr_get_u32(route, sizeof(*r), RTA_DST, 0)) == (net & mask);
+	       __builtin_bswap32(guest_attr_get_u32(route, sizeof(*r), RTA_DST, 0)) == (net & mask);
 }
 
-bool fsg_route_of_address(const struct nlmsghdr *route, const struct fsg_store *addresses)
+bool guest_route_of_address(const struct nlmsghdr *route, const struct guest_store *addresses)
 {
 	const struct rtmsg *r = NLMSG_DATA(route);
-	uint32_t source = fsg_attr_get_u32(route, sizeof(*r), RTA_PREFSRC, 0);
+	uint32_t source = guest_attr_get_u32(route, sizeof(*r), RTA_PREFSRC, 0);
 	struct nlmsghdr *h;
 
 	if (r->rtm_protocol != RTPROT_KERNEL || !source)
 		return false;
-	fsg_for_each (h, addresses) {
+	guest_for_each(h, addresses)
+	{
 		const struct ifaddrmsg *a = NLMSG_DATA(h);
 
 		if (a->ifa_family != AF_INET || h->nlmsg_pid != route->nlmsg_pid ||
-		    fsg_attr_get_u32(h, sizeof(*a), IFA_LOCAL, 0) != source)
+		    guest_attr_get_u32(h, sizeof(*a), IFA_LOCAL, 0) != source)
 			continue;
 		if (r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_BROADCAST)
 			return true;
 		if (is_subnet(route, h) &&
-		    !(fsg_attr_get_u32(h, sizeof(*a), IFA_FLAGS, 0) & IFA_F_NOPREFIXROUTE))
+		    !(guest_attr_get_u32(h, sizeof(*a), IFA_FLAGS, 0) & IFA_F_NOPREFIXROUTE))
 			return true;
 	}
 	return false;

@@ -6,7 +6,7 @@
 
 #define FOREVER 0xffffffffu
 
-static int grow(struct fsg_store *s, uint32_t needed)
+static int grow(struct guest_store *s, uint32_t needed)
 {
 	uint32_t room = s->room ? 2 * s->room : 4096;
 	uint8_t *grown;
@@ -24,7 +24,7 @@ static int grow(struct fsg_store *s, uint32_t needed)
 	return 0;
 }
 
-int fsg_store_add(struct fsg_store *s, const struct nlmsghdr *h)
+int guest_store_add(struct guest_store *s, const struct nlmsghdr *h)
 {
 	uint32_t size = NLMSG_ALIGN(h->nlmsg_len);
 
@@ -42,8 +42,8 @@ static bool same(const struct nlmsghdr *a, const struct nlmsghdr *b)
 	       !memcmp(NLMSG_DATA(a), NLMSG_DATA(b), a->nlmsg_seq - NLMSG_HDRLEN);
 }
 
-const struct nlmsghdr *fsg_store_find(const struct fsg_store *s, const struct nlmsghdr *h,
-				      uint32_t *from)
+const struct nlmsghdr *guest_store_find(const struct guest_store *s, const struct nlmsghdr *h,
+					uint32_t *from)
 {
 	uint32_t at = *from < s->len ? *from : 0, first = at;
 	struct nlmsghdr *m;
@@ -51,7 +51,7 @@ const struct nlmsghdr *fsg_store_find(const struct fsg_store *s, const struct nl
 	if (!s->len)
 		return NULL;
 	do {
-		m = fsg_message(s->buf, s->len, at);
+		m = guest_message(s->buf, s->len, at);
 		if (!m)
 			return NULL;
 		at += NLMSG_ALIGN(m->nlmsg_len);
@@ -72,7 +72,7 @@ static uint32_t younger(uint32_t left, uint32_t seconds)
 	return left > seconds ? left - seconds : 1;
 }
 
-void fsg_message_age(struct nlmsghdr *h, uint32_t seconds)
+void guest_message_age(struct nlmsghdr *h, uint32_t seconds)
 {
 	struct rtattr *a = (struct rtattr *)(void *)((uint8_t *)h + h->nlmsg_seq);
 	struct ifa_cacheinfo life;

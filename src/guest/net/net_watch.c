@@ -3,11 +3,11 @@
 #include "guest/common/fastpath.h"
 #include "guest/net/net.h"
 
-void fsg_net_take_link(struct fsg_net *n, struct nlmsghdr *h)
+void guest_net_take_link(struct guest_net *n, struct nlmsghdr *h)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(h);
 	const struct rtattr *name, *mac;
-	struct fsg_link *l = NULL;
+	struct guest_link *l = NULL;
 
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) || info->ifi_family != AF_UNSPEC)
 		return;
@@ -19,23 +19,23 @@ void fsg_net_take_link(struct fsg_net *n, struct nlmsghdr *h)
 			*l = n->links[--n->n_links];
 		return;
 	}
-	if (!l && n->n_links == FSG_LINKS)
+	if (!l && n->n_links == GUEST_LINKS)
 		return;
 	if (!l)
 		l = &n->links[n->n_links++];
-	*l = (struct fsg_link){.index = info->ifi_index, .flags = info->ifi_flags};
-	name = fsg_find_attr(h, sizeof(*info), IFLA_IFNAME, 1);
+	*l = (struct guest_link){.index = info->ifi_index, .flags = info->ifi_flags};
+	name = guest_find_attr(h, sizeof(*info), IFLA_IFNAME, 1);
 	if (name && RTA_PAYLOAD(name) <= sizeof(l->name))
 		memcpy(l->name, RTA_DATA(name), RTA_PAYLOAD(name));
 	l->name[sizeof(l->name) - 1] = 0;
-	mac = fsg_find_attr(h, sizeof(*info), IFLA_ADDRESS, 1);
+	mac = guest_find_attr(h, sizeof(*info), IFLA_ADDRESS, 1);
 	if (mac && RTA_PAYLOAD(mac) == sizeof(l->mac)) {
 		memcpy(l->mac, RTA_DATA(mac), sizeof(l->mac));
 		l->mac_len = sizeof(l->mac);
 	}
 }
 
-void fsg_net_drain(struct fsg_net *n)
+void guest_net_drain(struct guest_net *n)
 {
 	static uint8_t buf[8192];
 	struct nlmsghdr *h;
@@ -53,18 +53,18 @@ void fsg_net_drain(struct fsg_net *n)
 				return;
 			continue;
 		}
-		/* the state of a link is told whole; addresses and routes are read anew */
-		for (uint32_t at = 0; (h = fsg_message(buf, (uint32_t)len, at)) != NULL;
+		/* the state of a link is reported whole; addresses and routes are read anew */
+		for (uint32_t at = 0; (h = guest_message(buf, (uint32_t)len, at)) != NULL;
 		     at += NLMSG_ALIGN(h->nlmsg_len)) {
 			if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
-				fsg_net_take_link(n, h);
+				guest_net_take_link(n, h);
 			else
 				n->fresh = false;
 		}
 	}
 }
 
-struct fsg_link *fsg_net_link(struct fsg_net *n, const char *name)
+struct guest_link *guest_net_link(struct guest_net *n, const char *name)
 {
 	for (uint32_t i = 0; i < n->n_links; i++)
 		if (!memcmp(n->links[i].name, name, strlen(name) + 1))
@@ -73,7 +73,7 @@ struct fsg_link *fsg_net_link(struct fsg_net *n, const char *name)
 }
 
 /* The answer to a request for one link: its index, or a negative errno. */
-static int link_answer(struct fsg_net *n, uint8_t *buf, uint32_t room, uint32_t seq)
+static int link_answer(struct guest_net *n, uint8_t *buf, uint32_t room, uint32_t seq)
 {
 	for (;;) {
 		long len = hot_recv(n->fd, buf, room, 0);
@@ -83,7 +83,7 @@ static int link_answer(struct fsg_net *n, uint8_t *buf, uint32_t room, uint32_t 
 			continue;
 		if (len < 0)
 			return (int)len;
-		h = fsg_message(buf, (uint32_t)len, 0);
+		h = guest_message(buf, (uint32_t)len, 0);
 		if (!h || h->nlmsg_seq != seq)
 			continue;
 		if (h->nlmsg_type == NLMSG_ERROR)
@@ -93,15 +93,16 @@ static int link_answer(struct fsg_net *n, uint8_t *buf, uint32_t room, uint32_t 
 	}
 }
 
-struct fsg_link *fsg_net_ask_link(struct fsg_net *n, const char *name, uint8_t *buf, uint32_t room)
+struct guest_link *guest_net_ask_link(struct guest_net *n, const char *name, uint8_t *buf,
+				      uint32_t room)
 {
 	struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
-	struct fsg_batch b = {.buf = buf, .room = room};
+	struct guest_batch b = {.buf = buf, .room = room};
 	uint32_t seq = ++n->seq;
 	int index;
 
-	fsg_begin(&b, RTM_GETLINK, 0, seq, &body, sizeof(body));
-	fsg_attr(&b, IFLA_ALT_IFNAME, name, (uint32_t)strlen(name) + 1);
+	guest_begin(&b, RTM_GETLINK, 0, seq, &body, sizeof(body));
+	guest_attr(&b, IFLA_ALT_IFNAME, name, (uint32_t)strlen(name) + 1);
 	if (hot_sendto(n->fd, buf, b.len, 0, NULL, 0) != (long)b.len)
 		return NULL;
 	index = link_answer(n, buf, room, seq);

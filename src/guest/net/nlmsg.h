@@ -13,14 +13,14 @@
 #include <linux/rtnetlink.h>
 
 /* Messages one after the other; `full` once something did not fit (then send none of them). */
-struct fsg_batch {
+struct guest_batch {
 	uint8_t *buf;
 	uint32_t room, len;
 	uint32_t at; /* of the message being built */
 	bool full;
 };
 
-static inline void *fsg_take(struct fsg_batch *b, uint32_t size)
+static inline void *guest_take(struct guest_batch *b, uint32_t size)
 {
 	uint32_t aligned = NLMSG_ALIGN(size);
 	uint8_t *p = b->buf + b->len;
@@ -35,11 +35,11 @@ static inline void *fsg_take(struct fsg_batch *b, uint32_t size)
 }
 
 /* Begins a message with @extra bytes of @body (struct ifinfomsg and the like). */
-static inline void fsg_begin(struct fsg_batch *b, uint16_t type, uint16_t flags, uint32_t seq,
-			     const void *body, uint32_t extra)
+static inline void guest_begin(struct guest_batch *b, uint16_t type, uint16_t flags, uint32_t seq,
+			       const void *body, uint32_t extra)
 {
 	uint32_t at = b->len;
-	struct nlmsghdr *h = fsg_take(b, NLMSG_HDRLEN + extra);
+	struct nlmsghdr *h = guest_take(b, NLMSG_HDRLEN + extra);
 
 	if (!h)
 		return;
@@ -51,9 +51,9 @@ static inline void fsg_begin(struct fsg_batch *b, uint16_t type, uint16_t flags,
 	h->nlmsg_len = b->len - at;
 }
 
-static inline void fsg_attr(struct fsg_batch *b, uint16_t type, const void *value, uint32_t len)
+static inline void guest_attr(struct guest_batch *b, uint16_t type, const void *value, uint32_t len)
 {
-	struct rtattr *a = fsg_take(b, (uint32_t)RTA_LENGTH(len));
+	struct rtattr *a = guest_take(b, (uint32_t)RTA_LENGTH(len));
 
 	if (!a)
 		return;
@@ -63,13 +63,13 @@ static inline void fsg_attr(struct fsg_batch *b, uint16_t type, const void *valu
 	((struct nlmsghdr *)(void *)(b->buf + b->at))->nlmsg_len = b->len - b->at;
 }
 
-static inline void fsg_attr_u32(struct fsg_batch *b, uint16_t type, uint32_t value)
+static inline void guest_attr_u32(struct guest_batch *b, uint16_t type, uint32_t value)
 {
-	fsg_attr(b, type, &value, sizeof(value));
+	guest_attr(b, type, &value, sizeof(value));
 }
 
 /* The next message of @len bytes at @p, or NULL: the end, or a length that is not credible. */
-static inline struct nlmsghdr *fsg_message(uint8_t *p, uint32_t len, uint32_t at)
+static inline struct nlmsghdr *guest_message(uint8_t *p, uint32_t len, uint32_t at)
 {
 	struct nlmsghdr *h = (struct nlmsghdr *)(void *)(p + at);
 
@@ -80,8 +80,8 @@ static inline struct nlmsghdr *fsg_message(uint8_t *p, uint32_t len, uint32_t at
 }
 
 /* The attribute @type behind the @extra bytes of the message's body, or NULL. */
-static inline const struct rtattr *fsg_find_attr(const struct nlmsghdr *h, uint32_t extra,
-						 uint16_t type, uint32_t min_len)
+static inline const struct rtattr *guest_find_attr(const struct nlmsghdr *h, uint32_t extra,
+						   uint16_t type, uint32_t min_len)
 {
 	uint32_t at = NLMSG_HDRLEN + NLMSG_ALIGN(extra);
 
@@ -98,10 +98,10 @@ static inline const struct rtattr *fsg_find_attr(const struct nlmsghdr *h, uint3
 	return NULL;
 }
 
-static inline uint32_t fsg_attr_get_u32(const struct nlmsghdr *h, uint32_t extra, uint16_t type,
-					uint32_t absent)
+static inline uint32_t guest_attr_get_u32(const struct nlmsghdr *h, uint32_t extra, uint16_t type,
+					  uint32_t absent)
 {
-	const struct rtattr *a = fsg_find_attr(h, extra, type, 4);
+	const struct rtattr *a = guest_find_attr(h, extra, type, 4);
 	uint32_t v;
 
 	if (!a)

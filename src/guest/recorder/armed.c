@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The file that names what is armed, and the memory behind it. */
 #include "guest/recorder/armed.h"
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ static void path_of(char *path, const char *run_dir, const char *suffix)
 	snprintf(path, PATH_LEN, "%s/armed%s", run_dir, suffix);
 }
 
-uint64_t fsg_start_ticks(uint64_t pid)
+uint64_t guest_start_ticks(uint64_t pid)
 {
 	char path[64], text[1024], *at;
 	unsigned long long ticks = 0;
@@ -55,7 +56,7 @@ static int make_dirs(const char *run_dir)
 	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
 }
 
-int fsg_armed_write(const char *run_dir, const struct fsg_armed *a, char *err, size_t len)
+int guest_armed_write(const char *run_dir, const struct guest_armed *a, char *err, size_t len)
 {
 	char path[PATH_LEN], fresh[PATH_LEN];
 	int rc = make_dirs(run_dir);
@@ -69,14 +70,14 @@ int fsg_armed_write(const char *run_dir, const struct fsg_armed *a, char *err, s
 			       "cannot write %s: %s (choose another folder with --run-dir)", path,
 			       strerror(rc ? -rc : errno));
 #define X(field) fprintf(f, #field "=%llu\n", (unsigned long long)a->field);
-	FSG_ARMED_FIELDS(X)
+	GUEST_ARMED_FIELDS(X)
 #undef X
 	if (fclose(f) || rename(fresh, path))
 		return fs_errf(err, len, -errno, "cannot write %s: %m", path);
 	return 0;
 }
 
-void fsg_armed_remove(const char *run_dir)
+void guest_armed_remove(const char *run_dir)
 {
 	char path[PATH_LEN];
 
@@ -85,7 +86,7 @@ void fsg_armed_remove(const char *run_dir)
 	rmdir(run_dir); /* only if nothing else is in it */
 }
 
-static void take_line(struct fsg_armed *a, const char *line)
+static void take_line(struct guest_armed *a, const char *line)
 {
 	const char *value = strchr(line, '=');
 	size_t n = value ? (size_t)(value - line) : 0;
@@ -93,16 +94,16 @@ static void take_line(struct fsg_armed *a, const char *line)
 #define X(field)                                             \
 	if (n == strlen(#field) && !memcmp(line, #field, n)) \
 		a->field = strtoull(value + 1, NULL, 10);
-	FSG_ARMED_FIELDS(X)
+	GUEST_ARMED_FIELDS(X)
 #undef X
 }
 
-int fsg_armed_read(const char *run_dir, struct fsg_armed *a, char *err, size_t len)
+int guest_armed_read(const char *run_dir, struct guest_armed *a, char *err, size_t len)
 {
 	char path[PATH_LEN], line[128];
 	FILE *f;
 
-	*a = (struct fsg_armed){0};
+	*a = (struct guest_armed){0};
 	path_of(path, run_dir, "");
 	f = fopen(path, "re");
 	if (!f)
@@ -110,15 +111,15 @@ int fsg_armed_read(const char *run_dir, struct fsg_armed *a, char *err, size_t l
 	while (fgets(line, sizeof(line), f))
 		take_line(a, line);
 	fclose(f);
-	if (!a->pid || fsg_start_ticks(a->pid) != a->start_ticks)
+	if (!a->pid || guest_start_ticks(a->pid) != a->start_ticks)
 		return fs_errf(err, len, -ENOENT,
 			       "the recorder that armed (process %llu) is gone: arm again",
 			       (unsigned long long)a->pid);
 	return 0;
 }
 
-int fsg_armed_map(const struct fsg_armed *a, uint64_t fd, size_t page, size_t pages, void **out,
-		  char *err, size_t len)
+int guest_armed_map(const struct guest_armed *a, uint64_t fd, size_t page, size_t pages, void **out,
+		    char *err, size_t len)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)a->pid, 0), own = -1, rc = 0;
 

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FSG_RUN_DIR "/run/forkscope"
+#define GUEST_RUN_DIR "/run/forkscope"
 
 /* X(field): all are whole numbers */
-#define FSG_ARMED_FIELDS(X)                                                 \
+#define GUEST_ARMED_FIELDS(X)                                               \
 	X(pid)                                                              \
 	X(start_ticks) /* of that process: field 22 of /proc/PID/stat */    \
 	X(directory)   /* guest-physical address */                         \
@@ -27,27 +27,27 @@
 	X(meta_page)                                                        \
 	X(meta_bytes)
 
-struct fsg_armed {
+struct guest_armed {
 #define X(field) uint64_t field;
-	FSG_ARMED_FIELDS(X)
+	GUEST_ARMED_FIELDS(X)
 #undef X
 };
 
 /* Writes the file, making the folder. Returns 0, or a negative errno and a sentence. */
-int fsg_armed_write(const char *run_dir, const struct fsg_armed *a, char *err, size_t len);
-void fsg_armed_remove(const char *run_dir);
+int guest_armed_write(const char *run_dir, const struct guest_armed *a, char *err, size_t len);
+void guest_armed_remove(const char *run_dir);
 
 /* Returns 0, -ENOENT when nothing is armed (also when its process is gone), or another error. */
-int fsg_armed_read(const char *run_dir, struct fsg_armed *a, char *err, size_t len);
+int guest_armed_read(const char *run_dir, struct guest_armed *a, char *err, size_t len);
 
 /*
  * Maps @pages from @page on of the memory behind the armed process' descriptor @fd, for reading
  * and writing. Returns 0, or a negative errno and a sentence.
  */
-int fsg_armed_map(const struct fsg_armed *a, uint64_t fd, size_t page, size_t pages, void **out,
-		  char *err, size_t len);
+int guest_armed_map(const struct guest_armed *a, uint64_t fd, size_t page, size_t pages, void **out,
+		    char *err, size_t len);
 
 /* When a process started, in ticks since boot; 0 = there is no such. */
-uint64_t fsg_start_ticks(uint64_t pid);
+uint64_t guest_start_ticks(uint64_t pid);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Blocks of locked memory, and the frames of the guest that they are in. */
 #include "guest/recorder/block.h"
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -33,7 +34,7 @@ static int make_file(const char *name, size_t pages)
 }
 
 /* Fills a pipe with references to all pages; what it does not take is locked all the same. */
-static void hold(struct fsg_block *b)
+static void hold(struct guest_block *b)
 {
 	struct iovec v = {.iov_base = b->at, .iov_len = b->pages * FSG_PAGE};
 	ssize_t n = 1;
@@ -50,14 +51,14 @@ static void hold(struct fsg_block *b)
 	}
 }
 
-int fsg_block_new(struct fsg_block *b, const char *name, size_t pages, bool bpf)
+int guest_block_new(struct guest_block *b, const char *name, size_t pages, bool bpf)
 {
 	int rc;
 
-	*b = (struct fsg_block){.fd = bpf ? make_map(name, pages) : make_file(name, pages),
-				.pages = pages,
-				.bpf = bpf,
-				.hold = {-1, -1}};
+	*b = (struct guest_block){.fd = bpf ? make_map(name, pages) : make_file(name, pages),
+				  .pages = pages,
+				  .bpf = bpf,
+				  .hold = {-1, -1}};
 	if (b->fd < 0)
 		return b->fd;
 	b->at = mmap(NULL, pages * FSG_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
@@ -68,7 +69,7 @@ int fsg_block_new(struct fsg_block *b, const char *name, size_t pages, bool bpf)
 	else if (!bpf)
 		rc = mlock(b->at, pages * FSG_PAGE) ? -errno : 0;
 	if (rc) {
-		fsg_block_free(b);
+		guest_block_free(b);
 		return rc;
 	}
 	if (!bpf)
@@ -77,7 +78,7 @@ int fsg_block_new(struct fsg_block *b, const char *name, size_t pages, bool bpf)
 	return 0;
 }
 
-void fsg_block_free(struct fsg_block *b)
+void guest_block_free(struct guest_block *b)
 {
 	if (b->at)
 		munmap(b->at, b->pages * FSG_PAGE);
@@ -86,10 +87,10 @@ void fsg_block_free(struct fsg_block *b)
 	for (int i = 0; i < 2 && !b->bpf && b->at; i++)
 		if (b->hold[i] >= 0)
 			close(b->hold[i]);
-	*b = (struct fsg_block){.fd = -1};
+	*b = (struct guest_block){.fd = -1};
 }
 
-int fsg_block_frames(const struct fsg_block *b, uint64_t *gfn)
+int guest_block_frames(const struct guest_block *b, uint64_t *gfn)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), rc = 0;
 

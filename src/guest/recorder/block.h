@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct fsg_block {
+struct guest_block {
 	int fd; /* to be mapped by others; -1 = none */
 	uint8_t *at;
 	size_t pages;
@@ -20,13 +20,13 @@ struct fsg_block {
  * are locked, but the kernel may still move them to make room for a bigger one; so a pipe holds
  * each of them besides (no page moves that somebody else refers to). Returns 0 or a negative errno.
  */
-int fsg_block_new(struct fsg_block *b, const char *name, size_t pages, bool bpf);
-void fsg_block_free(struct fsg_block *b);
+int guest_block_new(struct guest_block *b, const char *name, size_t pages, bool bpf);
+void guest_block_free(struct guest_block *b);
 
 /*
  * The guest frame numbers of the block's pages, from the kernel's own map of this process. Returns
  * 0, -EPERM when the kernel hides them, or another negative errno.
  */
-int fsg_block_frames(const struct fsg_block *b, uint64_t *gfn);
+int guest_block_frames(const struct guest_block *b, uint64_t *gfn);
 
 #endif

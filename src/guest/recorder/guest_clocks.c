@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Samples of the clocks of this guest: TSC, kvmclock, CLOCK_MONOTONIC. */
 #include "guest/recorder/guest_clocks.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +124,7 @@ static void read_pvclock(struct fsg_clock *c)
 	close(fd[1]);
 }
 
-int fsg_clock_sample(unsigned int cpu, struct fsg_clock *out)
+int guest_clock_sample(unsigned int cpu, struct fsg_clock *out)
 {
 	cpu_set_t before, one;
 
@@ -140,7 +141,7 @@ int fsg_clock_sample(unsigned int cpu, struct fsg_clock *out)
 	return 0;
 }
 
-uint32_t fsg_clocksource(char *name, unsigned int len)
+uint32_t guest_clocksource(char *name, unsigned int len)
 {
 	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
 
@@ -180,7 +181,7 @@ static uint64_t khz_of_pvclock(const struct fsg_clock *c)
 	return (uint64_t)(hz / 1000 + 0.5);
 }
 
-uint64_t fsg_tsc_khz(const struct fsg_clock *c)
+uint64_t guest_tsc_khz(const struct fsg_clock *c)
 {
 	int size = klogctl(10 /* SIZE_BUFFER */, NULL, 0), n = 0;
 	char *log = size > 0 ? malloc((size_t)size + 1) : NULL;

@@ -5,16 +5,16 @@
 
 #include "hooks/plan.h"
 
-enum fsg_want {
-#define FS_WANT(want, need, purpose, lost) FSG_WANT_##want,
+enum guest_want {
+#define FS_WANT(want, need, purpose, lost) GUEST_WANT_##want,
 #include "guest/recorder/guest_hooks.def"
-	FSG_WANTS
+	GUEST_WANTS
 };
 
-extern const struct fs_hooks fsg_hooks;
+extern const struct fs_hooks guest_hooks;
 
 /* System vectors beside the local timer: their tracepoints are NAME_entry and NAME_exit. */
-extern const char *const fsg_vectors[];
-extern const unsigned int fsg_nvectors;
+extern const char *const guest_vectors[];
+extern const unsigned int guest_nvectors;
 
 #endif

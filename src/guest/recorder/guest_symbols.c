@@ -34,7 +34,7 @@ static int append(struct text *t, const char *s, size_t len)
 /* Text shrinks to a fifth at any level; the higher ones take most of the time that arming takes. */
 #define LEVEL 3
 
-static int read_text(struct fsg_symbols *s, struct text *t, char *err, size_t len)
+static int read_text(struct guest_symbols *s, struct text *t, char *err, size_t len)
 {
 	FILE *f = fopen("/proc/kallsyms", "re");
 	bool hidden = true;
@@ -65,13 +65,13 @@ static int read_text(struct fsg_symbols *s, struct text *t, char *err, size_t le
 	return 0;
 }
 
-int fsg_symbols_read(struct fsg_symbols *s, char *err, size_t len)
+int guest_symbols_read(struct guest_symbols *s, char *err, size_t len)
 {
 	struct text t = {0};
 	uLongf bytes;
 	int rc;
 
-	*s = (struct fsg_symbols){0};
+	*s = (struct guest_symbols){0};
 	rc = read_text(s, &t, err, len);
 	bytes = rc ? 0 : compressBound(t.n);
 	s->z = rc ? NULL : malloc(bytes);
@@ -81,12 +81,12 @@ int fsg_symbols_read(struct fsg_symbols *s, char *err, size_t len)
 	s->raw_bytes = t.n;
 	free(t.v);
 	if (rc)
-		fsg_symbols_free(s);
+		guest_symbols_free(s);
 	return rc;
 }
 
-void fsg_symbols_free(struct fsg_symbols *s)
+void guest_symbols_free(struct guest_symbols *s)
 {
 	free(s->z);
-	*s = (struct fsg_symbols){0};
+	*s = (struct guest_symbols){0};
 }

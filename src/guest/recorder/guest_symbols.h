@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct fsg_symbols {
+struct guest_symbols {
 	uint8_t *z; /* zlib: the lines of /proc/kallsyms that are of text */
 	size_t bytes;
 	size_t raw_bytes;
@@ -14,7 +14,7 @@ struct fsg_symbols {
 };
 
 /* Returns 0, or a negative errno and a sentence in @err (addresses hidden, no kallsyms). */
-int fsg_symbols_read(struct fsg_symbols *s, char *err, size_t len);
-void fsg_symbols_free(struct fsg_symbols *s);
+int guest_symbols_read(struct guest_symbols *s, char *err, size_t len);
+void guest_symbols_free(struct guest_symbols *s);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Lays out directory, rings and store, and lists the frames that they are in. */
 #include "guest/recorder/layout.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static size_t pages_for(size_t bytes)
 	return (bytes + FSG_PAGE - 1) / FSG_PAGE;
 }
 
-static struct fsg_dir *dir_of(struct fsg_layout *l)
+static struct fsg_dir *dir_of(struct guest_layout *l)
 {
 	return (struct fsg_dir *)(void *)l->dir.at;
 }
@@ -32,7 +33,7 @@ static void add_part(struct fsg_dir *d, struct fsg_part part, uint32_t *frame)
 }
 
 /* In the order in which the frames stand in the list: rings, then the store behind its lists. */
-static void describe_parts(struct fsg_layout *l, size_t meta_pages, size_t symbol_pages)
+static void describe_parts(struct guest_layout *l, size_t meta_pages, size_t symbol_pages)
 {
 	struct fsg_dir *d = dir_of(l);
 	uint32_t frame = 0;
@@ -46,8 +47,8 @@ static void describe_parts(struct fsg_layout *l, size_t meta_pages, size_t symbo
 			 &frame);
 	add_part(d,
 		 (struct fsg_part){.kind = FSG_PART_AGENT,
-				   .pages = FSG_AGENT_PAGES,
-				   .bytes = (FSG_AGENT_PAGES - 1) * FSG_PAGE},
+				   .pages = GUEST_AGENT_PAGES,
+				   .bytes = (GUEST_AGENT_PAGES - 1) * FSG_PAGE},
 		 &frame);
 	add_part(d,
 		 (struct fsg_part){.kind = FSG_PART_META,
@@ -63,18 +64,18 @@ static void describe_parts(struct fsg_layout *l, size_t meta_pages, size_t symbo
 			 &frame);
 }
 
-static int fill_lists(struct fsg_layout *l, size_t nlists, char *err, size_t len)
+static int fill_lists(struct guest_layout *l, size_t nlists, char *err, size_t len)
 {
 	size_t nrings = l->rings ? l->rings->pages : 0, total = nrings + l->store.pages;
 	uint64_t *gfn = calloc(total, sizeof(*gfn)), *list = (uint64_t *)(void *)l->store.at;
 	int rc = gfn ? 0 : -ENOMEM;
 
 	if (!rc)
-		rc = fsg_block_frames(&l->dir, &l->dir_gfn);
+		rc = guest_block_frames(&l->dir, &l->dir_gfn);
 	if (!rc && nrings)
-		rc = fsg_block_frames(l->rings, gfn);
+		rc = guest_block_frames(l->rings, gfn);
 	if (!rc)
-		rc = fsg_block_frames(&l->store, gfn + nrings);
+		rc = guest_block_frames(&l->store, gfn + nrings);
 	if (!rc) {
 		/* rings, then what stands behind the lists in the store */
 		memcpy(list, gfn, nrings * sizeof(*gfn));
@@ -93,7 +94,7 @@ static int fill_lists(struct fsg_layout *l, size_t nlists, char *err, size_t len
 		  : 0;
 }
 
-static void fill_heads(struct fsg_layout *l)
+static void fill_heads(struct guest_layout *l)
 {
 	struct fsg_ring_head *agent = head_at(l->store.at + l->agent_page * FSG_PAGE);
 
@@ -103,10 +104,10 @@ static void fill_heads(struct fsg_layout *l)
 	agent->dir_gfn = l->dir_gfn;
 }
 
-int fsg_layout_make(struct fsg_layout *l, bool bpf, char *err, size_t len)
+int guest_layout_make(struct guest_layout *l, bool bpf, char *err, size_t len)
 {
 	size_t meta_pages = pages_for(l->meta_bytes), symbol_pages = pages_for(l->symbols->bytes);
-	size_t body = FSG_AGENT_PAGES + meta_pages + symbol_pages;
+	size_t body = GUEST_AGENT_PAGES + meta_pages + symbol_pages;
 	size_t nlists = pages_for(((l->rings ? l->rings->pages : 0) + body) * sizeof(uint64_t));
 	struct fsg_dir *d = dir_of(l);
 	int rc;
@@ -114,12 +115,12 @@ int fsg_layout_make(struct fsg_layout *l, bool bpf, char *err, size_t len)
 	if (nlists > FSG_MAX_LISTS)
 		return fs_errf(err, len, -E2BIG, "the rings are too big: %zu pages can be listed",
 			       FSG_MAX_LISTS * PER_LIST);
-	rc = fsg_block_new(&l->store, "fsg_store", nlists + body, bpf);
+	rc = guest_block_new(&l->store, "guest_store", nlists + body, bpf);
 	if (rc)
 		return fs_errf(err, len, rc, "cannot make %zu pages of memory: %s", nlists + body,
 			       strerror(-rc));
 	l->agent_page = nlists;
-	l->meta_page = l->agent_page + FSG_AGENT_PAGES;
+	l->meta_page = l->agent_page + GUEST_AGENT_PAGES;
 	memcpy(l->store.at + l->meta_page * FSG_PAGE, l->meta, l->meta_bytes);
 	if (symbol_pages)
 		memcpy(l->store.at + (l->meta_page + meta_pages) * FSG_PAGE, l->symbols->z,
@@ -139,7 +140,7 @@ int fsg_layout_make(struct fsg_layout *l, bool bpf, char *err, size_t len)
 	return rc;
 }
 
-void fsg_layout_publish(struct fsg_layout *l)
+void guest_layout_publish(struct guest_layout *l)
 {
 	__sync_synchronize(); /* last of all: what it names is there */
 	memcpy(dir_of(l)->magic, FSG_MAGIC, sizeof(FSG_MAGIC));

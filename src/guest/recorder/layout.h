@@ -7,18 +7,18 @@
 #include "guest/recorder/block.h"
 #include "guest/recorder/guest_symbols.h"
 
-#define FSG_AGENT_PAGES 2 /* head and 128 records: a fork writes some 20 */
+#define GUEST_AGENT_PAGES 2 /* head and 128 records: a fork writes some 20 */
 
-struct fsg_layout {
-	struct fsg_block dir;    /* a page, of the recorder's or of its own */
-	struct fsg_block *rings; /* of all CPUs, NULL = none */
+struct guest_layout {
+	struct guest_block dir;    /* a page, of the recorder's or of its own */
+	struct guest_block *rings; /* of all CPUs, NULL = none */
 	unsigned int cpus;
 	size_t ring_pages; /* of each, its head included */
 	const char *meta;
 	size_t meta_bytes;
-	const struct fsg_symbols *symbols; /* none if its z is NULL */
-	/* made by fsg_layout_make() */
-	struct fsg_block store; /* lists, agent's ring, meta, symbols */
+	const struct guest_symbols *symbols; /* none if its z is NULL */
+	/* made by guest_layout_make() */
+	struct guest_block store; /* lists, agent's ring, meta, symbols */
 	size_t agent_page, meta_page;
 	uint64_t dir_gfn;
 };
@@ -27,9 +27,9 @@ struct fsg_layout {
  * Makes the store and fills directory (all but magic, clocks, and what the caller knows alone),
  * lists and heads. Returns 0, or a negative errno and a sentence.
  */
-int fsg_layout_make(struct fsg_layout *l, bool bpf, char *err, size_t len);
+int guest_layout_make(struct guest_layout *l, bool bpf, char *err, size_t len);
 
 /* From here on a host finds it. */
-void fsg_layout_publish(struct fsg_layout *l);
+void guest_layout_publish(struct guest_layout *l);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* META: what a recorder says about itself and its guest, as JSON. */
 #include "guest/recorder/meta.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -80,7 +81,7 @@ static json_t *tasks_json(void)
 	return tasks;
 }
 
-char *fsg_meta_text(const struct fsg_meta *m)
+char *guest_meta_text(const struct guest_meta *m)
 {
 	json_t *o = json_object(), *options = json_object();
 	struct utsname u;

@@ -5,7 +5,7 @@
 
 #include "hooks/plan.h"
 
-struct fsg_meta {
+struct guest_meta {
 	const struct fs_plan *plan;
 	const char *clocksource;
 	const char *without; /* options as given, NULL = not */
@@ -18,6 +18,6 @@ struct fsg_meta {
 };
 
 /* A JSON text to be freed, NULL = out of memory. */
-char *fsg_meta_text(const struct fsg_meta *m);
+char *guest_meta_text(const struct guest_meta *m);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The recorder's programs: planned, loaded, attached, measured, stopped. */
 #include "guest/recorder/recorder.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,7 +14,7 @@
 
 #define ROUNDS 64
 
-struct fsg_programs {
+struct guest_programs {
 	struct fsg_typed *typed; /* NULL where the kernel has no BTF */
 	struct fsg_plain *plain;
 	struct bpf_link **links;
@@ -69,8 +70,8 @@ static bool is_kprobe(const struct fs_plan *p, size_t i)
 }
 
 /*
- * Kprobes that the plan has come down to and whose function the kernel does not have: told before
- * they are tried, because each failed try loads everything anew.
+ * Kprobes that the plan has come down to and whose function the kernel does not have: ruled out
+ * before they are tried, because each failed try loads everything anew.
  */
 static void check_kprobes(struct fs_plan *p)
 {
@@ -101,13 +102,13 @@ static void check_kprobes(struct fs_plan *p)
 	free(there);
 }
 
-static int make_plan(struct fsg_recorder *r, const char *without)
+static int make_plan(struct guest_recorder *r, const char *without)
 {
 	const unsigned int typed =
 		1u << FS_HOOK_TP_BTF | 1u << FS_HOOK_FENTRY | 1u << FS_HOOK_FEXIT;
 	struct fs_probe *probe;
 
-	r->plan = fs_plan_new(&fsg_hooks, false, false);
+	r->plan = fs_plan_new(&guest_hooks, false, false);
 	if (!r->plan)
 		return -ENOMEM;
 	fs_plan_leave_out(r->plan, without);
@@ -127,7 +128,7 @@ static int make_plan(struct fsg_recorder *r, const char *without)
 
 /* ---- loading ---- */
 
-static struct bpf_program *find(struct fsg_programs *l, const char *name)
+static struct bpf_program *find(struct guest_programs *l, const char *name)
 {
 	struct bpf_program *p = NULL;
 
@@ -136,7 +137,7 @@ static struct bpf_program *find(struct fsg_programs *l, const char *name)
 	return p ?: bpf_object__find_program_by_name(l->plain->obj, name);
 }
 
-static void close_objects(struct fsg_programs *l)
+static void close_objects(struct guest_programs *l)
 {
 	fsg_typed__destroy(l->typed);
 	fsg_plain__destroy(l->plain);
@@ -144,7 +145,7 @@ static void close_objects(struct fsg_programs *l)
 	l->plain = NULL;
 }
 
-static void unload(struct fsg_programs *l)
+static void unload(struct guest_programs *l)
 {
 	if (!l)
 		return;
@@ -164,7 +165,7 @@ static bool wants_kind(const struct fs_plan *p, unsigned int kinds)
 }
 
 /* Opens the objects that are needed, and gives them the maps and constants. */
-static int open_objects(struct fsg_recorder *r, struct fsg_programs *l, struct fsg_knobs knobs)
+static int open_objects(struct guest_recorder *r, struct guest_programs *l, struct fsg_knobs knobs)
 {
 	int rings = r->rings.fd, dir = r->dir.fd, rc = 0;
 
@@ -196,7 +197,7 @@ static int blame(struct fs_plan *p, int rc, char *err, size_t len)
 		       *l->why ? ": " : "", l->why);
 }
 
-static int load(struct fsg_recorder *r, struct fsg_programs *l, char *err, size_t len)
+static int load(struct guest_recorder *r, struct guest_programs *l, char *err, size_t len)
 {
 	const struct fs_hooks *t = r->plan->table;
 	struct bpf_program *prog;
@@ -216,7 +217,7 @@ static int load(struct fsg_recorder *r, struct fsg_programs *l, char *err, size_
 
 /* ---- attaching ---- */
 
-static int keep(struct fsg_programs *l, struct bpf_link *link)
+static int keep(struct guest_programs *l, struct bpf_link *link)
 {
 	struct bpf_link **links;
 
@@ -233,15 +234,15 @@ static int keep(struct fsg_programs *l, struct bpf_link *link)
 }
 
 /* The other system vectors, those that this kernel has: both ends or none. */
-static void attach_vectors(struct fsg_programs *l)
+static void attach_vectors(struct guest_programs *l)
 {
 	char entry[64], leave[64];
 
-	for (unsigned int i = 0; i < fsg_nvectors; i++) {
+	for (unsigned int i = 0; i < guest_nvectors; i++) {
 		struct bpf_link *begin, *end;
 
-		snprintf(entry, sizeof(entry), "%s_entry", fsg_vectors[i]);
-		snprintf(leave, sizeof(leave), "%s_exit", fsg_vectors[i]);
+		snprintf(entry, sizeof(entry), "%s_entry", guest_vectors[i]);
+		snprintf(leave, sizeof(leave), "%s_exit", guest_vectors[i]);
 		end = bpf_program__attach_raw_tracepoint(l->plain->progs.fsg_vector_end, leave);
 		begin = end ? bpf_program__attach_raw_tracepoint(l->plain->progs.fsg_vector_begin,
 								 entry)
@@ -256,7 +257,7 @@ static void attach_vectors(struct fsg_programs *l)
 }
 
 /* From the last to the first: an end without its begin does no harm, the other way it would. */
-static int attach(struct fsg_recorder *r, struct fsg_programs *l)
+static int attach(struct guest_recorder *r, struct guest_programs *l)
 {
 	const struct fs_hooks *t = r->plan->table;
 
@@ -272,7 +273,7 @@ static int attach(struct fsg_recorder *r, struct fsg_programs *l)
 			return fs_plan_rule_out(r->plan, i, rc, NULL) ? 1 : rc;
 		r->programs++;
 	}
-	if (r->plan->choices[FSG_WANT_VECTORS].rank)
+	if (r->plan->choices[GUEST_WANT_VECTORS].rank)
 		attach_vectors(l);
 	return 0;
 }
@@ -280,7 +281,7 @@ static int attach(struct fsg_recorder *r, struct fsg_programs *l)
 /* ---- what a record costs ---- */
 
 /* The fastest of some rounds: the others were interrupted, or found the memory cold. */
-static uint32_t calibrate(struct fsg_programs *l)
+static uint32_t calibrate(struct guest_programs *l)
 {
 	int fd = bpf_program__fd(l->plain->progs.fsg_calibrate);
 	uint64_t best = UINT64_MAX;
@@ -297,7 +298,7 @@ static uint32_t calibrate(struct fsg_programs *l)
 }
 
 /* Empty again after the measurement, before anything is recorded. */
-static void reset_rings(struct fsg_recorder *r, unsigned int cpus)
+static void reset_rings(struct guest_recorder *r, unsigned int cpus)
 {
 	size_t pages = r->rings.pages / cpus;
 
@@ -311,13 +312,13 @@ static void reset_rings(struct fsg_recorder *r, unsigned int cpus)
 }
 
 /* One try: 0 = records, 1 = something was ruled out: try again, negative = hopeless. */
-static int try_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o, char *err,
+static int try_start(struct guest_recorder *r, const struct guest_recorder_opts *o, char *err,
 		     size_t len)
 {
 	struct fsg_knobs knobs = {.cpus = o->cpus,
 				  .pages = (uint32_t)(r->rings.pages / o->cpus),
 				  .mask = (uint32_t)(o->ring_bytes / sizeof(struct fsg_rec) - 1)};
-	struct fsg_programs *l = calloc(1, sizeof(*l));
+	struct guest_programs *l = calloc(1, sizeof(*l));
 	int rc;
 
 	if (!l)
@@ -343,21 +344,21 @@ static int try_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o, 
 	return 0;
 }
 
-int fsg_recorder_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o, char *err,
-		       size_t len)
+int guest_recorder_start(struct guest_recorder *r, const struct guest_recorder_opts *o, char *err,
+			 size_t len)
 {
 	size_t pages = o->cpus * (1 + o->ring_bytes / FSG_PAGE);
 	int rc;
 
-	*r = (struct fsg_recorder){.rings = {.fd = -1}, .dir = {.fd = -1}};
+	*r = (struct guest_recorder){.rings = {.fd = -1}, .dir = {.fd = -1}};
 	fs_libbpf_log_reset();
 	rc = make_plan(r, o->without);
 	if (!rc)
-		rc = fsg_block_new(&r->dir, "fsg_dirs", 1, true);
+		rc = guest_block_new(&r->dir, "fsg_dirs", 1, true);
 	if (rc)
 		fs_err_say(err, len, "this kernel makes no BPF maps: %s", strerror(-rc));
 	if (!rc) {
-		rc = fsg_block_new(&r->rings, "fsg_rings", pages, true);
+		rc = guest_block_new(&r->rings, "fsg_rings", pages, true);
 		if (rc)
 			fs_err_say(err, len, "cannot make rings of %zu pages: %s", pages,
 				   strerror(-rc));
@@ -366,8 +367,8 @@ int fsg_recorder_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o
 		rc = try_start(r, o, err, len);
 	if (!rc)
 		return 0;
-	fsg_block_free(&r->rings);
-	fsg_block_free(&r->dir);
+	guest_block_free(&r->rings);
+	guest_block_free(&r->dir);
 	if (r->plan) {
 		rule_out_kinds(r->plan, ~0u, rc, err);
 		fs_plan_choose(r->plan);
@@ -375,12 +376,12 @@ int fsg_recorder_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o
 	return rc;
 }
 
-void fsg_recorder_stop(struct fsg_recorder *r)
+void guest_recorder_stop(struct guest_recorder *r)
 {
 	unload(r->loaded);
 	r->loaded = NULL;
-	fsg_block_free(&r->rings);
-	fsg_block_free(&r->dir);
+	guest_block_free(&r->rings);
+	guest_block_free(&r->dir);
 	fs_plan_free(r->plan);
 	r->plan = NULL;
 }

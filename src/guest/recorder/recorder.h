@@ -12,28 +12,29 @@
 #include "guest/recorder/block.h"
 #include "guest/recorder/guest_hooks.h"
 
-struct fsg_recorder_opts {
+struct guest_recorder_opts {
 	unsigned int cpus;   /* rings, 1 to FSG_MAX_CPUS */
 	uint64_t ring_bytes; /* records of each, a power of two, a page at least */
 	const char *without; /* wants or programs to leave out; NULL = none */
 };
 
-struct fsg_recorder {
+struct guest_recorder {
 	struct fs_plan *plan;
-	struct fsg_block rings, dir; /* made by fsg_recorder_start() */
-	unsigned int programs;       /* that are attached */
-	uint32_t probe_ns_x16;       /* cost of writing one record, 0 = not known */
-	struct fsg_programs *loaded;
+	struct guest_block rings, dir; /* made by guest_recorder_start() */
+	unsigned int programs;         /* that are attached */
+	uint32_t probe_ns_x16;         /* cost of writing one record, 0 = not known */
+	struct guest_programs *loaded;
 };
 
 /*
  * Makes the maps, loads, measures, attaches: the programs record from now on. That single programs
- * do not work is no failure: the plan says which. Returns 0, or a negative errno and a sentence in
+ * do not work is not a failure: the plan says which. Returns 0, or a negative errno and a sentence
+ * in
  * @err when this kernel has no BPF at all (or not for us): then no map is left, and the plan (NULL
  * when out of memory) has that reason for everything.
  */
-int fsg_recorder_start(struct fsg_recorder *r, const struct fsg_recorder_opts *o, char *err,
-		       size_t len);
-void fsg_recorder_stop(struct fsg_recorder *r);
+int guest_recorder_start(struct guest_recorder *r, const struct guest_recorder_opts *o, char *err,
+			 size_t len);
+void guest_recorder_stop(struct guest_recorder *r);
 
 #endif

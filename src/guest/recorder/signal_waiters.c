@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Finds who waits for a resume signal, and enters it in the directory. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -44,8 +45,8 @@ static void read_comm(uint32_t tgid, char comm[16])
 	memcpy(comm, line, strnlen(line, 15));
 }
 
-struct fsg_watcher *fsg_watcher_enter(struct fsg_dir *d, uint32_t tgid, uint32_t tid,
-				      enum fsg_step how, bool own)
+struct fsg_watcher *guest_waiter_enter(struct fsg_dir *d, uint32_t tgid, uint32_t tid,
+				       enum fsg_step how, bool own)
 {
 	struct fsg_watcher *w = place(d, tgid);
 	struct timespec now = {0};
@@ -107,7 +108,7 @@ static bool maps_vmclock(const char *pid)
 	return fs_maps_each(path, is_vmclock, NULL) == 1;
 }
 
-void fsg_watchers_find(struct fsg_dir *d)
+void guest_waiters_find(struct fsg_dir *d)
 {
 	bool has_vmclock = !access(VMCLOCK, F_OK);
 	DIR *proc = opendir("/proc");
@@ -123,7 +124,7 @@ void fsg_watchers_find(struct fsg_dir *d)
 		how = has_vmclock && maps_vmclock(e->d_name) ? FSG_STEP_VMCLOCK_MMAP
 							     : by_descriptors(e->d_name);
 		if (how)
-			fsg_watcher_enter(d, tgid, tgid, how, false);
+			guest_waiter_enter(d, tgid, tgid, how, false);
 	}
 	if (proc)
 		closedir(proc);

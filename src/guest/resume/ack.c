@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Acks: datagrams to the gateway. Hot. */
 #include "guest/resume/ack.h"
 #include "guest/common/fastpath.h"
 
-int fsg_ack_open(struct fsg_ack *a)
+int guest_ack_open(struct guest_ack *a)
 {
 	/*
 	 * Not connected: a connected socket would keep the source address and the route of the
@@ -12,7 +13,7 @@ int fsg_ack_open(struct fsg_ack *a)
 	return a->fd < 0 ? -errno : 0;
 }
 
-void fsg_ack_aim(struct fsg_ack *a, const struct fs_payload *p)
+void guest_ack_set_peer(struct guest_ack *a, const struct fs_payload *p)
 {
 	bool known = (p->have & 1u << FS_PAYLOAD_GATEWAY) && (p->have & 1u << FS_PAYLOAD_ACK_PORT);
 
@@ -25,13 +26,13 @@ void fsg_ack_aim(struct fsg_ack *a, const struct fs_payload *p)
 	a->to.sin_addr.s_addr = __builtin_bswap32(p->gateway);
 }
 
-static void put(struct fsg_ack *a, const char *s)
+static void put(struct guest_ack *a, const char *s)
 {
 	while (*s && a->len < sizeof(a->text) - 1) /* room for the end of the line */
 		a->text[a->len++] = *s++;
 }
 
-void fsg_ack_begin(struct fsg_ack *a, const char *stage, const struct fs_payload *p)
+void guest_ack_begin(struct guest_ack *a, const char *stage, const struct fs_payload *p)
 {
 	a->len = 0;
 	put(a, "stage=");
@@ -42,7 +43,7 @@ void fsg_ack_begin(struct fsg_ack *a, const char *stage, const struct fs_payload
 	put(a, p->have & 1u << FS_PAYLOAD_IPV4 ? p->ip_text : "-");
 }
 
-void fsg_ack_word(struct fsg_ack *a, const char *key, const char *value)
+void guest_ack_word(struct guest_ack *a, const char *key, const char *value)
 {
 	put(a, " ");
 	put(a, key);
@@ -50,7 +51,7 @@ void fsg_ack_word(struct fsg_ack *a, const char *key, const char *value)
 	put(a, value);
 }
 
-void fsg_ack_number(struct fsg_ack *a, const char *key, uint64_t value)
+void guest_ack_number(struct guest_ack *a, const char *key, uint64_t value)
 {
 	char digits[21];
 	int i = sizeof(digits);
@@ -60,10 +61,10 @@ void fsg_ack_number(struct fsg_ack *a, const char *key, uint64_t value)
 		digits[--i] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value);
-	fsg_ack_word(a, key, digits + i);
+	guest_ack_word(a, key, digits + i);
 }
 
-void fsg_ack_send(struct fsg_ack *a, const char *stage)
+void guest_ack_send(struct guest_ack *a, const char *stage)
 {
 	long rc;
 

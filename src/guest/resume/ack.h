@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include "mailbox/payload.h"
 
-struct fsg_ack {
+struct guest_ack {
 	int fd;
 	struct sockaddr_in to; /* port 0: send nothing */
 	int error;             /* of the first one that could not be sent; 0 = none */
@@ -20,15 +20,15 @@ struct fsg_ack {
 };
 
 /* Opens the socket. Returns 0 or a negative errno. */
-int fsg_ack_open(struct fsg_ack *a);
+int guest_ack_open(struct guest_ack *a);
 
 /* Where the acks of this payload go; forgets earlier errors. Hot, as all that follows. */
-void fsg_ack_aim(struct fsg_ack *a, const struct fs_payload *p);
+void guest_ack_set_peer(struct guest_ack *a, const struct fs_payload *p);
 
 /* Begins an ack; a field that the payload has not is "-". */
-void fsg_ack_begin(struct fsg_ack *a, const char *stage, const struct fs_payload *p);
-void fsg_ack_number(struct fsg_ack *a, const char *key, uint64_t value); /* " key=value" */
-void fsg_ack_word(struct fsg_ack *a, const char *key, const char *value);
-void fsg_ack_send(struct fsg_ack *a, const char *stage);
+void guest_ack_begin(struct guest_ack *a, const char *stage, const struct fs_payload *p);
+void guest_ack_number(struct guest_ack *a, const char *key, uint64_t value); /* " key=value" */
+void guest_ack_word(struct guest_ack *a, const char *key, const char *value);
+void guest_ack_send(struct guest_ack *a, const char *stage);
 
 #endif

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Serves one fork, from the resume signal to the last ack. Hot. */
 #include "guest/resume/serve.h"
 #include "guest/common/fastpath.h"
 #include "mailbox/format.h"
 
-#define NAP_NS                                     100000
+#define SLEEP_NS                                   100000
 
 /* The layout of the agent's kind of mailbox; constants, not a table, so that no page is read. */
 #define X(id, name, magic, named, token_max, head) enum { id##_HEAD = (head) };
@@ -14,22 +15,22 @@ FS_MBOX_KIND_TABLE(X)
 #define LEN_AT     (SEQ_AT + 4)
 #define PAYLOAD_AT (SEQ_AT + 8)
 
-const uint32_t *fsg_serve_sequence(const struct fsg_server *s)
+const uint32_t *guest_serve_sequence(const struct guest_server *s)
 {
 	return (const uint32_t *)(const void *)(s->mailbox + SEQ_AT);
 }
 
-static uint32_t load_sequence(const struct fsg_server *s)
+static uint32_t load_sequence(const struct guest_server *s)
 {
-	return __atomic_load_n(fsg_serve_sequence(s), __ATOMIC_ACQUIRE);
+	return __atomic_load_n(guest_serve_sequence(s), __ATOMIC_ACQUIRE);
 }
 
-static bool await_payload(const struct fsg_server *s, uint64_t signal_ns, bool only_look)
+static bool await_payload(const struct guest_server *s, uint64_t signal_ns, bool only_look)
 {
 	while (!load_sequence(s)) {
 		if (only_look || hot_now_ns() - signal_ns > s->timeout_ns)
 			return false;
-		hot_nap(NAP_NS);
+		hot_sleep(SLEEP_NS);
 	}
 	return true;
 }
@@ -44,60 +45,60 @@ static uint64_t first8(const char *name)
 	return a;
 }
 
-static void send_ack(struct fsg_server *s, const char *stage)
+static void send_ack(struct guest_server *s, const char *stage)
 {
 	if (s->ack.to.sin_port)
-		fsg_stage(&s->ring, FSG_STAGE_ACK, first8(stage));
-	fsg_ack_send(&s->ack, stage);
+		guest_stage(&s->ring, FSG_STAGE_ACK, first8(stage));
+	guest_ack_send(&s->ack, stage);
 }
 
-static void send_plain(struct fsg_server *s, const char *stage)
+static void send_plain(struct guest_server *s, const char *stage)
 {
-	fsg_ack_begin(&s->ack, stage, &s->payload);
+	guest_ack_begin(&s->ack, stage, &s->payload);
 	send_ack(s, stage);
 }
 
-static void send_timed(struct fsg_server *s, const char *stage, const char *key, uint64_t ns)
+static void send_timed(struct guest_server *s, const char *stage, const char *key, uint64_t ns)
 {
 	if (!s->debug_stages)
 		return;
-	fsg_ack_begin(&s->ack, stage, &s->payload);
-	fsg_ack_number(&s->ack, key, ns / 1000);
+	guest_ack_begin(&s->ack, stage, &s->payload);
+	guest_ack_number(&s->ack, key, ns / 1000);
 	send_ack(s, stage);
 }
 
 /* What the host would not expect after a change: something went with it, or stayed. */
-static void add_lost(struct fsg_server *s)
+static void add_lost(struct guest_server *s)
 {
-	const struct fsg_outcome *o = &s->outcome;
+	const struct guest_outcome *o = &s->outcome;
 
 	if (o->lost) {
-		fsg_ack_number(&s->ack, "lost", o->lost);
-		fsg_ack_word(&s->ack, "lost_what", o->lost_what);
-		fsg_ack_number(&s->ack, "lost_errno", (uint64_t)-o->lost_error);
+		guest_ack_number(&s->ack, "lost", o->lost);
+		guest_ack_word(&s->ack, "lost_what", o->lost_what);
+		guest_ack_number(&s->ack, "lost_errno", (uint64_t)-o->lost_error);
 	}
 	if (o->flush_error)
-		fsg_ack_number(&s->ack, "flush_errno", (uint64_t)-o->flush_error);
+		guest_ack_number(&s->ack, "flush_errno", (uint64_t)-o->flush_error);
 }
 
-/* The network is as it was; the host is told why, if it is known where it listens. */
-static void send_refusal(struct fsg_server *s, const struct fsg_served *o)
+/* The network is as it was; the host gets the reason, if it is known where it listens. */
+static void send_refusal(struct guest_server *s, const struct guest_served *o)
 {
-	fsg_ack_begin(&s->ack, "error", &s->payload);
-	if (o->result == FSG_BAD_PAYLOAD) {
-		fsg_ack_word(&s->ack, "reason", "payload");
-		fsg_ack_word(&s->ack, "what", fs_payload_error_word(o->payload_error));
+	guest_ack_begin(&s->ack, "error", &s->payload);
+	if (o->result == GUEST_BAD_PAYLOAD) {
+		guest_ack_word(&s->ack, "reason", "payload");
+		guest_ack_word(&s->ack, "what", fs_payload_error_word(o->payload_error));
 	} else {
-		fsg_ack_word(&s->ack, "reason", "netlink");
-		fsg_ack_word(&s->ack, "what", s->outcome.step);
-		fsg_ack_number(&s->ack, "errno", (uint64_t)-s->outcome.error);
-		fsg_ack_word(&s->ack, "undone", s->outcome.undone ? "yes" : "no");
+		guest_ack_word(&s->ack, "reason", "netlink");
+		guest_ack_word(&s->ack, "what", s->outcome.step);
+		guest_ack_number(&s->ack, "errno", (uint64_t)-s->outcome.error);
+		guest_ack_word(&s->ack, "undone", s->outcome.undone ? "yes" : "no");
 		add_lost(s);
 	}
 	send_ack(s, "error");
 }
 
-static bool decode(struct fsg_server *s, struct fsg_served *o)
+static bool decode(struct guest_server *s, struct guest_served *o)
 {
 	o->payload_len = fs_le32(s->mailbox + LEN_AT);
 	if (o->payload_len < 1 || o->payload_len > FS_MBOX_SIZE - PAYLOAD_AT) {
@@ -107,36 +108,37 @@ static bool decode(struct fsg_server *s, struct fsg_served *o)
 		o->payload_error = fs_payload_decode((const char *)s->mailbox + PAYLOAD_AT,
 						     o->payload_len, &s->payload);
 	}
-	fsg_ack_aim(&s->ack, &s->payload);
+	guest_ack_set_peer(&s->ack, &s->payload);
 	o->mailbox_ns = hot_now_ns();
-	fsg_stage_at(&s->ring, o->mailbox_ns, FSG_STAGE_MAILBOX_SEEN, o->payload_error);
+	guest_stage_at(&s->ring, o->mailbox_ns, FSG_STAGE_MAILBOX_SEEN, o->payload_error);
 	if (o->payload_error == FS_PAYLOAD_ERR_OK)
 		return true;
-	o->result = FSG_BAD_PAYLOAD;
+	o->result = GUEST_BAD_PAYLOAD;
 	send_refusal(s, o);
 	return false;
 }
 
-static void apply(struct fsg_server *s, struct fsg_served *o)
+static void apply(struct guest_server *s, struct guest_served *o)
 {
-	fsg_stage(&s->ring, FSG_STAGE_NETLINK_START, 0);
-	fsg_net_apply(&s->net, &s->payload, &s->outcome);
+	guest_stage(&s->ring, FSG_STAGE_NETLINK_START, 0);
+	guest_net_apply(&s->net, &s->payload, &s->outcome);
 	o->apply_ns = hot_now_ns();
-	fsg_stage_at(&s->ring, o->apply_ns, FSG_STAGE_NETLINK_DONE, (uint64_t)-s->outcome.error);
+	guest_stage_at(&s->ring, o->apply_ns, FSG_STAGE_NETLINK_DONE, (uint64_t)-s->outcome.error);
 	if (!s->outcome.error) {
 		send_timed(s, "netlink_done", "guest_signal_to_netlink_done_us",
 			   o->apply_ns - o->signal_ns);
 		return;
 	}
-	o->result = FSG_NOT_APPLIED;
+	o->result = GUEST_NOT_APPLIED;
 	send_timed(s, "netlink_error", "guest_signal_to_netlink_error_us",
 		   o->apply_ns - o->signal_ns);
 	send_refusal(s, o);
 }
 
-static void send_applied(struct fsg_server *s, struct fsg_served *o, const struct rusage *before)
+static void send_applied(struct guest_server *s, struct guest_served *o,
+			 const struct rusage *before)
 {
-	fsg_ack_begin(&s->ack, "applied", &s->payload);
+	guest_ack_begin(&s->ack, "applied", &s->payload);
 	add_lost(s);
 	if (s->debug_stages) {
 		struct rusage now = {0};
@@ -144,31 +146,31 @@ static void send_applied(struct fsg_server *s, struct fsg_served *o, const struc
 		hot_usage(&now);
 		o->minor_faults = now.ru_minflt - before->ru_minflt;
 		o->major_faults = now.ru_majflt - before->ru_majflt;
-		fsg_ack_number(&s->ack, "guest_signal_to_applied_us",
-			       (hot_now_ns() - o->signal_ns) / 1000);
-		fsg_ack_number(&s->ack, "minor_faults", (uint64_t)o->minor_faults);
-		fsg_ack_number(&s->ack, "major_faults", (uint64_t)o->major_faults);
+		guest_ack_number(&s->ack, "guest_signal_to_applied_us",
+				 (hot_now_ns() - o->signal_ns) / 1000);
+		guest_ack_number(&s->ack, "minor_faults", (uint64_t)o->minor_faults);
+		guest_ack_number(&s->ack, "major_faults", (uint64_t)o->major_faults);
 	}
 	send_ack(s, "applied");
 }
 
 /* Empty again: sequence first, so that nobody sees an old payload as a new one. */
-static void empty_mailbox(struct fsg_server *s)
+static void empty_mailbox(struct guest_server *s)
 {
 	__atomic_store_n((uint32_t *)(void *)(s->mailbox + SEQ_AT), 0, __ATOMIC_RELEASE);
 	memset(s->mailbox + LEN_AT, 0, FS_MBOX_SIZE - LEN_AT);
 }
 
-void fsg_serve(struct fsg_server *s, bool only_look, struct fsg_served *o)
+void guest_serve(struct guest_server *s, bool only_look, struct guest_served *o)
 {
 	struct rusage before = {0};
 
-	*o = (struct fsg_served){.result = FSG_APPLIED, .signal_ns = hot_now_ns()};
-	fsg_stage_at(&s->ring, o->signal_ns, FSG_STAGE_SIGNAL_SEEN, s->signal);
+	*o = (struct guest_served){.result = GUEST_APPLIED, .signal_ns = hot_now_ns()};
+	guest_stage_at(&s->ring, o->signal_ns, FSG_STAGE_SIGNAL_SEEN, s->signal);
 	if (s->debug_stages)
 		hot_usage(&before);
 	if (!await_payload(s, o->signal_ns, only_look)) {
-		o->result = FSG_NO_PAYLOAD;
+		o->result = GUEST_NO_PAYLOAD;
 		return;
 	}
 	if (decode(s, o)) {
@@ -182,10 +184,10 @@ void fsg_serve(struct fsg_server *s, bool only_look, struct fsg_served *o)
 		send_timed(s, "netlink_start", "guest_signal_to_netlink_start_us",
 			   hot_now_ns() - o->signal_ns);
 		apply(s, o);
-		if (o->result == FSG_APPLIED)
+		if (o->result == GUEST_APPLIED)
 			send_applied(s, o, &before);
 	}
 	o->done_ns = hot_now_ns();
 	empty_mailbox(s);
-	fsg_stage(&s->ring, FSG_STAGE_DONE, 0);
+	guest_stage(&s->ring, FSG_STAGE_DONE, 0);
 }

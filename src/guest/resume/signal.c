@@ -11,7 +11,7 @@
 
 static const char fork_text[] = "crng reseeded due to virtual machine fork";
 
-bool fsg_is_fork_line(const char *line, size_t len)
+bool guest_is_fork_line(const char *line, size_t len)
 {
 	const size_t want = sizeof(fork_text) - 1;
 	uint32_t priority = 0;
@@ -36,7 +36,7 @@ bool fsg_is_fork_line(const char *line, size_t len)
 }
 
 /* Whole lines of s->log; true when one of them is the signal. What follows it is kept. */
-static bool take_lines(struct fsg_signal_source *s)
+static bool take_lines(struct guest_signal_source *s)
 {
 	size_t from = 0, at, kept;
 	bool found = false;
@@ -44,7 +44,7 @@ static bool take_lines(struct fsg_signal_source *s)
 	for (at = 0; at < s->log_len && !found; at++) {
 		if (s->log[at] != '\n')
 			continue;
-		found = fsg_is_fork_line(s->log + from, at - from);
+		found = guest_is_fork_line(s->log + from, at - from);
 		from = at + 1;
 	}
 	for (kept = 0; from + kept < s->log_len; kept++)
@@ -55,7 +55,7 @@ static bool take_lines(struct fsg_signal_source *s)
 	return found;
 }
 
-static int wait_ready(struct fsg_signal_source *s, int other, const struct timespec *timeout,
+static int wait_ready(struct guest_signal_source *s, int other, const struct timespec *timeout,
 		      bool watch)
 {
 	struct pollfd p[2] = {{.fd = watch ? s->fd : -1, .events = POLLIN},
@@ -64,28 +64,28 @@ static int wait_ready(struct fsg_signal_source *s, int other, const struct times
 
 	n = hot_ppoll(p, 2, timeout);
 	if (n == -EINTR) /* perhaps it is to end: the caller knows */
-		return FSG_EVENT_OTHER;
+		return GUEST_EVENT_OTHER;
 	if (n < 0)
 		return (int)n;
 	if (p[0].revents)
 		return 0;
-	return p[1].revents ? FSG_EVENT_OTHER : 0;
+	return p[1].revents ? GUEST_EVENT_OTHER : 0;
 }
 
-static int wait_vmgenid(struct fsg_signal_source *s, int other)
+static int wait_vmgenid(struct guest_signal_source *s, int other)
 {
 	long n;
 	int rc;
 
 	for (;;) {
 		if (take_lines(s))
-			return FSG_EVENT_FORK;
+			return GUEST_EVENT_FORK;
 		rc = wait_ready(s, other, NULL, true);
 		if (rc)
 			return rc;
 		n = hot_read(s->fd, s->log + s->log_len, sizeof(s->log) - s->log_len);
 		if (n == -EPIPE) /* records were overwritten before we came to read them */
-			return FSG_EVENT_PERHAPS;
+			return GUEST_EVENT_PERHAPS;
 		if (n == -EINVAL && s->log_len) { /* the record needs the whole buffer */
 			s->log_len = 0;
 			continue;
@@ -99,7 +99,7 @@ static int wait_vmgenid(struct fsg_signal_source *s, int other)
 	}
 }
 
-static int wait_vmclock(struct fsg_signal_source *s, int other)
+static int wait_vmclock(struct guest_signal_source *s, int other)
 {
 	const struct timespec pause = {.tv_nsec = TIMED_NS};
 	uint64_t generation = 0;
@@ -110,33 +110,33 @@ static int wait_vmclock(struct fsg_signal_source *s, int other)
 		if (rc)
 			return rc;
 		/* the read also arms poll again; nothing else does */
-		rc = fsg_vmclock_read(s->fd, s->clock, &generation);
+		rc = guest_vmclock_read(s->fd, s->clock, &generation);
 		if (rc)
 			return rc;
 		if (generation != s->generation) {
 			s->generation = generation;
-			return FSG_EVENT_FORK;
+			return GUEST_EVENT_FORK;
 		}
 	}
 }
 
-static int wait_spin(struct fsg_signal_source *s, int other)
+static int wait_spin(struct guest_signal_source *s, int other)
 {
 	uint64_t generation;
 
 	for (uint32_t i = 0; i < SPIN_ROUNDS; i++) {
-		if (fsg_vmclock_page(s->page, &generation) && generation != s->generation) {
+		if (guest_vmclock_page(s->page, &generation) && generation != s->generation) {
 			s->generation = generation;
-			return FSG_EVENT_FORK;
+			return GUEST_EVENT_FORK;
 		}
 #if defined(__x86_64__)
 		__builtin_ia32_pause();
 #endif
 	}
-	return other < 0 ? -EAGAIN : FSG_EVENT_OTHER;
+	return other < 0 ? -EAGAIN : GUEST_EVENT_OTHER;
 }
 
-static int wait_mailbox(const struct fsg_signal_source *s, int other)
+static int wait_mailbox(const struct guest_signal_source *s, int other)
 {
 	const struct timespec pause = {.tv_nsec = TIMED_NS};
 	struct pollfd p = {.fd = other, .events = POLLIN};
@@ -145,24 +145,24 @@ static int wait_mailbox(const struct fsg_signal_source *s, int other)
 	for (;;) {
 		n = hot_ppoll(&p, 1, &pause);
 		if (n == -EINTR || n > 0)
-			return FSG_EVENT_OTHER;
+			return GUEST_EVENT_OTHER;
 		if (n < 0)
 			return (int)n;
 		if (__atomic_load_n(s->sequence, __ATOMIC_ACQUIRE))
-			return FSG_EVENT_FORK;
+			return GUEST_EVENT_FORK;
 	}
 }
 
-int fsg_signal_wait(struct fsg_signal_source *s, int other)
+int guest_signal_wait(struct guest_signal_source *s, int other)
 {
 	int rc;
 
 	switch (s->kind) {
-	case FSG_SIGNAL_VMGENID:
+	case GUEST_SIGNAL_VMGENID:
 		return wait_vmgenid(s, other);
-	case FSG_SIGNAL_MAILBOX:
+	case GUEST_SIGNAL_MAILBOX:
 		return wait_mailbox(s, other);
-	case FSG_SIGNAL_SPIN:
+	case GUEST_SIGNAL_SPIN:
 		do {
 			rc = wait_spin(s, other);
 		} while (rc == -EAGAIN);

@@ -14,9 +14,9 @@
 #define PATH_ROOM 4200
 #define REASON    400 /* one reason, the path of a user among it */
 
-const char *const fsg_signal_names[FSG_SIGNALS] = {
+const char *const guest_signal_names[GUEST_SIGNALS] = {
 #define X(id, name) name,
-	FSG_SIGNAL_TABLE(X)
+	GUEST_SIGNAL_TABLE(X)
 #undef X
 };
 
@@ -32,7 +32,7 @@ __attribute__((format(printf, 4, 5))) static int refuse(char *note, size_t len, 
 }
 
 /* Opens the device and reads the page once: that remembers the generation and arms poll. */
-static int open_clock(struct fsg_signal_source *s, const char *path, uint64_t *flags, char *note,
+static int open_clock(struct guest_signal_source *s, const char *path, uint64_t *flags, char *note,
 		      size_t len)
 {
 	int rc;
@@ -41,14 +41,14 @@ static int open_clock(struct fsg_signal_source *s, const char *path, uint64_t *f
 	s->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0)
 		return refuse(note, len, -errno, "opening %s: %s", path, strerror(errno));
-	rc = fsg_vmclock_read(s->fd, s->clock, &s->generation);
+	rc = guest_vmclock_read(s->fd, s->clock, &s->generation);
 	if (rc)
 		return refuse(note, len, rc, "reading %s: %s", path,
 			      rc == -ENODATA ? "it is shorter than a VMClock page" : strerror(-rc));
-	if (fs_le32(s->clock + FSG_VMCLOCK_MAGIC_AT) != FSG_VMCLOCK_MAGIC)
+	if (fs_le32(s->clock + GUEST_VMCLOCK_MAGIC_AT) != GUEST_VMCLOCK_MAGIC)
 		return refuse(note, len, -EINVAL, "%s does not begin as a VMClock page does", path);
-	*flags = fsg_le64(s->clock + FSG_VMCLOCK_FLAGS_AT);
-	if (!(*flags & FSG_VMCLOCK_HAS_GENERATION))
+	*flags = guest_le64(s->clock + GUEST_VMCLOCK_FLAGS_AT);
+	if (!(*flags & GUEST_VMCLOCK_HAS_GENERATION))
 		return refuse(note, len, -ENOTSUP,
 			      "%s has no generation counter (flags 0x%llx, bit 8 is clear)", path,
 			      (unsigned long long)*flags);
@@ -59,13 +59,13 @@ static int open_clock(struct fsg_signal_source *s, const char *path, uint64_t *f
  * Whether poll() will wake us: the VM must notify, and the driver must have a poll of its own
  * (from Linux 7.0 on). One without is "always ready", for writing too, which nothing can do here.
  */
-static int check_poll(const struct fsg_signal_source *s, const char *path, uint64_t flags,
+static int check_poll(const struct guest_signal_source *s, const char *path, uint64_t flags,
 		      char *note, size_t len)
 {
 	struct pollfd p = {.fd = s->fd, .events = POLLIN | POLLOUT};
 	long n;
 
-	if (!(flags & FSG_VMCLOCK_HAS_NOTIFICATION))
+	if (!(flags & GUEST_VMCLOCK_HAS_NOTIFICATION))
 		return refuse(note, len, -ENOTSUP,
 			      "%s sends no notifications (flags 0x%llx, bit 9 is clear)", path,
 			      (unsigned long long)flags);
@@ -83,13 +83,13 @@ static int check_poll(const struct fsg_signal_source *s, const char *path, uint6
 	return 0;
 }
 
-static int open_vmclock(struct fsg_signal_source *s, const struct fsg_signal_paths *paths,
+static int open_vmclock(struct guest_signal_source *s, const struct guest_signal_paths *paths,
 			bool only_poll, char *note, size_t len)
 {
 	uint64_t flags;
 	int rc = open_clock(s, paths->vmclock, &flags, note, len);
 
-	s->kind = FSG_SIGNAL_VMCLOCK;
+	s->kind = GUEST_SIGNAL_VMCLOCK;
 	if (rc)
 		return rc;
 	rc = check_poll(s, paths->vmclock, flags, note, len);
@@ -97,14 +97,14 @@ static int open_vmclock(struct fsg_signal_source *s, const struct fsg_signal_pat
 	return only_poll ? rc : 0;
 }
 
-static int open_spin(struct fsg_signal_source *s, const struct fsg_signal_paths *paths, char *note,
-		     size_t len)
+static int open_spin(struct guest_signal_source *s, const struct guest_signal_paths *paths,
+		     char *note, size_t len)
 {
 	uint64_t flags;
 	void *page;
 	int rc = open_clock(s, paths->vmclock, &flags, note, len);
 
-	s->kind = FSG_SIGNAL_SPIN;
+	s->kind = GUEST_SIGNAL_SPIN;
 	if (rc)
 		return rc;
 	page = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, s->fd, 0);
@@ -114,10 +114,10 @@ static int open_spin(struct fsg_signal_source *s, const struct fsg_signal_paths 
 	return 0;
 }
 
-static int open_vmgenid(struct fsg_signal_source *s, const struct fsg_signal_paths *paths,
+static int open_vmgenid(struct guest_signal_source *s, const struct guest_signal_paths *paths,
 			char *note, size_t len)
 {
-	s->kind = FSG_SIGNAL_VMGENID;
+	s->kind = GUEST_SIGNAL_VMGENID;
 	s->fd = open(paths->kmsg, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0)
 		return refuse(note, len, -errno, "opening %s: %s", paths->kmsg, strerror(errno));
@@ -146,7 +146,7 @@ static bool binds(const char *sys, const char *bus)
 }
 
 /* Without a bound device the kernel never writes the line. "" when there is one. */
-static void look_for_vmgenid(const struct fsg_signal_paths *paths, char *why, size_t len)
+static void look_for_vmgenid(const struct guest_signal_paths *paths, char *why, size_t len)
 {
 	const char *sys = paths->sys;
 
@@ -154,26 +154,26 @@ static void look_for_vmgenid(const struct fsg_signal_paths *paths, char *why, si
 	if (!binds(sys, "platform") && !binds(sys, "acpi"))
 		snprintf(why, len,
 			 "no VMGenID device has a driver (nothing bound in "
-			 "%s/bus/{platform,acpi}/drivers/vmgenid), so the kernel will not tell of "
+			 "%s/bus/{platform,acpi}/drivers/vmgenid), so the kernel will not report "
 			 "a fork",
 			 sys);
 }
 
-static void start_over(struct fsg_signal_source *s)
+static void start_over(struct guest_signal_source *s)
 {
-	fsg_signal_close(s);
+	guest_signal_close(s);
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
 }
 
-static int open_mailbox(struct fsg_signal_source *s)
+static int open_mailbox(struct guest_signal_source *s)
 {
-	s->kind = FSG_SIGNAL_MAILBOX;
+	s->kind = GUEST_SIGNAL_MAILBOX;
 	return 0;
 }
 
-static int open_auto(struct fsg_signal_source *s, const struct fsg_signal_paths *paths, char *note,
-		     size_t len)
+static int open_auto(struct guest_signal_source *s, const struct guest_signal_paths *paths,
+		     char *note, size_t len)
 {
 	char clock_note[REASON], log_note[REASON];
 
@@ -199,8 +199,8 @@ static int open_auto(struct fsg_signal_source *s, const struct fsg_signal_paths 
 	return open_mailbox(s);
 }
 
-int fsg_signal_open(struct fsg_signal_source *s, enum fsg_signal wanted,
-		    const struct fsg_signal_paths *paths, char *note, size_t note_len)
+int guest_signal_open(struct guest_signal_source *s, enum guest_signal wanted,
+		      const struct guest_signal_paths *paths, char *note, size_t note_len)
 {
 	char why[REASON] = "";
 	int rc;
@@ -209,20 +209,20 @@ int fsg_signal_open(struct fsg_signal_source *s, enum fsg_signal wanted,
 	s->fd = -1;
 	note[0] = 0;
 	switch (wanted) {
-	case FSG_SIGNAL_VMCLOCK:
+	case GUEST_SIGNAL_VMCLOCK:
 		rc = open_vmclock(s, paths, false, why, sizeof(why));
 		if (!rc && s->timed)
 			snprintf(note, note_len, "vmclock is read every 1 ms: %s", why);
 		break;
-	case FSG_SIGNAL_SPIN:
+	case GUEST_SIGNAL_SPIN:
 		rc = open_spin(s, paths, why, sizeof(why));
 		break;
-	case FSG_SIGNAL_VMGENID:
+	case GUEST_SIGNAL_VMGENID:
 		rc = open_vmgenid(s, paths, why, sizeof(why));
 		if (!rc)
 			look_for_vmgenid(paths, note, note_len);
 		break;
-	case FSG_SIGNAL_MAILBOX:
+	case GUEST_SIGNAL_MAILBOX:
 		rc = open_mailbox(s);
 		break;
 	default:
@@ -235,7 +235,7 @@ int fsg_signal_open(struct fsg_signal_source *s, enum fsg_signal wanted,
 	return rc;
 }
 
-void fsg_signal_close(struct fsg_signal_source *s)
+void guest_signal_close(struct guest_signal_source *s)
 {
 	if (s->page)
 		munmap((void *)(uintptr_t)s->page, PAGE_SIZE);

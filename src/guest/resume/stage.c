@@ -4,7 +4,7 @@
 #include "guest/common/fastpath.h"
 
 /* As the BPF programs write (bpf/guest/ring.bpf.h); there is one writer at a time. */
-void fsg_stage_at(struct fsg_ring *r, uint64_t ns, enum fsg_stage stage, uint64_t a)
+void guest_stage_at(struct guest_ring *r, uint64_t ns, enum fsg_stage stage, uint64_t a)
 {
 	volatile struct fsg_rec *rec;
 	uint64_t n;
@@ -25,8 +25,8 @@ void fsg_stage_at(struct fsg_ring *r, uint64_t ns, enum fsg_stage stage, uint64_
 	rec->seq = (uint32_t)n + 1;
 }
 
-void fsg_stage(struct fsg_ring *r, enum fsg_stage stage, uint64_t a)
+void guest_stage(struct guest_ring *r, enum fsg_stage stage, uint64_t a)
 {
 	if (r->head)
-		fsg_stage_at(r, hot_now_ns(), stage, a);
+		guest_stage_at(r, hot_now_ns(), stage, a);
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include "bpf/guest_ring.h"
 
-struct fsg_ring {
+struct guest_ring {
 	struct fsg_ring_head *head; /* NULL = nothing is armed: stages go nowhere */
 	struct fsg_rec *rec;
 	uint32_t mask; /* records - 1 */
@@ -21,12 +21,12 @@ struct fsg_ring {
  * nothing is armed, -EBUSY when another agent has the ring, or another negative errno; with a
  * sentence in @err.
  */
-int fsg_ring_open(struct fsg_ring *r, const char *run_dir, enum fsg_step how, char *err,
-		  size_t len);
-void fsg_ring_close(struct fsg_ring *r);
+int guest_ring_open(struct guest_ring *r, const char *run_dir, enum fsg_step how, char *err,
+		    size_t len);
+void guest_ring_close(struct guest_ring *r);
 
 /* Writes one record. Hot: touches the ring's two pages, no table, no allocation. */
-void fsg_stage_at(struct fsg_ring *r, uint64_t ns, enum fsg_stage stage, uint64_t a);
-void fsg_stage(struct fsg_ring *r, enum fsg_stage stage, uint64_t a);
+void guest_stage_at(struct guest_ring *r, uint64_t ns, enum fsg_stage stage, uint64_t a);
+void guest_stage(struct guest_ring *r, enum fsg_stage stage, uint64_t a);
 
 #endif

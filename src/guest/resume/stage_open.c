@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Opens the agent's own ring, where a recorder is armed. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ static int claim(struct fsg_ring_head *head)
 {
 	uint32_t owner = __atomic_load_n(&head->pad, __ATOMIC_ACQUIRE), me = (uint32_t)getpid();
 
-	if (owner && owner != me && fsg_start_ticks(owner))
+	if (owner && owner != me && guest_start_ticks(owner))
 		return -EBUSY;
 	return __atomic_compare_exchange_n(&head->pad, &owner, me, 0, __ATOMIC_ACQ_REL,
 					   __ATOMIC_ACQUIRE)
@@ -24,16 +25,17 @@ static int claim(struct fsg_ring_head *head)
 		       : -EBUSY;
 }
 
-int fsg_ring_open(struct fsg_ring *r, const char *run_dir, enum fsg_step how, char *err, size_t len)
+int guest_ring_open(struct guest_ring *r, const char *run_dir, enum fsg_step how, char *err,
+		    size_t len)
 {
-	struct fsg_armed a;
+	struct guest_armed a;
 	void *ring, *dir;
 	int rc;
 
-	*r = (struct fsg_ring){.tid = (uint32_t)syscall(SYS_gettid)};
-	rc = fsg_armed_read(run_dir, &a, err, len);
+	*r = (struct guest_ring){.tid = (uint32_t)syscall(SYS_gettid)};
+	rc = guest_armed_read(run_dir, &a, err, len);
 	if (!rc)
-		rc = fsg_armed_map(&a, a.store_fd, a.agent_page, a.agent_pages, &ring, err, len);
+		rc = guest_armed_map(&a, a.store_fd, a.agent_page, a.agent_pages, &ring, err, len);
 	if (rc)
 		return rc;
 	rc = claim(ring);
@@ -41,20 +43,20 @@ int fsg_ring_open(struct fsg_ring *r, const char *run_dir, enum fsg_step how, ch
 		munmap(ring, a.agent_pages * FSG_PAGE);
 		return fs_errf(err, len, rc, "another agent writes into the recorder's ring");
 	}
-	rc = fsg_armed_map(&a, a.dir_fd, 0, 1, &dir, err, len);
+	rc = guest_armed_map(&a, a.dir_fd, 0, 1, &dir, err, len);
 	if (!rc && how != FSG_STEP_NONE)
-		r->self = fsg_watcher_enter(dir, (uint32_t)getpid(), r->tid, how, true);
+		r->self = guest_waiter_enter(dir, (uint32_t)getpid(), r->tid, how, true);
 	r->head = ring;
 	r->rec = (struct fsg_rec *)(void *)((uint8_t *)ring + FSG_PAGE);
 	r->mask = (uint32_t)((a.agent_pages - 1) * (FSG_PAGE / sizeof(struct fsg_rec)) - 1);
 	return 0;
 }
 
-void fsg_ring_close(struct fsg_ring *r)
+void guest_ring_close(struct guest_ring *r)
 {
 	if (r->self)
 		r->self->how = 0;
 	if (r->head)
 		r->head->pad = 0;
-	*r = (struct fsg_ring){0};
+	*r = (struct guest_ring){0};
 }
