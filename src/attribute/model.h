@@ -482,7 +482,8 @@ struct fsa_result {
 	uint64_t events;
 	char **texts; /* sentences that the forks refer to, however long */
 	size_t ntexts;
-	uint64_t odd_events; /* left out: an id that they need was 0 or contradicted others */
+	uint64_t odd_events; /* left out: they contradict others, name what cannot be, or are too
+				many */
 };
 
 /*

@@ -333,6 +333,7 @@ void at_free(struct at *a)
 	for (int k = 0; k < AT_MISSES; k++)
 		fs_vec_free(&a->misses[k]);
 	fs_vec_free(&a->clocks);
+	fs_vec_free(&a->variants);
 	fs_hashmap_free(&a->procs);
 	fs_hashmap_free(&a->thrs);
 	fs_hashmap_free(&a->vms);

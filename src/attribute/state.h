@@ -401,12 +401,13 @@ struct at {
 	forks;
 	struct at_cpu *cpus;
 	struct at_strings str;
-	FS_VEC(char *) texts; /* for the result */
-	struct at_told told;  /* of the last marks for every VM */
-	bool no_memory;       /* met where it could not be returned: at_feed() returns it */
-	uint64_t odd;         /* records that at_odd() left out */
-	bool has_hmm;         /* handle_mm_fault was seen: classes are not guesses */
-	bool has_huge;        /* exits show what the host did for hugetlb memory; not up to 6.5 */
+	FS_VEC(char *) texts;      /* for the result */
+	struct at_told told;       /* of the last marks for every VM */
+	FS_VEC(uint32_t) variants; /* strings: names that marks gave, each once */
+	bool no_memory;            /* met where it could not be returned: at_feed() returns it */
+	uint64_t odd;              /* records that at_odd() left out */
+	bool has_hmm;              /* handle_mm_fault was seen: classes are not guesses */
+	bool has_huge; /* exits show what the host did for hugetlb memory; not up to 6.5 */
 	uint64_t hmm_faults, faults;
 	char *err;
 	size_t err_len;

@@ -16,7 +16,8 @@
 #include "attribute/state.h"
 #include "base/units.h"
 
-#define MAX_PAGES (UINT64_MAX >> 12)
+#define MAX_PAGES    (UINT64_MAX >> 12)
+#define MAX_VARIANTS 1024 /* of a hostile recording: each is compared with all forks */
 
 /* What follows @key in @name, or NULL. */
 static const char *after(const char *name, const char *key)
@@ -41,6 +42,22 @@ static bool parse_pages(const char *text, uint64_t *pages)
 	return true;
 }
 
+/* The variant of that name as a string; 0, and counted, when there are too many already. */
+static uint32_t variant(struct at *a, const char *name, size_t max)
+{
+	uint32_t s = at_str(a, name, max);
+
+	for (size_t i = 0; i < a->variants.n; i++)
+		if (a->variants.v[i] == s)
+			return s;
+	if (!s)
+		return 0;
+	if (a->variants.n < MAX_VARIANTS && !fs_vec_push(&a->variants, s))
+		return s;
+	(void)at_odd(a);
+	return 0;
+}
+
 int at_on_told(struct at *a, const struct fs_ev_mark *e)
 {
 	const char *arm = after(e->name, "arm:"), *took = after(e->name, "prefetch:");
@@ -61,7 +78,7 @@ int at_on_told(struct at *a, const struct fs_ev_mark *e)
 		*t = (struct at_told){0};
 	}
 	if (arm)
-		t->arm = at_str(a, arm, sizeof(e->name));
+		t->arm = variant(a, arm, sizeof(e->name));
 	if (took && !fs_parse_duration(took, &n))
 		t->prefetch_ns = n + 1;
 	if (resident && parse_pages(resident, &n))

@@ -152,7 +152,7 @@ int fs_rec_complete(const struct fsv_view *v)
 		fs_warn("%s: %llu records were lost while recording", v->path,
 			(unsigned long long)t.lost_records);
 	if (t.odd_events)
-		fs_warn("%s: %llu records were left out, because the thread, process or VM that they name cannot be",
+		fs_warn("%s: %llu records were left out: they contradict others, name what cannot be, or are too many",
 			v->path, (unsigned long long)t.odd_events);
 	if (open)
 		fs_warn("%s: %zu of %zu forks did not reach their end", v->path, open, shown);

@@ -200,12 +200,37 @@ static void told(void **state)
 	attr_done(res);
 }
 
+/* A hostile recording names as many variants as it likes: more than can be compared are left out.
+ */
+static void too_many_variants(void **state)
+{
+	enum { MANY = 1024 + 7 };
+	const size_t room = 64 * MANY + 4096;
+	char *text = malloc(room);
+	struct fsa_result *res;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(text);
+	for (unsigned int i = 0; i < MANY; i++)
+		n += (size_t)snprintf(text + n, room - n, "ts=%u MARK name=\"arm:%u\"\n", i + 1,
+				      i ? i : MANY);
+	/* one that was there before is no new one */
+	snprintf(text + n, room - n, "ts=2000 MARK tgid=10 name=\"arm:%u\"\n%s", MANY,
+		 "ts=2001 MARK tgid=12 name=\"arm:new\"\n");
+	res = run(text);
+	assert_int_equal(res->odd_events, 8);
+	attr_done(res);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(off_by_default), cmocka_unit_test(path_faults),
-		cmocka_unit_test(touches),        cmocka_unit_test(offsets),
-		cmocka_unit_test(assumed),        cmocka_unit_test(told),
+		cmocka_unit_test(off_by_default),    cmocka_unit_test(path_faults),
+		cmocka_unit_test(touches),           cmocka_unit_test(offsets),
+		cmocka_unit_test(assumed),           cmocka_unit_test(told),
+		cmocka_unit_test(too_many_variants),
 	};
 
 	return cmocka_run_group_tests_name("attr_touch", tests, tmp_setup, tmp_teardown);

@@ -178,11 +178,10 @@ static void file(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 			 " malformed records dropped",
 			 in->unknown_chunks, in->unknown_events, in->bad_events);
 	if (t->odd_events)
-		fsv_para(
-			out, 2, 4,
-			"left out: %" PRIu64
-			" records without a thread, process or VM that they must name, or that contradict earlier ones",
-			t->odd_events);
+		fsv_para(out, 2, 4,
+			 "left out: %" PRIu64
+			 " records that contradict others, name what cannot be, or are too many",
+			 t->odd_events);
 }
 
 /* What went wrong while guests were read. */
