@@ -120,7 +120,7 @@ char *__wrap_strdup(const char *s)
 
 static struct fsr_reader *open_text(const char *path)
 {
-	struct fsr_reader *r;
+	struct fsr_reader *r = NULL;
 	size_t size;
 	char *text = (char *)tmp_read(path, &size);
 
