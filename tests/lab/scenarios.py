@@ -84,6 +84,7 @@ SMOKE = [
 # What threads that are preempted inside the recorder's programs cost, on a kernel that lets them be; and a CPU that comes late.
 CROWD = [
     Scenario("crowd", ["0", "0,1"], checks=(("tap", 4),), script="tests/lab/crowd.py"),
+    Scenario("guard", checks=(("tap", 2),), script="tests/lab/guard.py"),
     Scenario("hotplug", checks=(("tap", 1),), script="tests/lab/hotplug.py"),
 ]
 

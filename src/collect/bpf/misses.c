@@ -80,18 +80,34 @@ static void read_counts(struct fs_misses *m)
 		read_sums(m);
 }
 
+/*
+ * perf's tracepoints share one guard for each CPU, with preemption off around it. Who meets it held
+ * is either in an interrupt on top of another program, or finds a thread preempted within a bpf(2)
+ * call on a map, which holds the guard with preemption on. What this hook sees happens in
+ * interrupts, too, where nothing of a thread's is lost; the others see what threads do.
+ */
+static bool in_interrupts(const struct fs_hook *h)
+{
+	return h->kind == FS_HOOK_TRACEPOINT && !strcmp(h->target, "kmem/mm_page_alloc");
+}
+
+/* Has a thread met that guard held on @cpu since the last reading? */
+static bool guard_was_held(const struct fs_misses *m, size_t cpu)
+{
+	const struct fs_hook *hooks = fs_bpf_plan(m->bpf)->table->hooks;
+
+	for (size_t h = 0; h < m->nhooks; h++)
+		if (hooks[h].kind == FS_HOOK_TRACEPOINT && !in_interrupts(&hooks[h]) &&
+		    m->counts[h * m->ncpus + cpu] > m->of_group[h * m->ncpus + cpu])
+			return true;
+	return false;
+}
+
 /* What hook @h and its twins, up to @end, have lost on a CPU: what the least skipped one missed. */
 static uint64_t group_count(const struct fs_misses *m, size_t h, size_t end, size_t cpu)
 {
 	uint64_t least = UINT64_MAX;
 
-	/*
-	 * On perf's tracepoints preemption is off: one is skipped in an interrupt upon another,
-	 * and these programs look at what threads do. (And while a bpf(2) call on a map is under
-	 * way on that CPU, which the count does not separate from it: docs/attribution.md.)
-	 */
-	if (fs_bpf_plan(m->bpf)->table->hooks[h].kind == FS_HOOK_TRACEPOINT)
-		return 0;
 	for (; h < end; h++)
 		if (fs_bpf_prog(m->bpf, h) >= 0 && m->counts[h * m->ncpus + cpu] < least)
 			least = m->counts[h * m->ncpus + cpu];
@@ -112,25 +128,33 @@ static int note(struct fs_misses *m, struct fs_own_records *own, size_t h, size_
 	return fs_vec_push(&m->out, e);
 }
 
-/* Compares with what was there before; @own NULL: only remembers. */
-static int compare(struct fs_misses *m, struct fs_own_records *own, uint64_t now)
+/* Compares with what was there before on a CPU; @own NULL: only remembers. */
+static int compare_cpu(struct fs_misses *m, struct fs_own_records *own, size_t cpu, uint64_t now)
 {
 	const struct fs_hook *hooks = fs_bpf_plan(m->bpf)->table->hooks;
+	bool held = guard_was_held(m, cpu);
 	size_t end;
 	int err = 0;
 
-	for (size_t h = 0; h < m->nhooks; h = end) {
+	for (size_t h = 0; h < m->nhooks && !err; h = end) {
+		uint64_t *was = &m->of_group[h * m->ncpus + cpu], n;
+
 		for (end = h + 1; end < m->nhooks && fs_hooks_twins(&hooks[h], &hooks[end]); end++)
 			;
-		for (size_t cpu = 0; cpu < (m->by_cpu ? m->ncpus : 1) && !err; cpu++) {
-			uint64_t n = group_count(m, h, end, cpu), *was;
-
-			was = &m->of_group[h * m->ncpus + cpu];
-			if (own && n > *was)
-				err = note(m, own, h, cpu, n - *was, now);
-			*was = n;
-		}
+		n = group_count(m, h, end, cpu);
+		if (own && n > *was && (held || !in_interrupts(&hooks[h])))
+			err = note(m, own, h, cpu, n - *was, now);
+		*was = n;
 	}
+	return err;
+}
+
+static int compare(struct fs_misses *m, struct fs_own_records *own, uint64_t now)
+{
+	int err = 0;
+
+	for (size_t cpu = 0; cpu < (m->by_cpu ? m->ncpus : 1) && !err; cpu++)
+		err = compare_cpu(m, own, cpu, now);
 	return err;
 }
 
