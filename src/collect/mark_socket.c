@@ -28,8 +28,8 @@ struct msg {
 
 int fs_mark_check_name(const char *name)
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789._:-";
+	static const char ok[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
 	size_t n = strnlen(name, FS_MARK_NAME);
 
 	return n && n < FS_MARK_NAME && strspn(name, ok) == n ? 0 : -EINVAL;

@@ -70,9 +70,8 @@ static void lock_memory(void)
 {
 	touch_stack();
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
-		fs_error("locking all memory: a fork may have to read the agent's own pages "
-			 "(the mailbox is locked)"
-			 ": %m");
+		fs_error(
+			"locking all memory: a fork may have to read the agent's own pages (the mailbox is locked): %m");
 }
 
 static void on_end(int sig)

@@ -20,11 +20,7 @@ static const struct fs_usage usage = {
 	.program = "forkscope-guest",
 	.command = "agent",
 	.synopsis = "[OPTIONS...]",
-	.what = "Arms a mailbox, prints one line on stdout (\"armed ...\"), and waits to be a fork "
-		"of this VM. "
-		"Then it takes the network settings out of the mailbox, applies them, sends the "
-		"acks, and "
-		"arms itself again.",
+	.what = "Arms a mailbox, prints one line on stdout (\"armed ...\"), and waits to be a fork of this VM. Then it takes the network settings out of the mailbox, applies them, sends the acks, and arms itself again.",
 	.notes = "Environment (an option counts more):\n"
 		 "  " ENV_ARMED "=1         arms; without it --token is needed\n"
 		 "  " ENV_TOKEN "=T\n"
@@ -130,8 +126,8 @@ int guest_agent_opts(struct guest_agent_opts *o, int argc, char **argv)
 		FS_OPT("--sysfs", NULL, "P", fs_opt_string, &o->paths.sys,
 		       "instead of /sys, where a VMGenID device is looked for"),
 		FS_OPT("--ring-dir", NULL, "DIR", fs_opt_string, &o->ring_dir,
-		       "where `arm` keeps the recorder, into which the agent writes its stages, if "
-		       "one is armed (" GUEST_RUN_DIR ")"),
+		       "where `arm` keeps the recorder, into which the agent writes its stages, if one is armed (" GUEST_RUN_DIR
+		       ")"),
 		FS_OPT_END,
 	};
 	struct fs_args args;

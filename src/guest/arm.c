@@ -20,16 +20,9 @@ static const struct fs_usage usage = {
 	.program = "forkscope-guest",
 	.command = "arm",
 	.synopsis = "[OPTIONS...]",
-	.what = "Loads the recorder's programs into the kernel and lays out its memory, so that "
-		"every fork of a "
-		"snapshot that is taken from now on records what its guest does. Prints one line "
-		"on stdout "
-		"(\"armed ...\") when the snapshot may be taken, and stays in the background; "
-		"SIGTERM ends it "
-		"and removes everything.",
-	.notes = "exit status: 0 armed (with --foreground: ended by SIGTERM or SIGINT); 1 failed, "
-		 "or armed "
-		 "already; 2 wrong usage",
+	.what = "Loads the recorder's programs into the kernel and lays out its memory, so that every fork of a snapshot that is taken from now on records what its guest does. Prints one line on stdout (\"armed ...\") when the snapshot may be taken, and stays in the background; SIGTERM ends it and removes everything.",
+	.notes =
+		"exit status: 0 armed (with --foreground: ended by SIGTERM or SIGINT); 1 failed, or armed already; 2 wrong usage",
 };
 
 static int parse_ring_size(const char *text, void *dst, char *why, size_t len)

@@ -34,9 +34,9 @@ static void count_cpus(struct guest_arming *a)
 	a->cpus = last + 1 > FSG_MAX_CPUS ? FSG_MAX_CPUS : last + 1;
 	a->cpus_out = last + 1 - a->cpus;
 	if (a->cpus_out)
-		fs_error("not recorded: what runs on CPUs %u to %u (the recorder has rings for %u "
-			 "CPUs); a fork whose vCPU is one of them has no guest part for it",
-			 a->cpus, last, FSG_MAX_CPUS);
+		fs_error(
+			"not recorded: what runs on CPUs %u to %u (the recorder has rings for %u CPUs); a fork whose vCPU is one of them has no guest part for it",
+			a->cpus, last, FSG_MAX_CPUS);
 }
 
 /* All rings together take a 64th of the memory at most, unless the user says otherwise. */
@@ -171,11 +171,11 @@ int guest_arming_start(struct guest_arming *a, char *err)
 
 	a->other = !guest_armed_read(a->o->run_dir, &file, NULL, 0);
 	if (a->other) {
-		snprintf(err, GUEST_ARMING_SENTENCE,
-			 "armed already, by process %llu (directory=0x%llx); end it "
-			 "to arm anew: kill %llu",
-			 (unsigned long long)file.pid, (unsigned long long)file.directory,
-			 (unsigned long long)file.pid);
+		snprintf(
+			err, GUEST_ARMING_SENTENCE,
+			"armed already, by process %llu (directory=0x%llx); end it to arm anew: kill %llu",
+			(unsigned long long)file.pid, (unsigned long long)file.directory,
+			(unsigned long long)file.pid);
 		return -EEXIST;
 	}
 	count_cpus(a);

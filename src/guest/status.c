@@ -28,8 +28,7 @@ static const struct fs_usage usage = {
 	.program = "forkscope-guest",
 	.command = "status",
 	.synopsis = "[OPTIONS...]",
-	.what = "Reports what is armed in this guest, where it is in memory, and how full the "
-		"rings are.",
+	.what = "Reports what is armed in this guest, where it is in memory, and how full the rings are.",
 	.notes = "exit status: 0 armed, 1 not, 2 wrong usage",
 };
 

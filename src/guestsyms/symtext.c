@@ -3,49 +3,17 @@
 #include <errno.h>
 #include <string.h>
 #include "base/err.h"
+#include "base/kallsyms.h"
 #include "guestsyms/symtable_impl.h"
 
 #define LINK_ADDR 0xffffffff81000000ull /* where x86-64 kernels are linked */
 
-/* A line of System.map or kallsyms: "ffffffff81000000 T _text", then perhaps "\t[module]". */
-struct map_line {
-	uint64_t addr;
-	char type;
-	const char *name;
-	size_t len;
-	bool module;
-};
-
-static bool parse_line(const char *p, const char *end, struct map_line *l)
-{
-	unsigned int digits = 0;
-
-	memset(l, 0, sizeof(*l));
-	for (; p < end && digits < 17; p++, digits++) {
-		int d = *p >= '0' && *p <= '9'   ? *p - '0'
-			: *p >= 'a' && *p <= 'f' ? *p - 'a' + 10
-						 : -1;
-
-		if (d < 0)
-			break;
-		l->addr = l->addr << 4 | (unsigned int)d;
-	}
-	if (!digits || digits > 16 || end - p < 4 || p[0] != ' ' || p[2] != ' ')
-		return false;
-	l->type = p[1];
-	l->name = p + 3;
-	for (p = l->name; p < end && *p != '\t' && *p != ' ' && *p != '\r'; p++)
-		l->len++;
-	l->module = p < end && memchr(p, '[', (size_t)(end - p));
-	return l->len > 0;
-}
-
-static bool is_name(const struct map_line *l, const char *name)
+static bool is_name(const struct fs_kallsym *l, const char *name)
 {
 	return l->len == strlen(name) && !memcmp(l->name, name, l->len);
 }
 
-static int take_line(struct fsy_syms *s, const struct map_line *l)
+static int take_line(struct fsy_syms *s, const struct fs_kallsym *l)
 {
 	if (l->module)
 		s->modules = true;
@@ -55,7 +23,7 @@ static int take_line(struct fsy_syms *s, const struct map_line *l)
 		s->text_end = l->addr;
 	if (is_name(l, "_text") && !l->module && l->addr)
 		s->moved = l->addr != LINK_ADDR;
-	if (!l->addr || !strchr("tTwW", l->type))
+	if (!l->addr || !fs_kallsym_is_text(l))
 		return 0;
 	return fsy_syms_add(s, l->addr, 0, l->name, l->len);
 }
@@ -69,10 +37,10 @@ int fsy_syms_text_file(struct fsy_syms *s, const char *data, size_t bytes, const
 	while (p < end) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = nl ? nl : end;
-		struct map_line l;
+		struct fs_kallsym l;
 		int ret;
 
-		if (parse_line(p, stop, &l)) {
+		if (fs_kallsym_parse(p, stop, &l)) {
 			good++;
 			zero += !l.addr;
 			ret = take_line(s, &l);

@@ -47,9 +47,7 @@ int fs_probe_new(struct fs_probe **out, char *err, size_t len)
 	if (access("/sys/kernel/btf/vmlinux", F_OK))
 		return fs_errf(
 			err, len, -ENOENT,
-			"this kernel does not describe its types (no /sys/kernel/btf/vmlinux): "
-			"forkscope needs one built with CONFIG_DEBUG_INFO_BTF=y, as those of "
-			"the distributions are");
+			"this kernel does not describe its types (no /sys/kernel/btf/vmlinux): forkscope needs one built with CONFIG_DEBUG_INFO_BTF=y, as those of the distributions are");
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return fs_errf(err, len, -ENOMEM, "out of memory");

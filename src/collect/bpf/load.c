@@ -290,8 +290,7 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 	if (o->probe_stats && !b->own_stats) {
 		b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		if (b->stats_fd < 0)
-			fs_warn("the kernel does not count the programs' run time: %s (the cost of "
-				"tracing will not be stated)",
+			fs_warn("the kernel does not count the programs' run time: %s (the cost of tracing will not be stated)",
 				strerror(errno));
 	}
 	b->opts = NULL;

@@ -169,18 +169,16 @@ json_t *fs_stats_json(const struct fs_stats_in *in)
 
 	read_vms(in->bpf, vm_rows);
 	fs_clocks_read(&clocks);
-	o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I}, "
-		      "s:o, s:o, "
-		      "s:o, s:b, s:f, s:o, s:o}",
-		      "final", in->final, "at_ns", INT(now), "wall_ns", INT(now - in->armed_ns),
-		      "bytes", INT(in->bytes), "rounds", INT(c->rounds), "events",
-		      INT(c->events + in->own_events), "kinds", kinds(c), "late", INT(c->late),
-		      "malformed", INT(c->malformed), "lost", "records", INT(l.records), "stacks",
-		      INT(l.stacks), "state", INT(l.state), "slots", INT(l.slots), "no_ring",
-		      INT(l.no_ring), "lost_cpu", cpu_rows, "lost_vm", vm_rows, "cost",
-		      own_cost(&in->prepared, &in->used), "probe_stats", in->probe_stats,
-		      "ring_max_fill", c->max_fill, "clock", fs_clocks_json(&clocks), "guests",
-		      in->guests);
+	o = json_pack(
+		"{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o, s:b, s:f, s:o, s:o}",
+		"final", in->final, "at_ns", INT(now), "wall_ns", INT(now - in->armed_ns), "bytes",
+		INT(in->bytes), "rounds", INT(c->rounds), "events", INT(c->events + in->own_events),
+		"kinds", kinds(c), "late", INT(c->late), "malformed", INT(c->malformed), "lost",
+		"records", INT(l.records), "stacks", INT(l.stacks), "state", INT(l.state), "slots",
+		INT(l.slots), "no_ring", INT(l.no_ring), "lost_cpu", cpu_rows, "lost_vm", vm_rows,
+		"cost", own_cost(&in->prepared, &in->used), "probe_stats", in->probe_stats,
+		"ring_max_fill", c->max_fill, "clock", fs_clocks_json(&clocks), "guests",
+		in->guests);
 	if (o) {
 		programs(in->bpf, o);
 		json_object_set_new(o, "missed", missed(in->bpf, in->misses));

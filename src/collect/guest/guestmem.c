@@ -34,7 +34,7 @@ static uint64_t hva_of(const struct fs_guestmem *g, uint64_t gfn)
 	return s ? s->hva + (gfn * FSG_PAGE - s->gpa) : 0;
 }
 
-static struct vma *vma_of(const struct fs_guestmem *g, uint64_t hva)
+static struct fs_guest_vma *vma_of(const struct fs_guestmem *g, uint64_t hva)
 {
 	for (size_t i = 0; i < g->vmas.n; i++)
 		if (hva >= g->vmas.v[i].map.start && hva < g->vmas.v[i].map.end)
@@ -48,7 +48,7 @@ static bool inside(void *arg, uint64_t gfn)
 }
 
 /* The mapping's file, if @fd is that: the path may lead to another one by now. */
-static bool is_file_of(struct vma *v, int fd, bool by_path)
+static bool is_file_of(struct fs_guest_vma *v, int fd, bool by_path)
 {
 	struct fs_map_file f;
 
@@ -61,7 +61,7 @@ static bool is_file_of(struct vma *v, int fd, bool by_path)
  * map_files leads to the very file that is mapped, also when its path is gone or hidden; it shows
  * the right device where maps does not (btrfs, overlayfs).
  */
-static int file_of(const struct fs_guestmem *g, struct vma *v)
+static int file_of(const struct fs_guestmem *g, struct fs_guest_vma *v)
 {
 	char path[4200];
 
@@ -135,7 +135,7 @@ static int read_present(const struct fs_guestmem *g, const uint64_t *hva, size_t
 /* What is not present: out of the file that is mapped there. */
 static bool read_absent(const struct fs_guestmem *g, uint64_t hva, fsg_page to)
 {
-	struct vma *v = vma_of(g, hva);
+	struct fs_guest_vma *v = vma_of(g, hva);
 	int fd = v ? file_of(g, v) : -1;
 
 	return fd >= 0 && read_file_page(fd, v->map.offset + (hva - v->map.start), to);
@@ -204,7 +204,7 @@ static int pages_snapshot(void *arg, const uint64_t *gfn, size_t n, fsg_page *to
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t hva = hva_of(g, gfn[i]);
-		struct vma *v = hva ? vma_of(g, hva) : NULL;
+		struct fs_guest_vma *v = hva ? vma_of(g, hva) : NULL;
 
 		if (!hva)
 			continue;
@@ -234,7 +234,7 @@ uint64_t fs_guestmem_frame_at(struct fs_guestmem *g, int fd, uint64_t offset,
 		return UINT64_MAX;
 	for (size_t i = 0; i < g->nslots; i++) {
 		const struct fs_slot *s = &g->slots[i];
-		struct vma *v = vma_of(g, s->hva);
+		struct fs_guest_vma *v = vma_of(g, s->hva);
 		uint64_t from = offset_in_file(g, s, s->gpa, order);
 
 		if (v && file_of(g, v) >= 0 && v->st.st_ino == st.st_ino &&
@@ -250,7 +250,7 @@ uint64_t fs_guestmem_frame_at(struct fs_guestmem *g, int fd, uint64_t offset,
 bool fs_guestmem_backing(struct fs_guestmem *g, uint64_t gfn, struct fs_backing *b)
 {
 	uint64_t hva = hva_of(g, gfn);
-	struct vma *v = hva ? vma_of(g, hva) : NULL;
+	struct fs_guest_vma *v = hva ? vma_of(g, hva) : NULL;
 
 	if (!v || v->map.shared || file_of(g, v) < 0)
 		return false;

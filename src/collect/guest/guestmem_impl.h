@@ -9,7 +9,7 @@
 #include "collect/guest/guestmem.h"
 
 /* A mapping of the process that holds memory of a slot. */
-struct vma {
+struct fs_guest_vma {
 	struct fs_map map; /* its path is `path` */
 	bool tried;
 	int fd; /* of its file, -1 */
@@ -22,7 +22,7 @@ struct fs_guestmem {
 	int pidfd, pagemap;
 	struct fs_slot *slots; /* in the order of gpa */
 	size_t nslots;
-	FS_VEC(struct vma) vmas;
+	FS_VEC(struct fs_guest_vma) vmas;
 	struct fsg_mem now, snapshot;
 	int file; /* the memory file, where it was given; -1 */
 	enum fs_file_order order;

@@ -23,7 +23,7 @@ static bool holds_a_slot(const struct fs_guestmem *g, uint64_t start, uint64_t e
 static int take_map(const struct fs_map *m, void *arg)
 {
 	struct fs_guestmem *g = arg;
-	struct vma v = {.map = *m, .fd = -1};
+	struct fs_guest_vma v = {.map = *m, .fd = -1};
 	int err;
 
 	if (!holds_a_slot(g, m->start, m->end))

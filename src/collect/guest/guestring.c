@@ -34,9 +34,9 @@ void fs_guestring_free(struct fs_guestring *r)
 	free(r);
 }
 
-static struct vm *vm_of(struct fs_guestring *r, uint32_t number)
+static struct fs_ring_vm *vm_of(struct fs_guestring *r, uint32_t number)
 {
-	struct vm fresh = {.vm = number};
+	struct fs_ring_vm fresh = {.vm = number};
 
 	for (size_t i = 0; i < r->vms.n; i++)
 		if (r->vms.v[i].vm == number)
@@ -46,7 +46,7 @@ static struct vm *vm_of(struct fs_guestring *r, uint32_t number)
 
 /* --- the parts --- */
 
-static int add_dir_and_frames(struct reading *g)
+static int add_dir_and_frames(struct fs_reading *g)
 {
 	struct fsr_guest_part dir = {.kind = FSR_GP_DIR, .bytes = FSG_PAGE};
 	size_t n = fsg_layout_frames(&g->l, NULL);
@@ -64,7 +64,7 @@ static int add_dir_and_frames(struct reading *g)
 }
 
 /* Adds what a ring got. More than a chunk holds, or behind a gap that matters to nobody: not. */
-static int add_ring(struct reading *g, struct fsg_ring_out *out)
+static int add_ring(struct fs_reading *g, struct fsg_ring_out *out)
 {
 	int err;
 
@@ -92,7 +92,7 @@ struct ring_reading {
 };
 
 /* Once more from the same place, if it was read before: -EOVERFLOW where that would lose more. */
-static int read_ring(struct reading *g, unsigned int i, struct ring_reading *r)
+static int read_ring(struct fs_reading *g, unsigned int i, struct ring_reading *r)
 {
 	struct fsg_ring_pos pos = r->from;
 	struct fsg_ring_out out;
@@ -111,7 +111,7 @@ static int read_ring(struct reading *g, unsigned int i, struct ring_reading *r)
 }
 
 /* Every ring once. Those that are none are reported and left out. */
-static int read_each(struct reading *g, struct ring_reading *rings)
+static int read_each(struct fs_reading *g, struct ring_reading *rings)
 {
 	unsigned int n = 0, bad = 0;
 
@@ -144,7 +144,7 @@ static int read_each(struct reading *g, struct ring_reading *rings)
  * ends meanwhile, or the ring goes round, what was read stands. A guest whose record never comes
  * keeps others waiting for WRITERS_NS, and no longer however often it is read.
  */
-static void wait_for_writers(struct reading *g, struct ring_reading *rings)
+static void wait_for_writers(struct fs_reading *g, struct ring_reading *rings)
 {
 	const struct timespec step = {.tv_nsec = WRITERS_STEP_NS};
 
@@ -159,7 +159,7 @@ static void wait_for_writers(struct reading *g, struct ring_reading *rings)
 		}
 }
 
-static int read_rings(struct reading *g)
+static int read_rings(struct fs_reading *g)
 {
 	struct ring_reading rings[FSG_MAX_PARTS] = {0};
 	int err = read_each(g, rings);
@@ -177,7 +177,7 @@ static int read_rings(struct reading *g)
 /* --- symbols and META, once for each arming --- */
 
 /* Returns what @put returned, -ENOMEM, or why the blob could not be read: see fsg_blob_read(). */
-static int put_blob(struct reading *g, enum fsg_part_kind kind,
+static int put_blob(struct fs_reading *g, enum fsg_part_kind kind,
 		    int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg,
 		    bool *put_failed)
 {
@@ -204,9 +204,9 @@ static int put_blob(struct reading *g, enum fsg_part_kind kind,
 	return chunk ? err : -ENOMEM;
 }
 
-static struct blobs *blobs_of(struct fs_guestring *r, const uint8_t id[16])
+static struct fs_ring_blobs *blobs_of(struct fs_guestring *r, const uint8_t id[16])
 {
-	struct blobs fresh = {0};
+	struct fs_ring_blobs fresh = {0};
 
 	for (size_t i = 0; i < r->blobs.n; i++)
 		if (!memcmp(r->blobs.v[i].id, id, sizeof(fresh.id)))
@@ -219,11 +219,11 @@ static struct blobs *blobs_of(struct fs_guestring *r, const uint8_t id[16])
  * What one fork could not give (a page that is not there, a VMM that ends) the next one may: a blob
  * counts as handed on when it was, and until then each VM of that arming is asked once.
  */
-static int put_blobs(struct reading *g,
+static int put_blobs(struct fs_reading *g,
 		     int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {
 	static const enum fsg_part_kind kinds[] = {FSG_PART_META, FSG_PART_SYMBOLS};
-	struct blobs *b = blobs_of(g->r, g->l.d.dir.id);
+	struct fs_ring_blobs *b = blobs_of(g->r, g->l.d.dir.id);
 
 	if (!b)
 		return -ENOMEM;
@@ -249,13 +249,13 @@ static int put_blobs(struct reading *g,
 
 /* --- a reading --- */
 
-static void open_failed(struct reading *g, int err, const char *why)
+static void open_failed(struct fs_reading *g, int err, const char *why)
 {
 	fs_reading_state(g, err == -ESRCH ? FSR_GS_GONE : FSR_GS_DENIED, "%s", why);
 }
 
 /* Everything that is done with the memory open. Returns 0 or an error of the memory. */
-static int read_memory(struct reading *g)
+static int read_memory(struct fs_reading *g)
 {
 	int err = fs_guestring_find(g);
 
@@ -275,7 +275,7 @@ static int read_memory(struct reading *g)
 }
 
 /* A memory that cannot be read on: the VMM went away, or has means to forbid it. */
-static int memory_failed(struct reading *g, int err)
+static int memory_failed(struct fs_reading *g, int err)
 {
 	if (err == -ENOMEM)
 		return err;
@@ -288,7 +288,7 @@ static int memory_failed(struct reading *g, int err)
 }
 
 /* The chunk of a reading. One that brought nothing of a VM that was read before is not reported. */
-static int put_reading(struct reading *g,
+static int put_reading(struct fs_reading *g,
 		       int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {
 	int err = 0;
@@ -311,8 +311,8 @@ static int put_reading(struct reading *g,
 	return put(FSR_GUEST, g->payload.v, g->payload.n, arg);
 }
 
-static int finish(struct reading *g, int (*put)(enum fsr_chunk_type, const void *, size_t, void *),
-		  void *arg)
+static int finish(struct fs_reading *g,
+		  int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {
 	int err = put_reading(g, put, arg);
 
@@ -332,7 +332,7 @@ int fs_guestring_read(struct fs_guestring *r, const struct fs_guest_req *req,
 				 void *arg),
 		      void *arg, struct fs_guest_result *res)
 {
-	struct reading g = {.r = r, .req = req, .vm = vm_of(r, req->vm), .res = res};
+	struct fs_reading g = {.r = r, .req = req, .vm = vm_of(r, req->vm), .res = res};
 	char why[FSG_WHY];
 	int err;
 

@@ -17,9 +17,9 @@ void fs_guestring_remember(struct fs_guestring *r, uint64_t gfn)
 
 	while (i < r->nknown && r->known[i] != gfn)
 		i++;
-	if (i == r->nknown && r->nknown < MAX_KNOWN)
+	if (i == r->nknown && r->nknown < FS_MAX_KNOWN)
 		r->nknown++;
-	if (i == MAX_KNOWN)
+	if (i == FS_MAX_KNOWN)
 		i--;
 	memmove(&r->known[1], &r->known[0], i * sizeof(r->known[0]));
 	r->known[0] = gfn;
@@ -27,7 +27,7 @@ void fs_guestring_remember(struct fs_guestring *r, uint64_t gfn)
 
 /* Is it at @gfn? Then it is loaded. One whose head is sound but whose rest is broken is reported,
  * and not used. */
-static bool verify(struct reading *g, uint64_t gfn)
+static bool verify(struct fs_reading *g, uint64_t gfn)
 {
 	char why[FSG_WHY];
 	int err = fsg_layout_load(fs_guestmem_now(g->mem), gfn, &g->l, why);
@@ -41,7 +41,7 @@ static bool verify(struct reading *g, uint64_t gfn)
 	return false;
 }
 
-static bool at_known_place(struct reading *g)
+static bool at_known_place(struct fs_reading *g)
 {
 	for (size_t i = 0; i < g->r->nknown; i++)
 		if (verify(g, g->r->known[i]))
@@ -50,7 +50,7 @@ static bool at_known_place(struct reading *g)
 }
 
 /* Where a memory file that was given has it. */
-static bool at_place_in_file(struct reading *g)
+static bool at_place_in_file(struct fs_reading *g)
 {
 	for (size_t i = 0; i < g->r->nfiles; i++) {
 		const struct fs_memfile *f = &g->r->files[i];
@@ -92,7 +92,7 @@ static bool look_at_page(uint64_t gfn, const void *data, void *arg)
 }
 
 /* Takes the one of the places found that is a directory. Two of them: that is reported. */
-static bool take_hit(struct reading *g, const struct hits *h)
+static bool take_hit(struct fs_reading *g, const struct hits *h)
 {
 	struct fsg_layout first = {0};
 	size_t sound = 0;
@@ -120,7 +120,7 @@ static bool take_hit(struct reading *g, const struct hits *h)
  * What the fork has written comes first: the heads of the rings are there if anything was recorded
  * since the snapshot. Then what is mapped of the snapshot.
  */
-static int search(struct reading *g)
+static int search(struct fs_reading *g)
 {
 	uint64_t until = fs_mono_ns() + SEARCH_NS;
 	int64_t looked = 0;
@@ -150,7 +150,7 @@ static bool same_file(const struct fs_backing *a, const struct fs_backing *b)
 }
 
 /* Was a search in a fork of this snapshot in vain? Frame 0 stands for all of the memory. */
-static bool known_to_be_without(struct reading *g, struct fs_backing *b, bool *has_file)
+static bool known_to_be_without(struct fs_reading *g, struct fs_backing *b, bool *has_file)
 {
 	*has_file = fs_guestmem_backing(g->mem, 0, b);
 	for (size_t i = 0; *has_file && i < g->r->without.n; i++)
@@ -159,7 +159,7 @@ static bool known_to_be_without(struct reading *g, struct fs_backing *b, bool *h
 	return false;
 }
 
-int fs_guestring_find(struct reading *g)
+int fs_guestring_find(struct fs_reading *g)
 {
 	struct fs_backing b;
 	bool has_file;
@@ -197,7 +197,7 @@ int fs_guestring_find(struct reading *g)
  * Reads where the rings stood in the snapshot. A snapshot that has another recorder there, or none,
  * is older than the arming: then everything is newer. Returns false where it does not fit.
  */
-static bool heads_in(struct reading *g, const struct fsg_mem *m, bool surely,
+static bool heads_in(struct fs_reading *g, const struct fsg_mem *m, bool surely,
 		     struct fsg_ring_pos pos[FSG_MAX_PARTS])
 {
 	struct fsg_layout then;
@@ -225,15 +225,15 @@ static bool heads_in(struct reading *g, const struct fsg_mem *m, bool surely,
 }
 
 /* From the file that is mapped, remembered for all forks of it. Returns whether there is one. */
-static bool heads_of_backing(struct reading *g)
+static bool heads_of_backing(struct fs_reading *g)
 {
 	const uint8_t *id = g->l.d.dir.id;
-	struct snapshot s = {0};
+	struct fs_ring_snapshot s = {0};
 
 	if (!fs_guestmem_backing(g->mem, g->l.gfn, &s.file))
 		return false;
 	for (size_t i = 0; i < g->r->snapshots.n; i++) {
-		struct snapshot *known = &g->r->snapshots.v[i];
+		struct fs_ring_snapshot *known = &g->r->snapshots.v[i];
 
 		if (!same_file(&known->file, &s.file) || memcmp(known->id, id, sizeof(known->id)))
 			continue;
@@ -252,7 +252,7 @@ static bool heads_of_backing(struct reading *g)
 	return true;
 }
 
-void fs_guestring_find_heads(struct reading *g)
+void fs_guestring_find_heads(struct fs_reading *g)
 {
 	if (g->vm->begun || heads_of_backing(g))
 		return;

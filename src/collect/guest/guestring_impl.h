@@ -7,16 +7,16 @@
 #include "base/vec.h"
 #include "collect/guest/guestring.h"
 
-#define MAX_KNOWN 16 /* places of directories that are remembered */
+#define FS_MAX_KNOWN 16 /* places of directories that are remembered */
 
 /* What the rings of a recorder held when a snapshot was made. */
-struct snapshot {
+struct fs_ring_snapshot {
 	struct fs_backing file;
 	uint8_t id[16];
 	struct fsg_ring_pos pos[FSG_MAX_PARTS];
 };
 
-struct vm {
+struct fs_ring_vm {
 	uint32_t vm;
 	uint64_t gfn; /* of its directory */
 	uint8_t id[16];
@@ -27,7 +27,7 @@ struct vm {
 };
 
 /* Which blobs of an arming were handed on: 1 << enum fsg_part_kind. */
-struct blobs {
+struct fs_ring_blobs {
 	uint8_t id[16];
 	uint32_t kinds;
 };
@@ -35,20 +35,20 @@ struct blobs {
 struct fs_guestring {
 	const struct fs_memfile *files;
 	size_t nfiles;
-	uint64_t known[MAX_KNOWN]; /* frames, the latest first */
+	uint64_t known[FS_MAX_KNOWN]; /* frames, the latest first */
 	size_t nknown;
-	FS_VEC(struct vm) vms;
-	FS_VEC(struct snapshot) snapshots;
+	FS_VEC(struct fs_ring_vm) vms;
+	FS_VEC(struct fs_ring_snapshot) snapshots;
 	FS_VEC(struct fs_backing) without; /* snapshots in whose forks no recorder was found */
-	FS_VEC(struct blobs) blobs;
+	FS_VEC(struct fs_ring_blobs) blobs;
 };
 
 /* One reading on its way. */
-struct reading {
+struct fs_reading {
 	struct fs_guestring *r;
 	struct fs_guestmem *mem;
 	const struct fs_guest_req *req;
-	struct vm *vm;
+	struct fs_ring_vm *vm;
 	struct fsg_layout l;
 	bool found;
 	struct fsr_guest head;
@@ -67,12 +67,12 @@ struct reading {
  * Finds the directory of the recorder and loads it (@g->found, @g->l), or reports why there is
  * none. Returns 0 or an error of the memory.
  */
-int fs_guestring_find(struct reading *g);
+int fs_guestring_find(struct fs_reading *g);
 
 /* Remembers that a directory was found at @gfn. */
 void fs_guestring_remember(struct fs_guestring *r, uint64_t gfn);
 
 /* Where the rings stood in the snapshot: @g->vm->pos; or reports why that is not known. */
-void fs_guestring_find_heads(struct reading *g);
+void fs_guestring_find_heads(struct fs_reading *g);
 
 #endif

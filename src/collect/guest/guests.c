@@ -58,12 +58,10 @@ static int open_files(struct fs_guests *g, char *err, size_t len)
 			return fs_errf(err, len, -ENOMEM, "out of memory");
 		}
 		if (!f.n && fs_packed_by(f.fd))
-			fs_warn("memory file %s is compressed by %s: give the file that the VMM "
-				"maps",
+			fs_warn("memory file %s is compressed by %s: give the file that the VMM maps",
 				path, fs_packed_by(f.fd));
 		else if (!f.n)
-			fs_warn("memory file %s holds no recorder: was forkscope-guest arm run "
-				"before the snapshot?",
+			fs_warn("memory file %s holds no recorder: was forkscope-guest arm run before the snapshot?",
 				path);
 	}
 	return 0;
@@ -109,8 +107,7 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 	/* The host's half is useful alone. */
 	if (fs_guestproc_start(g->files.v, g->files.n, &g->proc, why, sizeof(why))) {
 		fs_err_say(g->gone, sizeof(g->gone), "no process to read them: %s", why);
-		fs_warn("guests' recorders will not be read: no process could be started to read "
-			"them: %s",
+		fs_warn("guests' recorders will not be read: no process could be started to read them: %s",
 			why);
 	}
 	while (g->proc && g->nspare < SPARES &&

@@ -102,8 +102,7 @@ static void set_slot(struct vm *v, const struct fs_ev_memslot *e)
 		return;
 	}
 	if (v->slots.n < FS_MAX_SLOTS && fs_vec_push(&v->slots, fresh))
-		fs_warn("out of memory: a part of the memory of VM %u is not known, and its "
-			"guest may be unread",
+		fs_warn("out of memory: a part of the memory of VM %u is not known, and its guest may be unread",
 			v->vm);
 }
 

@@ -35,16 +35,14 @@ static bool own_user_namespace(void)
 int fs_privs_check(char *err, size_t len)
 {
 	if (own_user_namespace())
-		return fs_errf(err, len, -EPERM,
-			       "not permitted: this process is in a user namespace of its own (a "
-			       "rootless container?), whose root may not load BPF programs; run "
-			       "forkscope as the host's root");
+		return fs_errf(
+			err, len, -EPERM,
+			"not permitted: this process is in a user namespace of its own (a rootless container?), whose root may not load BPF programs; run forkscope as the host's root");
 	if (effective(CAP_SYS_ADMIN) || (effective(CAP_BPF) && effective(CAP_PERFMON)))
 		return 0;
 	return fs_errf(
 		err, len, -EPERM,
-		"not permitted: loading BPF programs needs root (CAP_BPF and CAP_PERFMON, or "
-		"CAP_SYS_ADMIN); run it with sudo");
+		"not permitted: loading BPF programs needs root (CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN); run it with sudo");
 }
 
 bool fs_privs_modules(void)

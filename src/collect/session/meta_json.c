@@ -43,16 +43,15 @@ json_t *fs_meta_json(const struct fs_meta_in *in)
 	fs_clocks_read(&clocks);
 	if (*in->kept)
 		json_array_append_new(kept, json_string(in->kept));
-	return json_pack("{s:i, s:s, s:s, s:O, s:O, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:I, s:I, "
-			 "s:I, s:o, s:s, s:o}",
-			 "format", 1, "tool", "forkscope", "version", FORKSCOPE_VERSION, "command",
-			 o->command_line, "options", o->asked, "host", fs_host_json(&host), "hooks",
-			 fs_hooks_json(fs_bpf_plan(in->bpf)), "filters", filters(&o->targets),
-			 "end", o->end, "timeout_ns", (json_int_t)o->timeout_ns, "stacks",
-			 stack_names(o->load.knobs.stacks), "clock", fs_clocks_json(&clocks),
-			 "armed_ns", (json_int_t)in->armed_ns, "ring_bytes",
-			 (json_int_t)fs_bpf_ring_bytes(in->bpf), "rings",
-			 (json_int_t)fs_bpf_rings(in->bpf, &cpus, &fds), "kept_capabilities", kept,
-			 "kptr", in->symbols_hidden ? "restricted" : "ok", "guest",
-			 fs_guests_meta(in->guests));
+	return json_pack(
+		"{s:i, s:s, s:s, s:O, s:O, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:s, s:o}",
+		"format", 1, "tool", "forkscope", "version", FORKSCOPE_VERSION, "command",
+		o->command_line, "options", o->asked, "host", fs_host_json(&host), "hooks",
+		fs_hooks_json(fs_bpf_plan(in->bpf)), "filters", filters(&o->targets), "end", o->end,
+		"timeout_ns", (json_int_t)o->timeout_ns, "stacks",
+		stack_names(o->load.knobs.stacks), "clock", fs_clocks_json(&clocks), "armed_ns",
+		(json_int_t)in->armed_ns, "ring_bytes", (json_int_t)fs_bpf_ring_bytes(in->bpf),
+		"rings", (json_int_t)fs_bpf_rings(in->bpf, &cpus, &fds), "kept_capabilities", kept,
+		"kptr", in->symbols_hidden ? "restricted" : "ok", "guest",
+		fs_guests_meta(in->guests));
 }

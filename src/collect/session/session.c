@@ -18,14 +18,14 @@
 /* Asked between the steps of loading. */
 static bool stop_asked(void *arg)
 {
-	struct session *s = arg;
+	struct fs_session *s = arg;
 
 	if (!s->why)
 		s->why = fs_session_signals(s);
 	return s->why;
 }
 
-static int check_path(struct session *s)
+static int check_path(struct fs_session *s)
 {
 	const char *path = s->o->path, *slash = strrchr(path, '/');
 	char dir[4096];
@@ -41,7 +41,7 @@ static int check_path(struct session *s)
 	return 0;
 }
 
-static int prepare(struct session *s)
+static int prepare(struct fs_session *s)
 {
 	struct fs_session_opts *o = s->o;
 	int rc = fs_ready_check(s->err, sizeof(s->err));
@@ -66,7 +66,7 @@ static int prepare(struct session *s)
 	return fs_bpf_load(&o->load, &s->bpf, s->err, sizeof(s->err));
 }
 
-static int map_rings(struct session *s)
+static int map_rings(struct fs_session *s)
 {
 	const unsigned int *cpus;
 	const int *fds;
@@ -87,7 +87,7 @@ static int map_rings(struct session *s)
 /* A process that is there already: traced from now on, with a record of that. */
 static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 {
-	struct session *s = arg;
+	struct fs_session *s = arg;
 	struct fs_ev_proc_add ev = {.why = (uint32_t)why};
 	int rc = fs_bpf_trace(s->bpf, (uint32_t)tgid, why);
 
@@ -108,7 +108,7 @@ static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 
 static bool still_works(void *arg)
 {
-	struct session *s = arg;
+	struct fs_session *s = arg;
 
 	return fs_bpf_works(s->bpf) && fs_misses_works(s->misses);
 }
@@ -128,27 +128,25 @@ static void report_hooks(const struct fs_plan *p)
 		lesser += c->rank && *c->why;
 	}
 	if (none || lesser)
-		fs_info("of %zu hooks %u are served by a lesser rank and %u not at all (forkscope "
-			"doctor shows why)",
+		fs_info("of %zu hooks %u are served by a lesser rank and %u not at all (forkscope doctor shows why)",
 			p->table->nwants, lesser, none);
 }
 
 /* The kernel's symbols and its counts of skipped runs, while there are rights to open them. */
-static int open_kernel_data(struct session *s)
+static int open_kernel_data(struct fs_session *s)
 {
 	struct fs_host host;
 
 	fs_host_read(&host);
 	s->kallsyms = host.kptr_restricted ? -1 : open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
 	if (s->kallsyms < 0)
-		fs_warn("/proc/kallsyms hides its addresses (kernel.kptr_restrict): stacks will "
-			"have no names");
+		fs_warn("/proc/kallsyms hides its addresses (kernel.kptr_restrict): stacks will have no names");
 	s->misses = fs_misses_new(s->bpf);
 	return s->misses ? 0 : fs_errf(s->err, sizeof(s->err), -ENOMEM, "out of memory");
 }
 
 /* META, then the processes that are there already and the first pair of clocks. */
-static int write_start(struct session *s)
+static int write_start(struct fs_session *s)
 {
 	struct fs_meta_in meta = {
 		.opts = s->o,
@@ -172,7 +170,7 @@ static int write_start(struct session *s)
 	return 0;
 }
 
-static int arm(struct session *s)
+static int arm(struct fs_session *s)
 {
 	int rc = map_rings(s);
 
@@ -205,7 +203,7 @@ static int arm(struct session *s)
 	return write_start(s);
 }
 
-static enum fs_session_result run(struct session *s)
+static enum fs_session_result run(struct fs_session *s)
 {
 	struct fs_targets *t = &s->o->targets;
 	uint64_t lost = 0;
@@ -238,7 +236,7 @@ static enum fs_session_result run(struct session *s)
 
 enum fs_session_result fs_session_run(struct fs_session_opts *o)
 {
-	struct session s = {
+	struct fs_session s = {
 		.o = o, .epoll = -1, .signals = -1, .marks = -1, .kallsyms = -1, .guests_fd = -1};
 	enum fs_session_result res = run(&s);
 	int rc = s.w ? fsr_close(s.w) : 0;

@@ -24,7 +24,7 @@ static json_t *command_json(const struct fs_targets *t)
 		t->child_ended && WIFSIGNALED(st) ? json_integer(WTERMSIG(st)) : json_null());
 }
 
-int fs_session_finish(struct session *s, uint64_t *lost)
+int fs_session_finish(struct fs_session *s, uint64_t *lost)
 {
 	struct fs_losses l;
 	uint64_t end_ns;
@@ -69,7 +69,7 @@ int fs_session_finish(struct session *s, uint64_t *lost)
 	return rc;
 }
 
-static void report_command(const struct session *s)
+static void report_command(const struct fs_session *s)
 {
 	const struct fs_targets *t = &s->o->targets;
 
@@ -85,33 +85,33 @@ static void report_command(const struct session *s)
 }
 
 /* Says what was lost, and what helps where something does. */
-static void report_losses(const struct session *s)
+static void report_losses(const struct fs_session *s)
 {
 	struct fs_losses l = fs_stats_losses(s->bpf);
 	uint64_t full = l.records - l.no_ring, missed = fs_misses_runs(s->misses);
 
 	if (full)
-		fs_warn("%" PRIu64 " events were lost, their ring was full: the report names "
-			"the forks (a larger --ring-size helps)",
+		fs_warn("%" PRIu64
+			" events were lost, their ring was full: the report names the forks (a larger --ring-size helps)",
 			full);
 	if (l.no_ring)
 		fs_warn("%" PRIu64 " events were lost on CPUs that have no ring", l.no_ring);
 	if (l.state)
-		fs_warn("%" PRIu64 " events were lost, a table of the programs was full: the "
-			"report names the forks (fewer VMs at a time help)",
+		fs_warn("%" PRIu64
+			" events were lost, a table of the programs was full: the report names the forks (fewer VMs at a time help)",
 			l.state);
 	if (l.slots)
 		fs_warn("not all memory slots of a VM were looked at: it has too many (%" PRIu64
 			" lists were cut)",
 			l.slots);
 	if (missed)
-		fs_warn("the kernel skipped %" PRIu64 " runs of probes (the same probe was under "
-			"way on that CPU): what forks did there meanwhile is unknown in the report",
+		fs_warn("the kernel skipped %" PRIu64
+			" runs of probes (the same probe was under way on that CPU): what forks did there meanwhile is unknown in the report",
 			missed);
 }
 
 /* Is anything missing that was asked for? Says so. */
-static bool incomplete(const struct session *s, uint64_t lost)
+static bool incomplete(const struct fs_session *s, uint64_t lost)
 {
 	const struct fs_session_opts *o = s->o;
 	const struct fs_ring_counts *c = fs_rings_counts(s->rings);
@@ -128,7 +128,7 @@ static bool incomplete(const struct session *s, uint64_t lost)
 	return lost || no_end || c->late || c->malformed;
 }
 
-enum fs_session_result fs_session_report(struct session *s, int rc, uint64_t lost)
+enum fs_session_result fs_session_report(struct fs_session *s, int rc, uint64_t lost)
 {
 	const struct fs_ring_counts *c = fs_rings_counts(s->rings);
 	char size[FS_UNITS_LEN];

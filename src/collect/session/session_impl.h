@@ -20,7 +20,7 @@
 /* epoll's data: what a descriptor is; pidfds of targets count from FS_WAKE_TARGET on. */
 enum { FS_WAKE_SIGNALS, FS_WAKE_MARKS, FS_WAKE_GUESTS, FS_WAKE_TARGET };
 
-struct session {
+struct fs_session {
 	struct fs_session_opts *o;
 	struct fs_bpf *bpf;
 	struct fs_rings *rings;
@@ -48,38 +48,38 @@ struct session {
  * Signals come as descriptors from here on; those that would kill the process at a write are
  * ignored.
  */
-int fs_session_catch_signals(struct session *s);
+int fs_session_catch_signals(struct fs_session *s);
 
 /* Reads the signals that came; returns the name of one that ends the recording, or NULL. */
-const char *fs_session_signals(struct session *s);
+const char *fs_session_signals(struct fs_session *s);
 
 /* Marks, guests, targets. A sentence is in @s->err. */
-int fs_session_watch_all(struct session *s);
+int fs_session_watch_all(struct fs_session *s);
 
 /* The process that reads guests, which another may have taken the place of. */
-int fs_session_watch_guests(struct session *s);
+int fs_session_watch_guests(struct fs_session *s);
 
 /* The @i-th target has ended. */
-void fs_session_target_ended(struct session *s, size_t i);
+void fs_session_target_ended(struct fs_session *s, size_t i);
 
 /* --- what it writes itself (session_write.c); all return 0 or a negative errno --- */
 
 /* Takes over @o; NULL = there was no memory for it. */
-int fs_session_write_json(struct session *s, enum fsr_chunk_type type, json_t *o);
-int fs_session_write_stats(struct session *s, bool final);
+int fs_session_write_json(struct fs_session *s, enum fsr_chunk_type type, json_t *o);
+int fs_session_write_stats(struct fs_session *s, bool final);
 
 /* Writes the marks that came, answers those that ask. */
-int fs_session_read_marks(struct session *s);
+int fs_session_read_marks(struct fs_session *s);
 
 /* --- steps --- */
 
 /* Records until something ends it: @s->why. Returns 0 or a negative errno. */
-int fs_session_record(struct session *s);
+int fs_session_record(struct fs_session *s);
 
 /* Stops, writes what is left. Returns 0 or a negative errno; @lost: events that are missing. */
-int fs_session_finish(struct session *s, uint64_t *lost);
+int fs_session_finish(struct fs_session *s, uint64_t *lost);
 
 /* Reports on stderr what the recording came to; @rc is the error of writing it. */
-enum fs_session_result fs_session_report(struct session *s, int rc, uint64_t lost);
+enum fs_session_result fs_session_report(struct fs_session *s, int rc, uint64_t lost);
 
 #endif

@@ -8,7 +8,7 @@
 #define STATS_NS   (2000ull * 1000 * 1000)
 #define MAX_EVENTS 16
 
-static int handle(struct session *s, const struct epoll_event *e, int n)
+static int handle(struct fs_session *s, const struct epoll_event *e, int n)
 {
 	int rc = 0;
 
@@ -33,7 +33,7 @@ static int handle(struct session *s, const struct epoll_event *e, int n)
 }
 
 /* How long to sleep: until the next round, or the time-out if that is earlier. */
-static int sleep_ms(const struct session *s, uint64_t now)
+static int sleep_ms(const struct fs_session *s, uint64_t now)
 {
 	int ms = fs_guests_wait_ms(s->guests, now, fs_rings_wait_ms(s->rings));
 	uint64_t until = s->armed_ns + s->o->timeout_ns;
@@ -43,7 +43,7 @@ static int sleep_ms(const struct session *s, uint64_t now)
 	return ms;
 }
 
-int fs_session_record(struct session *s)
+int fs_session_record(struct fs_session *s)
 {
 	int rc = 0;
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "collect/session/session_impl.h"
 
-__attribute__((warn_unused_result)) static int watch(struct session *s, int fd, uint32_t what)
+__attribute__((warn_unused_result)) static int watch(struct fs_session *s, int fd, uint32_t what)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.u32 = what};
 
@@ -18,7 +18,7 @@ __attribute__((warn_unused_result)) static int watch(struct session *s, int fd, 
 }
 
 /* The process that reads guests, which another may have taken the place of. */
-int fs_session_watch_guests(struct session *s)
+int fs_session_watch_guests(struct fs_session *s)
 {
 	int fd = fs_guests_fd(s->guests), was = s->guests_fd;
 
@@ -27,7 +27,7 @@ int fs_session_watch_guests(struct session *s)
 }
 
 /* Signals come as descriptors from here on; those that would kill us at a write are ignored. */
-int fs_session_catch_signals(struct session *s)
+int fs_session_catch_signals(struct fs_session *s)
 {
 	sigset_t set;
 
@@ -49,7 +49,7 @@ int fs_session_catch_signals(struct session *s)
 }
 
 /* Reads the signals that came; returns the name of one that ends the recording, or NULL. */
-const char *fs_session_signals(struct session *s)
+const char *fs_session_signals(struct fs_session *s)
 {
 	struct signalfd_siginfo si;
 	const char *end = NULL;
@@ -67,7 +67,7 @@ const char *fs_session_signals(struct session *s)
 }
 
 /* What wakes the recorder. Marks may be missing; without the others it would wait in vain. */
-int fs_session_watch_all(struct session *s)
+int fs_session_watch_all(struct fs_session *s)
 {
 	int rc;
 
@@ -87,7 +87,7 @@ int fs_session_watch_all(struct session *s)
 		  : 0;
 }
 
-void fs_session_target_ended(struct session *s, size_t i)
+void fs_session_target_ended(struct fs_session *s, size_t i)
 {
 	int *fd = &s->o->targets.pidfds.v[i];
 

@@ -8,7 +8,7 @@
 #include "collect/bpf/stats_json.h"
 #include "collect/session/session_impl.h"
 
-int fs_session_write_json(struct session *s, enum fsr_chunk_type type, json_t *o)
+int fs_session_write_json(struct fs_session *s, enum fsr_chunk_type type, json_t *o)
 {
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	int rc = text ? fsr_write(s->w, type, text, strlen(text)) : -ENOMEM;
@@ -18,7 +18,7 @@ int fs_session_write_json(struct session *s, enum fsr_chunk_type type, json_t *o
 	return rc;
 }
 
-int fs_session_write_stats(struct session *s, bool final)
+int fs_session_write_stats(struct fs_session *s, bool final)
 {
 	struct fs_stats_in in = {
 		.prepared = s->prepared,
@@ -38,7 +38,7 @@ int fs_session_write_stats(struct session *s, bool final)
 	return fs_session_write_json(s, FSR_STATS, fs_stats_json(&in));
 }
 
-static int write_mark(struct session *s, const struct fs_mark *m)
+static int write_mark(struct fs_session *s, const struct fs_mark *m)
 {
 	struct fs_ev_mark ev = {0};
 
@@ -52,7 +52,7 @@ static int write_mark(struct session *s, const struct fs_mark *m)
 	return fsr_write_events(s->w, FS_OWN_CPU, &ev, sizeof(ev), 1);
 }
 
-int fs_session_read_marks(struct session *s)
+int fs_session_read_marks(struct fs_session *s)
 {
 	struct fs_mark m;
 	char err[512];

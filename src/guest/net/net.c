@@ -59,13 +59,11 @@ static int choose(struct guest_net *n)
 
 	n->addresses.len = 0;
 	n->routes.len = 0;
-	guest_for_each(h, &n->state.kind[GUEST_NET_ADDRESS])
-	{
+	guest_for_each (h, &n->state.kind[GUEST_NET_ADDRESS]) {
 		if (((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_family == AF_INET && !rc)
 			rc = guest_store_add(&n->addresses, h);
 	}
-	guest_for_each(h, &n->state.kind[GUEST_NET_ROUTE])
-	{
+	guest_for_each (h, &n->state.kind[GUEST_NET_ROUTE]) {
 		if (!rc && is_looked_at(n, h))
 			rc = guest_store_add(&n->routes, h);
 	}
@@ -143,9 +141,8 @@ int guest_net_open(struct guest_net *n)
 	}
 	rc = may_change(n);
 	if (rc == -EPERM)
-		fs_error("this process may not change the network: it needs CAP_NET_ADMIN in the "
-			 "user namespace that owns the network's namespace; run the agent as the "
-			 "guest's root, or give it that capability");
+		fs_error(
+			"this process may not change the network: it needs CAP_NET_ADMIN in the user namespace that owns the network's namespace; run the agent as the guest's root, or give it that capability");
 	else if (rc)
 		fs_error("asking rtnetlink whether this process may change the network: %s",
 			 strerror(-rc));

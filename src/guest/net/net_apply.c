@@ -76,8 +76,9 @@ static void choose_stand_in(struct guest_change *c)
 	c->stand_in = 33;
 	do {
 		taken = --c->stand_in == c->p->prefix;
-		guest_for_each(h, &c->net->addresses) if (guest_on_link(c, h)) taken |=
-			in_network_of(c, h, c->stand_in);
+		guest_for_each (h, &c->net->addresses)
+			if (guest_on_link(c, h))
+				taken |= in_network_of(c, h, c->stand_in);
 	} while (taken && c->stand_in > 1);
 }
 
@@ -86,8 +87,7 @@ static void look_at_addresses(struct guest_change *c)
 	bool first = true, without_route = false, meet = false;
 	struct nlmsghdr *h;
 
-	guest_for_each(h, &c->net->addresses)
-	{
+	guest_for_each (h, &c->net->addresses) {
 		bool near = in_network_of(c, h, c->p->prefix);
 
 		if (!guest_on_link(c, h))
@@ -102,8 +102,9 @@ static void look_at_addresses(struct guest_change *c)
 	}
 	if (meet && !c->keep_address)
 		choose_stand_in(c);
-	guest_for_each(h, &c->net->routes) if (without_route && guest_is_prefix_route(c, h))
-		c->inherit = true;
+	guest_for_each (h, &c->net->routes)
+		if (without_route && guest_is_prefix_route(c, h))
+			c->inherit = true;
 }
 
 static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
@@ -118,8 +119,7 @@ static void move_routes(const struct guest_change *c)
 {
 	struct nlmsghdr *h, *moved;
 
-	guest_for_each(h, &c->net->routes)
-	{
+	guest_for_each (h, &c->net->routes) {
 		const struct rtmsg *r = NLMSG_DATA(h);
 		const struct rtattr *source = guest_find_attr(h, sizeof(*r), RTA_PREFSRC, 4);
 		uint32_t address;
@@ -163,8 +163,7 @@ static void plan_departure(const struct guest_change *c)
 	struct nlmsghdr *h;
 
 	move_routes(c);
-	guest_for_each(h, &c->net->addresses)
-	{
+	guest_for_each (h, &c->net->addresses) {
 		if (guest_on_link(c, h) && !(is_new_address(c, h) && !c->stand_in))
 			(void)guest_step_message(c->net, h, "address", GUEST_IF_THERE, RTM_DELADDR,
 						 0);
@@ -184,8 +183,7 @@ static void plan_default_route(const struct guest_change *c)
 	struct nlmsghdr *h;
 
 	/* those of another metric would stay beside the new one */
-	guest_for_each(h, &c->net->routes)
-	{
+	guest_for_each (h, &c->net->routes) {
 		if (!guest_default_goes(c, h))
 			continue;
 		if (!metrics)

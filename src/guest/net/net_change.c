@@ -21,8 +21,7 @@ bool guest_address_goes(const struct guest_change *c, uint32_t address)
 
 	if (address == __builtin_bswap32(c->p->ip))
 		return false;
-	guest_for_each(h, &c->net->addresses)
-	{
+	guest_for_each (h, &c->net->addresses) {
 		if (guest_local_of(h) != address)
 			continue;
 		if (!guest_on_link(c, h))

@@ -137,8 +137,7 @@ static uint32_t link_of_id(const struct guest_state *s, uint32_t id)
 {
 	struct nlmsghdr *h;
 
-	guest_for_each(h, &s->kind[GUEST_NET_NEXTHOP])
-	{
+	guest_for_each (h, &s->kind[GUEST_NET_NEXTHOP]) {
 		if (guest_attr_get_u32(h, sizeof(struct nhmsg), NHA_ID, 0) == id)
 			return h->nlmsg_pid;
 	}

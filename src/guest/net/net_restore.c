@@ -169,8 +169,7 @@ static struct nlmsghdr *message_before(const struct guest_store *s, uint32_t end
 {
 	struct nlmsghdr *h;
 
-	guest_for_each(h, s)
-	{
+	guest_for_each (h, s) {
 		if (at_ + NLMSG_ALIGN(h->nlmsg_len) == end)
 			return h;
 	}
@@ -200,7 +199,8 @@ static void make_missing(struct restore *r, enum guest_net_kind kind, int pass)
 			make_if_missing(r, kind, pass, h, &from);
 		return;
 	}
-	guest_for_each(h, before) make_if_missing(r, kind, pass, h, &from);
+	guest_for_each (h, before)
+		make_if_missing(r, kind, pass, h, &from);
 }
 
 /* --- what is too much, when all is to be as before ------------------------------------------ */
@@ -233,8 +233,7 @@ static void delete_surplus(struct restore *r, enum guest_net_kind kind,
 {
 	struct nlmsghdr *h;
 
-	guest_for_each(h, &now.kind[kind])
-	{
+	guest_for_each (h, &now.kind[kind]) {
 		if (is_surplus(r, h) && !is_there(&r->c->net->state.kind[kind], h))
 			(void)guest_step_message(r->c->net, h, kind_names[kind], GUEST_IF_THERE,
 						 delete_types[kind], 0);

@@ -127,8 +127,7 @@ bool guest_route_of_address(const struct nlmsghdr *route, const struct guest_sto
 
 	if (r->rtm_protocol != RTPROT_KERNEL || !source)
 		return false;
-	guest_for_each(h, addresses)
-	{
+	guest_for_each (h, addresses) {
 		const struct ifaddrmsg *a = NLMSG_DATA(h);
 
 		if (a->ifa_family != AF_INET || h->nlmsg_pid != route->nlmsg_pid ||

@@ -60,8 +60,7 @@ static int read_text(struct guest_symbols *s, struct text *t, char *err, size_t 
 	if (hidden)
 		return fs_errf(
 			err, len, -EPERM,
-			"the kernel hides its addresses (kernel.kptr_restrict): run as root, "
-			"with the capability SYSLOG");
+			"the kernel hides its addresses (kernel.kptr_restrict): run as root, with the capability SYSLOG");
 	return 0;
 }
 

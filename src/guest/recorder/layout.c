@@ -87,8 +87,7 @@ static int fill_lists(struct guest_layout *l, size_t nlists, char *err, size_t l
 	if (rc == -EPERM)
 		return fs_errf(
 			err, len, rc,
-			"the kernel hides where pages lie in memory (/proc/self/pagemap shows "
-			"no frame numbers): run as root, with the capability SYS_ADMIN");
+			"the kernel hides where pages lie in memory (/proc/self/pagemap shows no frame numbers): run as root, with the capability SYS_ADMIN");
 	return rc ? fs_errf(err, len, rc, "cannot learn where pages lie in memory: %s",
 			    strerror(-rc))
 		  : 0;

@@ -2,10 +2,10 @@
 /* Chooses and opens the resume signal, and says why when it is not the one that was asked for. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "base/err.h"
 #include "guest/resume/signal.h"
 #include "guest/resume/vmclock.h"
 #include "mailbox/format.h"
@@ -20,17 +20,6 @@ const char *const guest_signal_names[GUEST_SIGNALS] = {
 #undef X
 };
 
-__attribute__((format(printf, 4, 5))) static int refuse(char *note, size_t len, int rc,
-							const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(note, len, fmt, args);
-	va_end(args);
-	return rc;
-}
-
 /* Opens the device and reads the page once: that remembers the generation and arms poll. */
 static int open_clock(struct guest_signal_source *s, const char *path, uint64_t *flags, char *note,
 		      size_t len)
@@ -40,18 +29,20 @@ static int open_clock(struct guest_signal_source *s, const char *path, uint64_t 
 	*flags = 0;
 	s->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0)
-		return refuse(note, len, -errno, "opening %s: %s", path, strerror(errno));
+		return fs_errf(note, len, -errno, "opening %s: %s", path, strerror(errno));
 	rc = guest_vmclock_read(s->fd, s->clock, &s->generation);
 	if (rc)
-		return refuse(note, len, rc, "reading %s: %s", path,
-			      rc == -ENODATA ? "it is shorter than a VMClock page" : strerror(-rc));
+		return fs_errf(note, len, rc, "reading %s: %s", path,
+			       rc == -ENODATA ? "it is shorter than a VMClock page"
+					      : strerror(-rc));
 	if (fs_le32(s->clock + GUEST_VMCLOCK_MAGIC_AT) != GUEST_VMCLOCK_MAGIC)
-		return refuse(note, len, -EINVAL, "%s does not begin as a VMClock page does", path);
+		return fs_errf(note, len, -EINVAL, "%s does not begin as a VMClock page does",
+			       path);
 	*flags = guest_le64(s->clock + GUEST_VMCLOCK_FLAGS_AT);
 	if (!(*flags & GUEST_VMCLOCK_HAS_GENERATION))
-		return refuse(note, len, -ENOTSUP,
-			      "%s has no generation counter (flags 0x%llx, bit 8 is clear)", path,
-			      (unsigned long long)*flags);
+		return fs_errf(note, len, -ENOTSUP,
+			       "%s has no generation counter (flags 0x%llx, bit 8 is clear)", path,
+			       (unsigned long long)*flags);
 	return 0;
 }
 
@@ -66,20 +57,20 @@ static int check_poll(const struct guest_signal_source *s, const char *path, uin
 	long n;
 
 	if (!(flags & GUEST_VMCLOCK_HAS_NOTIFICATION))
-		return refuse(note, len, -ENOTSUP,
-			      "%s sends no notifications (flags 0x%llx, bit 9 is clear)", path,
-			      (unsigned long long)flags);
+		return fs_errf(note, len, -ENOTSUP,
+			       "%s sends no notifications (flags 0x%llx, bit 9 is clear)", path,
+			       (unsigned long long)flags);
 	n = hot_ppoll(&p, 1, &(struct timespec){0});
 	if (n < 0)
-		return refuse(note, len, (int)n, "poll() of %s: %s", path, strerror((int)-n));
+		return fs_errf(note, len, (int)n, "poll() of %s: %s", path, strerror((int)-n));
 	if (p.revents & (POLLHUP | POLLERR | POLLNVAL))
-		return refuse(note, len, -ENOTSUP,
-			      "poll() of %s says it will never be ready (0x%x)", path, p.revents);
+		return fs_errf(note, len, -ENOTSUP,
+			       "poll() of %s says it will never be ready (0x%x)", path, p.revents);
 	if (p.revents & POLLOUT)
-		return refuse(note, len, -ENOTSUP,
-			      "poll() of %s is always ready: its driver has no poll (before Linux "
-			      "7.0)",
-			      path);
+		return fs_errf(
+			note, len, -ENOTSUP,
+			"poll() of %s is always ready: its driver has no poll (before Linux 7.0)",
+			path);
 	return 0;
 }
 
@@ -109,7 +100,8 @@ static int open_spin(struct guest_signal_source *s, const struct guest_signal_pa
 		return rc;
 	page = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, s->fd, 0);
 	if (page == MAP_FAILED)
-		return refuse(note, len, -errno, "mapping %s: %s", paths->vmclock, strerror(errno));
+		return fs_errf(note, len, -errno, "mapping %s: %s", paths->vmclock,
+			       strerror(errno));
 	s->page = page;
 	return 0;
 }
@@ -120,11 +112,11 @@ static int open_vmgenid(struct guest_signal_source *s, const struct guest_signal
 	s->kind = GUEST_SIGNAL_VMGENID;
 	s->fd = open(paths->kmsg, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0)
-		return refuse(note, len, -errno, "opening %s: %s", paths->kmsg, strerror(errno));
+		return fs_errf(note, len, -errno, "opening %s: %s", paths->kmsg, strerror(errno));
 	/* from now on: what the log holds already is of this VM's past (a pipe has no past) */
 	if (lseek(s->fd, 0, SEEK_END) < 0 && errno != ESPIPE)
-		return refuse(note, len, -errno, "going to the end of %s: %s", paths->kmsg,
-			      strerror(errno));
+		return fs_errf(note, len, -errno, "going to the end of %s: %s", paths->kmsg,
+			       strerror(errno));
 	return 0;
 }
 
@@ -152,11 +144,10 @@ static void look_for_vmgenid(const struct guest_signal_paths *paths, char *why, 
 
 	why[0] = 0;
 	if (!binds(sys, "platform") && !binds(sys, "acpi"))
-		snprintf(why, len,
-			 "no VMGenID device has a driver (nothing bound in "
-			 "%s/bus/{platform,acpi}/drivers/vmgenid), so the kernel will not report "
-			 "a fork",
-			 sys);
+		snprintf(
+			why, len,
+			"no VMGenID device has a driver (nothing bound in %s/bus/{platform,acpi}/drivers/vmgenid), so the kernel will not report a fork",
+			sys);
 }
 
 static void start_over(struct guest_signal_source *s)
@@ -192,10 +183,10 @@ static int open_auto(struct guest_signal_source *s, const struct guest_signal_pa
 		return 0;
 	}
 	start_over(s);
-	snprintf(note, len,
-		 "auto looks into the mailbox every 1 ms, as this VM has no resume signal: %s; and "
-		 "%s",
-		 clock_note, log_note);
+	snprintf(
+		note, len,
+		"auto looks into the mailbox every 1 ms, as this VM has no resume signal: %s; and %s",
+		clock_note, log_note);
 	return open_mailbox(s);
 }
 
