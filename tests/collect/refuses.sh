@@ -77,7 +77,7 @@ stays()
 
 	shift
 	cp "$file" "$TMP/before"
-	"$FS" record -o "$file" "$@" 2>"$TMP/err" || rc=$?
+	timeout -s INT 60 "$FS" record -o "$file" "$@" 2>"$TMP/err" || rc=$?
 	[ $rc = 1 ] && cmp "$file" "$TMP/before"
 }
 head -c 1M /dev/zero >"$TMP/mem"
