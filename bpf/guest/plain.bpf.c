@@ -17,7 +17,7 @@
 		return body;                          \
 	}
 
-/* One pair of programs for all vectors: src/guest/recorder/recorder.c attaches it to each. */
+/* One pair of programs for all vectors: src/guest/recorder/guest_programs.c attaches it to each. */
 RAW(fsg_vector_begin, "local_timer_entry", fsg_irq(FSG_K_VECTOR, true, ctx->args[0], 0))
 RAW(fsg_vector_end, "local_timer_exit", fsg_irq(FSG_K_VECTOR_END, false, ctx->args[0], 0))
 RAW(fsg_softirq_begin, "softirq_entry", fsg_softirq(FSG_K_SOFTIRQ, true, ctx->args[0]))

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "guest/recorder/armed.h"
 #include "guest/recorder/guest_clocks.h"
-#include "guest/recorder/meta.h"
+#include "guest/recorder/guest_meta.h"
 #include "guest/recorder/signal_waiters.h"
 
 #define RING_DEFAULT (1u << 20)

@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "guest/recorder/guest_programs.h"
 #include "guest/recorder/guest_symbols.h"
 #include "guest/recorder/layout.h"
-#include "guest/recorder/recorder.h"
 
 #define GUEST_ARMING_SENTENCE 480
 

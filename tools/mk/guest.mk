@@ -41,7 +41,7 @@ $(GUEST_HOT:%.c=$(O)/guest/%.o): $(O)/guest/%.o: %.c | $(PKGS_THERE)
 	$(Q)$(CC) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
 	$(Q)objcopy --rename-section .text=.text.hot $(foreach f,$(GUEST_OWN),--redefine-sym $(f)=hot_$(f)) $@
 
-$(O)/guest/src/guest/recorder/recorder.o: $(GUEST_SKEL)
+$(O)/guest/src/guest/recorder/guest_programs.o: $(GUEST_SKEL)
 
 # Two objects: the programs that need the kernel's BTF, and those that do not.
 $(GUEST_SKEL): $(O)/bpf/guest/typed.linked.o $(O)/bpf/guest/plain.linked.o

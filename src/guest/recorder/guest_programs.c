@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The recorder's programs: planned, loaded, attached, measured, stopped. */
-#include "guest/recorder/recorder.h"
+#include "guest/recorder/guest_programs.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* META: what a recorder says about itself and its guest, as JSON. */
-#include "guest/recorder/meta.h"
+#include "guest/recorder/guest_meta.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <jansson.h>
