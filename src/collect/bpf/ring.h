@@ -2,8 +2,12 @@
 /*
  * The consumer of the per-CPU BPF ring buffers: moves their bytes into EVENTS chunks and looks at
  * nothing but each record's kind, length and time (records of the kinds that are watched are shown
- * to the watcher). The recording never waits for it; what does not
- * fit into a ring is counted by the programs.
+ * to the watcher). The recording never waits for it; what does not fit into a ring is counted by
+ * the programs.
+ *
+ * Not libbpf's consumer: that calls a function for each record, where this one moves long stretches
+ * at once, and before version 1.3 it does not show where the producers stand, on which the horizon
+ * rests.
  *
  * The horizon. Once in a while a ROUND chunk promises that every record with ts < horizon stands
  * before it. In a round the clock is read first, then where each producer stands; the round is

@@ -3,8 +3,8 @@
  * The BPF half of the recorder: makes the maps that the rings and the directory lie in, and loads
  * and attaches the programs that write into them, by the best ranks that this kernel takes.
  */
-#ifndef FORKSCOPE_GUEST_RECORDER_H
-#define FORKSCOPE_GUEST_RECORDER_H
+#ifndef FORKSCOPE_GUEST_PROGRAMS_H
+#define FORKSCOPE_GUEST_PROGRAMS_H
 
 #include <stddef.h>
 #include <stdint.h>
