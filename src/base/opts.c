@@ -52,7 +52,7 @@ int fs_opt_uint(const char *text, void *dst, char *why, size_t len)
 	errno = 0;
 	v = strtoul(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || v > UINT_MAX) {
-		snprintf(why, len, "is no whole number");
+		snprintf(why, len, "is not a whole number");
 		return -1;
 	}
 	*(unsigned int *)dst = (unsigned int)v;
@@ -68,7 +68,8 @@ int fs_opt_ns(const char *text, void *dst, char *why, size_t len)
 		snprintf(why, len, "is too long: 100 years (876000h) is the most");
 		return -1;
 	default:
-		snprintf(why, len, "is no duration: give a number with a unit, as in 250ms or 10s");
+		snprintf(why, len,
+			 "is not a duration: give a number with a unit, as in 250ms or 10s");
 		return -1;
 	}
 }
@@ -79,7 +80,7 @@ int fs_opt_some_ns(const char *text, void *dst, char *why, size_t len)
 	int rc = fs_opt_ns(text, &ns, why, len);
 
 	if (!rc && !ns) {
-		snprintf(why, len, "is no time at all: give more than 0");
+		snprintf(why, len, "is not a time: give more than 0");
 		return -1;
 	}
 	if (!rc)
@@ -96,7 +97,7 @@ int fs_opt_bytes(const char *text, void *dst, char *why, size_t len)
 		snprintf(why, len, "is too large");
 		return -1;
 	default:
-		snprintf(why, len, "is no size: give a number with a unit, as in 64MiB or 4KiB");
+		snprintf(why, len, "is not a size: give a number with a unit, as in 64MiB or 4KiB");
 		return -1;
 	}
 }
@@ -158,7 +159,8 @@ static void print_help(const struct fs_usage *u, const struct fs_opt *opts)
 	print_wrapped(u->what, 0, 0);
 	printf("\n");
 	for (const struct fs_opt *o = opts; o->name; o++)
-		print_option(o->name, o->letter, o->arg, o->help);
+		if (o->help)
+			print_option(o->name, o->letter, o->arg, o->help);
 	print_option("--help", "-h", NULL, "print this");
 	if (u->notes) {
 		printf("\n");

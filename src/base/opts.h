@@ -18,7 +18,7 @@
 
 /*
  * Reads @text (NULL for an option without an argument) into @dst. Returns 0, or -1 with the reason
- * in @why ("is no duration: give a unit, as in 250ms").
+ * in @why ("is not a duration: give a unit, as in 250ms").
  */
 typedef int (*fs_opt_parser)(const char *text, void *dst, char *why, size_t why_len);
 
@@ -28,7 +28,7 @@ struct fs_opt {
 	const char *arg;    /* what the argument is called in the help; NULL = takes none */
 	fs_opt_parser parse;
 	void *dst;
-	const char *help;
+	const char *help;   /* NULL: hidden, an older name that still works */
 	const char *text;   /* set by parsing: the argument as it was given the last time */
 	unsigned int given; /* set by parsing: how many times */
 };
@@ -37,6 +37,8 @@ struct fs_opt {
 	{                                                                                     \
 		.name = (n), .letter = (l), .arg = (a), .parse = (p), .dst = (d), .help = (h) \
 	}
+/* The older name of an option: it works, and the help does not show it. */
+#define FS_OPT_OLD(n, a, p, d) FS_OPT(n, NULL, a, p, d, NULL)
 #define FS_OPT_END                     \
 	{                              \
 		.name = NULL, .arg = 0 \

@@ -25,7 +25,7 @@ struct asked {
 static const struct fs_usage usage = {
 	.command = "bench",
 	.synopsis = "--vmm VMM --snapshot DIR -o FILE [OPTIONS...] [-- COMMAND...]",
-	.what = "Makes forks of snapshots, traced, in arms: each resume signal with each prefetch, interleaved in random order. Every fork gets a network of its own, its acks are waited for as a platform does, and what became of it is counted. Prints the table of the experiment. Root is needed.",
+	.what = "Makes forks of snapshots, traced, in variants: each resume signal with each prefetch, interleaved in random order. Every fork gets a network of its own, its acks are waited for as a platform does, and what became of it is counted. Prints the table of the experiment. Root is needed.",
 	.notes =
 		"A snapshot is a folder with the state in one of " FS_TEMPLATE_STATES
 		" (Cloud Hypervisor: state.json and config.json) and the memory in one of " FS_TEMPLATE_MEMORIES
@@ -139,15 +139,15 @@ static int parse(struct asked *x, int argc, char **argv)
 	struct fs_bench_opts *o = &a->o;
 	struct fs_opt opts[OWN_ROWS + BENCH_ROWS] = {
 		FS_OPT("--signal", NULL, "LIST", bench_opt_signals, a,
-		       "the arms' resume signals: auto, vmclock, vmgenid, vmclock-spin, none (default auto): what the snapshots' agents wait for"),
+		       "the variants' resume signals: auto, vmclock, vmgenid, vmclock-spin, none (default auto): what the snapshots' agents wait for"),
 		FS_OPT("--prefetch", NULL, "LIST", bench_opt_prefetch, a,
-		       "the arms' prefetches: none, mailbox:SIZE (around the mailbox), head:SIZE, range:OFFSET:SIZE, workingset, all (default none)"),
+		       "the variants' prefetches: none, mailbox:SIZE (around the mailbox), head:SIZE, range:OFFSET:SIZE, workingset, all (default none)"),
 		FS_OPT("--workingset", NULL, "FILE", bench_opt_workingset, &o->workingset,
 		       "the ranges of --prefetch workingset, as forkscope prefetch export writes them"),
 		FS_OPT("--mechanism", NULL, "HOW", bench_opt_mechanism, &o->how,
 		       "of the prefetches: willneed, readahead, read (the default), or populate: through the VMM's own mapping"),
 		FS_OPT("--seed", NULL, "S", bench_opt_seed, &o->seed,
-		       "of the order of the arms; it is printed (default: a random one)"),
+		       "of the order of the variants; it is printed (default: a random one)"),
 		FS_OPT("--end", "-e", "END", fs_opt_string, &a->end,
 		       "where reports of the recording end their window (default ack:mailbox)"),
 		FS_OPT("--timeout", NULL, "TIME", fs_opt_ns, &o->timeout_ns, BENCH_TIMEOUT_HELP),

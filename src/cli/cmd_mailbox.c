@@ -46,7 +46,7 @@ static void print_help(FILE *to)
 		"  find   say where it is\n"
 		"  show   say what it holds\n"
 		"  patch  fill it\n\n"
-		"forkscope mailbox find --help, and so on, tells about each.\n");
+		"forkscope mailbox find --help, and so on, describes each.\n");
 }
 
 int cmd_mailbox(int argc, char **argv)

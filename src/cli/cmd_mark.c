@@ -35,7 +35,7 @@ int cmd_mark(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (fs_mark_check_name(args.pos[0]))
-		return fs_opts_bad(&usage, "\"%s\" is no name for a mark", args.pos[0]);
+		return fs_opts_bad(&usage, "\"%s\" is not a name for a mark", args.pos[0]);
 	if (opts[0].given && (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))) {
 		fs_error("cannot mark VMM %u: no such process", pid);
 		return FS_EXIT_FAILED;

@@ -24,7 +24,7 @@ static void print_help(FILE *to)
 		"  ceiling  the most that a prefetch could gain, before anyone builds it\n"
 		"  export   the pages that forks touch, in the order in which they do\n"
 		"  test     forks with a prefetch against forks without: supported or refuted\n\n"
-		"forkscope prefetch ceiling --help, and so on, tells about each.\n");
+		"forkscope prefetch ceiling --help, and so on, describes each.\n");
 }
 
 int cmd_prefetch(int argc, char **argv)

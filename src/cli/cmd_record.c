@@ -41,7 +41,7 @@ static int parse_pid(const char *text, void *dst, char *why, size_t len)
 	if (fs_opt_uint(text, &pid, why, len))
 		return -1;
 	if (!pid || pid > 4194304) {
-		snprintf(why, len, "is no process number");
+		snprintf(why, len, "is not a process number");
 		return -1;
 	}
 	if (fs_vec_push(&t->pids, (pid_t)pid)) {
@@ -130,7 +130,7 @@ static int parse_ring(const char *text, void *dst, char *why, size_t len)
 	if (fs_opt_bytes(text, bytes, why, len))
 		return -1;
 	if (*bytes < FS_RING_MIN || *bytes > (1u << 30) || (*bytes & (*bytes - 1))) {
-		snprintf(why, len, "is no power of two from 64KiB to 1GiB");
+		snprintf(why, len, "is not a power of two from 64KiB to 1GiB");
 		return -1;
 	}
 	return 0;
@@ -155,7 +155,7 @@ static int parse_stacks(const char *text, void *dst, char *why, size_t len)
 			if (strlen(sel[i].name) == n && !strncmp(at, sel[i].name, n))
 				break;
 		if (i == 4) {
-			snprintf(why, len, "is no list of fault, offcpu, bio (or none)");
+			snprintf(why, len, "is not a list of fault, offcpu, bio (or none)");
 			return -1;
 		}
 		*stacks |= sel[i].bit;
@@ -167,7 +167,7 @@ static int parse_stacks(const char *text, void *dst, char *why, size_t len)
 static int parse_without(const char *text, void *dst, char *why, size_t len)
 {
 	if (!*text || !fs_bpf_known(text)) {
-		snprintf(why, len, "is no list of hooks (forkscope doctor names them)");
+		snprintf(why, len, "is not a list of hooks (forkscope doctor names them)");
 		return -1;
 	}
 	*(const char **)dst = text;
@@ -277,7 +277,7 @@ int cmd_record(int argc, char **argv)
 		FS_OPT("--timeout", "-t", "TIME", fs_opt_some_ns, &s.timeout_ns,
 		       "end after this long, as in 30s"),
 		FS_OPT("--end", "-e", "END", parse_end, &s,
-		       "where the report is to end its window unless told otherwise: ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME (default ack:mailbox)"),
+		       "where the report ends its window unless it is asked otherwise: ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:TIME (default ack:mailbox)"),
 		FS_OPT("--stacks", NULL, "LIST", parse_stacks, &stacks,
 		       "host kernel stacks to take: fault, offcpu, bio (default all), or none"),
 		FS_OPT("--ring-size", NULL, "SIZE", parse_ring, &s.load.ring_bytes,
@@ -285,7 +285,7 @@ int cmd_record(int argc, char **argv)
 		FS_OPT("--without", NULL, "HOOKS", parse_without, &s.load.without,
 		       "do without these hooks (as doctor names them, divided by commas), to save their cost"),
 		FS_OPT("--guest", NULL, "MODE", parse_guest, &s.guest.off,
-		       "auto (default): read what forkscope-guest arm left in the guests' memory, once their forks have come to an end; off: the host's half alone"),
+		       "auto (default): read what forkscope-guest arm left in the guests' memory, once their forks have come to an end; off: record the host alone"),
 		FS_OPT("--memfile", NULL, "FILE", parse_memfile, &s.guest,
 		       "the memory file of the snapshot that will be forked: finds its recorder before the first fork, and serves VMMs that do not map that file; may be given again"),
 		FS_OPT("--warm-ring", NULL, NULL, fs_opt_flag, &s.guest.warm,

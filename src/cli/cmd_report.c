@@ -29,7 +29,7 @@ static int fork_number(const char *text, void *dst, char *why, size_t len)
 		return -1;
 	if (*(const unsigned int *)dst)
 		return 0;
-	snprintf(why, len, "is no fork: they are counted from 1");
+	snprintf(why, len, "is not a fork: they are counted from 1");
 	return -1;
 }
 
@@ -246,10 +246,11 @@ int cmd_report(int argc, char **argv)
 		FS_REC_POPULATION(&a.population),
 		FS_OPT("--brief", NULL, NULL, fs_opt_flag, &a.brief,
 		       "a line for each fork instead of a page"),
-		FS_OPT("--arms", NULL, NULL, fs_opt_flag, &a.variants,
-		       "instead: the arms of an experiment beside each other, and compared"),
+		FS_OPT("--variants", NULL, NULL, fs_opt_flag, &a.variants,
+		       "instead: the variants of an experiment side by side, and compared"),
+		FS_OPT_OLD("--arms", NULL, fs_opt_flag, &a.variants),
 		FS_OPT("--csv", NULL, NULL, fs_opt_flag, &a.csv,
-		       "a line for each fork: arm, the experiment's columns, buckets"),
+		       "a line for each fork: variant, the experiment's columns, buckets"),
 		FS_OPT("--json", NULL, NULL, fs_opt_flag, &a.json, "one JSON object"),
 		FS_OPT("--folded", NULL, NULL, fs_opt_flag, &a.folded,
 		       "folded stacks, weights in ns of the gap; forks without an end are left "
@@ -277,7 +278,7 @@ int cmd_report(int argc, char **argv)
 	if ((a.variants || a.csv) && (a.folded || a.fork || a.cohort))
 		return fs_opts_bad(
 			&usage,
-			"--arms and --csv are about all forks: not with --folded, --fork or --cohort");
+			"--variants and --csv are about all forks: not with --folded, --fork or --cohort");
 	if (a.json && a.folded)
 		return fs_opts_bad(&usage, "--json and --folded both want stdout: choose one");
 	if (fs_out_is_stdout(a.svg) && (a.json || a.folded))

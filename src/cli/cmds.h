@@ -21,7 +21,7 @@ enum fs_exit {
 	X(dump, "print what a recording holds, event by event")                      \
 	X(mark, "put a named moment into the running recordings")                    \
 	X(prefetch, "say what a prefetch could gain, and whether it did")            \
-	X(bench, "make forks in arms and time them: the whole experiment")           \
+	X(bench, "make forks in variants and time them: the whole experiment")       \
 	X(mailbox, "find, show or fill the mailbox in a snapshot's memory")          \
 	X(doctor, "say what this host and kernel let forkscope see")
 

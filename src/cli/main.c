@@ -28,7 +28,7 @@ static void print_help(FILE *to)
 	fprintf(to,
 		"\n  -v, --verbose  say more on stderr (also what libbpf says)\n"
 		"  --version      print the version\n"
-		"  -h, --help     print this; forkscope help COMMAND tells about a command\n\n"
+		"  -h, --help     print this; forkscope help COMMAND describes a command\n\n"
 		"exit status: 0 done, 1 failed, 2 wrong usage, 3 done but incomplete (events were\n"
 		"lost, or forks have no end), 4 the answer is no, 5 there is no answer\n");
 }

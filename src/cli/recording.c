@@ -27,11 +27,13 @@ static int window(const struct fs_rec_opts *a, const json_t *meta, struct fsa_op
 	ret = fsa_parse_end(end && *end ? end : "ack:mailbox", o, err, len);
 	if (ret)
 		return ret;
-	o->one_snapshot = a->population && !strcmp(a->population, "arm");
+	/* "arm" is what a variant was called */
+	o->one_snapshot = a->population &&
+			  (!strcmp(a->population, "variant") || !strcmp(a->population, "arm"));
 	if (a->population && !o->one_snapshot && strcmp(a->population, "files"))
 		return fs_errf(
 			err, len, -EINVAL,
-			"--population \"%s\" is neither files (forks of one memory or state file are of one snapshot) nor arm (all forks of an arm are)",
+			"--population \"%s\" is neither files (forks of one memory or state file are of one snapshot) nor variant (all forks of a variant are)",
 			a->population);
 	o->kind = a->kind;
 	o->timeout_ns = a->timeout_ns;
@@ -126,7 +128,7 @@ static void no_fork(const struct fsv_view *v)
 			continue;
 		fs_info("  %zu VM%s, as number %u of process %u, %s: %s%s", n[vm->why],
 			n[vm->why] == 1 ? "" : "s", vm->vm, vm->pid,
-			fsa_vm_kind(vm) == FSA_K_BOOT ? "boots" : "is no fork", fsa_vm_why(vm),
+			fsa_vm_kind(vm) == FSA_K_BOOT ? "boots" : "is not a fork", fsa_vm_why(vm),
 			fsa_vm_kind(vm) == FSA_K_BOOT ? "; --kind restore if it was restored" : "");
 		n[vm->why] = 0;
 	}

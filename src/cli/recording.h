@@ -16,7 +16,7 @@ struct fs_rec_opts {
 	enum fsa_vm_kind kind;
 	uint64_t timeout_ns;
 	const char *symbols; /* file of guest symbols */
-	/* what makes forks those of one snapshot: NULL = "files", or "arm" */
+	/* what makes forks those of one snapshot: NULL = "files", or "variant" */
 	const char *population;
 	unsigned int fork; /* symbols are looked for in this fork only, 0 = all */
 	bool no_guest, drop_segs, keep_faults;
@@ -24,7 +24,7 @@ struct fs_rec_opts {
 
 #define FS_REC_POPULATION(where)                                   \
 	FS_OPT("--population", NULL, "WHAT", fs_opt_string, where, \
-	       "forks of one snapshot: files (default: of one memory or state file) or arm (all)")
+	       "forks of one snapshot: files (default: of one memory or state file) or variant (all)")
 
 struct fs_rec {
 	struct fsr_reader *reader;

@@ -16,7 +16,7 @@ int variants_to_stdout(const struct fsv_view *v, enum variants_form form, uint64
 	if (err || fsx_variants_make(&g, seed, &b)) {
 		if (!err)
 			fsx_groups_free(&g);
-		fs_error("no memory to compare the arms");
+		fs_error("no memory to compare the variants");
 		return FS_EXIT_FAILED;
 	}
 	if (form == VARIANTS_JSON)

@@ -275,9 +275,10 @@ char *fsx_abtest_reason(const struct fsx_abtest *t, char *buf, size_t len)
 	char numbers[256];
 
 	if (x->na < FSS_MIN_N || x->nb < FSS_MIN_N) {
-		snprintf(buf, len,
-			 "%zu and %zu forks are too few for any verdict: at least %d in each arm",
-			 x->na, x->nb, FSS_MIN_N);
+		snprintf(
+			buf, len,
+			"%zu and %zu forks are too few for any verdict: at least %d in each variant",
+			x->na, x->nb, FSS_MIN_N);
 		return buf;
 	}
 	of_numbers(x, numbers, sizeof(numbers));
@@ -286,12 +287,12 @@ char *fsx_abtest_reason(const struct fsx_abtest *t, char *buf, size_t len)
 	else if (x->verdict == FSS_SUPPORTED)
 		snprintf(
 			buf, len,
-			"%s; but nothing shows that the arms differed: it need not be the prefetch",
+			"%s; but nothing shows that the variants differed: it need not be the prefetch",
 			numbers);
 	else
 		snprintf(
 			buf, len,
-			"the arms did not differ in what was resident or had to be fetched, so there was nothing to gain: %s",
+			"the variants did not differ in what was resident or had to be fetched, so there was nothing to gain: %s",
 			numbers);
 	return buf;
 }

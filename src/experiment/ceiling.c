@@ -40,7 +40,8 @@ const char *fsx_none_text(enum fsx_none n)
 		[FSX_HAS] = "",
 		[FSX_NO_END] = "no end",
 		[FSX_NO_SAMPLE] = "no fault of this run shows what the mechanism leaves",
-		[FSX_TIMEOUT] = "its mailbox ack was lost or late: a time-out is in its chain",
+		[FSX_TIMEOUT] =
+			"its mailbox ack was lost or late: a time-out is in its wake-up chain",
 		[FSX_UNKNOWN] = "more than 5 % of its gap is unknown: faults may be in it",
 	};
 

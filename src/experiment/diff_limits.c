@@ -54,15 +54,16 @@ static int parse_one(const char *p, size_t len, struct fsx_limit *l, char *err, 
 	char *over;
 
 	if (!len || len >= sizeof(l->text))
-		return fs_errf(err, err_len, -EINVAL, "\"%.*s\" is no limit: give WHAT>AMOUNT",
+		return fs_errf(err, err_len, -EINVAL, "\"%.*s\" is not a limit: give WHAT>AMOUNT",
 			       (int)(len < 80 ? len : 80), p);
 	memcpy(l->text, p, len);
 	l->text[len] = '\0';
 	over = strchr(l->text, '>');
 	if (!over || over - l->text >= (ptrdiff_t)sizeof(l->what))
-		return fs_errf(err, err_len, -EINVAL,
-			       "\"%s\" is no limit: give WHAT>AMOUNT, as in gap>5%% or notify>2ms",
-			       l->text);
+		return fs_errf(
+			err, err_len, -EINVAL,
+			"\"%s\" is not a limit: give WHAT>AMOUNT, as in gap>5%% or notify>2ms",
+			l->text);
 	memcpy(l->what, l->text, (size_t)(over - l->text));
 	if (!find(l))
 		return fs_errf(
@@ -72,7 +73,7 @@ static int parse_one(const char *p, size_t len, struct fsx_limit *l, char *err, 
 	if (amount(over + 1, l))
 		return fs_errf(
 			err, err_len, -EINVAL,
-			"\"%s\" is no amount: give a share of A's median (5%%) or a time (2ms)",
+			"\"%s\" is not an amount: give a share of A's median (5%%) or a time (2ms)",
 			over + 1);
 	return 0;
 }

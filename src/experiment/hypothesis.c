@@ -85,7 +85,7 @@ int fsx_hypothesis_parse(const char *text, uint64_t mailbox, uint64_t memory,
 	if (ret)
 		return fs_errf(
 			err, err_len, ret,
-			"\"%.60s\" is no hypothesis: all, major, perfect, workingset, mailbox:SIZE, head:SIZE or range:OFFSET:SIZE, as in head:64MiB",
+			"\"%.60s\" is not a hypothesis: all, major, perfect, workingset, mailbox:SIZE, head:SIZE or range:OFFSET:SIZE, as in head:64MiB",
 			text);
 	return 0;
 }

@@ -57,7 +57,7 @@ static int parse_item(char *item, struct fs_ranges *r, char *err, size_t len)
 	}
 	if (!second || parse_number(item, &offset) || parse_number(second, &size))
 		return fs_errf(err, len, -EINVAL,
-			       "\"%s%s%s\" is no range: write OFFSET+LENGTH, as in 0x1000+64KiB",
+			       "\"%s%s%s\" is not a range: write OFFSET+LENGTH, as in 0x1000+64KiB",
 			       item, second ? "+" : "", second ? second : "");
 	return push(r, offset, size, err, len);
 }
@@ -84,7 +84,7 @@ int fsx_ranges_text(const char *text, size_t len, struct fs_ranges *r, char *err
 	bool comment = false;
 
 	if (memchr(text, '\0', len))
-		return fs_errf(err, err_len, -EINVAL, "no list of ranges: it has zero bytes");
+		return fs_errf(err, err_len, -EINVAL, "not a list of ranges: it has zero bytes");
 	for (size_t at = 0; at < len;) {
 		size_t n = 0, got;
 		int ret;
@@ -94,7 +94,7 @@ int fsx_ranges_text(const char *text, size_t len, struct fs_ranges *r, char *err
 			n++;
 		got = comment ? 0 : copy_item(text + at, n, item);
 		if (got >= MAX_ITEM)
-			return fs_errf(err, err_len, -EINVAL, "no range: \"%.*s...\"", 40,
+			return fs_errf(err, err_len, -EINVAL, "not a range: \"%.*s...\"", 40,
 				       text + at);
 		ret = got ? parse_item(item, r, err, err_len) : 0;
 		if (ret)
@@ -183,8 +183,9 @@ static int load_file(FILE *f, const char *path, struct fs_ranges *r, char *err, 
 	if (ferror(f))
 		ret = fs_errf(err, err_len, -EIO, "reading %s: %s", path, strerror(errno));
 	else if (n > FSX_MAX_FILE)
-		ret = fs_errf(err, err_len, -E2BIG, "%s is longer than %u bytes: no list of ranges",
-			      path, FSX_MAX_FILE);
+		ret = fs_errf(err, err_len, -E2BIG,
+			      "%s is longer than %u bytes: not a list of ranges", path,
+			      FSX_MAX_FILE);
 	else if (n >= 4 && !memcmp(data, FSX_HPL_MAGIC, 4))
 		ret = fsx_ranges_hpl(data, n, r, why, sizeof(why));
 	else
@@ -209,7 +210,7 @@ int fsx_ranges_load(const char *arg, struct fs_ranges *r, char *err, size_t err_
 			       strerror(errno));
 	}
 	if (!S_ISREG(st.st_mode))
-		return fs_errf(err, err_len, -EINVAL, "%s is no regular file", arg);
+		return fs_errf(err, err_len, -EINVAL, "%s is not a regular file", arg);
 	f = fopen(arg, "re");
 	if (!f)
 		return fs_errf(err, err_len, -errno, "reading the ranges in %s: %s", arg,

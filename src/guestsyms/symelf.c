@@ -129,7 +129,7 @@ int fsy_syms_elf(struct fsy_syms *s, int fd, const void *data, size_t bytes, con
 		ret = fs_errf(err, err_len, -EINVAL, "%s is a damaged ELF file: %s", name,
 			      elf_errmsg(-1));
 	else if (gelf_getclass(elf) != ELFCLASS64 || eh.e_machine != EM_X86_64)
-		ret = fs_errf(err, err_len, -EINVAL, "%s is no x86-64 kernel", name);
+		ret = fs_errf(err, err_len, -EINVAL, "%s is not an x86-64 kernel", name);
 	else
 		ret = read_sections(s, elf, name, err, err_len);
 	elf_end(elf);

@@ -133,7 +133,7 @@ int fsy_syms_load(const char *path, struct fsy_syms **out, char *err, size_t err
 	if (fd < 0 || fstat(fd, &st)) {
 		ret = fs_errf(err, err_len, -errno, "cannot open %s: %s", path, strerror(errno));
 	} else if (!S_ISREG(st.st_mode)) {
-		ret = fs_errf(err, err_len, -EINVAL, "%s is no regular file", path);
+		ret = fs_errf(err, err_len, -EINVAL, "%s is not a regular file", path);
 	} else {
 		ret = load_fd(fd, path, out, err, err_len);
 	}

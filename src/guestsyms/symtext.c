@@ -60,7 +60,7 @@ int fsy_syms_text_file(struct fsy_syms *s, const char *data, size_t bytes, const
 	if (!s->syms.n || bad > good)
 		return fs_errf(
 			err, err_len, -EINVAL,
-			"%s is no symbol file: give the guest's vmlinux ELF, its System.map, or its /proc/kallsyms",
+			"%s is not a symbol file: give the guest's vmlinux ELF, its System.map, or its /proc/kallsyms",
 			name);
 	return 0;
 }

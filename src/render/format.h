@@ -21,10 +21,10 @@ double fsv_share(uint64_t part, uint64_t whole); /* 0 to 1, 0 when @whole is 0 *
 
 /*
  * Of signal delivery's time none is known, for guest time that could not be split has it: a 0 there
- * would say that the signal cost nothing. FSV_UNTOLD stands in its place.
+ * would say that the signal cost nothing. FSV_NOT_SEPARABLE stands in its place.
  */
-#define FSV_UNTOLD "not told apart from guest (not split)"
-static inline bool fsv_untold(double signal_ns, double unsplit_ns)
+#define FSV_NOT_SEPARABLE "not separable from guest (not split)"
+static inline bool fsv_not_separable(double signal_ns, double unsplit_ns)
 {
 	return signal_ns < 0.5 && unsplit_ns >= 0.5;
 }

@@ -153,16 +153,16 @@ void fsv_not_proven(const struct fsv_view *v, const struct fsv_trust *t,
 	look(v, &s);
 	if (s.unsplit)
 		say(arg,
-		    "\"guest (not split)\" is guest mode and the guest's own halts as the host sees them: the guest's signal path, its own page faults and its other work are in it together, and nothing here tells them apart");
+		    "\"guest (not split)\" is guest mode and the guest's own halts as the host sees them: the guest's signal path, its own page faults and its other work are in it together, and they are not separable here");
 	if (s.split)
 		say(arg,
-		    "the guest's half was written by the guest: one that lies can spoil the stages and the guest.* causes of its own forks, nothing else");
+		    "the guest recording was written by the guest: one that lies can spoil the stages and the guest.* causes of its own forks, nothing else");
 	if (s.rips)
 		say(arg,
 		    "guest addresses are where the guest left, not samples of where its time went");
 	if (s.guessed)
 		say(arg,
-		    "fault classes were told from tracepoints alone: fault.cow, fault.zero and fault.mapped are less sure than fault.major and fault.uffd");
+		    "fault classes were inferred from tracepoints alone: fault.cow, fault.zero and fault.mapped are less sure than fault.major and fault.uffd");
 	if (s.ambiguous)
 		say(arg,
 		    "on the forks marked so the critical path across vCPUs is a choice, not a finding");

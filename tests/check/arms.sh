@@ -30,7 +30,7 @@ tests/experiment/forks.py vmclock:none/11/50/8 vmgenid:none/11/50/8 vmclock:all/
 "$O/tools/mkrec" "$tmp/r.txt" "$tmp/r.fsr" && "$O/tools/mkrec" "$tmp/o.txt" "$tmp/o.fsr" || exit 1
 
 is 'arms' status 0 "$F" report --arms "$tmp/r.fsr"
-is 'the columns' says 'arm n fork total reconfigure mailbox ack apply after mailbox'
+is 'the columns' says 'variant n fork total reconfigure mailbox ack apply after mailbox'
 is 'the first fork apart' grep -q '^  its first fork ' "$tmp/out"
 is 'ten steady forks' grep -q '^vmgenid:none  *10 ' "$tmp/out"
 is 'apply takes what was planted' grep -q '^vmgenid:none .* 3.0 / 3 / 3$' "$tmp/out"

@@ -76,6 +76,6 @@ COLUMNS=80 "$F" report --arms "$arms" >"$tmp/narrow"
 COLUMNS=200 "$F" report --arms "$arms" >"$tmp/wide"
 numbers() { tr -cs '0-9.' '\n' <"$1" | grep '[0-9]' | sort -u; }
 report 'arms at 80: no number is lost' "$(numbers "$tmp/wide" >"$tmp/w"; numbers "$tmp/narrow" | comm -23 "$tmp/w" -)"
-is 'arms at 80: four columns in two parts' test "$(grep -c '^arm ' "$tmp/narrow")" = 2
-is 'arms at 200: one part' test "$(grep -c '^arm ' "$tmp/wide")" = 1
+is 'arms at 80: four columns in two parts' test "$(grep -c '^variant ' "$tmp/narrow")" = 2
+is 'arms at 200: one part' test "$(grep -c '^variant ' "$tmp/wide")" = 1
 done_testing

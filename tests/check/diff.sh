@@ -63,8 +63,8 @@ expect 5 'inconclusive *gap>38%' 'a limit inside the interval: 5' \
 	"$F" diff --fail-on 'gap>38%' a.fsr slow.fsr
 expect 5 'too few forks' 'too few forks for a limit: 5' "$F" diff --fail-on 'gap>5%' a.fsr few.fsr
 expect 2 'nothing that a report measures' 'a limit of nothing' "$F" diff --fail-on 'gapp>5%' a.fsr a.fsr
-expect 2 'is no amount' 'a limit without a unit' "$F" diff --fail-on 'gap>5' a.fsr a.fsr
-expect 2 'is no limit' 'no limit at all' "$F" diff --fail-on 'gap' a.fsr a.fsr
+expect 2 'is not an amount' 'a limit without a unit' "$F" diff --fail-on 'gap>5' a.fsr a.fsr
+expect 2 'is not a limit' 'no limit at all' "$F" diff --fail-on 'gap' a.fsr a.fsr
 expect 2 '' 'one recording' "$F" diff a.fsr
 expect 1 'none.fsr' 'no such file' "$F" diff a.fsr none.fsr
 expect 1 '"steady" (11 forks)' 'no such cohort: those there are, are named' \

@@ -21,10 +21,10 @@ is 'its gain is that of the faults' grep -q 'fault.major  *50.0 ms  *0 ns  *-50.
 is 'the reading is moved work' grep -q 'Work was moved out of the window' "$tmp/out"
 expect 0 'supported' 'the same from two recordings' $P test --from "$tmp/cold.fsr" "$tmp/warm.fsr"
 expect 4 'verdict: refuted' 'one that changes nothing' $P test --from "$tmp/same.fsr"
-is 'and that the arms did not differ is said' grep -q 'do not show that the arms differed' "$tmp/out"
+is 'and that the arms did not differ is said' grep -q 'do not show that the variants differed' "$tmp/out"
 expect 4 'refuted' 'the wrong way round' $P test --from "$tmp/warm.fsr" "$tmp/cold.fsr"
 expect 5 'verdict: inconclusive' 'noise' $P test --from "$tmp/noisy.fsr"
-is 'with the forks that would decide' grep -q 'would decide: .*forks in each arm' "$tmp/out"
+is 'with the forks that would decide' grep -q 'would decide: .*forks in each variant' "$tmp/out"
 expect 5 'too few' 'too few forks' $P test --from "$tmp/few.fsr"
 expect 4 'without an end' 'forks that never arrive are endless' $P test --from "$tmp/open.fsr"
 expect 0 '8 used before the end' 'what became of the pages' $P test --from "$tmp/ab.fsr" \
@@ -38,11 +38,11 @@ is 'the same twice' cmp -s "$tmp/again" "$tmp/again2"
 expect 0 'of the 61 forks .*supported' 'the null test' $P test --from --null 2000 "$tmp/one.fsr"
 expect 0 'delta:  *10.0 ms' '--delta as a time' $P test --from --delta 10ms "$tmp/ab.fsr"
 expect 2 'share or a time' 'a bad --delta' $P test --from --delta often "$tmp/ab.fsr"
-expect 2 'more than two arms' 'which two of three arms?' $P test --from "$tmp/three.fsr"
+expect 2 'more than two variants' 'which two of three arms?' $P test --from "$tmp/three.fsr"
 expect 2 'which is without' 'which of two is the baseline?' $P test --from "$tmp/two.fsr"
 expect 4 'refuted' 'two of three arms' $P test --from --arms a,b "$tmp/three.fsr"
 expect 1 'no steady fork' 'no such arm' $P test --from --arms a,x "$tmp/three.fsr"
-expect 2 'no two arms' 'one arm alone' $P test --from "$tmp/one.fsr"
+expect 2 'not hold two variants' 'one arm alone' $P test --from "$tmp/one.fsr"
 expect 2 'tested with --from' 'a recording without --from' $P test --prefetch all "$tmp/one.fsr"
 expect 1 'at least 10 forks' 'a null test of few' $P test --from --null 10 "$tmp/few.fsr"
 
@@ -52,13 +52,13 @@ expect 2 'which prefetch' 'no hypothesis' $M
 expect 2 'which prefetch' 'none is no hypothesis' $M --prefetch none
 expect 2 'which prefetch' 'two hypotheses' $M --prefetch head:1MiB,all
 expect 2 'leave one out' 'a prefetch and ranges' $M --prefetch all --ranges 0x1000+4KiB
-expect 1 'no range' 'ranges that are none' $M --ranges 1+x
+expect 1 'not a range' 'ranges that are none' $M --ranges 1+x
 expect 2 '--ranges FILE' 'a working set without its ranges' $M --prefetch workingset
 expect 2 'one --signal' 'two signals' $M --prefetch all --signal vmclock,vmgenid
 expect 2 'not "pre-fault"' 'a mechanism that cannot be had' $M --prefetch all --mechanism pre-fault
 expect 2 'not "hope"' 'no mechanism' $M --prefetch all --mechanism hope
 expect 2 '--null is for recordings' 'a null test of forks to be made' $M --prefetch all --null 10
-expect 2 '--arms is for recordings' 'arms of forks to be made' $M --prefetch all --arms a,b
+expect 2 '--variants is for recordings' 'arms of forks to be made' $M --prefetch all --arms a,b
 expect 2 'share or a time' 'a bad --delta, before any fork' $M --prefetch all --delta often
 expect 2 'x' 'a bad --end, before any fork' $M --prefetch all --end x
 expect 2 'no recording is named' 'no recording' $P test --vmm firecracker --snapshot "$tmp" --prefetch all
@@ -80,7 +80,7 @@ is 'and how' grep -q 'ceiling (populate)' "$tmp/out"
 expect 0 '(page-cache, ' 'options count more' $P test --from --mechanism page-cache --ranges 0x100000+16KiB "$tmp/told.fsr"
 is 'of both' grep -q '4 pages in the ranges' "$tmp/out"
 echo '{"arms": [{"name": "sig:all", "prefetch": "all", "ranges": [[-1, 4096]]}]}' >"$tmp/told.fsr.json"
-expect 0 'does not tell what was prefetched' 'a file that lies' $P test --from "$tmp/told.fsr"
+expect 0 'does not name what was prefetched' 'a file that lies' $P test --from "$tmp/told.fsr"
 is 'is not believed' sh -c "! grep -q 'in the ranges' '$tmp/out'"
 expect 2 'moment beside' 'populating before an attached command' $P test --vmm attach --snapshot "$tmp" \
 	-o "$tmp/x.fsr" --prefetch all --mechanism populate -- true
@@ -100,9 +100,9 @@ expect 0 ' --ranges  *1.0 MiB' 'ranges that are larger than the guest are cut' $
 	--ranges 0xff00000+1GiB "$tmp/cold.fsr"
 expect 2 'not known where the mailbox is: give --mailbox' 'a mailbox nobody knows of' $P ceiling --hypothesis mailbox:64MiB "$tmp/cold.fsr"
 expect 0 'mailbox:1MiB  *1.0 MiB' 'one that is known' $P ceiling --hypothesis mailbox:1MiB --mailbox 0x101000 "$tmp/cold.fsr"
-expect 2 'is no hypothesis' 'no such hypothesis' $P ceiling --hypothesis fast "$tmp/cold.fsr"
+expect 2 'is not a hypothesis' 'no such hypothesis' $P ceiling --hypothesis fast "$tmp/cold.fsr"
 expect 2 'not "x"' 'no such mechanism' $P ceiling --mechanism x "$tmp/cold.fsr"
-expect 1 'no range' 'bad ranges' $P ceiling --ranges 1+x "$tmp/cold.fsr"
+expect 1 'not a range' 'bad ranges' $P ceiling --ranges 1+x "$tmp/cold.fsr"
 expect 3 'never reached their end: no ceiling' 'forks without an end' $P ceiling --brief "$tmp/open.fsr"
 
 # --- export

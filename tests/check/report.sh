@@ -26,7 +26,7 @@ fi
 expect 3 '1 of 3 forks did not reach' 'a fork without an end: 3' "$F" report "$R"
 expect 0 '' 'one complete fork: 0' "$F" report --fork 1 "$R"
 expect 1 'no fork 9: this recording has 3' 'no such fork' "$F" report --fork 9 "$R"
-expect 2 'is no fork: they are counted from 1' 'fork 0 is none, and not all of them' "$F" report --fork 0 "$R"
+expect 2 'is not a fork: they are counted from 1' 'fork 0 is none, and not all of them' "$F" report --fork 0 "$R"
 expect 0 '' 'a start that was not seen' "$F" report --fork 1 --start load "$R"
 is 'its fork says so' grep -q 'the start asked for was not seen' "$tmp/out"
 expect 0 '' 'a start that was seen' "$F" report --fork 1 --start spawn "$R"
@@ -40,7 +40,7 @@ expect 2 'is none of auto, always or never' 'a bad --color' "$F" report --color 
 expect 2 '' 'no recording' "$F" report
 expect 1 "$tmp/none" 'no such file: it is named' "$F" report "$tmp/none"
 expect 1 'not a recording' 'no recording at all' "$F" report /etc/passwd
-expect 1 'no symbol file' 'bad symbols' "$F" report --guest-symbols /etc/passwd "$R"
+expect 1 'not a symbol file' 'bad symbols' "$F" report --guest-symbols /etc/passwd "$R"
 expect 0 '' 'another end' "$F" report --fork 3 --end after:50ms "$R"
 expect 0 '' 'the longest time-out' "$F" report --fork 1 --timeout 876000h "$R"
 expect 2 'too long' 'a longer one, which would wrap' "$F" report --fork 1 --timeout 18446744073s "$R"
@@ -138,7 +138,7 @@ for odd in '"cpus": 64, "cpus_without_ring": -16' '"cpus": 65, "cpus_without_rin
 	sed "/^GDIR/a GMETA {$odd}" tests/golden/guest-chain.txt >"$tmp/many.txt"
 	"$O/tools/mkrec" "$tmp/many.txt" "$tmp/many.fsr" 2>/dev/null
 	"$F" report --fork 1 "$tmp/many.fsr" >"$tmp/out" 2>/dev/null
-	is "a guest that says $odd is not believed" sh -c "grep -q 'guest half: read' '$tmp/out' && ! grep -q 'they have no ring' '$tmp/out'"
+	is "a guest that says $odd is not believed" sh -c "grep -q 'guest recording: read' '$tmp/out' && ! grep -q 'they have no ring' '$tmp/out'"
 done
 
 # faults at huge pages: each class says how many, and of what size

@@ -8,7 +8,7 @@ deep=$tmp
 for _ in 1 2 3 4 5 6 7 8; do deep=$deep/$part; done
 
 expect 1 'No such file or directory$' 'a long path: the reason stands behind it' "$F" report "$deep/none"
-expect 2 'all forks of an arm are)$' 'an option that is nonsense, at length' \
+expect 2 'all forks of a variant are)$' 'an option that is nonsense, at length' \
 	"$F" report --population "$part$part$part$part$part" tests/format/v1.0.fsr
 expect 2 '--0\{800\} (see forkscope report --help)$' 'an unknown option, at length' "$F" report "--$part$part$part$part" x
 
@@ -40,6 +40,6 @@ for t in sorted(times + [20_500_000, 21_000_000, 21_500_000]):
 PY
 "$O/tools/mkrec" "$tmp/outside.txt" "$tmp/outside.fsr" || exit 1
 "$F" report "$tmp/outside.fsr" 2>/dev/null | tr '\n' ' ' | tr -s ' ' >"$tmp/out"
-is 'why a guest half is refused' grep -q \
-	'guest half: read, but NOT USED: .* a torn or forged record, or a span that is missing: its time is one sum' "$tmp/out"
+is 'why a guest recording is refused' grep -q \
+	'guest recording: read, but NOT USED: .* a torn or forged record, or a span that is missing: its time is one sum' "$tmp/out"
 done_testing

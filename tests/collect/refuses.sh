@@ -28,7 +28,7 @@ ok "duration without a unit" refused 2 'timeout 5: .*unit' $record --all --timeo
 ok "ring size no power of two" refused 2 'power of two' $record --all --ring-size 3MiB
 ok "unknown end" refused 2 'end .*nonsense' $record --all --end nonsense
 ok "unknown stacks" refused 2 'stacks' $record --all --stacks heap
-ok "a hook that is none" refused 2 'is no list of hooks' $record --all --without SWAPIN,frob
+ok "a hook that is none" refused 2 'is not a list of hooks' $record --all --without SWAPIN,frob
 ok "no command after --" refused 2 'no command follows' $record --
 ok "unknown command" refused 2 'unknown command "frob"' "$FS" frob
 ok "unwanted argument" refused 2 'does not know what to do with "file"' $record --all file

@@ -42,20 +42,20 @@ static void bad_lists(void **state)
 	static const struct {
 		const char *text, *why;
 	} t[] = {
-		{"12", "no range"},
-		{"0x+5", "no range"},
-		{"1+", "no range"},
-		{"-1+5", "no range"},
-		{"1+-5", "no range"},
-		{"1+5MB", "no range"},
-		{"1+2+3", "no range"},
+		{"12", "not a range"},
+		{"0x+5", "not a range"},
+		{"1+", "not a range"},
+		{"-1+5", "not a range"},
+		{"1+-5", "not a range"},
+		{"1+5MB", "not a range"},
+		{"1+2+3", "not a range"},
 		{"5+0", "empty range"},
 		{"0x7fffffffffffffff+1", "beyond the end"},
-		{"99999999999999999999+1", "no range"},
+		{"99999999999999999999+1", "not a range"},
 		{"0x1111111111111111111111111111111111111111111111111111111111111111111111111111111"
 		 "111"
 		 "111111111111111111+1",
-		 "no range"},
+		 "not a range"},
 	};
 	struct fs_ranges r = {0};
 

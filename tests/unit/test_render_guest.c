@@ -41,7 +41,7 @@ static void the_chain_tells_each_stage(void **state)
 
 	(void)state;
 	has(text,
-	    "resume signal: vmclock, awaited by forkscope-guest (tid 71), which tells its own");
+	    "resume signal: vmclock, awaited by forkscope-guest (tid 71), which reports its own");
 	has(text,
 	    "\n  raise       21.1 us    0.3 %  #...............     +21.1 us     host  gsi 9, ");
 	has(text, "\n  notify       3.4 ms   54.3 %  ...##########...      +5.0 ms   9.8 us  "
@@ -107,18 +107,18 @@ static void a_fork_without_its_half_says_why(void **state)
 	(void)state;
 	text = fx_render(&x->view, fsv_text);
 	has(text,
-	    "guest half: none: the VMM ended before its memory was read: guest time is one sum");
+	    "guest recording: none: the VMM ended before its memory was read: guest time is one sum");
 	/* said once for the fork and once in the sum: the note would be a third time */
 	assert_null(strstr(text, fsa_note_text(FSA_N_NO_GUEST)));
 	has(text,
-	    "guest half: read of 2 of 3 forks, used of 2; 2468 records, none lost\n    1 fork: the "
+	    "guest recording: read of 2 of 3 forks, used of 2; 2468 records, none lost\n    1 fork: the "
 	    "VMM ended");
 	/* cohorts of which one is split and one is not have no parts to compare */
 	assert_null(strstr(text, "not split\" (n 1) against"));
 	free(text);
 	x->forks[2].guest.why = NULL;
 	text = fx_render(&x->view, fsv_text);
-	has(text, "guest half: none: the recording has none, so");
+	has(text, "guest recording: none: the recording has none, so");
 	free(text);
 	drop(x);
 }
@@ -135,9 +135,9 @@ static void losses_and_doubts_are_told(void **state)
 	x->forks[1].guest.clock_used = false;
 	x->forks[1].clock_error_ns = 23400;
 	text = fx_render(&x->view, fsv_text);
-	has(text, "1234 records; 17 were LOST, 3 torn");
-	has(text, "LOST: 17, torn: 3");
-	has(text, "lacking: its tasks cannot be told apart");
+	has(text, "1234 records; 17 were LOST, 3 partial");
+	has(text, "LOST: 17, partial: 3");
+	has(text, "lacking: its tasks are not separable");
 	has(text, "lacking: the signal's handlers were not seen");
 	has(text, "guest clock: +-23.4 us; limited by containment before");
 	has(text, "clock error: at most +-23.4 us, p95 needs 20 forks (n = 2 forks, in 1 the VM's");
@@ -171,7 +171,7 @@ static void cohorts_have_stages(void **state)
 	char *text = fx_render(&x->view, fsv_text);
 
 	(void)state;
-	has(text, "by stage of the signal's way\n    raise                    2     31.6 us");
+	has(text, "by stage of the signal path\n    raise                    2     31.6 us");
 	free(text);
 	drop(x);
 }
@@ -279,7 +279,7 @@ static void useless_symbols_are_said(void **state)
 	assert_int_equal(fsy_own_load(&x->res, 0, text_of, &t, &own), 0);
 	x->view.own = own;
 	text = fx_render(&x->view, fsv_text);
-	has(text, "is no symbol");
+	has(text, "is not a symbol");
 	has(text, "none from the snapshot itself (1 fork): the");
 	free(text);
 	text = fx_render(&x->view, fsv_json);

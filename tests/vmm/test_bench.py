@@ -865,7 +865,7 @@ def load_fields():
     assert "unknown field `clock_realtime`" in run["forks"][0]["why"], run
     run = result(*words, "--load-json", '{"x": "{nothing}"}', status=1)
     assert "{nothing} is nothing that is known here" in run["forks"][0]["why"], run
-    for text, why in (("[1]", "is no JSON object"), ("{", "is no JSON object"), ('{"resume_vm": true}', 'the bench sets "resume_vm" itself')):
+    for text, why in (("[1]", "is not a JSON object"), ("{", "is not a JSON object"), ('{"resume_vm": true}', 'the bench sets "resume_vm" itself')):
         bench(*words, "--load-json", text, status=2, says=why)
     bench("--iters", "1", "--load-json", "{}", "--", "true", vmm="attach", status=2, says="has no load request")
 
@@ -908,7 +908,7 @@ def versions():
     bench(*words, status=1, FIXTURE_VERSION="nightly", says=('it is "nightly", in which no version is to be read: --vmm-version N.N', "VMClock (from 1.15 on) is not known"))
     run = result(*words, "--vmm-version", "1.15", FIXTURE_VERSION="nightly")
     assert ends(run) == ["done"] and run["vmm_version_given"] == "1.15", run
-    bench(*words, "--vmm-version", "new", status=2, says="is no version such as 1.15.1")
+    bench(*words, "--vmm-version", "new", status=2, says="is not a version such as 1.15.1")
 
 
 def attach():

@@ -69,7 +69,7 @@ static int check_vmm(const struct fs_usage *u, struct bench_asked *a)
 	if (a->o.network == FS_NETWORK_HOST && !a->o.token)
 		return fs_opts_bad(
 			u,
-			"--network host gives each fork another address: --token says which mailbox tells it to the agent");
+			"--network host gives each fork another address: --token names the mailbox that carries it to the agent");
 	return -1;
 }
 

@@ -21,7 +21,7 @@ int bench_opt_restore(const char *text, void *dst, char *why, size_t len)
 int bench_opt_version(const char *text, void *dst, char *why, size_t len)
 {
 	if (!fs_vmm_read_version(text).known) {
-		snprintf(why, len, "is no version such as 1.15.1");
+		snprintf(why, len, "is not a version such as 1.15.1");
 		return -1;
 	}
 	*(const char **)dst = text;
@@ -48,7 +48,7 @@ int bench_opt_load_json(const char *text, void *dst, char *why, size_t len)
 	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, &e);
 
 	if (!json_is_object(o)) {
-		snprintf(why, len, "is no JSON object%s%s", o ? "" : ": ", o ? "" : e.text);
+		snprintf(why, len, "is not a JSON object%s%s", o ? "" : ": ", o ? "" : e.text);
 		json_decref(o);
 		return -1;
 	}

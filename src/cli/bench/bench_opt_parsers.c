@@ -108,7 +108,7 @@ int bench_opt_seed(const char *text, void *dst, char *why, size_t len)
 	uint64_t v = strtoull(text, &end, 0);
 
 	if (text[0] < '0' || text[0] > '9' || *end || v > INT64_MAX) {
-		snprintf(why, len, "is no whole number");
+		snprintf(why, len, "is not a whole number");
 		return -1;
 	}
 	*(uint64_t *)dst = v;

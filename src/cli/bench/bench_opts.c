@@ -85,7 +85,7 @@ static int parse_record_arg(const char *text, void *dst, char *why, size_t len)
 static int parse_tap(const char *text, void *dst, char *why, size_t len)
 {
 	if (!*text || strlen(text) >= IFNAMSIZ || strpbrk(text, "/ :%")) {
-		snprintf(why, len, "is no name of an interface");
+		snprintf(why, len, "is not a name of an interface");
 		return -1;
 	}
 	memset(dst, 0, IFNAMSIZ);
@@ -98,7 +98,7 @@ static int parse_mac(const char *text, void *dst, char *why, size_t len)
 	struct fs_payload p = {.have = 0};
 
 	if (fs_payload_set(&p, FS_PAYLOAD_MAC, text, strlen(text))) {
-		snprintf(why, len, "is no unicast address such as 06:00:ac:10:00:01");
+		snprintf(why, len, "is not a unicast address such as 06:00:ac:10:00:01");
 		return -1;
 	}
 	memcpy(dst, p.mac, sizeof(p.mac));
@@ -162,9 +162,9 @@ static size_t run_rows(struct bench_asked *a, struct fs_opt *to)
 		FS_OPT("--memory-file", NULL, "NAME", fs_opt_string, &o->files.memory,
 		       "its memory, likewise"),
 		FS_OPT("--iters", "-n", "N", fs_opt_uint, &o->iters,
-		       "forks of each arm (default 10)"),
+		       "forks of each variant (default 10)"),
 		FS_OPT("--concurrency", "-c", "C", fs_opt_uint, &o->concurrency,
-		       "forks at once, all of one arm (default 1)"),
+		       "forks at once, all of one variant (default 1)"),
 		FS_OPT("--cache", NULL, "STATE", parse_cache, &o->cache,
 		       "page cache of the snapshot before each: cold, warm, as-is (default cold)"),
 		FS_OPT("--wait-for-network", NULL, "BOOL", parse_bool, &o->wait_for_network,
@@ -214,7 +214,7 @@ static size_t vmm_rows(struct bench_asked *a, struct fs_opt *to)
 	struct fs_bench_opts *o = &a->o;
 	const struct fs_opt rows[] = {
 		FS_OPT("--moment", NULL, "WHEN", parse_moment, &o->beside,
-		       "prefetch before the fork (the default), or beside it from the resume on"),
+		       "prefetch before the fork (the default), or in parallel with it (beside) from the resume on"),
 		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &o->rate,
 		       "at most this much in a second"),
 		FS_OPT("--vmm-bin", NULL, "PATH", fs_opt_string, &a->program, "your VMM's binary"),
@@ -231,7 +231,7 @@ static size_t vmm_rows(struct bench_asked *a, struct fs_opt *to)
 		FS_OPT("--vsock", NULL, "PATH", fs_opt_string, &o->plan.vsock,
 		       "Firecracker: the vsock device's socket in the snapshot's state is PATH: each fork gets one of its own there"),
 		FS_OPT("--vmm-version", NULL, "N.N", bench_opt_version, &o->plan.version,
-		       "which version the VMM is like, where what it says does not tell"),
+		       "which version the VMM is like, where its own answer does not show it"),
 		FS_OPT("--jailer", NULL, "PATH", fs_opt_string, &a->jail.program,
 		       "start Firecracker by its jailer"),
 		FS_OPT("--jail-base", NULL, "DIR", fs_opt_string, &a->jail.base,

@@ -61,7 +61,7 @@ static void send_mark(const char *name, pid_t pid)
 	snprintf(m.name, sizeof(m.name), "%s", name);
 	sent = fs_marks_send(&m);
 	if (sent <= 0)
-		fs_warn("the recording was not told that process %d is of %s: %s", (int)pid, name,
+		fs_warn("the recording does not know that process %d is of %s: %s", (int)pid, name,
 			sent ? strerror(-sent) : "no recorder runs");
 }
 
@@ -310,7 +310,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 			return FS_EXIT_FAILED;
 		}
 	}
-	fs_info("%zu arm%s, %u fork%s each, %u at once; seed %" PRIu64, b->narms,
+	fs_info("%zu variant%s, %u fork%s each, %u at once; seed %" PRIu64, b->narms,
 		b->narms == 1 ? "" : "s", b->o.iters, b->o.iters == 1 ? "" : "s", b->o.concurrency,
 		b->o.seed);
 	/* an attached command's VMM may be another process */

@@ -22,7 +22,8 @@ int mailbox_open(struct mailbox_request *r)
 		return -1;
 	}
 	if (!S_ISREG(r->st.st_mode)) {
-		fs_error("%s is no regular file: give the snapshot's memory file", r->asked.file);
+		fs_error("%s is not a regular file: give the snapshot's memory file",
+			 r->asked.file);
 		return -1;
 	}
 	return 0;

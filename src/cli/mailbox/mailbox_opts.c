@@ -43,7 +43,7 @@ MAILBOX_FIELD_OPTIONS(X)
 
 #define COMMON_OPTIONS(r)                                                               \
 	FS_OPT("--token", "-t", "TOKEN", fs_opt_string, &(r)->query.token,              \
-	       "the token beside the magic; the whole field must be equal"),            \
+	       "the token next to the magic; the whole field must be equal"),           \
 		FS_OPT("--kind", "-k", "KIND", opt_kind, &(r)->query.kinds,             \
 		       "resume-network, fork or both (default: both)"),                 \
 		FS_OPT("--name", NULL, "NAME", fs_opt_string, &(r)->query.name,         \
@@ -57,7 +57,7 @@ MAILBOX_FIELD_OPTIONS(X)
 static const struct fs_usage find_usage = {
 	.command = "mailbox find",
 	.synopsis = "MEMFILE --token T",
-	.what = "Finds the mailbox with this token in a snapshot's memory file, at any alignment. It must be there exactly once. The offset is remembered for the file as it is now; the next command reads one page to prove it.",
+	.what = "Finds the mailbox with this token in a snapshot's memory file, at any alignment. It must be there exactly once. The offset is remembered for the file as it is now; the next command reads one page to verify it.",
 	.min_pos = 1,
 	.max_pos = 1,
 };
@@ -74,7 +74,7 @@ static const struct fs_usage patch_usage = {
 	.command = "mailbox patch",
 	.synopsis =
 		"MEMFILE --token T (--payload FILE | --interface I --mac M --ip A --prefix N --gateway G)",
-	.what = "Fills the empty mailbox in a memory file that no process maps: writes payload, length and sequence, in that order, inside of the page that was proven.",
+	.what = "Fills the empty mailbox in a memory file that no process maps: writes payload, length and sequence, in that order, inside of the page that was verified.",
 	.notes =
 		"Refused: a payload that does not fit or that the agent would refuse, a mailbox that is full, a file that anybody may write, and one on which a VM may run: a process maps it or has it open, or it cannot be seen that none does. Exit status 1 then, and nothing was written.",
 	.min_pos = 1,
@@ -99,7 +99,7 @@ static int check_query(const struct fs_usage *u, const struct mailbox_asked *r)
 	if (!(r->query.kinds & 1u << FS_MBOX_FORK))
 		return fs_opts_bad(u, "--name is for fork mailboxes");
 	if (!fs_mbox_name_ok((const uint8_t *)r->query.name, strlen(r->query.name)))
-		return fs_opts_bad(u, "\"%s\" is no name of a mailbox", r->query.name);
+		return fs_opts_bad(u, "\"%s\" is not a name of a mailbox", r->query.name);
 	return -1;
 }
 

@@ -81,7 +81,7 @@ void mailbox_print_found(const struct mailbox_request *r)
 	printf("  state     %s (sequence %u)\n", state_of(p), p->seq);
 	printf("  room      %u bytes of payload\n", p->room);
 	if (r->remembered)
-		printf("  found by  the remembered offset, proven by reading its page\n");
+		printf("  found by  the remembered offset, verified by reading its page\n");
 	else
 		printf("  found by  searching %s (%s), the only one\n",
 		       fs_fmt_bytes(r->found.searched, bytes, sizeof(bytes)), r->found.way);

@@ -89,7 +89,7 @@ static int export(const struct asked *a, const struct prefetch_rec *r)
 	else
 		ret = write_set(a, &w);
 	if (!ret && w.set.forks < 2)
-		fs_warn("the set is that of one fork: how stable it is cannot be told");
+		fs_warn("the set is that of one fork: how stable it is is not known");
 	if (fsv_workset_left_out(&w, left, sizeof(left)))
 		fs_warn("%s", left);
 	free(w.at);

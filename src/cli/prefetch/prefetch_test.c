@@ -37,9 +37,9 @@ static const struct fs_usage usage = {
 	.command = "prefetch test",
 	.synopsis =
 		"--from RECORDING [RECORDING] | --vmm VMM --snapshot DIR --prefetch WHAT -o FILE [OPTIONS...] [-- COMMAND...]",
-	.what = "Tests whether forks with a prefetch are faster than forks without, and says what the verdict\nrests on. Of recordings (--from), the forks without it are those of the first recording, or of the first of --arms. Otherwise it makes the forks itself, as forkscope bench does: each without and with the prefetch, interleaved in random order, recorded into FILE. Then root is needed.\n",
+	.what = "Tests whether forks with a prefetch are faster than forks without, and says what the verdict\nrests on. Of recordings (--from), the forks without it are those of the first recording, or of the first of --variants. Otherwise it makes the forks itself, as forkscope bench does: each without and with the prefetch, interleaved in random order, recorded into FILE. Then root is needed.\n",
 	.notes =
-		"Arms are told by marks (forkscope mark arm:NAME --pid VMM). Of two arms the one called none,\nor ending in :none, is the baseline.\n\n"
+		"Marks name the variants (forkscope mark arm:NAME --pid VMM). Of two variants the one called none,\nor ending in :none, is the baseline.\n\n"
 		"Exit status: 0 supported; 4 refuted; 5 inconclusive; 1 failed; 2 wrong usage. With --null:\n0 the test holds, 4 it does not.\n",
 	.max_pos = 2,
 	.takes_command = true,
@@ -129,7 +129,7 @@ static void take_told(struct asked *x, const char *recording)
 	x->told = json_load_file(path, 0, &e);
 	variant = x->told ? recorded_variant(x->told, name ? name + 1 : NULL) : NULL;
 	if (!x->told || (variant && add_told(x, json_object_get(variant, "ranges")))) {
-		fs_warn("%s does not tell what was prefetched%s%s: give --ranges", path,
+		fs_warn("%s does not name what was prefetched%s%s: give --ranges", path,
 			x->told ? "" : ": ", x->told ? "" : e.text);
 		x->p.h.set.n = 0;
 		return;
@@ -300,7 +300,7 @@ static int settle_run(struct asked *x, const struct fs_args *args)
 		return fs_opts_bad(&usage, "one --signal: a test is about one snapshot");
 	if (x->null_rounds || x->t.variants)
 		return fs_opts_bad(&usage, "%s is for recordings: --from",
-				   x->t.variants ? "--arms" : "--null");
+				   x->t.variants ? "--variants" : "--null");
 	if (!a->output)
 		return fs_opts_bad(&usage, "no recording is named: -o FILE");
 	rc = test_check(&x->t);
@@ -320,12 +320,13 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 	struct fs_opt opts[OWN_ROWS + BENCH_ROWS] = {
 		FS_OPT("--from", NULL, NULL, fs_opt_flag, &x->from,
 		       "the forks are in these recordings"),
-		FS_OPT("--arms", NULL, "WITHOUT,WITH", fs_opt_string, &x->t.variants,
-		       "of recordings: the two arms; with --null one group of forks"),
+		FS_OPT("--variants", NULL, "WITHOUT,WITH", fs_opt_string, &x->t.variants,
+		       "of recordings: the two variants; with --null one group of forks"),
+		FS_OPT_OLD("--arms", "WITHOUT,WITH", fs_opt_string, &x->t.variants),
 		FS_OPT("--null", NULL, "ROUNDS", fs_opt_uint, &x->null_rounds,
 		       "of a recording, instead: halves of one group against each other, how often they differ"),
 		FS_OPT("--ranges", NULL, "LIST", fs_opt_string, &x->ranges,
-		       "what was prefetched (--from: what became of it is told; default: what RECORDING.json says, if the bench wrote it), or is to be: as for ceiling"),
+		       "what was prefetched (--from: what became of it is reported; default: what RECORDING.json says, if the bench wrote it), or is to be: as for ceiling"),
 		FS_OPT("--mechanism", NULL, "NAME", fs_opt_string, &x->mechanism,
 		       "how: read (the default), willneed, readahead, or populate: through the VMM's own mapping; with --from page-cache (the default), populate or pre-fault, for the ceiling"),
 		FS_OPT("--delta", NULL, "GAIN", fs_opt_string, &x->t.delta,

@@ -22,7 +22,8 @@ static int make_variant(const struct prefetch_rec *r, const char *variant,
 
 	for (size_t i = 0; !variant && i < r->groups.n; i++)
 		if (strcmp(r->groups.v[i].variant, r->groups.v[0].variant)) {
-			fs_error("%s holds several arms: choose two with --arms", r->rec.view.path);
+			fs_error("%s holds several variants: choose two with --variants",
+				 r->rec.view.path);
 			return FS_EXIT_USAGE;
 		}
 	variant = variant ? variant : r->groups.v[0].variant;
@@ -30,7 +31,7 @@ static int make_variant(const struct prefetch_rec *r, const char *variant,
 	snprintf(x->name, sizeof(x->name), "%s", *variant ? variant : "all forks");
 	if (!g) {
 		fs_error(
-			"%s holds no steady fork of the arm \"%s\" (the first of each snapshot, those with a lost or late mailbox ack, and those cut short are none)",
+			"%s holds no steady fork of the variant \"%s\" (the first of each snapshot, those with a lost or late mailbox ack, and those cut short are none)",
 			r->rec.view.path, x->name);
 		return FS_EXIT_FAILED;
 	}
@@ -61,7 +62,7 @@ static int two_variants(const struct prefetch_rec *r, const char **first, const 
 		if (!strcmp(variant, seen[0]) || (seen[1] && !strcmp(variant, seen[1])))
 			continue;
 		if (seen[1]) {
-			fs_error("%s holds more than two arms: choose two with --arms",
+			fs_error("%s holds more than two variants: choose two with --variants",
 				 r->rec.view.path);
 			return FS_EXIT_USAGE;
 		}
@@ -69,13 +70,13 @@ static int two_variants(const struct prefetch_rec *r, const char **first, const 
 	}
 	if (!seen[1]) {
 		fs_error(
-			"%s holds no two arms: mark them while recording (forkscope mark arm:NAME --pid VMM), or give two recordings",
+			"%s does not hold two variants: mark them while recording (forkscope mark arm:NAME --pid VMM), or give two recordings",
 			r->rec.view.path);
 		return FS_EXIT_USAGE;
 	}
 	if (is_baseline(seen[0]) == is_baseline(seen[1])) {
 		fs_error(
-			"\"%s\" or \"%s\": which is without the prefetch? Give --arms WITHOUT,WITH",
+			"\"%s\" or \"%s\": which is without the prefetch? Give --variants WITHOUT,WITH",
 			seen[0], seen[1]);
 		return FS_EXIT_USAGE;
 	}
@@ -92,7 +93,7 @@ static int split_variants(const struct test_asked *a, char names[2][64])
 
 	if (!text[n] || !n || n >= sizeof(names[0]) || !text[n + 1] ||
 	    strlen(text + n + 1) >= sizeof(names[1]) || strchr(text + n + 1, ','))
-		return fs_opts_bad(a->usage, "--arms takes two names, as in none,workingset");
+		return fs_opts_bad(a->usage, "--variants takes two names, as in none,workingset");
 	snprintf(names[0], sizeof(names[0]), "%.*s", (int)n, text);
 	snprintf(names[1], sizeof(names[1]), "%s", text + n + 1);
 	return FS_EXIT_OK;

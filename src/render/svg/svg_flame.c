@@ -121,7 +121,7 @@ static void frame(struct pen *p, const struct fsv_node *n, uint64_t at)
 		svg_xml(out, pct);
 	}
 	fputs("\"><title>", out);
-	snprintf(title, sizeof(title), "%s: %s%s, %s of the %s, %" PRIu64 " piece%s", svg_name(n),
+	snprintf(title, sizeof(title), "%s: %s%s, %s of the %s, %" PRIu64 " segment%s", svg_name(n),
 		 p->g->fork ? "" : "mean ", t, pct, p->g->tree->root.name, n->count,
 		 n->count == 1 ? "" : "s");
 	svg_xml(out, title);

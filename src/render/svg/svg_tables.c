@@ -64,7 +64,7 @@ static size_t notes(const struct svg *g, char out[][200], size_t max)
 	if (n < max && svg_bucket_ns(g, FSA_B_GUEST))
 		snprintf(
 			out[n++], 200,
-			"guest (not split): guest mode and halts as the host sees them; signal path, page faults of the guest and other work are not told apart");
+			"guest (not split): guest mode and halts as the host sees them; signal path, page faults of the guest and other work are not separable");
 	return n;
 }
 

@@ -70,7 +70,7 @@ static void effect(const struct fss_test *x, FILE *out)
 		     "a gain of %s or more (with 80 %% probability, %u simulated runs)",
 		     ns(x->smallest, t[0]), x->sims);
 	if (x->need)
-		FACT(out, "would decide:", "%s%zu forks in each arm (80 %% probability)",
+		FACT(out, "would decide:", "%s%zu forks in each variant (80 %% probability)",
 		     x->need >= FSS_NEED_MAX ? "more than " : "about ", x->need);
 }
 
@@ -123,14 +123,14 @@ static void differ(const struct fsv_abtest *v, FILE *out)
 	const struct fsx_abtest *t = v->test;
 	struct fsv_table table;
 
-	begin(v->a, &table, "Did the arms differ?", "medians", P_WIDTH, out);
+	begin(v->a, &table, "Did the variants differ?", "medians", P_WIDTH, out);
 	beside_row(&table, "pages resident at the resume", &t->resident, false, out);
 	beside_row(&table, "faults that had to fetch a page", &t->fetched, false, out);
 	beside_row(&table, "faults that the page cache served", &t->served, false, out);
 	if (!fsx_abtest_differ(t))
 		fsv_para(
 			out, 2, 2,
-			"%s that the arms differed: the prefetch changed nothing that can be seen. Where everything was resident before, this says nothing about a cold start.",
+			"%s that the variants differed: the prefetch changed nothing that can be seen. Where everything was resident before, this says nothing about a cold start.",
 			t->resident.na && t->resident.nb
 				? "Neither the resident pages nor the faults show"
 				: "The faults do not show");
@@ -194,7 +194,7 @@ static void moved(const struct fsv_abtest *v, FILE *out)
 	begin(v->a, &table, "Moved work: time outside the window (medians)", "", P_WIDTH, out);
 	beside_row(&table, "the VMM's start to the resume", &t->before, true, out);
 	beside_row(&table, "the end to the last ack", &t->after, true, out);
-	beside_row(&table, "prefetching, as it was told", &t->prefetch, true, out);
+	beside_row(&table, "prefetching, as reported", &t->prefetch, true, out);
 	if (fsx_abtest_moved(t))
 		fsv_para(
 			out, 2, 2,
@@ -225,7 +225,7 @@ static void pages(const struct fsv_abtest *v, FILE *out)
 	if (fsx_abtest_above_ceiling(t))
 		fsv_para(
 			out, 2, 2,
-			"The gain lies above the ceiling: the arms differ in more than this prefetch, or the ranges are not what was prefetched.");
+			"The gain lies above the ceiling: the variants differ in more than this prefetch, or the ranges are not what was prefetched.");
 }
 
 /* How the forks were made, in the words of bench's JSON. */

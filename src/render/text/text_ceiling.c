@@ -126,7 +126,7 @@ static void without(const struct fsx_group *g, FILE *out)
 	if (lost)
 		fsv_para(
 			out, 2, 4,
-			"%zu of %zu have no ceiling: their mailbox ack was lost or late, so that a time-out of the agent is in their chain, which no prefetch shortens by a known amount",
+			"%zu of %zu have no ceiling: their mailbox ack was lost or late, so that a time-out of the agent is in their wake-up chain, which no prefetch shortens by a known amount",
 			lost, g->n);
 }
 

@@ -95,7 +95,7 @@ static void stages(const struct fsv_view *v, const struct fsa_cohort *c,
 			continue;
 		if (!any) {
 			fsv_tone(v, out, FSV_T_BOLD);
-			fprintf(out, "  by stage of the signal's way\n");
+			fprintf(out, "  by stage of the signal path\n");
 			fsv_tone(v, out, FSV_T_PLAIN);
 		}
 		any = true;
@@ -139,9 +139,9 @@ static void cohort(const struct fsv_view *v, const struct fsa_cohort *c, FILE *o
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++) {
 		fsv_bucket_tone(v, out, (enum fsa_bucket)b);
 		if (b == FSA_B_SIGNAL &&
-		    fsv_untold(c->bucket[FSA_B_SIGNAL].avg, c->bucket[FSA_B_GUEST].avg))
+		    fsv_not_separable(c->bucket[FSA_B_SIGNAL].avg, c->bucket[FSA_B_GUEST].avg))
 			fprintf(out, "  %-22s %5zu   %s\n", fsa_bucket_title(FSA_B_SIGNAL),
-				c->bucket[b].n, FSV_UNTOLD);
+				c->bucket[b].n, FSV_NOT_SEPARABLE);
 		else
 			dist_row(&table, out, fsa_bucket_title((enum fsa_bucket)b), 0,
 				 &c->bucket[b], mean);

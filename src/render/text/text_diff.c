@@ -86,7 +86,7 @@ static void cohort(const struct fsv_diff *d, const struct fsx_diff_cohort *c, FI
 	static const char *const heads[] = {
 		[FSX_D_BUCKET] = "by bucket",
 		[FSX_D_CAUSE] = "by cause",
-		[FSX_D_STAGE] = "by stage of the signal's way",
+		[FSX_D_STAGE] = "by stage of the signal path",
 	};
 	enum fsx_diff_kind last = FSX_D_GAP;
 	char title[160], name[64];

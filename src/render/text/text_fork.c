@@ -75,9 +75,9 @@ static void ledger(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 	fsv_heading(v, out, head);
 	for (unsigned int b = 0; b < FSA_NBUCKETS; b++) {
 		fprintf(out, "  %-19s ", fsa_bucket_title((enum fsa_bucket)b));
-		if (b == FSA_B_SIGNAL && fsv_untold((double)f->bucket_ns[FSA_B_SIGNAL],
-						    (double)f->bucket_ns[FSA_B_GUEST])) {
-			fprintf(out, "%-*s %10s %8s\n", bar, FSV_UNTOLD, "-", "-");
+		if (b == FSA_B_SIGNAL && fsv_not_separable((double)f->bucket_ns[FSA_B_SIGNAL],
+							   (double)f->bucket_ns[FSA_B_GUEST])) {
+			fprintf(out, "%-*s %10s %8s\n", bar, FSV_NOT_SEPARABLE, "-", "-");
 			continue;
 		}
 		fsv_bar(v, out, (enum fsa_bucket)b, fsv_share(f->bucket_ns[b], f->gap_ns), bar);

@@ -28,7 +28,7 @@ static void agent_line(const struct fsa_fork *f, FILE *out)
 	else
 		fsv_para(out, 0, 2, "resume signal: %s, awaited by %s (tid %u)%s", kind,
 			 fsv_clean(g->agent, agent, sizeof(agent)), g->agent_tid,
-			 g->agent_own ? ", which tells its own steps"
+			 g->agent_own ? ", which reports its own steps"
 				      : ", whose first ack stands for its decoding");
 }
 
@@ -39,7 +39,7 @@ static void lacks(const struct fsa_guest *g, FILE *out)
 		uint32_t flag;
 		const char *without;
 	} parts[] = {
-		{FSG_D_SPLIT, "its tasks cannot be told apart (no switches were recorded)"},
+		{FSG_D_SPLIT, "its tasks are not separable (no switches were recorded)"},
 		{FSG_D_SIGNAL, "the signal's handlers were not seen (no function probes)"},
 		{FSG_D_FAULTS,
 		 "the length of its own page faults is not known, so guest.fault is in guest.signal and guest.other"},
@@ -91,19 +91,20 @@ void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 
 	agent_line(f, out);
 	if (!g->used) {
-		fsv_para(out, 0, 2, "guest half: %s: %s", g->read ? "read, but NOT USED" : "none",
-			 fsv_guest_why(f));
+		fsv_para(out, 0, 2, "guest recording: %s: %s",
+			 g->read ? "read, but NOT USED" : "none", fsv_guest_why(f));
 		unrecorded_cpus(v, f, out);
 		return;
 	}
 	if (g->lost || g->torn)
-		fsv_para(
-			out, 0, 2,
-			"guest half: read, %" PRIu64 " records; %" PRIu64 " were LOST, %" PRIu64
-			" torn (half written when they were read): there tasks may be told wrongly",
-			g->events, g->lost, g->torn);
+		fsv_para(out, 0, 2,
+			 "guest recording: read, %" PRIu64 " records; %" PRIu64
+			 " were LOST, %" PRIu64
+			 " partial (half written when they were read): there tasks may be wrong",
+			 g->events, g->lost, g->torn);
 	else
-		fsv_para(out, 0, 2, "guest half: read, %" PRIu64 " records, none lost", g->events);
+		fsv_para(out, 0, 2, "guest recording: read, %" PRIu64 " records, none lost",
+			 g->events);
 	lacks(g, out);
 	unrecorded_cpus(v, f, out);
 	if (g->probe_ns)
@@ -187,7 +188,7 @@ void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 	if (!f->nlinks)
 		return;
 	fsv_heading(v, out,
-		    "the signal's way: how long each stage took, when it ended, and what ended it");
+		    "the signal path: how long each stage took, when it ended, and what ended it");
 	fsv_table_fit(&table, v, columns, sizeof(columns) / sizeof(columns[0]), 30);
 	table.room -= 2;
 	for (int i = 0; i <= L_BY; i++) {
@@ -202,8 +203,8 @@ void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	static const struct fsv_column columns[] = {
-		{"stage", 2, -8, 0}, {"cause", 1, -13, 0}, {"time", 1, 10, 0},
-		{"share", 1, 8, 0},  {"pieces", 1, 7, 0},  {"task or interrupt", 2, 0, 0},
+		{"stage", 2, -8, 0}, {"cause", 1, -13, 0},  {"time", 1, 10, 0},
+		{"share", 1, 8, 0},  {"segments", 2, 8, 0}, {"task or interrupt", 2, 0, 0},
 	};
 	char t[FS_UNITS_LEN], pct[16], name[64], n[24];
 	struct fsv_table table;

@@ -138,7 +138,7 @@ static void foot(const struct table *t)
 			" ns: do not use this fork\n",
 			t->all, fsv_window_word(t->f), t->f->gap_ns);
 	if (t->f->off_path_ns)
-		fprintf(t->out, "  beside it: other threads worked %s in parallel, off the path\n",
+		fprintf(t->out, "  in parallel: other threads worked %s, off the path\n",
 			fs_fmt_ns(t->f->off_path_ns, b, sizeof(b)));
 }
 
@@ -150,7 +150,7 @@ void fsv_text_matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *o
 	measure(&t);
 	fit = layout(&t);
 	fsv_heading(v, out,
-		    "the ledger: cause x stage; count = pieces of the path (of faults: faults)");
+		    "the ledger: cause x stage; count = segments of the path (of faults: faults)");
 	do {
 		size_t end = first + fit < t.n ? first + fit : t.n;
 

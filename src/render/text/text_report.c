@@ -63,8 +63,8 @@ static void overview(const struct fsv_view *v, FILE *out)
 		snprintf(pid, sizeof(pid), "%u", f->vmm_pid);
 		for (size_t k = 0; k < 4; k++)
 			fsv_pct(f->bucket_ns[buckets[k]], f->gap_ns, pct[k], sizeof(pct[k]));
-		if (fsv_untold((double)f->bucket_ns[FSA_B_SIGNAL],
-			       (double)f->bucket_ns[FSA_B_GUEST]))
+		if (fsv_not_separable((double)f->bucket_ns[FSA_B_SIGNAL],
+				      (double)f->bucket_ns[FSA_B_GUEST]))
 			strcpy(pct[2], "-");
 		fsv_table_row(&table, out,
 			      (const char *[]){id, fsv_clean(f->comm, comm, sizeof(comm)), pid,

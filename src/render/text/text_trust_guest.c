@@ -55,16 +55,16 @@ void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
 
 	fsv_trust_guest(v, &g);
 	if (!g.read)
-		fprintf(out, "  guest half: of none of the %zu forks\n", g.shown);
+		fprintf(out, "  guest recording: of none of the %zu forks\n", g.shown);
 	else if (!g.lost && !g.torn)
 		fsv_para(out, 2, 4,
-			 "guest half: read of %zu of %zu forks, used of %zu; %" PRIu64
+			 "guest recording: read of %zu of %zu forks, used of %zu; %" PRIu64
 			 " records, none lost",
 			 g.read, g.shown, g.used, g.events);
 	else
 		fsv_para(out, 2, 4,
-			 "guest half: read of %zu of %zu forks, used of %zu; %" PRIu64
-			 " records, LOST: %" PRIu64 ", torn: %" PRIu64,
+			 "guest recording: read of %zu of %zu forks, used of %zu; %" PRIu64
+			 " records, LOST: %" PRIu64 ", partial: %" PRIu64,
 			 g.read, g.shown, g.used, g.events, g.lost, g.torn);
 	fsv_guest_missing(v, say_missing, out);
 	if (g.n_error)

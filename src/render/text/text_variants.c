@@ -73,7 +73,7 @@ static void table_part(const struct fsx_variants *b, int w, const struct fsv_var
 {
 	char name[80];
 
-	fprintf(out, "%-*s  %3s", w, "arm", "n");
+	fprintf(out, "%-*s  %3s", w, "variant", "n");
 	for (size_t c = p->from; c < p->end; c++)
 		fprintf(out, "  %*s", CELL, fsx_column_title((enum fsx_column)c));
 	fputc('\n', out);
@@ -97,7 +97,7 @@ static void table(const struct fsv_view *v, const struct fsx_variants *b, FILE *
 	struct fsv_variant_part p = {0};
 	int w = fsv_variant_width(b);
 
-	fsv_heading(v, out, "avg / p50 / max in ms; the first fork of each arm apart");
+	fsv_heading(v, out, "avg / p50 / max in ms; the first fork of each variant apart");
 	if (w < (int)strlen("  its first fork"))
 		w = (int)strlen("  its first fork");
 	while (fsv_variant_next_part(v, &p, FSX_NCOLUMNS, w + 5, CELL + 2)) {
@@ -112,11 +112,11 @@ void fsv_variants_text(const struct fsv_view *v, const struct fsx_variants *b, F
 	char path[512];
 
 	fsv_set_width(v);
-	fsv_para(out, 0, 2, "arms of %s", fsv_clean(v->path, path, sizeof(path)));
+	fsv_para(out, 0, 2, "variants of %s", fsv_clean(v->path, path, sizeof(path)));
 	if (!b->nvariants) {
 		fsv_para_on(out, fprintf(out, "\n") - 1, 2, "no fork to compare: %s",
 			    v->res->nforks
-				    ? "none is of an arm"
+				    ? "none is of a variant"
 				    : "no VM of this recording was restored from a snapshot");
 		return;
 	}

@@ -31,7 +31,8 @@ static void pair(const struct fsx_pair *p, FILE *out)
 	ns(-t->lo, hi);
 	ns(t->delta, delta);
 	if (p->finding == FSX_F_UNDECIDED && t->need)
-		snprintf(more, sizeof(more), "; %zu forks in each arm would tell more", t->need);
+		snprintf(more, sizeof(more), "; %zu forks in each variant would decide more",
+			 t->need);
 	fsv_para(
 		out, 2, 4,
 		"%s against %s: %s; difference %s (95 %% interval %s to %s), p = %.2g, n %zu and %zu; %s%s%s",
@@ -96,22 +97,22 @@ static void signal_share(const struct fsx_variants *b, FILE *out)
 	if (!bucket.n) {
 		fsv_para(
 			out, 2, 2,
-			"What signal delivery takes is not known: the guests' own half is missing, so that guest time is not split.");
+			"What signal delivery takes is not known: the guest recordings are missing, so that guest time is not split.");
 		return;
 	}
 	fsv_para(
 		out, 2, 2,
-		"By the ledger signal delivery, guest code of the signal's way and waiting for it, takes %.1f to %.1f %% of the mean gap (%zu of %zu arms, whose guest time is split).",
+		"By the ledger signal delivery, guest code of the signal path and waiting for it, takes %.1f to %.1f %% of the mean gap (%zu of %zu variants, whose guest time is split).",
 		bucket.least, bucket.most, bucket.n, b->nvariants);
 	if (way.n)
 		fsv_para(
 			out, 2, 2,
-			"Faults, exits and others' work on that way are in the other buckets: all of it, from raise to wakeup, takes %.1f to %.1f %% (%zu arms, whose signal is raised). Another signal can save no more than that, and less where the same pages would be touched all the same.",
+			"Faults, exits and others' work on that path are in the other buckets: all of it, from raise to wakeup, takes %.1f to %.1f %% (%zu variants, whose signal is raised). Another signal can save no more than that, and less where the same pages would be touched all the same.",
 			way.least, way.most, way.n);
 }
 
 static const char two_snapshots[] =
-	"A guest waits for one signal, so arms of two signals are forks of two snapshots. Whatever else these differ by is in the difference, and its interval does not cover it: snapshots taken anew would show it.";
+	"A guest waits for one signal, so variants of two signals are forks of two snapshots. Whatever else these differ by is in the difference, and its interval does not cover it: snapshots taken anew would show it.";
 
 void fsv_variants_comparisons(const struct fsv_view *v, const struct fsx_variants *b, FILE *out)
 {

@@ -42,8 +42,8 @@ static void ledger_row(const struct fsx_variants *b, const char *name, int inden
 		if (!a->complete)
 			fprintf(out, " %*s", w, "-");
 		else if (value == bucket_of && which == FSA_B_SIGNAL &&
-			 fsv_untold(x, *bucket_of(a, FSA_B_GUEST)))
-			fprintf(out, " %*s", w, "not told apart");
+			 fsv_not_separable(x, *bucket_of(a, FSA_B_GUEST)))
+			fprintf(out, " %*s", w, "not separable");
 		else
 			fprintf(out, " %*s ms %4.0f %%", w - 10, fsv_variant_ms(x, 1, t, sizeof(t)),
 				all > 0 ? 100 * x / all : 0);
@@ -119,7 +119,7 @@ void fsv_variants_ledgers(const struct fsv_view *v, const struct fsx_variants *b
 	char end[96], title[200];
 	struct fsv_variant_part p = {0};
 
-	snprintf(title, sizeof(title), "The ledger beside it: means of %s to %s",
+	snprintf(title, sizeof(title), "The mean ledgers side by side: %s to %s",
 		 fsv_start_name(v->res->opts.start), fsa_end_text(&v->res->opts, end, sizeof(end)));
 	fsv_heading(v, out, title);
 	while (fsv_variant_next_part(v, &p, b->nvariants, 22, column_width(b) + 1)) {
