@@ -467,7 +467,8 @@ static void other_proofs(void **state)
 	t = like(FSA_C_FAULT_CACHED, FSX_PAGE_CACHE, 0);
 	assert_false(fsx_abtest_differ(&t));
 	assert_int_equal(t.test.verdict, FSS_REFUTED);
-	assert_non_null(strstr(fsx_abtest_reason(&t, why, sizeof(why)), "the variants did not differ"));
+	assert_non_null(
+		strstr(fsx_abtest_reason(&t, why, sizeof(why)), "the variants did not differ"));
 	/* a gain that nothing explains is said to be one */
 	t = like(FSA_C_FAULT_MAPPED, FSX_PAGE_CACHE, 50 * MS);
 	assert_int_equal(t.test.verdict, FSS_SUPPORTED);

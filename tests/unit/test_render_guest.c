@@ -155,7 +155,7 @@ static void tasks_are_named(void **state)
 	char *text = fx_render(&x->view, fsv_text);
 
 	(void)state;
-	has(text, "\n  notify   guest.other       2.9 ms   46.2 %       1  hog;task\n");
+	has(text, "\n  notify   guest.other       2.9 ms   46.2 %         1  hog;task\n");
 	has(text, "swapper/0 ?[31m<&>\n");
 	free(text);
 	text = fx_render(&x->view, fsv_folded);

@@ -75,8 +75,8 @@ static void refuses_what_is_no_symbol_file(void **state)
 	char bz[0x300] = {0};
 
 	(void)state;
-	refused("", 0, "no symbol file");
-	refused("hello\nworld\n", 12, "no symbol file");
+	refused("", 0, "not a symbol file");
+	refused("hello\nworld\n", 12, "not a symbol file");
 	refused("\x1f\x8b"
 		"abcdef",
 		8, "compressed");
@@ -84,11 +84,11 @@ static void refuses_what_is_no_symbol_file(void **state)
 	refused(bz, sizeof(bz), "give the vmlinux ELF");
 	refused("0000000000000000 T a\n0000000000000000 T b\n", 42, "kptr_restrict");
 	memset(big, 'f', sizeof(big));
-	refused(big, sizeof(big), "no symbol file");
+	refused(big, sizeof(big), "not a symbol file");
 	refused("\x7f"
 		"ELF garbage",
 		12, "ELF");
-	refused("ffffffff82000000 D only_data\n", 29, "no symbol file");
+	refused("ffffffff82000000 D only_data\n", 29, "not a symbol file");
 }
 
 static void bounds_names_and_lines(void **state)
