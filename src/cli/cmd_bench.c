@@ -69,7 +69,7 @@ static void print_json(const struct fs_bench *b, const struct fs_rec *rec)
 	json_decref(o);
 }
 
-/* The recording's tables, and what it cannot tell: the forks' own clock has it. */
+/* The recording's tables, and what it lacks, from the bench's own clock. */
 static int print_recorded(const struct fs_bench *b, const struct fs_rec *rec)
 {
 	int rc;
@@ -166,7 +166,7 @@ static int parse(struct asked *x, int argc, char **argv)
 	bench_opts_rows(a, opts + own);
 	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
 	if (rc < 0)
-		rc = bench_opts_settle(a, &usage, &args);
+		rc = bench_opts_finalize(a, &usage, &args);
 	if (rc >= 0)
 		return rc;
 	if (!a->output && !a->no_record)

@@ -211,7 +211,7 @@ static int report(const struct asked *a, const char *path)
 	struct fs_rec rec;
 	int ret;
 
-	/* flames are drawn from the pieces of the path */
+	/* flames are drawn from the segments of the path */
 	o.drop_segs = !a->folded && !a->svg && !a->svg_dir;
 	ret = fs_rec_open(path, &o, &rec);
 	if (ret)

@@ -119,7 +119,7 @@ int fs_out_stdout(int err)
 	int io = fs_out_close(stdout);
 
 	if (io == -EPIPE)
-		return FS_EXIT_FAILED; /* the reader has left: nobody to tell */
+		return FS_EXIT_FAILED; /* the reader has left: nobody reads an error */
 	if (io)
 		err = io;
 	if (err) {

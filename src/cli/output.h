@@ -31,7 +31,7 @@ int fs_out_close(FILE *f);
 
 /*
  * Ends a report on stdout, of which the renderer returned @err. Returns an enum fs_exit; a reader
- * that has left is no error that anyone could be told of.
+ * that has left is no error that anyone could read.
  */
 int fs_out_stdout(int err);
 

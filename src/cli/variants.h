@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The variants of an experiment beside each other, on stdout: for report and bench. */
+/* The variants of an experiment side by side, on stdout: for report and bench. */
 #ifndef FORKSCOPE_CLI_VARIANTS_H
 #define FORKSCOPE_CLI_VARIANTS_H
 

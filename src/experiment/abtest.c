@@ -79,12 +79,12 @@ struct room {
 	double *a, *b;
 };
 
-static int beside(const struct fsx_abtest *t, number of, struct room *r, struct fsx_beside *s)
+static int compared(const struct fsx_abtest *t, number of, struct room *r, struct fsx_compared *s)
 {
 	struct fss_rank rank;
 	int ret = 0;
 
-	*s = (struct fsx_beside){.more = NAN, .p = 1};
+	*s = (struct fsx_compared){.more = NAN, .p = 1};
 	s->na = gather(&t->a, of, r->a);
 	s->nb = gather(&t->b, of, r->b);
 	ret = fss_sort(r->a, s->na);
@@ -163,12 +163,12 @@ static int compare(struct fsx_abtest *t, double delta, uint64_t seed, struct roo
 	size_t na = gather(&t->a, gap, r->a), nb = gather(&t->b, gap, r->b);
 	int ret = fss_test(r->a, na, r->b, nb, delta, seed, &t->test);
 
-	ret = ret ? ret : beside(t, resident, r, &t->resident);
-	ret = ret ? ret : beside(t, fetched, r, &t->fetched);
-	ret = ret ? ret : beside(t, served, r, &t->served);
-	ret = ret ? ret : beside(t, before, r, &t->before);
-	ret = ret ? ret : beside(t, after, r, &t->after);
-	return ret ? ret : beside(t, prefetch, r, &t->prefetch);
+	ret = ret ? ret : compared(t, resident, r, &t->resident);
+	ret = ret ? ret : compared(t, fetched, r, &t->fetched);
+	ret = ret ? ret : compared(t, served, r, &t->served);
+	ret = ret ? ret : compared(t, before, r, &t->before);
+	ret = ret ? ret : compared(t, after, r, &t->after);
+	return ret ? ret : compared(t, prefetch, r, &t->prefetch);
 }
 
 int fsx_abtest_make(const struct fsx_test_variant *a, const struct fsx_test_variant *b,
@@ -207,7 +207,7 @@ bool fsx_abtest_differ(const struct fsx_abtest *t)
 
 bool fsx_abtest_moved(const struct fsx_abtest *t)
 {
-	const struct fsx_beside *const outside[] = {&t->before, &t->after};
+	const struct fsx_compared *const outside[] = {&t->before, &t->after};
 
 	for (size_t i = 0; i < 2; i++)
 		if (outside[i]->more > 0 && outside[i]->p < FSS_ALPHA)

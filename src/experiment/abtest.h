@@ -18,8 +18,8 @@ struct fsx_test_variant {
 	size_t first, ack_lost, ack_late, cut; /* left out */
 };
 
-/* A number of the two variants beside the gap. */
-struct fsx_beside {
+/* A number of the two variants next to the gap. */
+struct fsx_compared {
 	size_t na, nb; /* forks that have it */
 	double median_a, median_b;
 	double more; /* shift b - a; NaN: one side has none */
@@ -46,13 +46,13 @@ struct fsx_abtest {
 	struct fss_test test;
 	struct fsx_part bucket[FSA_NBUCKETS], cause[FSA_NCAUSES];
 	/* did the variants differ? */
-	struct fsx_beside resident; /* pages resident at the resume, where that was told */
-	struct fsx_beside fetched;  /* faults of the path that had to fetch a page */
-	struct fsx_beside served;   /* faults of the path that the page cache served */
+	struct fsx_compared resident; /* pages resident at the resume, where that was reported */
+	struct fsx_compared fetched;  /* faults of the path that had to fetch a page */
+	struct fsx_compared served;   /* faults of the path that the page cache served */
 	/* moved work, ns */
-	struct fsx_beside before;   /* from the VMM's start to the resume */
-	struct fsx_beside after;    /* from the window's end to the last ack */
-	struct fsx_beside prefetch; /* how long the prefetch took, where that was told */
+	struct fsx_compared before;   /* from the VMM's start to the resume */
+	struct fsx_compared after;    /* from the window's end to the last ack */
+	struct fsx_compared prefetch; /* how long the prefetch took, where that was reported */
 	/* of a hypothesis; has_set false: none was given */
 	bool has_set;
 	enum fsx_mechanism mechanism;
@@ -70,11 +70,11 @@ int fsx_abtest_make(const struct fsx_test_variant *a, const struct fsx_test_vari
 
 /*
  * Whether what was resident at the resume, or what had to be fetched, differs (p < 0.05): a
- * prefetch beside the fork shows in the latter alone. For a mechanism that fills page tables also
- * whether what the page cache served does.
+ * prefetch in parallel with the fork shows in the latter alone. For a mechanism that fills page
+ * tables also whether what the page cache served does.
  */
 bool fsx_abtest_differ(const struct fsx_abtest *t);
-/* Whether the variant b spends more time outside the window, or was told to have prefetched. */
+/* Whether the variant b spends more time outside the window, or is reported to have prefetched. */
 bool fsx_abtest_moved(const struct fsx_abtest *t);
 /* Whether the gain's interval lies above the ceiling: then one of the two is wrong. */
 bool fsx_abtest_above_ceiling(const struct fsx_abtest *t);

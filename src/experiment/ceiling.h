@@ -61,15 +61,16 @@ struct fsx_left {
 /* 0 or -ENOMEM. */
 int fsx_left_of(const struct fsa_result *res, struct fsx_left *left);
 
-/* Of the gap: the least gain that matters, if not told otherwise. */
+/* Of the gap: the least gain that matters, unless another is given. */
 #define FSX_UNKNOWN_SHARE 0.05
 
 enum fsx_none {
 	FSX_HAS,       /* there is a ceiling */
 	FSX_NO_END,    /* the fork never reached its end */
 	FSX_NO_SAMPLE, /* no fault in the run shows what the mechanism leaves */
-	FSX_TIMEOUT,   /* a time-out is in the fork's chain: its mailbox ack was lost or late */
-	FSX_UNKNOWN,   /* what is unknown of the fork's gap could hide a gain that matters */
+	FSX_TIMEOUT, /* a time-out is in the fork's wake-up chain: its mailbox ack was lost or late
+		      */
+	FSX_UNKNOWN, /* what is unknown of the fork's gap could hide a gain that matters */
 };
 const char *fsx_none_text(enum fsx_none n); /* "no end", ... */
 

@@ -18,7 +18,7 @@ struct fsx_contention {
 	uint64_t cpus;        /* of the host; UINT64_MAX: not recorded */
 	size_t forks_at_once; /* the most whose windows overlapped */
 	uint64_t vcpus_at_once;
-	size_t n;                     /* complete forks, of which the rest is told */
+	size_t n;                     /* complete forks, which the rest describes */
 	uint64_t delay_ns, window_ns; /* sums */
 	double share;                 /* of the sums; 0 without forks */
 	double p50, p95;              /* of the forks' own shares; NaN: none, p95 below 20 forks */

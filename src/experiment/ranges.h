@@ -26,7 +26,7 @@ int fsx_ranges_text(const char *text, size_t len, struct fs_ranges *r, char *err
 /*
  * The same of a hot-page list: "HPL1", then as unsigned LEB128 (Go's uvarint) the number of pages
  * and for each the index of its memory region and the offset of the page in it. Regions are the
- * mappings that a VMM tells its userfaultfd handler; only region 0, which begins where the memory
+ * mappings that a VMM gives its userfaultfd handler; only region 0, which begins where the memory
  * file does, is taken: -ENOTSUP for others.
  */
 #define FSX_HPL_MAGIC "HPL1"

@@ -125,10 +125,10 @@ static void means(struct fsx_variant *a)
 		for (int c = 0; c < FSA_NCAUSES; c++)
 			for (int s = 0; s < FSA_NSTAGES; s++) {
 				a->cause[c] += (double)f->cells[s][c].ns;
-				a->way += s <= FSA_S_WAKEUP ? (double)f->cells[s][c].ns : 0;
+				a->signal_path += s <= FSA_S_WAKEUP ? (double)f->cells[s][c].ns : 0;
 			}
 	}
-	a->way /= a->complete ? (double)a->complete : 1;
+	a->signal_path /= a->complete ? (double)a->complete : 1;
 	for (int b = 0; a->complete && b < FSA_NBUCKETS; b++)
 		a->bucket[b] /= (double)a->complete;
 	for (int c = 0; a->complete && c < FSA_NCAUSES; c++)

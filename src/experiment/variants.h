@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The variants of an experiment beside each other, from a recording: the experiment's columns, the
+ * The variants of an experiment side by side, from a recording: the experiment's columns, the
  * ledger, and what signals and prefetches change. A variant is named SIGNAL or SIGNAL:PREFETCH.
  */
 #ifndef FORKSCOPE_EXPERIMENT_BENCH_H
@@ -53,9 +53,9 @@ struct fsx_variant {
 	struct fsx_dist gap;
 	double bucket[FSA_NBUCKETS]; /* means of the steady forks that reached the end, ns */
 	double cause[FSA_NCAUSES];
-	double way;      /* of it all in the stages raise to wakeup, whatever its cause */
-	size_t complete; /* how many these are */
-	size_t split;    /* of them with a ledger split by the guest's half */
+	double signal_path; /* of it all in the stages raise to wakeup, whatever its cause */
+	size_t complete;    /* how many these are */
+	size_t split;       /* of them with a ledger split by the guest recording */
 };
 
 enum fsx_pair_kind { FSX_SIGNALS, FSX_PREFETCHES };

@@ -14,7 +14,7 @@
 #define FSY_NO_EXIT  0xffffffffu /* struct fsa_seg.reason: the segment had no exit */
 
 /*
- * What kind of instruction made the guest leave, as far as the reason alone tells: the guest RIP of
+ * What kind of instruction made the guest leave, as far as the reason alone shows: the guest RIP of
  * such an exit stands at (or just behind) that very instruction.
  */
 enum fsy_insn {

@@ -10,7 +10,7 @@
 static const struct {
 	enum fsy_insn insn;
 	const char *part;
-} homes[] = {
+} known_functions[] = {
 	{FSY_I_HLT, "default_idle"},
 	{FSY_I_HLT, "safe_halt"},
 	{FSY_I_HLT, "native_halt"},
@@ -53,10 +53,10 @@ static const struct {
 	{FSY_I_HYPERCALL, "hypercall"},
 };
 
-bool fsy_insn_at_home(enum fsy_insn insn, const char *name)
+bool fsy_insn_known_function(enum fsy_insn insn, const char *name)
 {
-	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++)
-		if (homes[i].insn == insn && strstr(name, homes[i].part))
+	for (size_t i = 0; i < sizeof(known_functions) / sizeof(known_functions[0]); i++)
+		if (known_functions[i].insn == insn && strstr(name, known_functions[i].part))
 			return true;
 	return false;
 }

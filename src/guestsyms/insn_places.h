@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include "guestsyms/exit_names.h"
 
-/* Is @name a function that this instruction is known to stand in? */
-bool fsy_insn_at_home(enum fsy_insn insn, const char *name);
+/* Is @name one of the functions that this instruction is known to stand in? */
+bool fsy_insn_known_function(enum fsy_insn insn, const char *name);
 
 /* Do the bytes at @c (@n of them) begin that instruction? */
 bool fsy_insn_is(enum fsy_insn insn, const uint8_t *c, size_t n);

@@ -37,11 +37,11 @@ struct search {
 	const struct fsy_syms *s;
 	const struct proof *p;
 	size_t n;
-	unsigned int home_bits[NINSNS]; /* what a name is worth in this file */
-	uint64_t first, end;            /* of the code */
+	unsigned int name_weight[NINSNS]; /* how much evidence a name is in this file */
+	uint64_t first, end;              /* of the code */
 };
 
-/* Bits that equal bytes are worth: minus log2 of their chance at a random place of code. */
+/* Bits of evidence in equal bytes: minus log2 of their chance at a random place of code. */
 enum {
 	BITS_ONE_BYTE = 5,   /* hlt, or one of 8 forms of in/out: at most 8 in 256, or rarer */
 	BITS_TWO_BYTES = 12, /* rarer than 1 in 2^12 even where code clusters */
@@ -72,7 +72,8 @@ static bool is_meant(const struct whose *w, const struct fsa_fork *f)
 	return !w->id || (f->guest.read && !memcmp(w->id, f->guest.id, sizeof(f->guest.id)));
 }
 
-/* All kernel addresses of the exits, once each; those with a telling reason in @proofs. */
+/* All kernel addresses of the exits, once each; those with a reason that names an instruction in
+ * @proofs. */
 static int collect(const struct fsa_result *res, const struct whose *w, proof_vec *out)
 {
 	size_t kept = 0;
@@ -104,19 +105,19 @@ static int collect(const struct fsa_result *res, const struct whose *w, proof_ve
 	return 0;
 }
 
-static bool home_of(const char *name, void *arg)
+static bool known_for(const char *name, void *arg)
 {
-	return fsy_insn_at_home(*(const enum fsy_insn *)arg, name);
+	return fsy_insn_known_function(*(const enum fsy_insn *)arg, name);
 }
 
 /* How much it says of a candidate that an instruction lies in one of its functions. */
 static void weigh(struct search *q)
 {
 	for (enum fsy_insn i = FSY_I_NONE + 1; i < NINSNS; i++) {
-		double share = fsy_syms_share(q->s, home_of, &i);
+		double share = fsy_syms_share(q->s, known_for, &i);
 
-		for (q->home_bits[i] = 0; share > 0 && share < 0.5; share *= 2)
-			if (++q->home_bits[i] == BITS_MOST)
+		for (q->name_weight[i] = 0; share > 0 && share < 0.5; share *= 2)
+			if (++q->name_weight[i] == BITS_MOST)
 				break;
 	}
 }
@@ -126,7 +127,7 @@ static void judge(const struct search *q, const struct proof *p, uint64_t raw, c
 		  bool again, struct score *sc)
 {
 	bool one_byte = p->insn == FSY_I_HLT || p->insn == FSY_I_IO;
-	bool home = name && fsy_insn_at_home(p->insn, name);
+	bool home = name && fsy_insn_known_function(p->insn, name);
 	uint8_t code[16];
 	size_t n = fsy_syms_code(q->s, raw, code, sizeof(code));
 
@@ -137,7 +138,7 @@ static void judge(const struct search *q, const struct proof *p, uint64_t raw, c
 		if (n)
 			sc->bits += one_byte ? BITS_ONE_BYTE : BITS_TWO_BYTES;
 		if (home)
-			sc->bits += q->home_bits[p->insn];
+			sc->bits += q->name_weight[p->insn];
 	}
 }
 
@@ -187,7 +188,7 @@ static bool by_starts(const struct score *best, unsigned int next_starts)
 }
 
 /* Is there a part of the code where most fetches are no starts, as nowhere in the right file? */
-static bool foreign_part(const struct score *sc)
+static bool part_of_another_build(const struct score *sc)
 {
 	for (unsigned int r = 0; r < REGIONS; r++)
 		if (sc->region[r] >= REGION_NEEDS && sc->region_starts[r] * 5 < sc->region[r] * 2)
@@ -242,7 +243,7 @@ static bool decide(const struct search *q, const struct found *f, uint64_t *slid
 		snprintf(why, len, "instructions and function starts speak for two slides");
 		return false;
 	}
-	if ((insns || starts) && foreign_part(b)) {
+	if ((insns || starts) && part_of_another_build(b)) {
 		snprintf(why, len, "the file fits only a part of the addresses: another build");
 		return false;
 	}

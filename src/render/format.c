@@ -56,7 +56,7 @@ char *fsv_guest_addr(const struct fsv_view *v, const struct fsa_fork *f, uint64_
 		return buf;
 	}
 	if (rip < KERNEL_HALF) {
-		/* which program it is cannot be told from the host */
+		/* which program it is is not known on the host */
 		snprintf(buf, len, offset ? "user 0x%" PRIx64 : "user code", rip);
 		return buf;
 	}
@@ -206,7 +206,7 @@ const char *fsv_note(const struct fsa_fork *f, unsigned int *i)
 	return NULL;
 }
 
-bool fsv_in_chain(const struct fsa_fork *f, const char *milestone)
+bool fsv_on_signal_path(const struct fsa_fork *f, const char *milestone)
 {
 	for (size_t i = 0; i < f->nlinks; i++)
 		if (!strcmp(milestone, fsa_stage_name(f->links[i].stage)))

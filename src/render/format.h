@@ -65,9 +65,9 @@ const char *fsv_window_word(const struct fsa_fork *f);
 const char *fsv_note(const struct fsa_fork *f, unsigned int *i);
 
 /*
- * Whether the milestone of that name is told by the signal's way: it says which of several
+ * Whether the signal path has the milestone of that name: it says which of several
  * interrupts it was.
  */
-bool fsv_in_chain(const struct fsa_fork *f, const char *milestone);
+bool fsv_on_signal_path(const struct fsa_fork *f, const char *milestone);
 
 #endif

@@ -32,7 +32,7 @@ static bool is_probe(const char *name)
 	       begins(name, "__traceiter_") || begins(name, "bpf_get_stackid");
 }
 
-/* How every system call and every exit begins: rows that tell nothing. */
+/* How every system call and every exit begins: rows that show nothing. */
 static bool is_entry(const char *name)
 {
 	return begins(name, "entry_SYSCALL_64") || begins(name, "do_syscall_64") ||
@@ -52,7 +52,7 @@ static void add_host(const struct fsv_view *v, uint32_t stack, bool merge, struc
 		return;
 	depth = fsr_stack(v->reader, stack, &addrs);
 	if (depth > room)
-		depth = room; /* the innermost frames are the telling ones */
+		depth = room; /* the innermost frames show most */
 	while (depth--) {
 		fsv_host_addr(v, addrs[depth], name, sizeof(name));
 		if (is_probe(name) || (merge && is_entry(name)))
@@ -63,7 +63,7 @@ static void add_host(const struct fsv_view *v, uint32_t stack, bool merge, struc
 	}
 }
 
-/* The guest's own code, told apart by what it ran. */
+/* The guest's own code, separated by what it ran. */
 static bool is_split(enum fsa_cause c)
 {
 	return c == FSA_C_GUEST_SIGNAL || c == FSA_C_GUEST_OTHER || c == FSA_C_GUEST_FAULT;

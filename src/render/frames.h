@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The frames of one piece of the critical path, outermost first:
+ * The frames of one segment of the critical path, outermost first:
  *	bucket; stage; cause; exit reason; who; guest task; guest frame; host frames...
  * The one source of the folded stacks and of the flame graphs.
  */
@@ -32,7 +32,7 @@ struct fsv_frame {
 /*
  * Fills @frames (FSV_MAX_FRAMES) and returns how many there are. With @merge, for pictures: guest
  * kernel addresses without a symbol all get one name instead of their number; the frames by which
- * every system call and every exit begins are left out, and so is the exit that closed a piece of
+ * every system call and every exit begins are left out, and so is the exit that closed a segment of
  * the guest's own code. The frames of the tracer's own probes are always left out: their time is
  * not theirs (a stack says where the probe was met).
  */

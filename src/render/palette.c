@@ -33,7 +33,7 @@ static const char *const causes[FSA_NCAUSES][2] = {
 	[FSA_C_UNKNOWN] = {"#b9b9b9", "#e6e6e6"},
 };
 
-/* Stages are no causes: greys with a tint, in the order of the signal's way, dark and light. */
+/* Stages are no causes: greys with a tint, in the order of the signal path, dark and light. */
 static const char *const stages[FSA_NSTAGES] = {
 	[FSA_S_RAISE] = "#d9d2c5",  [FSA_S_INJECT] = "#ece6da",  [FSA_S_NOTIFY] = "#d3d8c6",
 	[FSA_S_WAKEUP] = "#e7ebdc", [FSA_S_MAILBOX] = "#c9d6d6", [FSA_S_APPLY] = "#e0e9e9",

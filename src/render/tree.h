@@ -13,7 +13,7 @@ struct fsv_node {
 	uint64_t ns;              /* with everything below it */
 	uint64_t self_ns;         /* its own: stacks that end here */
 	uint64_t b_ns, b_self_ns; /* the same of the second side of a difference */
-	uint64_t count;           /* pieces of the path */
+	uint64_t count;           /* segments of the path */
 	unsigned int depth;       /* root 0 */
 	char *name;
 	struct fsv_node *parent, *next, *child;

@@ -49,16 +49,16 @@ void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t);
 /* Whether the forks competed for the host's CPUs, by the number of CPUs recorded. 0 or -ENOMEM. */
 int fsv_contention(const struct fsv_view *v, struct fsx_contention *c);
 
-/* What is known of the guests' own halves, over the forks shown. */
+/* What is known of the guest recordings, over the forks shown. */
 struct fsv_trust_guest {
 	size_t shown, read, used;
-	uint64_t events, lost, torn;   /* records of the guests' rings */
-	uint64_t outside;              /* events outside guest mode after the alignment */
-	size_t n_error, n_clock;       /* forks with a clock error; with the VM's own clock data */
-	uint64_t error_max, error_p95; /* ns; p95 needs 20 forks, else FSV_NOT_RECORDED */
-	size_t n_cost;                 /* forks whose recorder's cost is known */
-	uint64_t cost_ns, cost_of_ns;  /* sums of it, and of those forks' windows */
-	uint64_t tracer_ns, window_ns; /* the cause tracer, and all windows with a guest part */
+	uint64_t events, lost, partial; /* records of the guests' rings */
+	uint64_t outside;               /* events outside guest mode after the alignment */
+	size_t n_error, n_clock;        /* forks with a clock error; with the VM's own clock data */
+	uint64_t error_max, error_p95;  /* ns; p95 needs 20 forks, else FSV_NOT_RECORDED */
+	size_t n_cost;                  /* forks whose recorder's cost is known */
+	uint64_t cost_ns, cost_of_ns;   /* sums of it, and of those forks' windows */
+	uint64_t tracer_ns, window_ns;  /* the cause tracer, and all windows with a guest part */
 };
 
 void fsv_trust_guest(const struct fsv_view *v, struct fsv_trust_guest *g);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* How far the guests' own halves can be trusted. */
+/* How far the guest recordings can be trusted. */
 #include <stdlib.h>
 #include <string.h>
 #include "render/format.h"
@@ -41,7 +41,7 @@ void fsv_trust_guest(const struct fsv_view *v, struct fsv_trust_guest *g)
 		g->used += f->guest.used;
 		g->events += f->guest.events;
 		g->lost += f->guest.lost;
-		g->torn += f->guest.torn;
+		g->partial += f->guest.torn;
 		g->outside += f->guest.outside;
 		g->tracer_ns += f->bucket_ns[FSA_B_TRACER];
 		g->window_ns += f->gap_ns;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The variants of an experiment beside each other: table, ledgers, comparisons. */
+/* The variants of an experiment side by side: table, ledgers, comparisons. */
 #ifndef FORKSCOPE_RENDER_VARIANTS_H
 #define FORKSCOPE_RENDER_VARIANTS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two samples against each other: is the gap of these forks shorter than that of those, by how
- * much, and could this many forks have told? Nothing here knows what a fork is.
+ * much, and could this many forks have shown it? Nothing here knows what a fork is.
  *
  * Values are doubles: of times, nanoseconds (exact below 2^53, 104 days). A value may be +infinity:
  * a fork that never reached its end. Infinities rank above all numbers and tie with each other:

@@ -95,7 +95,7 @@ static void way_of_the_signal(void **state)
 	assert_int_equal(fsx_groups_make(&res, &g), 0);
 	assert_int_equal(fsx_variants_make(&g, 1, &b), 0);
 	assert_int_equal(b.variants[0].split, 2);
-	assert_true(b.variants[0].way == 32);
+	assert_true(b.variants[0].signal_path == 32);
 	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 }
@@ -132,7 +132,7 @@ static void one_arm(void **state)
 	assert_int_equal(a->complete, 3);
 	assert_true(a->bucket[FSA_B_GUEST] == 20 && a->cause[FSA_C_GUEST_RUN] == 20);
 	assert_int_equal(a->split, 0);
-	assert_true(a->way == 0); /* in the stage guest it is not known */
+	assert_true(a->signal_path == 0); /* in the stage guest it is not known */
 	fsx_variants_free(&b);
 	fsx_groups_free(&g);
 }

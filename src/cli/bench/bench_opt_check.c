@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What only the options of a bench together tell: do they go with the VMM and with each other? */
+/* What only the options of a bench together show: do they go with the VMM and with each other? */
 #include <string.h>
 #include "cli/bench/bench_opt_check.h"
 

@@ -44,7 +44,7 @@ static size_t cut(char *text, const char **words)
 	return BENCH_MAX + 1;
 }
 
-/* Variants are told apart by their names. */
+/* Variants are distinguished by their names. */
 static int twice(const char *const *words, size_t n, char *why, size_t len)
 {
 	for (size_t i = 0; i < n; i++)

@@ -273,7 +273,7 @@ size_t bench_opts_rows(struct bench_asked *a, struct fs_opt rows[BENCH_ROWS])
 	return n;
 }
 
-int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const struct fs_args *args)
+int bench_opts_finalize(struct bench_asked *a, const struct fs_usage *u, const struct fs_args *args)
 {
 	struct fs_bench_opts *o = &a->o;
 	enum fs_payload_error e;

@@ -44,7 +44,8 @@ size_t bench_opts_rows(struct bench_asked *a, struct fs_opt rows[BENCH_ROWS]);
  * What follows from the options that were parsed, and whether they go together. Returns -1 to go
  * on, or the exit code to return at once, after saying of @u what is wrong.
  */
-int bench_opts_settle(struct bench_asked *a, const struct fs_usage *u, const struct fs_args *args);
+int bench_opts_finalize(struct bench_asked *a, const struct fs_usage *u,
+			const struct fs_args *args);
 
 void bench_opts_free(struct bench_asked *a);
 

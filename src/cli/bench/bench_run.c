@@ -151,7 +151,7 @@ static int take_snapshot(struct bench_asked *a)
 	return rc;
 }
 
-/* What the bench saw, beside the recording. */
+/* What the bench saw, in a file next to the recording. */
 static const char *json_path(const struct bench_asked *a)
 {
 	static char path[PATH_MAX];
@@ -214,8 +214,8 @@ static void forget_recorders(void)
 
 /*
  * The recorder's own pages are read into the page cache again after it was dropped. Else each cold
- * fork waits for them (cause `tracer`), and a prefetch that happens to bring them is told to have
- * gained that.
+ * fork waits for them (cause `tracer`), and a prefetch that happens to bring them would be reported
+ * to have gained that.
  */
 static void warm_recorder(int memory)
 {
@@ -261,7 +261,7 @@ static void stop_asking(struct fs_bench *b)
 }
 
 /*
- * Where a guest was armed before its snapshot, the recording is told of its memory file, so that
+ * Where a guest was armed before its snapshot, the recorder is given its memory file, so that
  * nothing has to be searched for while forks end. Returns whether any was: its forks live until
  * they have been read.
  */
@@ -284,7 +284,7 @@ static bool look_for_recorders(struct fs_bench *b, struct bench_asked *a)
 	return found;
 }
 
-/* Nobody got a network, and nobody was told to give one. */
+/* Nobody got a network, and nobody was asked to give one. */
 static void hint_at_token(const struct fs_bench *b)
 {
 	if (!b->o.token && b->o.wait_for_network && !fs_bench_count(b, SIZE_MAX, FS_FORK_DONE) &&

@@ -15,7 +15,7 @@ typedef int (*bench_then)(const struct bench_done *d, void *arg);
 
 /*
  * Makes the forks that @a asks for, recorded into a->output (unless a->no_record), with
- * a->output.json beside it. @then gets whatever came of it, and @arg. Returns what @then returned,
+ * a->output.json next to it. @then gets whatever came of it, and @arg. Returns what @then returned,
  * or FS_EXIT_FAILED after saying why: the run could not go on, the recorder failed, or nothing
  * could be begun (then @then was not called), as where forkscope record does not work.
  */

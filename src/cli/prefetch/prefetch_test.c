@@ -30,7 +30,7 @@ struct asked {
 	const char *ranges, *mechanism;
 	unsigned int null_rounds;
 	bool from;
-	json_t *told; /* what the bench wrote of the forks of a recording, or NULL */
+	json_t *reported; /* what the bench wrote of the forks of a recording, or NULL */
 };
 
 static const struct fs_usage usage = {
@@ -97,7 +97,7 @@ static const json_t *recorded_variant(const json_t *run, const char *name)
 	return found;
 }
 
-static int add_told(struct asked *x, const json_t *ranges)
+static int add_reported(struct asked *x, const json_t *ranges)
 {
 	json_t *range;
 	size_t i;
@@ -115,8 +115,8 @@ static int add_told(struct asked *x, const json_t *ranges)
 	return 0;
 }
 
-/* What was prefetched stands in the bench's FILE.json beside its recording, unless it is given. */
-static void take_told(struct asked *x, const char *recording)
+/* What was prefetched stands in the bench's FILE.json next to its recording, unless it is given. */
+static void take_reported(struct asked *x, const char *recording)
 {
 	const char *name = x->t.variants ? strchr(x->t.variants, ',') : NULL, *how;
 	char path[PATH_MAX];
@@ -126,18 +126,18 @@ static void take_told(struct asked *x, const char *recording)
 	snprintf(path, sizeof(path), "%s.json", recording);
 	if (x->p.text || x->null_rounds || access(path, F_OK))
 		return;
-	x->told = json_load_file(path, 0, &e);
-	variant = x->told ? recorded_variant(x->told, name ? name + 1 : NULL) : NULL;
-	if (!x->told || (variant && add_told(x, json_object_get(variant, "ranges")))) {
+	x->reported = json_load_file(path, 0, &e);
+	variant = x->reported ? recorded_variant(x->reported, name ? name + 1 : NULL) : NULL;
+	if (!x->reported || (variant && add_reported(x, json_object_get(variant, "ranges")))) {
 		fs_warn("%s does not name what was prefetched%s%s: give --ranges", path,
-			x->told ? "" : ": ", x->told ? "" : e.text);
+			x->reported ? "" : ": ", x->reported ? "" : e.text);
 		x->p.h.set.n = 0;
 		return;
 	}
 	if (!variant)
 		return;
 	x->p.text = json_string_value(json_object_get(variant, "prefetch")) ?: "ranges";
-	how = json_string_value(json_object_get(x->told, "mechanism"));
+	how = json_string_value(json_object_get(x->reported, "mechanism"));
 	if (!x->mechanism && how && !strcmp(how, fs_mechanism_names[FS_MECH_POPULATE]))
 		x->p.m = FSX_POPULATE;
 }
@@ -147,7 +147,7 @@ static int with_recordings(struct asked *x, const struct fs_args *args)
 	struct prefetch_rec one, two;
 	int ret = prefetch_open(args->pos[0], &x->t.window, &one);
 
-	take_told(x, args->pos[args->npos - 1]);
+	take_reported(x, args->pos[args->npos - 1]);
 	if (ret)
 		return ret;
 	if (x->null_rounds) {
@@ -229,7 +229,7 @@ static int read_mechanism(struct asked *x)
 	return -1;
 }
 
-static int settle_from(struct asked *x, const struct fs_opt *made, const struct fs_args *args)
+static int finalize_from(struct asked *x, const struct fs_opt *made, const struct fs_args *args)
 {
 	char err[FS_SENTENCE];
 
@@ -255,7 +255,7 @@ static int settle_from(struct asked *x, const struct fs_opt *made, const struct 
 }
 
 /* --ranges LIST is a hypothesis as --prefetch WHAT is, called by that name. */
-static int settle_ranges(struct asked *x)
+static int finalize_ranges(struct asked *x)
 {
 	struct bench_asked *a = &x->bench;
 	char err[FS_SENTENCE];
@@ -276,10 +276,10 @@ static int settle_ranges(struct asked *x)
 	return -1;
 }
 
-static int settle_run(struct asked *x, const struct fs_args *args)
+static int finalize_run(struct asked *x, const struct fs_args *args)
 {
 	struct bench_asked *a = &x->bench;
-	int rc = settle_ranges(x);
+	int rc = finalize_ranges(x);
 
 	if (rc >= 0)
 		return rc;
@@ -311,7 +311,7 @@ static int settle_run(struct asked *x, const struct fs_args *args)
 	a->nprefetch = 2;
 	a->o.timeout_ns = x->t.window.timeout_ns ? x->t.window.timeout_ns : a->o.timeout_ns;
 	a->end = x->t.window.end ? x->t.window.end : a->end;
-	return bench_opts_settle(a, &usage, args);
+	return bench_opts_finalize(a, &usage, args);
 }
 
 static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
@@ -359,7 +359,7 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 	for (const struct fs_opt *o = opts; o->name; o++)
 		if (!strcmp(o->name, "--seed") && o->given)
 			a->o.seed = x->t.seed;
-	return x->from ? settle_from(x, opts + made, args) : settle_run(x, args);
+	return x->from ? finalize_from(x, opts + made, args) : finalize_run(x, args);
 }
 
 int prefetch_test(int argc, char **argv)
@@ -372,7 +372,7 @@ int prefetch_test(int argc, char **argv)
 	if (ret < 0)
 		ret = x.from ? with_recordings(&x, &args) : bench_run(&x.bench, judge_run, &x);
 	fsx_hypothesis_free(&x.p.h);
-	json_decref(x.told);
+	json_decref(x.reported);
 	bench_opts_free(&x.bench);
 	return ret;
 }

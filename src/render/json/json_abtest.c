@@ -25,7 +25,7 @@ static json_t *variant(const struct fsx_test_variant *x, const struct fsv_view *
 			 fsj_u64(x->cut));
 }
 
-static json_t *beside(const struct fsx_beside *x, bool time)
+static json_t *compared(const struct fsx_compared *x, bool time)
 {
 	const char *const keys[2][3] = {{"a", "b", "more"}, {"a_ns", "b_ns", "more_ns"}};
 
@@ -93,15 +93,16 @@ static json_t *pages(const struct fsv_abtest *v)
 static json_t *proof(const struct fsx_abtest *t)
 {
 	return json_pack("{s:b, s:o, s:o, s:o}", "differ", fsx_abtest_differ(t), "resident_pages",
-			 beside(&t->resident, false), "fetching_faults", beside(&t->fetched, false),
-			 "served_faults", beside(&t->served, false));
+			 compared(&t->resident, false), "fetching_faults",
+			 compared(&t->fetched, false), "served_faults",
+			 compared(&t->served, false));
 }
 
 static json_t *moved(const struct fsx_abtest *t)
 {
 	return json_pack("{s:b, s:o, s:o, s:o}", "moved", fsx_abtest_moved(t), "before_resume",
-			 beside(&t->before, true), "after_end", beside(&t->after, true), "prefetch",
-			 beside(&t->prefetch, true));
+			 compared(&t->before, true), "after_end", compared(&t->after, true),
+			 "prefetch", compared(&t->prefetch, true));
 }
 
 int fsv_abtest_json(const struct fsv_abtest *v, FILE *out)

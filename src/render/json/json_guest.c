@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* report --json: the signal's way and the guest's own half. */
+/* report --json: the signal path and the guest recording. */
 #include <inttypes.h>
 #include <string.h>
 #include "bpf/guest_ring.h"
@@ -18,7 +18,7 @@ static json_t *hex(const uint8_t id[16])
 	return json_string(buf);
 }
 
-static json_t *link_json(const struct fsa_fork *f, const struct fsa_link *l)
+static json_t *stage_json(const struct fsa_fork *f, const struct fsa_link *l)
 {
 	return json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:o}", "name", fsa_stage_name(l->stage),
 			 "at_ns", l->seen ? fsj_u64(l->at_ns) : json_null(), "error_ns",
@@ -52,7 +52,7 @@ json_t *fsj_signal(const struct fsa_fork *f)
 	json_t *a = f->nlinks ? json_array() : host_stages(f);
 
 	for (size_t i = 0; i < f->nlinks; i++)
-		json_array_append_new(a, link_json(f, &f->links[i]));
+		json_array_append_new(a, stage_json(f, &f->links[i]));
 	return json_pack("{s:o, s:o}", "kind", fsj_text_or_null(f->signal_kind), "stages", a);
 }
 
@@ -148,7 +148,7 @@ void fsj_trust_guest(const struct fsv_view *v, json_t *trust)
 	fsv_trust_guest(v, &g);
 	fsv_guest_missing(v, add_missing, missing);
 	json_object_set_new(trust, "lost_guest", g.read ? fsj_u64(g.lost) : json_null());
-	json_object_set_new(trust, "torn_guest", g.read ? fsj_u64(g.torn) : json_null());
+	json_object_set_new(trust, "torn_guest", g.read ? fsj_u64(g.partial) : json_null());
 	json_object_set_new(trust, "events_guest", g.read ? fsj_u64(g.events) : json_null());
 	json_object_set_new(trust, "guest_read", fsj_u64(g.read));
 	json_object_set_new(trust, "guest_used", fsj_u64(g.used));

@@ -9,7 +9,7 @@
 json_t *fsj_fork(const struct fsv_view *v, const struct fsa_fork *f);
 json_t *fsj_signal(const struct fsa_fork *f);
 json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f);
-/* The keys of the guests' halves into the object trust. */
+/* The keys of the guest recordings into the object trust. */
 void fsj_trust_guest(const struct fsv_view *v, json_t *trust);
 /* One table of symbols: kind, count, slide, why. */
 json_t *fsj_symbols(const struct fsy_syms *s);

@@ -67,7 +67,7 @@ static json_t *variant(const struct fsx_variant *x)
 	if (o)
 		json_object_set_new(o, "split", fsj_u64(x->split));
 	if (o && x->complete && x->split == x->complete)
-		json_object_set_new(o, "mean_way_ns", whole(x->way));
+		json_object_set_new(o, "mean_way_ns", whole(x->signal_path));
 	return o;
 }
 

@@ -122,7 +122,7 @@ static void frame(struct pen *p, const struct fsv_node *n, double at, int y0)
 	}
 }
 
-/* The end of a path tells two recordings apart, where there is no room for both in full. */
+/* The end of a path distinguishes two recordings, where there is no room for both in full. */
 static const char *tail(const char *path)
 {
 	size_t n = path ? strlen(path) : 0;

@@ -202,7 +202,7 @@ static void marks(const struct svg *g, int y)
 		const struct fsa_milestone *m = &f->milestones[i];
 		double x;
 
-		if (fsv_in_chain(f, m->name) || m->at_ns < f->start_ns ||
+		if (fsv_on_signal_path(f, m->name) || m->at_ns < f->start_ns ||
 		    m->at_ns > f->start_ns + f->gap_ns || !f->gap_ns)
 			continue;
 		x = SVG_MARGIN +
@@ -220,7 +220,7 @@ static void marks(const struct svg *g, int y)
 	}
 }
 
-/* From when to when each stage of the signal's way lasted. */
+/* From when to when each stage of the signal path lasted. */
 static void stage_band(const struct svg *g, int y)
 {
 	const struct fsa_fork *f = g->fork;

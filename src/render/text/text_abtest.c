@@ -93,8 +93,8 @@ static void begin(const struct fsv_view *v, struct fsv_table *table, const char 
 	fsv_table_row(table, out, (const char *[]){first, "without", "with", "difference"});
 }
 
-static void beside_row(const struct fsv_table *table, const char *name, const struct fsx_beside *x,
-		       bool time, FILE *out)
+static void compared_row(const struct fsv_table *table, const char *name,
+			 const struct fsx_compared *x, bool time, FILE *out)
 {
 	char t[3][W];
 
@@ -124,9 +124,9 @@ static void differ(const struct fsv_abtest *v, FILE *out)
 	struct fsv_table table;
 
 	begin(v->a, &table, "Did the variants differ?", "medians", P_WIDTH, out);
-	beside_row(&table, "pages resident at the resume", &t->resident, false, out);
-	beside_row(&table, "faults that had to fetch a page", &t->fetched, false, out);
-	beside_row(&table, "faults that the page cache served", &t->served, false, out);
+	compared_row(&table, "pages resident at the resume", &t->resident, false, out);
+	compared_row(&table, "faults that had to fetch a page", &t->fetched, false, out);
+	compared_row(&table, "faults that the page cache served", &t->served, false, out);
 	if (!fsx_abtest_differ(t))
 		fsv_para(
 			out, 2, 2,
@@ -192,9 +192,9 @@ static void moved(const struct fsv_abtest *v, FILE *out)
 	struct fsv_table table;
 
 	begin(v->a, &table, "Moved work: time outside the window (medians)", "", P_WIDTH, out);
-	beside_row(&table, "the VMM's start to the resume", &t->before, true, out);
-	beside_row(&table, "the end to the last ack", &t->after, true, out);
-	beside_row(&table, "prefetching, as reported", &t->prefetch, true, out);
+	compared_row(&table, "the VMM's start to the resume", &t->before, true, out);
+	compared_row(&table, "the end to the last ack", &t->after, true, out);
+	compared_row(&table, "prefetching, as reported", &t->prefetch, true, out);
 	if (fsx_abtest_moved(t))
 		fsv_para(
 			out, 2, 2,

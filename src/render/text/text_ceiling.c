@@ -112,7 +112,7 @@ static int row(const struct fsv_ceilings *c, const struct fsx_group *g,
 	return 0;
 }
 
-/* Forks without a ceiling by any hypothesis: said once. */
+/* Forks without a ceiling by any hypothesis: reported once. */
 static void without(const struct fsx_group *g, FILE *out)
 {
 	size_t open = 0, lost = 0;
@@ -130,8 +130,8 @@ static void without(const struct fsx_group *g, FILE *out)
 			lost, g->n);
 }
 
-/* "perfect" is the same by every mechanism: told once, with the last. */
-static bool told_here(const struct fsv_ceilings *c, const struct fsx_hypothesis *h, unsigned int m)
+/* "perfect" is the same by every mechanism: reported once, with the last. */
+static bool shown_here(const struct fsv_ceilings *c, const struct fsx_hypothesis *h, unsigned int m)
 {
 	if (h->which != FSX_PERFECT)
 		return true;
@@ -172,7 +172,7 @@ static void per_fork(const struct fsv_ceilings *c, const struct fsx_group *g, en
 		for (size_t k = 0; k < c->nhyps; k++) {
 			struct fsx_ceiling x;
 
-			if (*c->hyps[k].why || !told_here(c, &c->hyps[k], m))
+			if (*c->hyps[k].why || !shown_here(c, &c->hyps[k], m))
 				continue;
 			x = fsx_ceiling_of(f, &c->hyps[k], m, &c->left);
 			fprintf(to, "%s %s %s", k ? "," : "", c->hyps[k].name,
@@ -208,7 +208,7 @@ static int group(const struct fsv_ceilings *c, const struct fsx_group *g, FILE *
 			 fsx_mechanism_doc((enum fsx_mechanism)m));
 		fsv_table_head(&table, out);
 		for (size_t i = 0; i < c->nhyps && !ret; i++)
-			if (told_here(c, &c->hyps[i], m))
+			if (shown_here(c, &c->hyps[i], m))
 				ret = row(c, g, &c->hyps[i], (enum fsx_mechanism)m, &table, out);
 		if (ret)
 			return ret;

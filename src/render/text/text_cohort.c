@@ -72,7 +72,7 @@ static enum fsa_bucket cause_bucket(const struct fsa_cohort *c, enum fsa_cause c
 	return fsa_bucket_of(stage, cause);
 }
 
-/* Does the way of the signal have this stage in any of these forks? */
+/* Does the signal path have this stage in any of these forks? */
 static bool has_stage(const struct fsa_cohort *c, enum fsa_stage s)
 {
 	for (size_t i = 0; i < c->n; i++)

@@ -51,7 +51,7 @@ static void notes(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 	const char *text;
 
 	for (unsigned int i = 0; (text = fsv_note(f, &i));) {
-		/* the lines about the guest half say why, and how many */
+		/* the lines about the guest recording say why, and how many */
 		if (text == fsa_note_text(FSA_N_NO_GUEST) ||
 		    text == fsa_note_text(FSA_N_GUEST_LOST))
 			continue;
@@ -133,7 +133,7 @@ static void milestones(const struct fsv_view *v, const struct fsa_fork *f, FILE 
 	for (size_t i = 0; i < f->nmilestones; i++) {
 		const struct fsa_milestone *m = &f->milestones[i];
 
-		if (fsv_in_chain(f, m->name))
+		if (fsv_on_signal_path(f, m->name))
 			continue;
 		fprintf(out, "  %12s  %-*s%s%s\n", fsv_rel(f, m->at_ns, at, sizeof(at)),
 			*m->note ? 16 : 0, fsv_clean(m->name, name, sizeof(name)),
@@ -267,7 +267,7 @@ void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out
 	fsv_text_guest(v, f, out);
 	notes(v, f, out);
 	ledger(v, f, out);
-	fsv_text_chain(v, f, out);
+	fsv_text_signal_path(v, f, out);
 	fsv_text_matrix(v, f, out);
 	fsv_text_tasks(v, f, out);
 	milestones(v, f, out);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The text report's part about the guest's own half of one fork. */
+/* The text report's part about the guest recording of one fork. */
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
@@ -142,8 +142,8 @@ static void waterfall(const struct fsv_view *v, const struct fsa_fork *f, uint64
 
 enum { L_STAGE, L_LENGTH, L_SHARE, L_PICTURE, L_ENDED, L_ERROR, L_BY };
 
-static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_link *l,
-		     const struct fsv_table *table, FILE *out)
+static void stage_row(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_link *l,
+		      const struct fsv_table *table, FILE *out)
 {
 	char t[FS_UNITS_LEN], at[FS_UNITS_LEN + 2], e[FS_UNITS_LEN], pct[16], who[64];
 	uint64_t ns = fsx_stage_ns(f, l->stage);
@@ -171,7 +171,7 @@ static void link_row(const struct fsv_view *v, const struct fsa_fork *f, const s
 		fsv_para_on(out, fprintf(out, "    "), 4, "%s", l->why);
 }
 
-void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
+void fsv_text_signal_path(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
 {
 	const struct fsv_column columns[] = {
 		[L_STAGE] = {"stage", 2, -8, 0},
@@ -197,7 +197,7 @@ void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 	}
 	fputc('\n', out);
 	for (size_t i = 0; i < f->nlinks; i++)
-		link_row(v, f, &f->links[i], &table, out);
+		stage_row(v, f, &f->links[i], &table, out);
 }
 
 void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)

@@ -9,7 +9,7 @@
 void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
 void fsv_text_matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
 void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
-void fsv_text_chain(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+void fsv_text_signal_path(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
 void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
 void fsv_text_cohorts(const struct fsv_view *v, FILE *out);
 void fsv_text_trust_guest(const struct fsv_view *v, FILE *out);

@@ -122,7 +122,7 @@ static void coverage(const struct fsv_view *v, FILE *out)
 		fsv_pct(tracer, all, pct[1], sizeof(pct[1])));
 }
 
-/* What the probes cost in the forks' windows, as far as the kernel's statistics tell. */
+/* What the probes cost in the forks' windows, as far as the kernel's statistics show. */
 static void cost(const struct fsv_view *v, const struct fsv_trust *t, FILE *out)
 {
 	char b[3][FS_UNITS_LEN], pct[16];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The trust block's lines about the guests' own halves and their symbols. */
+/* The trust block's lines about the guest recordings and the guests' symbols. */
 #include <inttypes.h>
 #include "base/units.h"
 #include "guestsyms/ownsyms.h"
@@ -56,7 +56,7 @@ void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
 	fsv_trust_guest(v, &g);
 	if (!g.read)
 		fprintf(out, "  guest recording: of none of the %zu forks\n", g.shown);
-	else if (!g.lost && !g.torn)
+	else if (!g.lost && !g.partial)
 		fsv_para(out, 2, 4,
 			 "guest recording: read of %zu of %zu forks, used of %zu; %" PRIu64
 			 " records, none lost",
@@ -65,7 +65,7 @@ void fsv_text_trust_guest(const struct fsv_view *v, FILE *out)
 		fsv_para(out, 2, 4,
 			 "guest recording: read of %zu of %zu forks, used of %zu; %" PRIu64
 			 " records, LOST: %" PRIu64 ", partial: %" PRIu64,
-			 g.read, g.shown, g.used, g.events, g.lost, g.torn);
+			 g.read, g.shown, g.used, g.events, g.lost, g.partial);
 	fsv_guest_missing(v, say_missing, out);
 	if (g.n_error)
 		clock_error(&g, out);

@@ -25,7 +25,7 @@ static void pair(const struct fsx_pair *p, FILE *out)
 	char d[W], lo[W], hi[W], delta[W], seen[W], na[80], nb[80], more[80] = "";
 	const struct fss_test *t = &p->test;
 
-	/* a gain is a - b; told here is b - a: how much longer the second is */
+	/* a gain is a - b; reported here is b - a: how much longer the second is */
 	ns(-t->gain, d);
 	ns(-t->hi, lo);
 	ns(-t->lo, hi);
@@ -77,12 +77,12 @@ static void add_share(struct shares *s, double share)
 
 /*
  * What the ledger says of it, whatever the comparisons found. The bucket is not all that a signal
- * costs: its way is full of faults and of others' work, some of which another signal would meet
- * as well. All of the way is the bound.
+ * costs: its path is full of faults and of others' work, some of which another signal would meet
+ * as well. All of the path is the bound.
  */
 static void signal_share(const struct fsx_variants *b, FILE *out)
 {
-	struct shares bucket = {0}, way = {0};
+	struct shares bucket = {0}, path = {0};
 
 	for (size_t i = 0; i < b->nvariants; i++) {
 		const struct fsx_variant *a = &b->variants[i];
@@ -91,8 +91,8 @@ static void signal_share(const struct fsx_variants *b, FILE *out)
 		if (!a->complete || a->split < a->complete || !(all > 0))
 			continue;
 		add_share(&bucket, 100 * a->bucket[FSA_B_SIGNAL] / all);
-		if (a->way > 0)
-			add_share(&way, 100 * a->way / all);
+		if (a->signal_path > 0)
+			add_share(&path, 100 * a->signal_path / all);
 	}
 	if (!bucket.n) {
 		fsv_para(
@@ -104,11 +104,11 @@ static void signal_share(const struct fsx_variants *b, FILE *out)
 		out, 2, 2,
 		"By the ledger signal delivery, guest code of the signal path and waiting for it, takes %.1f to %.1f %% of the mean gap (%zu of %zu variants, whose guest time is split).",
 		bucket.least, bucket.most, bucket.n, b->nvariants);
-	if (way.n)
+	if (path.n)
 		fsv_para(
 			out, 2, 2,
 			"Faults, exits and others' work on that path are in the other buckets: all of it, from raise to wakeup, takes %.1f to %.1f %% (%zu variants, whose signal is raised). Another signal can save no more than that, and less where the same pages would be touched all the same.",
-			way.least, way.most, way.n);
+			path.least, path.most, path.n);
 }
 
 static const char two_snapshots[] =

@@ -60,7 +60,7 @@ static bool is_main(const struct fsx_variants *b, int cause)
 	return false;
 }
 
-/* Stages decide to which bucket guest.idle belongs: told with what its time is mostly of. */
+/* Stages decide to which bucket guest.idle belongs: shown where most of its time is. */
 static int main_bucket(const struct fsx_variants *b, int cause)
 {
 	uint64_t best = 0;

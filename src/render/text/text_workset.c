@@ -26,7 +26,7 @@ const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t 
 	return buf;
 }
 
-/* After how many forks the decay is told in text: doubling. */
+/* After how many forks the decay is reported in text: doubling. */
 static void decay(const struct fsx_workset *w, FILE *out)
 {
 	fprintf(out, "# pages that each of the first so many forks touched (any of them):");
