@@ -51,7 +51,7 @@ static int make_result(struct at *a, struct fsa_result *res)
 
 		f->id = (unsigned int)i + 1;
 		if (a->o.only_fork && f->id != (unsigned int)a->o.only_fork) {
-			at_fork_free(f);
+			fsa_fork_free(f);
 		} else {
 			res->forks[res->nforks++] = *f;
 			res->unknown_ns += unknown_of(f);
@@ -133,7 +133,7 @@ int fsa_attribute(struct fsr_reader *r, const struct fsa_opts *o, struct fsa_res
 		ret = run(&a);
 	if (!ret) {
 		while (a.all_procs.n) /* hands the late acks over to their forks */
-			at_proc_free(&a, a.all_procs.v[a.all_procs.n - 1]);
+			at_proc_retire(&a, a.all_procs.v[a.all_procs.n - 1]);
 		ret = note_losses(&a) || a.no_memory ? -ENOMEM : make_result(&a, res);
 	}
 	at_free(&a);
@@ -145,21 +145,4 @@ int fsa_attribute(struct fsr_reader *r, const struct fsa_opts *o, struct fsa_res
 	}
 	*out = res;
 	return 0;
-}
-
-void fsa_free(struct fsa_result *res)
-{
-	if (!res)
-		return;
-	for (size_t i = 0; i < res->nforks; i++)
-		at_fork_free(&res->forks[i]);
-	for (size_t i = 0; i < res->ncohorts; i++)
-		free(res->cohorts[i].forks);
-	for (size_t i = 0; i < res->ntexts; i++)
-		free(res->texts[i]);
-	free(res->texts);
-	free(res->forks);
-	free(res->cohorts);
-	free(res->vms);
-	free(res);
 }

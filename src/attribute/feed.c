@@ -258,17 +258,6 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	return 0;
 }
 
-int at_odd(struct at *a)
-{
-	a->odd += !a->no_memory;
-	return 0;
-}
-
-int at_no_vm(struct at *a, const struct fs_ev *h)
-{
-	return h->vm ? at_odd(a) : 0;
-}
-
 int at_feed(struct at *a, const struct fs_ev *ev)
 {
 	struct at_vm *vm;

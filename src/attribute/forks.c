@@ -14,22 +14,6 @@
 #define TRY_LAST      (30000 * MS) /* then it is evaluated as it is */
 #define MAX_ACKS      256
 
-bool at_slot_has(const struct at_vm *vm, uint64_t hva)
-{
-	for (size_t i = 0; vm && hva && i < vm->slots.n; i++)
-		if (hva >= vm->slots.v[i].hva && hva - vm->slots.v[i].hva < vm->slots.v[i].size)
-			return true;
-	return false;
-}
-
-uint64_t at_slot_gpa(const struct at_vm *vm, uint64_t hva)
-{
-	for (size_t i = 0; i < vm->slots.n; i++)
-		if (hva >= vm->slots.v[i].hva && hva - vm->slots.v[i].hva < vm->slots.v[i].size)
-			return vm->slots.v[i].gpa + (hva - vm->slots.v[i].hva);
-	return 0;
-}
-
 static void due_at(struct at *a, uint64_t ts)
 {
 	if (ts < a->next_due)
@@ -249,8 +233,7 @@ static bool covered(const struct at_vm *vm)
 	return true;
 }
 
-/* Makes the ledger, unless @last is false and later records would explain more. */
-static int evaluate(struct at *a, struct at_vm *vm, bool last)
+static int make_ledger(struct at *a, struct at_vm *vm, bool last)
 {
 	int ret;
 
@@ -265,11 +248,19 @@ static int evaluate(struct at *a, struct at_vm *vm, bool last)
 	ret = ret ? ret : at_missed_widen(a, vm, &a->path);
 	ret = ret ? ret : at_ledger(a, vm, &a->path);
 	if (!ret) {
-		at_guest_free(vm);
 		vm->state = AT_VM_DONE;
 		vm->next_try = UINT64_MAX;
 		at_proc_keep(vm->proc);
 	}
+	return ret;
+}
+
+/* Makes the ledger, unless @last is false and later records would explain more. */
+static int evaluate(struct at *a, struct at_vm *vm, bool last)
+{
+	int ret = make_ledger(a, vm, last);
+
+	at_guest_free(vm);
 	return ret;
 }
 
@@ -285,6 +276,17 @@ static int try_evaluate(struct at *a, struct at_vm *vm)
 		vm->next_try = fs_ns_plus(a->now, vm->try_gap);
 	}
 	return ret;
+}
+
+/* Nothing more can come of a process that has ended and has no window left. */
+static void rest(struct at *a, struct at_proc *p)
+{
+	if (!p->died)
+		return;
+	for (size_t i = 0; i < p->vms.n; i++)
+		if (p->vms.v[i]->state == AT_VM_OPEN || p->vms.v[i]->state == AT_VM_ENDED)
+			return;
+	at_proc_retire(a, p);
 }
 
 int at_vms_due(struct at *a)
@@ -311,7 +313,7 @@ int at_vms_due(struct at *a)
 			due_at(a, vm->deadline);
 		else if (vm->state == AT_VM_ENDED)
 			due_at(a, vm->next_try);
-		at_proc_rest(a, p);
+		rest(a, p);
 		i = before == a->all_vms.n ? i + 1 : 0;
 	}
 	return 0;
@@ -344,7 +346,7 @@ int at_on_death(struct at *a, struct at_proc *p, uint64_t ts)
 		if (ret)
 			return ret;
 	}
-	at_proc_rest(a, p);
+	rest(a, p);
 	return 0;
 }
 

@@ -11,23 +11,6 @@
 
 #define TOP 20
 
-void at_fork_free(struct fsa_fork *f)
-{
-	for (size_t i = 1; i < f->nlabels; i++)
-		free(f->labels[i]);
-	free(f->labels);
-	free(f->segs);
-	free(f->phases);
-	free(f->acks);
-	free(f->milestones);
-	free(f->top_faults);
-	free(f->top_exits);
-	free(f->path_faults);
-	free(f->touches);
-	free(f->top_tasks);
-	free(f->places);
-}
-
 /* --- labels: strings of the recording into those of the fork --- */
 
 struct labels {
@@ -492,7 +475,7 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path)
 		ret = fs_vec_push(&a->forks, made);
 	}
 	if (ret) {
-		at_fork_free(f);
+		fsa_fork_free(f);
 		free(f);
 		return ret;
 	}

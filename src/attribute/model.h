@@ -493,5 +493,6 @@ struct fsa_result {
 int fsa_attribute(struct fsr_reader *r, const struct fsa_opts *o, struct fsa_result **out,
 		  char *err, size_t err_len);
 void fsa_free(struct fsa_result *res);
+void fsa_fork_free(struct fsa_fork *f); /* what it holds, not itself */
 
 #endif

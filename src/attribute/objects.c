@@ -2,7 +2,8 @@
 /* Processes, threads and VMs: found by their ids, made when first seen, freed when done with. */
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/guest.h"
+#include "attribute/state.h"
+#include "record/guest.h"
 
 #define MAX_SPANS_NO_VM 65536 /* kept of a process that has no VM (yet) */
 
@@ -10,6 +11,17 @@ static void *no_memory(struct at *a)
 {
 	a->no_memory = true;
 	return NULL;
+}
+
+int at_odd(struct at *a)
+{
+	a->odd += !a->no_memory;
+	return 0;
+}
+
+int at_no_vm(struct at *a, const struct fs_ev *h)
+{
+	return h->vm ? at_odd(a) : 0;
 }
 
 struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make)
@@ -230,18 +242,6 @@ void at_proc_trim(struct at_proc *p)
 	p->spans += p->phases.n;
 }
 
-/* All acks of the fork, those after its end too: one that was missed may have come by now. */
-static void hand_over_acks(struct at_vm *vm)
-{
-	struct fsa_fork *f = vm->fork;
-
-	f->acks = vm->acks.v;
-	f->nacks = vm->acks.n;
-	for (size_t i = 0; i < f->nacks && f->notes & 1u << FSA_N_MAILBOX_ACK_LOST; i++)
-		if (!strcmp(f->acks[i].stage, "mailbox"))
-			f->notes ^= FSA_OTHER_END; /* the one for the other */
-}
-
 static void vm_free(struct at *a, struct at_vm *vm)
 {
 	fs_hashmap_del(&a->vms, vm->id);
@@ -255,12 +255,7 @@ static void vm_free(struct at *a, struct at_vm *vm)
 			a->cpus[i].irq_vm = NULL;
 	fs_vec_free(&vm->vcpus);
 	fs_vec_free(&vm->slots);
-	if (vm->fork)
-		hand_over_acks(vm);
-	else
-		fs_vec_free(&vm->acks);
-	at_told_done(a, vm);
-	at_touches_done(a, vm);
+	fs_vec_free(&vm->acks);
 	fs_vec_free(&vm->touches);
 	fs_vec_free(&vm->regions);
 	fs_vec_free(&vm->irqs);
@@ -269,7 +264,6 @@ static void vm_free(struct at *a, struct at_vm *vm)
 	fs_vec_free(&vm->txs);
 	fs_vec_free(&vm->irq_log);
 	free(vm->inject);
-	at_guest_free(vm);
 	fsr_guest_free(vm->guest_data);
 	free(vm);
 }
@@ -305,22 +299,12 @@ void at_proc_free(struct at *a, struct at_proc *p)
 	free(p);
 }
 
-void at_proc_rest(struct at *a, struct at_proc *p)
-{
-	if (!p->died)
-		return;
-	for (size_t i = 0; i < p->vms.n; i++)
-		if (p->vms.v[i]->state == AT_VM_OPEN || p->vms.v[i]->state == AT_VM_ENDED)
-			return;
-	at_proc_free(a, p);
-}
-
 void at_free(struct at *a)
 {
 	while (a->all_procs.n)
 		at_proc_free(a, a->all_procs.v[a->all_procs.n - 1]);
 	for (size_t i = 0; i < a->forks.n; i++) {
-		at_fork_free(a->forks.v[i].f);
+		fsa_fork_free(a->forks.v[i].f);
 		free(a->forks.v[i].f);
 	}
 	fs_vec_free(&a->forks);

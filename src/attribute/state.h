@@ -426,6 +426,7 @@ uint8_t at_stack_tells(struct at *a, uint32_t stack); /* AT_ST_* */
 /* --- feed.c: one record --- */
 int at_feed(struct at *a, const struct fs_ev *ev);
 
+/* --- objects.c --- */
 /*
  * For a record that cannot be used, because an id that it must have is 0 or contradicts what was
  * seen before: it is counted and left out. Returns 0, what its handler is to return.
@@ -435,7 +436,6 @@ int at_odd(struct at *a);
 int at_no_vm(struct at *a, const struct fs_ev *h);
 
 /*
- * --- objects.c ---
  * NULL: there is none, or with @make its id is 0, or there is no memory (a->no_memory).
  */
 struct at_proc *at_proc_get(struct at *a, uint32_t tgid, bool make);
@@ -453,7 +453,6 @@ void at_thr_drop(struct at_thr *t); /* its spans */
 /* Until when spans of @p are wanted, from the states of its VMs; drops them all when not at all. */
 void at_proc_keep(struct at_proc *p);
 void at_proc_trim(struct at_proc *p);
-void at_proc_rest(struct at *a, struct at_proc *p); /* frees it if nothing more can come */
 void at_proc_free(struct at *a, struct at_proc *p);
 void at_free(struct at *a);
 
@@ -550,7 +549,6 @@ int at_missed_widen(struct at *a, struct at_vm *vm, struct at_path *path);
 int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path);
 /* The exits of the path by reason into f->top_exits. Returns 0 or -ENOMEM. */
 int at_top_exits(struct fsa_fork *f, const struct at_path *path);
-void at_fork_free(struct fsa_fork *f);
 void at_verdict(struct fsa_fork *f);
 
 /* --- touch.c: what opts.keep_faults asks for --- */
@@ -563,7 +561,10 @@ void at_touches_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
 
 /* --- told.c: marks by which an experiment tells what it did --- */
 int at_on_told(struct at *a, const struct fs_ev_mark *e);
-void at_told_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
+
+/* --- retire.c --- */
+/* Gives the forks of @p what came after their windows, and frees @p. */
+void at_proc_retire(struct at *a, struct at_proc *p);
 
 /* --- milestones.c: f->milestones. 0 or -ENOMEM --- */
 int at_milestones(struct fsa_fork *f, const struct at_vm *vm);

@@ -85,16 +85,3 @@ int at_on_told(struct at *a, const struct fs_ev_mark *e)
 		t->resident = n + 1;
 	return 0;
 }
-
-void at_told_done(struct at *a, struct at_vm *vm)
-{
-	const struct at_told *own = &vm->proc->told, *all = &vm->told;
-
-	if (!vm->fork)
-		return;
-	snprintf(vm->fork->arm, sizeof(vm->fork->arm), "%s",
-		 at_str_get(a, own->arm ? own->arm : all->arm));
-	/* none: 0 - 1 */
-	vm->fork->prefetch_ns = (own->prefetch_ns ? own->prefetch_ns : all->prefetch_ns) - 1;
-	vm->fork->resident = (own->resident ? own->resident : all->resident) - 1;
-}

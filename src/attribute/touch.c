@@ -331,7 +331,7 @@ void at_touches_done(struct at *a, struct at_vm *vm)
 {
 	struct fsa_fork *f = vm->fork;
 
-	if (!f || !vm->touches.n)
+	if (!vm->touches.n)
 		return;
 	compact(vm);
 	f->touches = calloc(vm->touches.n + 1, sizeof(*f->touches));
