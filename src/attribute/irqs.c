@@ -22,7 +22,7 @@ static int note(struct at_vm *vm, struct at_irqev e)
 	return vm->irq_log.n < MAX_LOG ? fs_vec_push(&vm->irq_log, e) : 0;
 }
 
-int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t vector)
+static int on_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t vector)
 {
 	struct at_vm *vm = irq_vm(a, h);
 	size_t i;
@@ -49,6 +49,16 @@ int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t 
 		a->cpus[h->cpu].irq_tid = h->tid;
 	}
 	return 0;
+}
+
+int at_on_irq_set(struct at *a, const struct fs_ev_irq_set *e)
+{
+	return e->level > 0 ? on_raise(a, &e->h, e->gsi, 0) : 0;
+}
+
+int at_on_irq_msi(struct at *a, const struct fs_ev_irq_msi *e)
+{
+	return on_raise(a, &e->h, AT_MSI, e->data & 0xff);
 }
 
 /* The vector of a line is what the APIC takes next on the same CPU. */

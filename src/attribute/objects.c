@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/state.h"
-#include "record/guest.h"
+#include "record/guest/guest_data.h"
 
 #define MAX_SPANS_NO_VM 65536 /* kept of a process that has no VM (yet) */
 

@@ -25,8 +25,6 @@ struct walk {
 int at_path_prepare(struct at_vm *vm);
 /* The vCPU that was active last at @at: where a path begins that no thread of the VM ended. */
 struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at);
-/* The last stretch of [t0, t1) in which records of @cpu were lost, or NULL. */
-const struct at_hole *at_hole_in(const struct at *a, uint32_t cpu, uint64_t t0, uint64_t t1);
 
 /* The index of the walk's thread in the path's table of them: @w->index. 0 or a negative errno. */
 int at_path_name_thread(struct walk *w);

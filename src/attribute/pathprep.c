@@ -177,17 +177,6 @@ struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at)
 	return best;
 }
 
-const struct at_hole *at_hole_in(const struct at *a, uint32_t cpu, uint64_t t0, uint64_t t1)
-{
-	for (size_t i = a->holes.n; i-- > 0;) {
-		const struct at_hole *h = &a->holes.v[i];
-
-		if (h->missing && h->cpu == cpu && h->t0 < t1 && h->t1 > t0)
-			return h;
-	}
-	return NULL;
-}
-
 /* Guest mode of @t before its exit @i (which may be one past the last): [*g0, *g1). */
 static bool guest_before(const struct at_thr *t, size_t i, uint64_t *g0, uint64_t *g1)
 {

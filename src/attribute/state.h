@@ -456,8 +456,28 @@ void at_proc_trim(struct at_proc *p);
 void at_proc_free(struct at *a, struct at_proc *p);
 void at_free(struct at *a);
 
-/* --- spans.c: records into timelines --- */
-int at_add_wake(struct at_thr *t, uint64_t ts, uint32_t by, bool is_signal);
+/* --- processes.c --- */
+int at_on_proc_add(struct at *a, const struct fs_ev_proc_add *e);
+int at_on_fork(struct at *a, const struct fs_ev_fork *e);
+int at_on_exec(struct at *a, const struct fs_ev_exec *e);
+int at_on_call(struct at *a, const struct fs_ev *ev);
+/* Its thread is gone; @p: the process of it. */
+void at_thread_ended(struct at *a, const struct fs_ev_exit_task *e, const struct at_proc *p);
+
+/* --- machines.c --- */
+int at_on_vm_create(struct at *a, const struct fs_ev_vm_create *e);
+int at_on_vcpu_create(struct at *a, const struct fs_ev_vcpu_create *e);
+int at_on_memslot(struct at *a, const struct fs_ev_memslot *e);
+
+/* --- losses.c --- */
+int at_watch_losses(struct at *a, const struct fs_ev *ev);
+/* The last stretch of [t0, t1) in which records of @cpu were lost, or NULL. */
+const struct at_hole *at_hole_in(const struct at *a, uint32_t cpu, uint64_t t0, uint64_t t1);
+
+/* --- sleeps.c, vmexits.c, pagefaults.c: records into timelines --- */
+int at_on_wake(struct at *a, const struct fs_ev *ev);
+/* Onto the timeline of @t, as far as it is kept. 0 or -ENOMEM. */
+int at_add_off(struct at *a, struct at_thr *t, struct at_off *o);
 int at_on_vmexit(struct at *a, const struct fs_ev_vmexit *e);
 int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e);
 int at_on_run(struct at *a, const struct fs_ev_run *e);
@@ -468,7 +488,7 @@ int at_on_apf(struct at *a, const struct fs_ev_apf *e);
 int at_on_halt(struct at *a, const struct fs_ev_halt *e);
 int at_on_flush(struct at *a, const struct fs_ev_flush *e);
 
-/* --- forks.c: windows --- */
+/* --- windows.c, packets.c --- */
 /* Whether the VM has a window, or had one: it is a fork. */
 static inline bool at_is_fork(const struct at_vm *vm)
 {
@@ -478,10 +498,20 @@ int at_on_first_run(struct at *a, const struct fs_ev_first_run *e);
 int at_on_net_tx(struct at *a, const struct fs_ev_net_tx *e);
 int at_on_mark(struct at *a, const struct fs_ev_mark *e);
 int at_on_port(struct at *a, struct at_vm *vm, uint32_t port, uint64_t ts, uint32_t tid);
-int at_on_death(struct at *a, struct at_proc *p, uint64_t ts);
+int at_on_pio(struct at *a, const struct fs_ev_pio *e);
+/* Finds where the window begins, with what is known by now. */
+void at_window_set(struct at *a, struct at_vm *vm);
+/* The window ends at @ts in thread @tid (0 = in none); @reached: that is the end asked for. */
+void at_window_end(struct at *a, struct at_vm *vm, uint64_t ts, uint32_t tid, bool reached);
+void at_due_at(struct at *a, uint64_t ts); /* at_vms_due() is to be called by then */
+
+/* --- evaluate.c --- */
+int at_on_exit_task(struct at *a, const struct fs_ev_exit_task *e);
 /* Looks after the windows whose time has come; sets a->next_due. */
 int at_vms_due(struct at *a);
 int at_finish(struct at *a); /* the recording has ended */
+
+/* --- slots.c --- */
 bool at_slot_has(const struct at_vm *vm, uint64_t hva);
 uint64_t at_slot_gpa(const struct at_vm *vm, uint64_t hva); /* 0 = in no slot */
 struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid);
@@ -515,7 +545,8 @@ int at_on_clock(struct at *a, const struct fs_ev_clock *e);
 int at_on_datagram(struct at *a, struct at_vm *vm, const struct fs_ev_net_tx *e);
 
 /* --- irqs.c --- */
-int at_on_irq_raise(struct at *a, const struct fs_ev *h, uint32_t gsi, uint32_t vector);
+int at_on_irq_set(struct at *a, const struct fs_ev_irq_set *e);
+int at_on_irq_msi(struct at *a, const struct fs_ev_irq_msi *e);
 int at_on_irq_accept(struct at *a, const struct fs_ev_irq_accept *e);
 int at_on_irq_inject(struct at *a, const struct fs_ev_irq_inject *e);
 
