@@ -118,14 +118,3 @@ enum fsa_huge at_huge(uint32_t hints)
 		h++;
 	return (enum fsa_huge)h;
 }
-
-uint64_t fsa_huge_bytes(enum fsa_huge h)
-{
-	static const uint64_t bytes_of[FSA_NHUGE] = {
-#define X(e, bytes, hint) [FSA_HUGE_##e] = (bytes),
-		FSA_HUGE_SIZES(X)
-#undef X
-	};
-
-	return h < FSA_NHUGE ? bytes_of[h] : 0;
-}

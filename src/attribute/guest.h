@@ -183,7 +183,7 @@ const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, c
 uint32_t at_guest_task_label(struct at *a, const struct at_gtask *t);
 uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s);
 
-/* --- irqs.c --- */
+/* --- irq_path.c --- */
 struct at_irq_way { /* one interrupt on the host: raised, injected at last */
 	uint64_t raise, inject;
 	uint32_t gsi, vector, times;

@@ -87,6 +87,17 @@ enum fsa_bucket fsa_bucket_of(enum fsa_stage s, enum fsa_cause c)
 	return s == FSA_S_GUEST ? FSA_B_GUEST : FSA_B_VCPU;
 }
 
+uint64_t fsa_huge_bytes(enum fsa_huge h)
+{
+	static const uint64_t bytes_of[FSA_NHUGE] = {
+#define X(e, bytes, hint) [FSA_HUGE_##e] = (bytes),
+		FSA_HUGE_SIZES(X)
+#undef X
+	};
+
+	return h < FSA_NHUGE ? bytes_of[h] : 0;
+}
+
 static const char *const start_names[] = {
 	[FSA_START_RESUME] = "resume",
 	[FSA_START_LOAD] = "load",
@@ -203,4 +214,23 @@ const char *fsa_end_text(const struct fsa_opts *o, char *buf, size_t len)
 		break;
 	}
 	return buf;
+}
+
+static const struct {
+	enum fsa_vm_kind kind;
+	const char *text;
+} whys[] = {
+#define X(e, kind, text) [FSA_W_##e] = {FSA_K_##kind, text},
+	FSA_VM_WHYS(X)
+#undef X
+};
+
+const char *fsa_vm_why(const struct fsa_vm *vm)
+{
+	return (unsigned int)vm->why < FSA_NWHYS ? whys[vm->why].text : "?";
+}
+
+enum fsa_vm_kind fsa_vm_kind(const struct fsa_vm *vm)
+{
+	return (unsigned int)vm->why < FSA_NWHYS ? whys[vm->why].kind : FSA_K_NONE;
 }

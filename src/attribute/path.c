@@ -9,24 +9,6 @@
 #include "attribute/guest.h"
 #include "attribute/path_step.h"
 
-/* The index of the walk's thread in the path's table of them. */
-int at_path_name_thread(struct walk *w)
-{
-	size_t i;
-
-	if (w->named == w->thr && w->path->thr.n)
-		return 0;
-	for (i = 0; i < w->path->thr.n && w->path->thr.v[i] != w->thr; i++)
-		;
-	if (i > UINT16_MAX)
-		return -EOVERFLOW;
-	if (i == w->path->thr.n && fs_vec_push(&w->path->thr, w->thr))
-		return -ENOMEM;
-	w->named = w->thr;
-	w->index = (uint16_t)i;
-	return 0;
-}
-
 static uint64_t birth(const struct at_thr *t)
 {
 	return max64(t->born, t->seen);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What the walk needs to know of each thread before it begins, and what is beside the path. */
+/* What the walk needs to know of each thread before it begins. */
 #include "attribute/path.h"
 #include "base/search.h"
 
@@ -177,73 +177,20 @@ struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at)
 	return best;
 }
 
-/* Guest mode of @t before its exit @i (which may be one past the last): [*g0, *g1). */
-static bool guest_before(const struct at_thr *t, size_t i, uint64_t *g0, uint64_t *g1)
+/* The index of the walk's thread in the path's table of them. */
+int at_path_name_thread(struct walk *w)
 {
-	if (!i || i > t->exits.n)
-		return false;
-	*g0 = t->exits.v[i - 1].t1;
-	*g1 = i < t->exits.n ? t->exits.v[i].t0 : t->cover;
-	return *g1 > *g0;
-}
+	size_t i;
 
-uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path)
-{
-	uint64_t sum = 0;
-
-	for (size_t v = 0; v < vm->vcpus.n && vm->vcpus.n > 1; v++) {
-		struct at_thr *t = vm->vcpus.v[v];
-		size_t i = 1;
-
-		for (size_t k = path->p.n; k-- > 0;) {
-			const struct at_piece *p = &path->p.v[k];
-			uint64_t end = at_piece_end(path, k), g0, g1;
-
-			if (p->cause != FSA_C_GUEST_RUN || at_piece_thr(path, p) == t)
-				continue;
-			while (i < t->exits.n && t->exits.v[i].t0 <= p->t0)
-				i++;
-			for (size_t j = i; j <= t->exits.n; j++) {
-				if (!guest_before(t, j, &g0, &g1))
-					continue;
-				if (g0 >= end)
-					break;
-				if (g1 > p->t0)
-					sum += min64(g1, end) - (g0 > p->t0 ? g0 : p->t0);
-			}
-		}
-	}
-	return sum;
-}
-
-/* Time on a CPU that is certain: between two sleeps that are both known. */
-static uint64_t on_cpu(const struct at_thr *t, uint64_t from, uint64_t to)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < t->offs.n; i++) {
-		uint64_t a = t->offs.v[i].in;
-		uint64_t b = i + 1 < t->offs.n ? t->offs.v[i + 1].out : t->next_out;
-
-		if (t->is_vcpu && i + 1 == t->offs.n && t->cover > b)
-			b = t->cover;
-		a = a > from ? a : from;
-		b = b < to ? b : to;
-		if (b > a)
-			sum += b - a;
-	}
-	return sum;
-}
-
-uint64_t at_off_path(const struct at_vm *vm)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < vm->proc->thr.n; i++) {
-		const struct at_thr *t = vm->proc->thr.v[i];
-		uint64_t on = on_cpu(t, vm->start, vm->end);
-
-		sum += on > t->on_path_ns ? on - t->on_path_ns : 0;
-	}
-	return sum;
+	if (w->named == w->thr && w->path->thr.n)
+		return 0;
+	for (i = 0; i < w->path->thr.n && w->path->thr.v[i] != w->thr; i++)
+		;
+	if (i > UINT16_MAX)
+		return -EOVERFLOW;
+	if (i == w->path->thr.n && fs_vec_push(&w->path->thr, w->thr))
+		return -ENOMEM;
+	w->named = w->thr;
+	w->index = (uint16_t)i;
+	return 0;
 }

@@ -9,6 +9,33 @@
 #include <string.h>
 #include "attribute/state.h"
 
+/* A file (or, without an inode, a path) as a number that is not 0. */
+static uint64_t key_of(uint64_t what, uint64_t dev, uint64_t ino)
+{
+	const uint64_t v[] = {what, dev, ino};
+	uint64_t h = fs_hash(v, sizeof(v));
+
+	return h ? h : 1;
+}
+
+void at_snapshot_keys(struct at *a, const struct at_vm *vm, uint64_t keys[AT_SNAPSHOT_KEYS])
+{
+	const struct at_phrec *state = at_state_open(a, vm), *memory = NULL;
+
+	for (size_t i = 0; i < vm->proc->phases.n; i++) {
+		const struct at_phrec *r = &vm->proc->phases.v[i];
+
+		if (at_is_guest_memory(vm, r) && r->ino && (!memory || r->size > memory->size))
+			memory = r;
+	}
+	keys[0] = memory ? key_of(1, memory->dev, memory->ino) : 0;
+	keys[1] = 0;
+	if (state && state->ino)
+		keys[1] = key_of(1, state->dev, state->ino);
+	else if (state && !memory) /* of an older recording: alike names may be other files */
+		keys[1] = key_of(2, 0, state->path);
+}
+
 /* The fork that stands for the snapshot of fork @i; makes the way to it shorter. */
 static size_t root(size_t *of, size_t i)
 {

@@ -519,9 +519,13 @@ struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid);
 /* --- resume.c --- */
 void at_find_resume(struct at *a, struct at_vm *vm);
 
-/* --- kinds.c: what each VM is taken for --- */
+/* --- listed.c --- */
 int at_list_vm(struct at *a, struct at_vm *vm); /* 0 or -ENOMEM */
+/* Its entry, with the VMM's name as it is by now; NULL: there was no room for one. */
+struct fsa_vm *at_listed(struct at *a, const struct at_vm *vm);
 void at_vm_is_late(struct at *a, const struct at_vm *vm);
+
+/* --- vm_kind.c: what each VM is taken for --- */
 /* By the first entry @e of one of its vCPUs; NONE: it says nothing of the VM. */
 enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct fs_ev_first_run *e);
 
@@ -538,7 +542,7 @@ bool at_is_halt(uint32_t hints, uint32_t reason, unsigned int isa);
 bool at_is_irq_exit(uint32_t reason, unsigned int isa);
 bool at_is_port_write(const struct at_exit *x, uint64_t info1);
 
-/* --- guest_clock.c --- */
+/* --- vm_clocks.c --- */
 int at_on_tsc_offset(struct at *a, const struct fs_ev_tsc_offset *e);
 int at_on_pvclock(struct at *a, const struct fs_ev_pvclock *e);
 int at_on_clock(struct at *a, const struct fs_ev_clock *e);
@@ -550,15 +554,26 @@ int at_on_irq_msi(struct at *a, const struct fs_ev_irq_msi *e);
 int at_on_irq_accept(struct at *a, const struct fs_ev_irq_accept *e);
 int at_on_irq_inject(struct at *a, const struct fs_ev_irq_inject *e);
 
-/* --- phases.c --- */
+/* --- phase_records.c --- */
 int at_on_phase(struct at *a, const struct fs_ev *ev);
 bool at_has_huge_memory(const struct at_vm *vm); /* by the mappings that were seen */
-int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f);
 uint64_t at_load_start(struct at *a, const struct at_vm *vm); /* 0 = not seen */
+/* The open of the snapshot's state, NULL = not seen. */
+const struct at_phrec *at_state_open(struct at *a, const struct at_vm *vm);
+/* Whether @r mapped memory that the guest then got. */
+bool at_is_guest_memory(const struct at_vm *vm, const struct at_phrec *r);
+/* Whether it set state of a vCPU, of a device. */
+bool at_sets_vcpu(const struct at_phrec *r);
+bool at_sets_device(const struct at_phrec *r);
+
+/* --- phases.c --- */
+int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f);
+
+/* --- snapshots.c --- */
 /* What names the fork's snapshot: the file behind its memory, that of its state; 0 = not known. */
 void at_snapshot_keys(struct at *a, const struct at_vm *vm, uint64_t keys[AT_SNAPSHOT_KEYS]);
 
-/* --- snapshots.c: notes FSA_N_FIRST. 0 or -ENOMEM --- */
+/* Notes FSA_N_FIRST. 0 or -ENOMEM */
 int at_mark_first(struct at *a);
 
 /* --- path.c --- */
@@ -570,8 +585,17 @@ const struct at_exit *at_exit_of_wait(const struct at_thr *t, const struct at_sp
 uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path);
 uint64_t at_off_path(const struct at_vm *vm);
 
-/* --- missed.c --- */
+/* --- skipped.c --- */
 int at_missed_load(struct at *a); /* once, before the first record */
+/*
+ * The first stretch of [*t0, *t1) on @cpu in which something of @kind (AT_MISS_*) is missing:
+ * narrows it to that. Returns false when there is none.
+ */
+bool at_missing(const struct at *a, int kind, uint32_t cpu, uint64_t *t0, uint64_t *t1);
+/* Was anything missed in [t0, t1), on whatever CPU? */
+bool at_missing_in(const struct at *a, uint64_t t0, uint64_t t1);
+
+/* --- widen.c --- */
 /* What the path cannot know for skipped programs becomes unknown. 0 or -ENOMEM. */
 int at_missed_widen(struct at *a, struct at_vm *vm, struct at_path *path);
 
@@ -582,15 +606,19 @@ int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path);
 int at_top_exits(struct fsa_fork *f, const struct at_path *path);
 void at_verdict(struct fsa_fork *f);
 
-/* --- touch.c: what opts.keep_faults asks for --- */
+/* --- touches.c: what opts.keep_faults asks for --- */
 int at_touch_exit(struct at *a, struct at_vm *vm, const struct at_exit *x);
 /* An exit that is kept on no timeline: after the window's end. */
 int at_touch_late(struct at *a, struct at_vm *vm, const struct fs_ev_vmexit *e);
 int at_touch_mm(struct at *a, const struct at_proc *p, const struct at_mm *m);
+/* Leaves the first touch of each page since the resume, in the order of pages. */
+void at_touches_compact(struct at_vm *vm);
+
+/* --- memory.c --- */
 int at_keep_faults(struct at *a, struct at_vm *vm, struct fsa_fork *f, const struct at_faults *all);
 void at_touches_done(struct at *a, struct at_vm *vm); /* tells the VM's fork */
 
-/* --- told.c: marks by which an experiment tells what it did --- */
+/* --- fork_marks.c: marks by which an experiment tells what it did --- */
 int at_on_told(struct at *a, const struct fs_ev_mark *e);
 
 /* --- retire.c --- */

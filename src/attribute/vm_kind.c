@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What each VM is taken for, a restored one or one that boots, and why. */
-#include <errno.h>
-#include <stdio.h>
 #include "attribute/state.h"
-
-#define MAX_LISTED 65536 /* VMs of a hostile recording */
 
 #define CR0_PG     (1ull << 31)
 #define EFER_SCE   1ull /* set by every 64-bit kernel that runs programs */
@@ -12,25 +8,6 @@
 #define CR4_PGE    (1ull << 7)
 #define CR4_OSFXSR (1ull << 9)
 #define HIGH_HALF  (1ull << 63)
-
-static const struct {
-	enum fsa_vm_kind kind;
-	const char *text;
-} whys[] = {
-#define X(e, kind, text) [FSA_W_##e] = {FSA_K_##kind, text},
-	FSA_VM_WHYS(X)
-#undef X
-};
-
-const char *fsa_vm_why(const struct fsa_vm *vm)
-{
-	return (unsigned int)vm->why < FSA_NWHYS ? whys[vm->why].text : "?";
-}
-
-enum fsa_vm_kind fsa_vm_kind(const struct fsa_vm *vm)
-{
-	return (unsigned int)vm->why < FSA_NWHYS ? whys[vm->why].kind : FSA_K_NONE;
-}
 
 /*
  * A boot enters without paging, or (a VMM that loads a 64-bit kernel itself) in long mode over an
@@ -56,43 +33,9 @@ static enum fsa_vm_why judge(const struct fs_ev_first_run *e)
 	return e->valid & FSA_V_RIP ? FSA_W_LOW : FSA_W_UNREAD;
 }
 
-static struct fsa_vm *entry_of(struct at *a, const struct at_vm *vm)
-{
-	return vm->listed ? &a->listed.v[vm->listed - 1] : NULL;
-}
-
-/* The VMM's name as it is by now: a program may begin under its parent's. */
-static void name_it(struct at *a, const struct at_vm *vm, struct fsa_vm *entry)
-{
-	snprintf(entry->comm, sizeof(entry->comm), "%.15s", at_str_get(a, vm->proc->comm));
-}
-
-int at_list_vm(struct at *a, struct at_vm *vm)
-{
-	struct fsa_vm entry = {.vm = vm->id, .pid = vm->proc->tgid, .why = FSA_W_UNSEEN};
-
-	if (a->listed.n >= MAX_LISTED)
-		return 0;
-	name_it(a, vm, &entry);
-	if (fs_vec_push(&a->listed, entry))
-		return -ENOMEM;
-	vm->listed = a->listed.n;
-	return 0;
-}
-
-void at_vm_is_late(struct at *a, const struct at_vm *vm)
-{
-	struct fsa_vm *entry = entry_of(a, vm);
-
-	if (!entry)
-		return;
-	entry->why = FSA_W_LATE;
-	name_it(a, vm, entry);
-}
-
 enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct fs_ev_first_run *e)
 {
-	struct fsa_vm seen = {.why = judge(e)}, *entry = entry_of(a, vm);
+	struct fsa_vm seen = {.why = judge(e)}, *entry = at_listed(a, vm);
 
 	if (a->o.kind != FSA_K_NONE)
 		seen.why = a->o.kind == FSA_K_RESTORE ? FSA_W_TOLD_RESTORE : FSA_W_TOLD_BOOT;
@@ -106,7 +49,6 @@ enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct f
 		entry->cr4 = e->cr4;
 		entry->efer = e->efer;
 		entry->valid = e->valid;
-		name_it(a, vm, entry);
 	}
 	return fsa_vm_kind(&seen);
 }
