@@ -150,7 +150,7 @@ static inline const struct at_gtask *at_gtask_of(const struct at_guest *g, const
 	return &g->tasks.v[c->task];
 }
 
-/* --- guest_build.c: the rings up to @until into timelines. 0 or -ENOMEM --- */
+/* --- rings.c: the rings up to @until into timelines. 0 or -ENOMEM --- */
 int at_guest_build(struct at *a, struct at_guest *g, uint64_t until);
 /*
  * The records of a ring in the order of their times, which is not that of their numbers. The caller
@@ -176,6 +176,11 @@ int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
 
 /* --- guest_names.c --- */
 #define AT_G_NAME 8 /* bytes of a name that a record holds; "..." marks what may be cut */
+/* Up to 8 bytes of a name that a guest wrote, as a string. */
+uint32_t at_guest_name(struct at *a, uint64_t bytes);
+/* Names the task, of whose name a record holds @bytes; @armed: as in struct at_gb. */
+void at_guest_name_task(struct at *a, const struct at_guest *g, const json_t *armed,
+			struct at_gtask *t, uint64_t bytes);
 const char *at_guest_task_name(const struct at *a, const struct at_gtask *t, char *buf, size_t len);
 const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, char *buf,
 				size_t len);
@@ -199,7 +204,7 @@ int at_guest_turns(struct at_guest *g, uint64_t start, uint64_t end);
 /* Gives each piece of the path its stage, and guest time its cause. 0 or -ENOMEM. */
 int at_guest_split(struct at *a, struct at_vm *vm, struct at_path *path);
 
-/* --- guest.c --- */
+/* --- guest_part.c --- */
 /*
  * When the rings of @vm were read, 0 = not at all. The host's clocks were read then, too: before
  * that moment of the recording the mapping would lack them. Returns 0 or -ENOMEM.
@@ -207,10 +212,14 @@ int at_guest_split(struct at *a, struct at_vm *vm, struct at_path *path);
 int at_guest_read(struct at *a, struct at_vm *vm, uint64_t *at);
 /* Reads and maps the guest's half of @vm; vm->guest is NULL if there is none of use. */
 int at_guest_prepare(struct at *a, struct at_vm *vm);
+
+/* --- guest_ledger.c --- */
 /* What the fork's ledger says of it. */
 void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f);
 /* How far the clock error can move the lead of @f's largest bucket, ns. */
 uint64_t at_guest_doubt(const struct at_vm *vm, const struct fsa_fork *f);
+
+/* --- timelines.c --- */
 void at_guest_free(struct at_vm *vm);
 
 #endif

@@ -1,8 +1,49 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What the guest ran, in words. */
+/* Names in the guest: of its tasks, its interrupts, and what it ran. */
 #include <stdio.h>
 #include <string.h>
 #include "attribute/guest.h"
+
+uint32_t at_guest_name(struct at *a, uint64_t bytes)
+{
+	char s[9] = "";
+
+	memcpy(s, &bytes, 8);
+	for (char *p = s; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return at_str(a, s, 8);
+}
+
+/*
+ * Who waits for the signal has its whole name in the directory, and the arming wrote down those of
+ * all tasks; a tid may be another task's by now, so the 8 bytes decide. A kernel worker's name as
+ * it was then ends with what it worked on then.
+ */
+void at_guest_name_task(struct at *a, const struct at_guest *g, const json_t *armed,
+			struct at_gtask *t, uint64_t bytes)
+{
+	const char *known, *whole;
+	char key[16];
+
+	t->name = at_guest_name(a, bytes);
+	known = at_str_get(a, t->name);
+	t->cut = false;
+	if (strlen(known) < AT_G_NAME)
+		return;
+	for (size_t i = 0; i < FSG_WATCHERS; i++)
+		if (g->data->dir.watchers[i].tid == t->tid &&
+		    !strncmp(g->data->dir.watchers[i].comm, known, AT_G_NAME)) {
+			t->name = at_str(a, g->data->dir.watchers[i].comm, 15);
+			return;
+		}
+	snprintf(key, sizeof(key), "%u", t->tid);
+	whole = json_string_value(json_object_get(armed, key));
+	t->cut = !whole || strncmp(whole, known, AT_G_NAME) != 0;
+	if (!t->cut)
+		t->name =
+			at_str(a, whole, strncmp(whole, "kworker/", 8) ? 15 : strcspn(whole, "+-"));
+}
 
 /* x86's system vectors: arch/x86/include/asm/irq_vectors.h. */
 static const char *vector_name(uint32_t x)

@@ -602,9 +602,19 @@ int at_missed_widen(struct at *a, struct at_vm *vm, struct at_path *path);
 /* --- ledger.c --- */
 /* Makes vm->fork from the path. */
 int at_ledger(struct at *a, struct at_vm *vm, struct at_path *path);
+void at_verdict(struct fsa_fork *f);
+
+/* --- segments.c --- */
+/* Makes f->segs and f->labels. 0 or -ENOMEM. */
+int at_segments(struct at *a, struct fsa_fork *f, const struct at_path *path);
+
+/* --- faults.c --- */
+/* Makes f->fault_class, f->top_faults and, if they are kept, f->path_faults. 0 or -ENOMEM. */
+int at_path_faults(struct at *a, struct fsa_fork *f, struct at_vm *vm, const struct at_path *path);
+
+/* --- top_exits.c --- */
 /* The exits of the path by reason into f->top_exits. Returns 0 or -ENOMEM. */
 int at_top_exits(struct fsa_fork *f, const struct at_path *path);
-void at_verdict(struct fsa_fork *f);
 
 /* --- touches.c: what opts.keep_faults asks for --- */
 int at_touch_exit(struct at *a, struct at_vm *vm, const struct at_exit *x);
