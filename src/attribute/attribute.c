@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A whole recording into a result. */
-#include "attribute/model.h"
+#include "attribute/attribute.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/cohorts.h"
+#include "attribute/evaluate.h"
+#include "attribute/feed.h"
+#include "attribute/retire.h"
+#include "attribute/skipped.h"
 #include "base/err.h"
 
 #define DEFAULT_TIMEOUT_NS 60000000000ull

@@ -4,7 +4,7 @@
 #ifndef FORKSCOPE_ATTR_BUILD_H
 #define FORKSCOPE_ATTR_BUILD_H
 
-#include "attribute/guest.h"
+#include "attribute/timelines.h"
 
 #define AT_GB_DEPTH 8 /* no CPU nests interrupts deeper */
 
@@ -21,7 +21,7 @@ struct at_gb {
 	struct at *a;
 	struct at_guest *g;
 	struct at_gb_cpu *cpus;
-	const json_t *armed;    /* names of the tasks that there were when armed, by tid; NULL */
+	const json_t *armed;      /* names of the tasks that there were when armed, by tid; NULL */
 	struct fs_hashmap queued; /* work item to its last queueing: index + 1 */
 	uint32_t epoch;
 	/* the record at hand */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What kind of exit, what class of fault. */
-#include "attribute/state.h"
+#include "attribute/classify.h"
 
 /* Exit codes: AMD APM vol. 2 appendix C; Intel SDM vol. 3 appendix C. */
 enum { SVM_INTR = 0x60, SVM_NMI = 0x61, SVM_HLT = 0x78, SVM_IOIO = 0x7b, SVM_NPF = 0x400 };

@@ -2,7 +2,10 @@
 /* The page faults on the critical path: by class, and the longest of them. */
 #include <errno.h>
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/classify.h"
+#include "attribute/ledger_parts.h"
+#include "attribute/slots.h"
 
 #define TOP 20
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One record at a time, in the order of (ts, cpu, seq). */
+#include "attribute/feed.h"
 #include <errno.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/evaluate.h"
+#include "attribute/losses.h"
+#include "attribute/records.h"
 
 static int dispatch(struct at *a, const struct fs_ev *ev)
 {

@@ -9,11 +9,12 @@
  * Without --pid they are of every VM that is made from then on, where none is for it alone; an arm
  * begins anew: what was told of the one before is no longer valid.
  */
+#include "attribute/fork_marks.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
 #include "base/units.h"
 
 #define MAX_PAGES    (UINT64_MAX >> 12)

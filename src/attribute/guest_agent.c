@@ -4,9 +4,11 @@
  * is one of the processes that polled or read the signal's file before the snapshot: the one that
  * then sent the datagram, if several did.
  */
+#include "attribute/guest_agent.h"
 #include <stdio.h>
 #include <string.h>
-#include "attribute/guest.h"
+#include "attribute/at.h"
+#include "attribute/guest_names.h"
 
 /* How much a way of watching tells: a process that polls the clock has read it, too. */
 static int worth_of(uint32_t how)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "attribute/at.h"
 #include "attribute/guest_clock.h"
 #include "base/err.h"
 

@@ -4,7 +4,7 @@
 #define FORKSCOPE_ATTR_GUEST_ALIGN_H
 
 #include "align/align.h"
-#include "attribute/state.h"
+#include "attribute/objects.h"
 #include "record/guest/guest_data.h"
 
 /*

@@ -6,7 +6,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include "attribute/guest_chain.h"
+#include "attribute/at.h"
+#include "attribute/wake_chain.h"
 
 #define MAX_HOPS 32
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The VM's own clock data of one fork, from what was kept of the records. */
 #include "attribute/guest_clock.h"
+#include "attribute/at.h"
 
 void at_guest_clock(const struct at *a, const struct at_vm *vm, const struct fsr_guest_data *g,
 		    uint64_t first, uint64_t last, struct fsl_clock *out)

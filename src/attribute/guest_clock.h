@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_ATTR_GUEST_CLOCK_H
 #define FORKSCOPE_ATTR_GUEST_CLOCK_H
 
-#include "attribute/state.h"
+#include "attribute/objects.h"
 #include "record/guest/guest_data.h"
 
 /*

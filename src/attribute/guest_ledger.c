@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/guest.h"
 #include "attribute/guest_align.h"
+#include "attribute/ledger_parts.h"
+#include "attribute/timelines.h"
 
 static const char *signal_name(uint64_t signal)
 {

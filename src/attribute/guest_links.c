@@ -3,7 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "attribute/guest_chain.h"
+#include "attribute/at.h"
+#include "attribute/guest_agent.h"
+#include "attribute/guest_names.h"
+#include "attribute/irq_path.h"
+#include "attribute/signal_path.h"
+#include "attribute/wake_chain.h"
 
 struct way { /* what was found, host ns; 0 = not found */
 	uint64_t raise, inject, notify, wakeup, decoded, applied;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Names in the guest: of its tasks, its interrupts, and what it ran. */
+#include "attribute/guest_names.h"
 #include <stdio.h>
 #include <string.h>
-#include "attribute/guest.h"
+#include "attribute/at.h"
 
 uint32_t at_guest_name(struct at *a, uint64_t bytes)
 {

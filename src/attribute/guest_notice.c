@@ -5,7 +5,8 @@
  * its runtime, and so does the reader for other lines of the log.
  */
 #include <string.h>
-#include "attribute/guest_chain.h"
+#include "attribute/at.h"
+#include "attribute/wake_chain.h"
 
 #define LOCAL_TIMER  0xec /* x86 vectors: arch/x86/include/asm/irq_vectors.h */
 #define IRQ_WORK     0xf6

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The guest's half of one fork: read, mapped to the host's time, and what the report says of it. */
-#include "attribute/guest.h"
+#include "attribute/guest_part.h"
 #include <stdlib.h>
 #include <string.h>
+#include "attribute/at.h"
+#include "attribute/guest_agent.h"
 #include "attribute/guest_align.h"
+#include "attribute/rings.h"
+#include "attribute/signal_path.h"
+#include "attribute/vcpu_schedule.h"
 #include "base/err.h"
 
 static const char cost[] = "its time is one sum";

@@ -4,7 +4,8 @@
  * event along its thread; where that slept, along whoever woke it. Time between a wake-up and the
  * running that followed belongs to the CPU that was to run it.
  */
-#include "attribute/guest_chain.h"
+#include "attribute/vcpu_schedule.h"
+#include "attribute/wake_chain.h"
 #include "base/search.h"
 
 #define MAX_STILL 64 /* steps without any time passing: the records contradict */

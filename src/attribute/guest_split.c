@@ -5,7 +5,9 @@
  * what was gapless stays so.
  */
 #include <stdlib.h>
-#include "attribute/guest.h"
+#include "attribute/at.h"
+#include "attribute/guest_names.h"
+#include "attribute/walk.h"
 #include "base/search.h"
 
 struct split {

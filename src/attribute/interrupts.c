@@ -2,6 +2,7 @@
 /* Interrupts and softirqs of the guest: they nest on a CPU, and end in order. */
 #include <errno.h>
 #include "attribute/build.h"
+#include "attribute/guest_names.h"
 
 static enum at_gframe_kind frame_kind(uint16_t kind)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One interrupt of the guest on the host: when it was raised, and how often it was injected. */
-#include "attribute/guest.h"
+#include "attribute/irq_path.h"
 
 /* The vector of the guest's irq @irq, if it is a line of that number; else 0. */
 static uint32_t vector_of_line(const struct at_vm *vm, uint32_t irq)

@@ -4,7 +4,8 @@
  * which of them is the resume signal, so all sources are kept, each with its first moments.
  */
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/records.h"
 
 #define MAX_SOURCES 64
 #define MAX_LOG     65536

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* From the critical path to the fork's ledger: its cells, its verdict, its notes. */
+#include "attribute/ledger.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "attribute/at.h"
 #include "attribute/digest.h"
-#include "attribute/guest.h"
+#include "attribute/ledger_parts.h"
+#include "attribute/timelines.h"
+#include "attribute/walk.h"
 #include "base/err.h"
 
 static int broken(struct at *a, const struct fsa_fork *f, uint64_t sum)

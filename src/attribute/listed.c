@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The list of every VM of the recording, whether it is a fork or not. */
+#include "attribute/listed.h"
 #include <errno.h>
 #include <stdio.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
 
 #define MAX_LISTED 65536 /* VMs of a hostile recording */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Records that were lost, by the holes in the sequences of the CPUs. */
+#include "attribute/losses.h"
 #include <errno.h>
-#include "attribute/state.h"
 
 #define MAX_HOLES 65536
 

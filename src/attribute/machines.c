@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* VMs, their vCPUs and their memory slots are made. */
 #include <errno.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/phase_records.h"
+#include "attribute/records.h"
 
 #define MAX_SLOTS 4096
 

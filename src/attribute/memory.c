@@ -2,7 +2,9 @@
 /* Where the pages that a fork touched or faulted on are in the memory file. */
 #include <errno.h>
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/ledger_parts.h"
+#include "attribute/touches.h"
 
 #define BIG_SLOT   (1u << 20) /* smaller ones are firmware and devices */
 #define BIG_HOLE   (16u << 20)

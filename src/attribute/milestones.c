@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/ledger_parts.h"
 
 #define MAX_MILESTONE 32
 

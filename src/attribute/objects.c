@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Processes, threads and VMs: found by their ids, made when first seen, freed when done with. */
+#include "attribute/objects.h"
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/listed.h"
 #include "record/guest/guest_data.h"
 
 #define MAX_SPANS_NO_VM 65536 /* kept of a process that has no VM (yet) */

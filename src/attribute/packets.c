@@ -4,7 +4,10 @@
 #include <linux/if_ether.h>
 #include <stdio.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/records.h"
+#include "attribute/vm_clocks.h"
+#include "attribute/windows.h"
 
 #define MAX_ACKS 256
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Page faults outside of exits, asynchronous ones, and the work and I/O that they wait for. */
 #include <errno.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/classify.h"
+#include "attribute/records.h"
+#include "attribute/touches.h"
 
 #define MAX_APF_OPEN 256 /* how far back an asynchronous fault's beginning is looked for */
 

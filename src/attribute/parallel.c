@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What other threads and vCPUs did in parallel to the path. */
-#include "attribute/path.h"
+#include "attribute/walk.h"
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {

@@ -6,8 +6,10 @@
  * Each step yields one piece [lo, t) and goes on at lo, so the pieces are gapless by construction.
  * Time only moves backwards, and with it one cursor per timeline: the walk is linear.
  */
-#include "attribute/guest.h"
-#include "attribute/path_step.h"
+#include "attribute/path.h"
+#include "attribute/losses.h"
+#include "attribute/step.h"
+#include "attribute/timelines.h"
 
 static uint64_t birth(const struct at_thr *t)
 {

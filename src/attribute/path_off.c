@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Steps of the walk where its thread was off the CPU: whom it waited for, and who ended that. */
-#include "attribute/path_step.h"
+#include "attribute/step.h"
 
 /* The VMM thread has no cause of its own for being idle: the path is that of the vCPU it served. */
 static int hop_back(struct walk *w)

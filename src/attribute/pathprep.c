@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the walk needs to know of each thread before it begins. */
-#include "attribute/path.h"
+#include "attribute/step.h"
 #include "base/search.h"
 
 static uint64_t min64(uint64_t a, uint64_t b)

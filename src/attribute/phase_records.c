@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Records that mark what the VMM did before the resume, and what each of them did. */
+#include "attribute/phase_records.h"
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
 
 #define MAX_RECORDS 65536
 #define NR_IOCTL    16

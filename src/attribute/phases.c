@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/ledger_parts.h"
+#include "attribute/phase_records.h"
 
 #define MAX_PHASES 64
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Processes and threads begin, run another program, and end. */
-#include "attribute/state.h"
+#include "attribute/processes.h"
+#include "attribute/at.h"
+#include "attribute/phase_records.h"
+#include "attribute/records.h"
 
 int at_on_proc_add(struct at *a, const struct fs_ev_proc_add *e)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* When a VM was resumed. */
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/windows.h"
 
 /*
  * The wake-up that resumed @t: the last that a thread of the VMM sent it before its first KVM_RUN.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What came after a fork's window and still belongs to it: it is known once its VMM is gone. */
+#include "attribute/retire.h"
 #include <stdio.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/ledger_parts.h"
 
 /* All acks of the fork, those after its end too: one that was missed may have come by now. */
 static void hand_over_acks(struct at_vm *vm)

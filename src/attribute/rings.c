@@ -6,8 +6,10 @@
  * its number, or because the task at hand is not the one that it should be. From the last record
  * before that until the next one nothing is claimed, and what was under way then is forgotten.
  */
+#include "attribute/rings.h"
 #include <errno.h>
 #include <stdlib.h>
+#include "attribute/at.h"
 #include "attribute/build.h"
 
 struct ring { /* a ring being read */

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/ledger_parts.h"
 
 /* --- labels: strings of the recording into those of the fork --- */
 

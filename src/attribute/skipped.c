@@ -3,11 +3,11 @@
  * Runs of the recorder's programs that the kernel skipped. A reading of its counters says of a CPU
  * and a stretch of time that something happened there without a record.
  */
+#include "attribute/skipped.h"
+#include "base/search.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
-#include "base/search.h"
 
 /* Programs whose records are in no ledger: ends, milestones, and the guest's clock. */
 static const char *const beside[] = {"fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock",

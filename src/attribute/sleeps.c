@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Threads off their CPUs, and who woke them. */
+#include "attribute/sleeps.h"
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/classify.h"
+#include "attribute/records.h"
 
 #define MAX_WAKES 1024
 

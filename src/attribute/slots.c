@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Which memory slot of a VM an address lies in. */
-#include "attribute/state.h"
+#include "attribute/slots.h"
+#include "attribute/objects.h"
 
 bool at_slot_has(const struct at_vm *vm, uint64_t hva)
 {

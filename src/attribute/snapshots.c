@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/cohorts.h"
+#include "attribute/ledger_parts.h"
+#include "attribute/phase_records.h"
 
 /* A file (or, without an inode, a path) as a number that is not 0. */
 static uint64_t key_of(uint64_t what, uint64_t dev, uint64_t ino)

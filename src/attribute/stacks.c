@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What a host kernel stack, taken when a thread left its CPU, says about why it did. */
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/classify.h"
 
 /* Symbols that begin so. Compiler suffixes (.isra.0, .constprop.0) are covered by that. */
 static const struct {

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "attribute/cohorts.h"
 #include "attribute/population.h"
-#include "attribute/state.h"
 
 #define P95_FROM 20 /* with fewer values the 95th of a hundred is just the largest */
 

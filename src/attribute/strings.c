@@ -3,9 +3,10 @@
  * Names (comms, paths) are kept once per recording; index 0 is the empty string. Sentences of the
  * result are as long as they come out.
  */
+#include "attribute/strings.h"
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
 #include "base/err.h"
 
 #define MAX_STRINGS (1u << 20) /* a hostile recording names no more than this */

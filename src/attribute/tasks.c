@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "attribute/at.h"
 #include "attribute/build.h"
+#include "attribute/guest_names.h"
 
 #define STATE          0xfff /* of a SWITCH's flags: the state in which the task left */
 #define IRQ_FLAGS      (FSG_F_HARDIRQ | FSG_F_SOFTIRQ)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Frees what the guest's records say of one fork. */
+#include "attribute/timelines.h"
 #include <stdlib.h>
-#include "attribute/guest.h"
 
 void at_guest_free(struct at_vm *vm)
 {

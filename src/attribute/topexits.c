@@ -2,7 +2,7 @@
 /* The exits of a fork's critical path by reason: how many, how long, from where most often. */
 #include <errno.h>
 #include <stdlib.h>
-#include "attribute/path.h"
+#include "attribute/ledger_parts.h"
 #include "base/hashmap.h"
 #include "base/vec.h"
 

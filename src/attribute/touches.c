@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Which pages of guest memory a fork touched, and when: what a prefetch would have to bring. */
+#include "attribute/touches.h"
 #include <errno.h>
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/classify.h"
+#include "attribute/slots.h"
 
 #define COMPACT_AT 65536 /* touches of a VM */
 #define PAGE(gpa)  ((gpa) & ~(uint64_t)(FSA_PAGE - 1))

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What is kept of the clocks: of the host, and of each VM's vCPUs. */
-#include "attribute/state.h"
+#include "attribute/vm_clocks.h"
 #include <linux/if_ether.h>
 #include <string.h>
+#include "attribute/at.h"
+#include "attribute/records.h"
 
 #define MAX_CLOCKS 8192 /* reads of the host's clocks: only those about a fork matter */
 #define MAX_VCPUS  4096

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What each VM is taken for, a restored one or one that boots, and why. */
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/listed.h"
+#include "attribute/windows.h"
 
 #define CR0_PG     (1ull << 31)
 #define EFER_SCE   1ull /* set by every 64-bit kernel that runs programs */

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Exits of vCPUs, and their calls of KVM_RUN, into the timelines of their threads. */
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/classify.h"
+#include "attribute/listed.h"
+#include "attribute/records.h"
+#include "attribute/sleeps.h"
+#include "attribute/slots.h"
+#include "attribute/touches.h"
+#include "attribute/windows.h"
 
 static uint32_t sat32(uint64_t v)
 {

@@ -8,7 +8,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include "attribute/state.h"
+#include "attribute/skipped.h"
+#include "attribute/walk.h"
 #include "base/search.h"
 
 /* On which CPU @t was, or was last, at @at. */

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The windows of forks: when they begin, and when they have ended. */
+#include "attribute/windows.h"
 #include <string.h>
-#include "attribute/state.h"
+#include "attribute/at.h"
+#include "attribute/fork_marks.h"
+#include "attribute/listed.h"
+#include "attribute/phase_records.h"
+#include "attribute/records.h"
 #include "base/clock.h"
 
 #define TRY_FIRST_NS 5000000ull /* after the end: spans that cover it are still to come */

@@ -2,6 +2,7 @@
 /* Work items of the guest: who queued them, who executed them, and what was done for them. */
 #include <errno.h>
 #include <string.h>
+#include "attribute/at.h"
 #include "attribute/build.h"
 
 int at_gb_on_work_queue(struct at_gb *b)

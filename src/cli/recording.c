@@ -3,6 +3,7 @@
 #include "cli/recording.h"
 #include <errno.h>
 #include <string.h>
+#include "attribute/attribute.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cmds.h"

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include "attribute/model.h"
+#include "attribute/attribute.h"
 #include "tools/mkrec/compile.h"
 #include "../unit/tmp.h"
 

@@ -10,6 +10,7 @@
 #define FORKSCOPE_TEST_ATTR_GUEST_H
 
 #include "attr.h"
+#include "attribute/at.h"
 #include "attribute/guest_align.h"
 
 #define RAISED                                                     \

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "attribute/model.h"
+#include "attribute/attribute.h"
 #include "record/kinds.h"
 #include "record/text/fields.h"
 #include "record/writer.h"

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/model.h"
+#include "attribute/attribute.h"
 #include "guest_events.h"
 #include "record/reader.h"
 

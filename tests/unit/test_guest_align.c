@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include "attribute/at.h"
 #include "attribute/guest_align.h"
+#include "attribute/records.h"
 #include "align_truth.h"
 
 #define US 1000ull

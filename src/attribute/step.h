@@ -7,10 +7,38 @@
 #define FORKSCOPE_ATTR_PATH_STEP_H
 
 #include <errno.h>
-#include "attribute/path.h"
+#include "attribute/at.h"
+#include "attribute/classify.h"
+#include "attribute/slots.h"
+#include "attribute/walk.h"
 
 #define HOT      inline __attribute__((always_inline))
 #define MAX_HOPS 64 /* changes of thread without any time passing: the records contradict */
+
+struct walk {
+	struct at *a;
+	struct at_vm *vm;
+	struct at_path *path;
+	uint64_t start, t;     /* what is left: [start, t) */
+	uint64_t floor;        /* the piece at hand goes no further back */
+	struct at_thr *thr;    /* the path is on it at t */
+	struct at_thr *origin; /* the vCPU from which it went to threads of the VMM */
+	unsigned int hops;
+	struct at_thr *named; /* the thread of the last piece, and its index in the path */
+	uint16_t index;
+	size_t turn;            /* of the guest's own schedule: where it is at t */
+	struct at_thr *turn_of; /* the vCPU whose turn it is; NULL = any */
+};
+
+/* Makes the derived timelines of the VM's threads and sets their cursors to the end. */
+int at_path_prepare(struct at_vm *vm);
+/* The vCPU that was active last at @at: where a path begins that no thread of the VM ended. */
+struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at);
+
+/* The index of the walk's thread in the path's table of them: @w->index. 0 or a negative errno. */
+int at_path_name_thread(struct walk *w);
+/* A step where the thread was off the CPU, for @o, at the walk's moment. 0 or a negative errno. */
+int at_path_off_cpu(struct walk *w, const struct at_off *o);
 
 static inline uint64_t max64(uint64_t a, uint64_t b)
 {

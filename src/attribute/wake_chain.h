@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_ATTR_GUEST_CHAIN_H
 #define FORKSCOPE_ATTR_GUEST_CHAIN_H
 
-#include "attribute/guest.h"
+#include "attribute/timelines.h"
 
 /* --- guest_notice.c --- */
 struct at_notice {                   /* the wake-up by which the signal reached the agent */

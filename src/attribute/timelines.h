@@ -7,11 +7,12 @@
  * is compared with the host's timelines directly. An index is + 1 where 0 means none. The records
  * are hostile: whatever they say, the timelines of a CPU ascend and every index is in bounds.
  */
-#ifndef FORKSCOPE_ATTR_GUEST_H
-#define FORKSCOPE_ATTR_GUEST_H
+#ifndef FORKSCOPE_ATTR_TIMELINES_H
+#define FORKSCOPE_ATTR_TIMELINES_H
 
 #include "align/align.h"
-#include "attribute/state.h"
+#include "base/hashmap.h"
+#include "attribute/objects.h"
 #include "record/guest/guest_data.h"
 
 /* Who did something: an interrupt, a work item, a task. */
@@ -150,76 +151,6 @@ static inline const struct at_gtask *at_gtask_of(const struct at_guest *g, const
 	return &g->tasks.v[c->task];
 }
 
-/* --- rings.c: the rings up to @until into timelines. 0 or -ENOMEM --- */
-int at_guest_build(struct at *a, struct at_guest *g, uint64_t until);
-/*
- * The records of a ring in the order of their times, which is not that of their numbers. The caller
- * frees it; NULL without memory.
- */
-const struct fsg_rec **at_guest_by_time(const struct fsr_guest_ring *r);
-
-/* --- guest_agent.c --- */
-/* Who waits for the signal; marks its tasks. False: not known. */
-bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g);
-/* When the agent had decoded the mailbox, by its own stages; 0 = not seen. */
-uint64_t at_guest_decoded(const struct at_guest *g, uint64_t until);
-/*
- * When the agent sent the first ack `mailbox` that left the VM; 0 = not seen. The guest's records
- * hold no payload: it is the last datagram like it before it left.
- */
-uint64_t at_guest_mailbox_sent(const struct at_vm *vm, const struct at_guest *g);
-/* The agent's first rtnetlink call at @from or later; 0 = none. */
-uint64_t at_guest_netlink(const struct at_guest *g, uint64_t from);
-
-/* --- guest_links.c: fills g->links and marks what is on the signal's way. 0 or -ENOMEM --- */
-int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
-
-/* --- guest_names.c --- */
-#define AT_G_NAME 8 /* bytes of a name that a record holds; "..." marks what may be cut */
-/* Up to 8 bytes of a name that a guest wrote, as a string. */
-uint32_t at_guest_name(struct at *a, uint64_t bytes);
-/* Names the task, of whose name a record holds @bytes; @armed: as in struct at_gb. */
-void at_guest_name_task(struct at *a, const struct at_guest *g, const json_t *armed,
-			struct at_gtask *t, uint64_t bytes);
-const char *at_guest_task_name(const struct at *a, const struct at_gtask *t, char *buf, size_t len);
-const char *at_guest_frame_name(const struct at *a, const struct at_gframe *f, char *buf,
-				size_t len);
-/* Strings: the task; what the guest ran. */
-uint32_t at_guest_task_label(struct at *a, const struct at_gtask *t);
-uint32_t at_guest_label(struct at *a, const struct at_guest *g, const struct at_gseg *s);
-
-/* --- irq_path.c --- */
-struct at_irq_way { /* one interrupt on the host: raised, injected at last */
-	uint64_t raise, inject;
-	uint32_t gsi, vector, times;
-};
-/* The interrupt whose handler began at @t (host ns) on vCPU @vcpu as the guest's irq @irq. */
-bool at_irq_way(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
-		struct at_irq_way *out);
-
-/* --- guest_sched.c: g->turns, from @end back to @start. 0 or -ENOMEM --- */
-int at_guest_turns(struct at_guest *g, uint64_t start, uint64_t end);
-
-/* --- guest_split.c --- */
-/* Gives each piece of the path its stage, and guest time its cause. 0 or -ENOMEM. */
-int at_guest_split(struct at *a, struct at_vm *vm, struct at_path *path);
-
-/* --- guest_part.c --- */
-/*
- * When the rings of @vm were read, 0 = not at all. The host's clocks were read then, too: before
- * that moment of the recording the mapping would lack them. Returns 0 or -ENOMEM.
- */
-int at_guest_read(struct at *a, struct at_vm *vm, uint64_t *at);
-/* Reads and maps the guest's half of @vm; vm->guest is NULL if there is none of use. */
-int at_guest_prepare(struct at *a, struct at_vm *vm);
-
-/* --- guest_ledger.c --- */
-/* What the fork's ledger says of it. */
-void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f);
-/* How far the clock error can move the lead of @f's largest bucket, ns. */
-uint64_t at_guest_doubt(const struct at_vm *vm, const struct fsa_fork *f);
-
-/* --- timelines.c --- */
 void at_guest_free(struct at_vm *vm);
 
 #endif
