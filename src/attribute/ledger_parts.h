@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between ledger.c and those that make the parts of a fork. All return 0 or -ENOMEM, but where
- * said. */
+/* What makes the parts of a fork: ledger.c puts them together. int: 0 or -ENOMEM. */
 #ifndef FORKSCOPE_ATTR_LEDGER_PARTS_H
 #define FORKSCOPE_ATTR_LEDGER_PARTS_H
 

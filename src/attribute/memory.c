@@ -6,10 +6,10 @@
 #include "attribute/ledger_parts.h"
 #include "attribute/touches.h"
 
-#define BIG_SLOT   (1u << 20) /* smaller ones are firmware and devices */
-#define BIG_HOLE   (16u << 20)
-#define PAGE(gpa)  ((gpa) & ~(uint64_t)(FSA_PAGE - 1))
-#define SPACE(s)   ((s)->slot >> 16) /* address space of a slot: 0, or 1 = SMM */
+#define BIG_SLOT  (1u << 20) /* smaller ones are firmware and devices */
+#define BIG_HOLE  (16u << 20)
+#define PAGE(gpa) ((gpa) & ~(uint64_t)(FSA_PAGE - 1))
+#define SPACE(s)  ((s)->slot >> 16) /* address space of a slot: 0, or 1 = SMM */
 
 /* --- where guest memory is in the memory file --- */
 

@@ -126,4 +126,3 @@ int at_on_mark(struct at *a, const struct fs_ev_mark *e)
 	}
 	return 0;
 }
-

@@ -16,8 +16,10 @@ int at_on_port(struct at *a, struct at_vm *vm, uint32_t port, uint64_t ts, uint3
 /* Sets vm->resume, and who did it. */
 void at_find_resume(struct at *a, struct at_vm *vm);
 
-/* What a VM is taken for, by the first entry @e of one of its vCPUs; NONE: it says nothing of the
- * VM. */
+/*
+ * What a VM is taken for, by the first entry @e of one of its vCPUs; NONE: it says nothing of the
+ * VM.
+ */
 enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct fs_ev_first_run *e);
 
 #endif
