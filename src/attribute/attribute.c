@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/cohorts.h"
 #include "attribute/evaluate.h"
 #include "attribute/feed.h"
-#include "attribute/retire.h"
-#include "attribute/skipped.h"
+#include "attribute/records/skipped.h"
+#include "attribute/result/cohorts.h"
+#include "attribute/result/retire.h"
 #include "base/err.h"
 
 #define DEFAULT_TIMEOUT_NS 60000000000ull

@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_ATTRIBUTE_H
 #define FORKSCOPE_ATTRIBUTE_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 
 /*
  * Attributes a whole recording in one pass. Returns 0 or a negative errno with a sentence in @err.

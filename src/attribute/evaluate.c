@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* When a window can be evaluated, and its evaluation: from the timelines to the ledger. */
 #include "attribute/evaluate.h"
-#include "attribute/at.h"
-#include "attribute/guest_part.h"
-#include "attribute/ledger.h"
-#include "attribute/processes.h"
-#include "attribute/retire.h"
-#include "attribute/timelines.h"
-#include "attribute/walk.h"
-#include "attribute/windows.h"
+#include "attribute/guest/guest_part.h"
+#include "attribute/guest/timelines.h"
+#include "attribute/path/walk.h"
+#include "attribute/records/processes.h"
+#include "attribute/records/windows.h"
+#include "attribute/result/ledger.h"
+#include "attribute/result/retire.h"
+#include "attribute/state/at.h"
 #include "base/clock.h"
 
 #define MS            1000000ull

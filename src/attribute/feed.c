@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 #include "attribute/evaluate.h"
-#include "attribute/losses.h"
-#include "attribute/records.h"
+#include "attribute/records/losses.h"
+#include "attribute/records/records.h"
 
 static int dispatch(struct at *a, const struct fs_ev *ev)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/opts.h"

@@ -6,7 +6,7 @@
 #ifndef FORKSCOPE_CEILING_H
 #define FORKSCOPE_CEILING_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 #include "experiment/ranges.h"
 
 /* X(ENUM, "name", "what it leaves") */

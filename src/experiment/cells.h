@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_EXPERIMENT_CELLS_H
 #define FORKSCOPE_EXPERIMENT_CELLS_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 
 /* The stage that holds most of the cause's time in @f: where the cause belongs for a bucket. */
 enum fsa_stage fsx_main_stage(const struct fsa_fork *f, enum fsa_cause c);

@@ -7,7 +7,7 @@
 #ifndef FORKSCOPE_CONTENTION_H
 #define FORKSCOPE_CONTENTION_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 
 #define FSX_CONTENDED                                                                          \
 	0.05             /* share of all windows that is sched.delay, from which it is flagged \

@@ -14,7 +14,7 @@
 #ifndef FORKSCOPE_EXPERIMENT_DIFF_H
 #define FORKSCOPE_EXPERIMENT_DIFF_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 #include "stats/stats.h"
 
 enum fsx_diff_kind { FSX_D_GAP, FSX_D_BUCKET, FSX_D_CAUSE, FSX_D_STAGE };

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/population.h"
+#include "attribute/model/population.h"
 
 const char *fsx_kind_name(enum fsx_kind k)
 {

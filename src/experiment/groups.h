@@ -6,7 +6,7 @@
 #ifndef FORKSCOPE_GROUPS_H
 #define FORKSCOPE_GROUPS_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 
 enum fsx_kind { FSX_STEADY, FSX_FIRST, FSX_ACK_LOST, FSX_ACK_LATE, FSX_CUT };
 #define FSX_NKINDS (FSX_CUT + 1)

@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_WORKSET_H
 #define FORKSCOPE_WORKSET_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 #include "experiment/ranges.h"
 
 struct fsx_page {

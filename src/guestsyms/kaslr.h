@@ -33,7 +33,7 @@
 #ifndef FORKSCOPE_GUESTSYMS_KASLR_H
 #define FORKSCOPE_GUESTSYMS_KASLR_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 #include "guestsyms/symtable.h"
 
 #define FSY_KASLR_BITS   23

@@ -11,7 +11,7 @@
 #define FORKSCOPE_GUESTSYMS_OWNSYMS_H
 
 #include <jansson.h>
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 #include "guestsyms/symtable.h"
 
 #define FSY_MAX_OWN       32           /* tables */

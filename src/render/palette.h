@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_PALETTE_H
 #define FORKSCOPE_PALETTE_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 
 /* "#rrggbb", light enough for black text. */
 const char *fsv_cause_colour(enum fsa_cause c);

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 
 struct fsy_syms; /* guest symbols, symbols.h */
 struct fsy_own;  /* those that came with the snapshots, ownsyms.h */

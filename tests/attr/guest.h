@@ -10,8 +10,8 @@
 #define FORKSCOPE_TEST_ATTR_GUEST_H
 
 #include "attr.h"
-#include "attribute/at.h"
-#include "attribute/guest_align.h"
+#include "attribute/state/at.h"
+#include "attribute/guest/guest_align.h"
 
 #define RAISED                                                     \
 	"ts=900 IRQ_SET cpu=0 tgid=10 tid=10 vm=1 gsi=9 level=1\n" \

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/digest.h"
+#include "attribute/result/digest.h"
 #include "guestsyms/kaslr.h"
 #include "guestsyms/symload.h"
 

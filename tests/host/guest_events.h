@@ -6,7 +6,7 @@
 #ifndef GUEST_EVENTS_H
 #define GUEST_EVENTS_H
 
-#include "attribute/model.h"
+#include "attribute/model/model.h"
 #include "record/reader.h"
 
 /*

@@ -6,7 +6,7 @@ no failure of a test, but it is told; a fork that is not charged is judged as ev
 """
 INCOMPLETE = 3
 NO_CAUSE = ("fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock", "fs_signal")   # programs of ends, of milestones and of the guest's clock
-NOTE = "events of this fork were lost"   # FSA_N_LOST_EVENTS of src/attribute/model.h
+NOTE = "events of this fork were lost"   # FSA_N_LOST_EVENTS of src/attribute/model/model.h
 
 
 def runs(report):

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/digest.h"
+#include "attribute/result/digest.h"
 
 #define KERNEL 0xffffffff81000000ull
 

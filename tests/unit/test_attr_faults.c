@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "attribute/classify.h"
+#include "attribute/records/classify.h"
 #include "../attr/attr.h"
 
 #define END PIO_END(2000, 2010, 2030)

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attribute/cohorts.h"
-#include "attribute/ledger.h"
+#include "attribute/result/cohorts.h"
+#include "attribute/result/ledger.h"
 #include "../attr/attr.h"
 
 static void buckets(void **state)

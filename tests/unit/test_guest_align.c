@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include "attribute/at.h"
-#include "attribute/guest_align.h"
-#include "attribute/records.h"
+#include "attribute/state/at.h"
+#include "attribute/guest/guest_align.h"
+#include "attribute/records/records.h"
 #include "align_truth.h"
 
 #define US 1000ull

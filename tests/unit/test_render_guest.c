@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "attribute/digest.h"
+#include "attribute/result/digest.h"
 #include "guestsyms/ownsyms.h"
 #include "render/trust.h"
 #include "tests/unit/render_fixture.h"

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <elf.h>
 #include <unistd.h>
-#include "attribute/digest.h"
+#include "attribute/result/digest.h"
 #include "guestsyms/exit_names.h"
 #include "guestsyms/kaslr.h"
 #include "guestsyms/symload.h"

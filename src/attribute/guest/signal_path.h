@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The stages of the signal's way. */
+#ifndef FORKSCOPE_ATTR_SIGNAL_PATH_H
+#define FORKSCOPE_ATTR_SIGNAL_PATH_H
+
+#include "attribute/guest/timelines.h"
+
+struct at;
+
+/* Fills g->links and marks what is on the signal's way. 0 or -ENOMEM. */
+int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which forks may stand together in statistics: those of one arm and of one population. Cohorts
+ * (attribution) and groups (experiments) are both made of this.
+ */
+#ifndef FORKSCOPE_POPULATION_H
+#define FORKSCOPE_POPULATION_H
+
+#include "attribute/model/model.h"
+
+/* X(ENUM, "name"): in the order in which they are shown */
+#define FSA_POPULATIONS(X)                      \
+	X(STEADY, "steady")                     \
+	X(FIRST, "first")                       \
+	X(ACK_LOST, "mailbox ack lost")         \
+	X(DECODED, "mailbox ack lost, decoded") \
+	X(ACK_LATE, "mailbox ack late")         \
+	X(LATE_DECODED, "mailbox ack late, decoded")
+
+enum fsa_population {
+#define X(e, name) FSA_P_##e,
+	FSA_POPULATIONS(X)
+#undef X
+		FSA_NPOPULATIONS
+};
+const char *fsa_population_name(enum fsa_population p);
+enum fsa_population fsa_population_of(const struct fsa_fork *f);
+
+/*
+ * The first fork, from @i on, with which an arm begins: its index, or @res->nforks. So that
+ * for (i = fsa_next_arm(res, 0); i < res->nforks; i = fsa_next_arm(res, i + 1)) meets each arm
+ * once, in order of their first forks.
+ */
+size_t fsa_next_arm(const struct fsa_result *res, size_t i);
+size_t fsa_count_arms(const struct fsa_result *res);
+
+struct fsa_set {
+	const struct fsa_fork **forks; /* in order of resume; NULL = none */
+	size_t n;
+};
+
+/*
+ * The forks of @arm for which @belongs says yes, which the caller frees (set->forks). 0 or -ENOMEM.
+ */
+int fsa_choose(const struct fsa_result *res, const char *arm,
+	       bool (*belongs)(const struct fsa_fork *f, const void *arg), const void *arg,
+	       struct fsa_set *set);
+
+/* "vmgenid:none, steady" of an arm and what is chosen of it; without an arm "steady". */
+void fsa_set_name(char *buf, size_t len, const char *arm, const char *what);
+
+#endif
