@@ -11,14 +11,28 @@ outside() {
 	find src/"$1" -name '*.[ch]' -exec grep -Hn '^#include "' {} + | grep -vE "\"($2)[^\"]*\""
 }
 
-# order PART ROOM...: files of a room of the part include no room that stands after it here, nor what
-# lies beside the rooms.
+# order PART ROOM...: files of a room of the part (a folder, or a file without its .c and .h) include no
+# room that stands after it here, nor what lies beside the rooms.
 order() {
 	part=$1 allowed=
 	shift
 	for room; do
-		allowed="$allowed${allowed:+|}$room/"
-		grep -Hn "^#include \"$part/" $(find src/"$part/$room" -name '*.[ch]') | grep -vE "\"$part/($allowed)"
+		allowed="$allowed${allowed:+|}$room[/.]"
+		grep -Hn "^#include \"$part/" $(find src/"$part/$room" src/"$part/$room".[ch] -name '*.[ch]' 2>/dev/null) |
+			grep -vE "\"$part/($allowed)"
+	done
+}
+
+# placed PART ROOM...: what of the part is none of the rooms.
+placed() {
+	part=$1
+	shift
+	for room in src/"$part"/*; do
+		room=$(basename "${room%.[ch]}")
+		case " $* " in
+		*" $room "*) ;;
+		*) echo "src/$part/$room has no place in the order: $*" ;;
+		esac
 	done
 }
 
@@ -28,6 +42,9 @@ report "record includes record, base, bpf/event.h" "$(outside record 'record/|ba
 report "align includes align, record, base" "$(outside align 'align/|record/|base/|bpf/(event|guest_ring).h')"
 report "attribute includes what lies below it" \
 	"$(outside attribute 'attribute/|align/|record/|base/|bpf/(event|guest_ring).h')"
+attribute='model state records guest path result evaluate feed attribute'
+report "rooms of attribute: $attribute, each above the one before" \
+	"$(order attribute $attribute; placed attribute $attribute)"
 report "guestsyms includes attribute and what lies below it" \
 	"$(outside guestsyms 'guestsyms/|attribute/|align/|record/|base/|bpf/(event|guest_ring).h')"
 report "experiment includes attribute, stats and what lies below them" \

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The guest's records into timelines: what is known while they are read, and what each kind does.
- */
+/* What is known while the guest's records are read, and what each kind of them does. */
 #ifndef FORKSCOPE_ATTR_BUILD_H
 #define FORKSCOPE_ATTR_BUILD_H
 

@@ -131,7 +131,7 @@ struct at_guest {
 	FS_VEC(struct at_gstage) stages;
 	struct at_gcpu cpus[FSG_MAX_CPUS];
 
-	/* the signal's way (guest_agent.c, guest_chain.c, guest_links.c) */
+	/* the signal's way (guest_agent.c, wake_chain.c, signal_path.c) */
 	char agent[16];
 	uint32_t agent_tid;
 	bool own;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who woke the agent, who had made that one run, and so on: what guest_links.c makes stages of. */
+/* Who woke the agent, who had made that one run, and so on: what signal_path.c makes stages of. */
 #ifndef FORKSCOPE_ATTR_GUEST_CHAIN_H
 #define FORKSCOPE_ATTR_GUEST_CHAIN_H
 
 #include "attribute/guest/timelines.h"
 
-/* --- guest_notice.c --- */
+/* --- wakers.c --- */
 struct at_notice {                   /* the wake-up by which the signal reached the agent */
 	const struct at_gwake *wake; /* NULL: not known */
 	struct at_gwake line;        /* room for *wake, if no wake-up was needed */
@@ -26,7 +26,7 @@ bool at_guest_is_notice(const struct at_guest *g, const struct at_gwake *w);
 /* The kernel's line of the fork, as it was written into the log at or before @t, or NULL. */
 const struct at_gspan *at_guest_fork_line(const struct at_guest *g, uint64_t t);
 
-/* --- guest_chain.c --- */
+/* --- wake_chain.c --- */
 /*
  * Marks what is on the way to @w. *irq: + 1 of the interrupt frame that it began with, 0 = not
  * found. Returns 0 or -ENOMEM.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Causes, stages, buckets and notes by name, and the options that name the ends of a window. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Which forks may stand together in statistics. */
 #include "attribute/model/population.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* What is kept of a fork's segments when the segments themselves are not. */
 #include "attribute/result/digest.h"
 #include <errno.h>
 #include <stdlib.h>

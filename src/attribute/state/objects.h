@@ -41,7 +41,7 @@ struct at_phrec { /* a record that marks a phase before resume */
 	uint32_t tid;
 };
 
-/* What an experiment tells by marks (told.c); 0 = it was not told. */
+/* What an experiment tells by marks (records/fork_marks.c); 0 = it was not told. */
 struct at_told {
 	uint32_t arm;                   /* string */
 	uint64_t prefetch_ns, resident; /* + 1 */
