@@ -7,6 +7,36 @@
 #include "attribute/records/losses.h"
 #include "attribute/records/records.h"
 
+static int interrupt(struct at *a, const struct fs_ev *ev)
+{
+	switch (ev->kind) {
+	case FS_EV_IRQ_SET:
+		return at_on_irq_set(a, (const void *)ev);
+	case FS_EV_IRQ_MSI:
+		return at_on_irq_msi(a, (const void *)ev);
+	case FS_EV_IRQ_ACCEPT:
+		return at_on_irq_accept(a, (const void *)ev);
+	case FS_EV_IRQ_INJECT:
+		return at_on_irq_inject(a, (const void *)ev);
+	default:
+		return 0;
+	}
+}
+
+static int clocks(struct at *a, const struct fs_ev *ev)
+{
+	switch (ev->kind) {
+	case FS_EV_TSC_OFFSET:
+		return at_on_tsc_offset(a, (const void *)ev);
+	case FS_EV_PVCLOCK:
+		return at_on_pvclock(a, (const void *)ev);
+	case FS_EV_CLOCK:
+		return at_on_clock(a, (const void *)ev);
+	default:
+		return 0;
+	}
+}
+
 static int dispatch(struct at *a, const struct fs_ev *ev)
 {
 	switch ((enum fs_ev_kind)ev->kind) {
@@ -40,13 +70,10 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	case FS_EV_MMAP:
 		return at_on_call(a, ev);
 	case FS_EV_IRQ_SET:
-		return at_on_irq_set(a, (const void *)ev);
 	case FS_EV_IRQ_MSI:
-		return at_on_irq_msi(a, (const void *)ev);
 	case FS_EV_IRQ_ACCEPT:
-		return at_on_irq_accept(a, (const void *)ev);
 	case FS_EV_IRQ_INJECT:
-		return at_on_irq_inject(a, (const void *)ev);
+		return interrupt(a, ev);
 	case FS_EV_HALT:
 		return at_on_halt(a, (const void *)ev);
 	case FS_EV_MMFAULT:
@@ -66,11 +93,9 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	case FS_EV_FLUSH:
 		return at_on_flush(a, (const void *)ev);
 	case FS_EV_TSC_OFFSET:
-		return at_on_tsc_offset(a, (const void *)ev);
 	case FS_EV_PVCLOCK:
-		return at_on_pvclock(a, (const void *)ev);
 	case FS_EV_CLOCK:
-		return at_on_clock(a, (const void *)ev);
+		return clocks(a, ev);
 	case FS_EV_NONE:
 	case FS_EV_MISSED: /* known from the start: at_missed_load() */
 	case FS_EV_UFFD:   /* its wait is seen as a sleep with that stack, and as a hint */

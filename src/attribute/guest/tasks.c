@@ -11,8 +11,6 @@
 #define IRQ_FLAGS      (FSG_F_HARDIRQ | FSG_F_SOFTIRQ)
 #define MAX_STEPS_BACK 64
 
-/* --- tasks --- */
-
 /* Index of the task, -1 without memory. Each CPU's idle task is one of its own. */
 static int64_t task_get(struct at_gb *b, uint32_t tid)
 {
@@ -68,8 +66,6 @@ struct at_gctx at_gb_context(const struct at_gb *b)
 		.irq = c->depth || b->rec->flags & IRQ_FLAGS,
 	};
 }
-
-/* --- what a CPU does --- */
 
 /* From @t on the CPU does what its state says. */
 static int emit(struct at_gb *b, uint64_t t, bool lost)

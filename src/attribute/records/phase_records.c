@@ -31,67 +31,73 @@ static bool in(const uint32_t *v, size_t n, uint32_t x)
 	return false;
 }
 
-int at_on_phase(struct at *a, const struct fs_ev *ev)
+/* Fills @r by its record. False: it marks nothing. */
+static bool fill(struct at *a, const struct fs_ev *ev, struct at_phrec *r)
 {
-	struct at_proc *p = at_proc_get(a, ev->tgid, false);
-	struct at_phrec r = {.t0 = ev->ts, .t1 = ev->ts, .tid = ev->tid};
 	const struct fs_ev_open *o = (const void *)ev;
 	const struct fs_ev_mmap *m = (const void *)ev;
 	const struct fs_ev_syscall *s = (const void *)ev;
 
-	if (!p || !p->keep_until || p->phases.n >= MAX_RECORDS)
-		return 0;
 	switch (ev->kind) {
 	case FS_EV_EXEC:
-		r.kind = AT_PH_EXEC;
-		break;
+		r->kind = AT_PH_EXEC;
+		return true;
 	case FS_EV_OPEN:
 		if (o->fd < 0)
-			return 0;
-		r.kind = AT_PH_OPEN;
-		r.t0 = o->ts_start;
-		r.path = at_str(a, o->path, sizeof(o->path));
-		r.ino = o->ino;
-		r.dev = o->dev;
-		break;
+			return false;
+		r->kind = AT_PH_OPEN;
+		r->t0 = o->ts_start;
+		r->path = at_str(a, o->path, sizeof(o->path));
+		r->ino = o->ino;
+		r->dev = o->dev;
+		return true;
 	case FS_EV_MMAP:
 		if (!m->addr)
-			return 0;
-		r.kind = AT_PH_MMAP;
-		r.t0 = m->ts_start;
-		r.addr = m->addr;
-		r.size = m->size;
-		r.arg = m->offset;
-		r.ino = m->ino;
-		r.dev = m->dev;
-		r.huge = m->map_flags & MAP_HUGETLB;
-		break;
+			return false;
+		r->kind = AT_PH_MMAP;
+		r->t0 = m->ts_start;
+		r->addr = m->addr;
+		r->size = m->size;
+		r->arg = m->offset;
+		r->ino = m->ino;
+		r->dev = m->dev;
+		r->huge = m->map_flags & MAP_HUGETLB;
+		return true;
 	case FS_EV_VM_CREATE:
-		r.kind = AT_PH_VM;
-		r.t0 = ((const struct fs_ev_vm_create *)ev)->ts_start;
-		break;
+		r->kind = AT_PH_VM;
+		r->t0 = ((const struct fs_ev_vm_create *)ev)->ts_start;
+		return true;
 	case FS_EV_VCPU_CREATE:
-		r.kind = AT_PH_VCPU;
-		r.t0 = ((const struct fs_ev_vcpu_create *)ev)->ts_start;
-		break;
+		r->kind = AT_PH_VCPU;
+		r->t0 = ((const struct fs_ev_vcpu_create *)ev)->ts_start;
+		return true;
 	case FS_EV_MEMSLOT:
-		r.kind = AT_PH_SLOT;
-		r.t0 = ((const struct fs_ev_memslot *)ev)->ts_start;
-		break;
+		r->kind = AT_PH_SLOT;
+		r->t0 = ((const struct fs_ev_memslot *)ev)->ts_start;
+		return true;
 	case FS_EV_SYSCALL:
-		r.kind = AT_PH_SYSCALL;
-		r.t0 = s->ts_start;
-		r.nr = s->nr;
-		r.arg = s->arg[1];
-		break;
+		r->kind = AT_PH_SYSCALL;
+		r->t0 = s->ts_start;
+		r->nr = s->nr;
+		r->arg = s->arg[1];
+		return true;
 	case FS_EV_FORK:
 		if (((const struct fs_ev_fork *)ev)->child_tgid != ev->tgid)
-			return 0;
-		r.kind = AT_PH_THREAD;
-		break;
+			return false;
+		r->kind = AT_PH_THREAD;
+		return true;
 	default:
-		return 0;
+		return false;
 	}
+}
+
+int at_on_phase(struct at *a, const struct fs_ev *ev)
+{
+	struct at_proc *p = at_proc_get(a, ev->tgid, false);
+	struct at_phrec r = {.t0 = ev->ts, .t1 = ev->ts, .tid = ev->tid};
+
+	if (!p || !p->keep_until || p->phases.n >= MAX_RECORDS || !fill(a, ev, &r))
+		return 0;
 	if (!r.t0 || r.t0 > r.t1)
 		r.t0 = r.t1; /* its beginning was not seen */
 	p->spans++;
