@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* forkscope-guest: the half of forkscope that lives in the guest, before and after the snapshot. */
+/* forkscope-guest: the part of forkscope that runs in a guest, before and after the snapshot. */
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"

@@ -228,7 +228,7 @@ static int check_plan(const struct fs_bpf *b, char *err, size_t len)
 	return 0;
 }
 
-/* Each turn rules out one program at least, so this ends. */
+/* Each try rules out one program at least, so this ends. */
 static int load_best(struct fs_bpf *b, char *err, size_t len)
 {
 	int rc = 1;

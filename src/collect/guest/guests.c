@@ -104,7 +104,7 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 	}
 	if (o->warm)
 		warm(g);
-	/* The host's half is useful alone. */
+	/* The host's recording is useful alone. */
 	if (fs_guestproc_start(g->files.v, g->files.n, &g->proc, why, sizeof(why))) {
 		fs_err_say(g->gone, sizeof(g->gone), "no process to read them: %s", why);
 		fs_warn("guests' recorders will not be read: no process could be started to read them: %s",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guests' half of a recording: sees VMs and their ends pass by, has their recorders read by a
+ * The guests' part of a recording: sees VMs and their ends pass by, has their recorders read by a
  * process of its own when they are due, and writes what comes of it. Nothing here waits during a
  * recording.
  */

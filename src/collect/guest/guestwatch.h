@@ -25,7 +25,7 @@
 	(1ull << FS_EV_VM_CREATE | 1ull << FS_EV_MEMSLOT | 1ull << FS_EV_FIRST_RUN | \
 	 1ull << FS_EV_NET_TX | 1ull << FS_EV_PIO | 1ull << FS_EV_EXIT_TASK | 1ull << FS_EV_MARK)
 
-/* The end that was asked for, beside the stages that always count. */
+/* The end that was asked for, in addition to the stages that always count. */
 enum fs_guest_end_kind {
 	FS_GUEST_END_ACK, /* text: the stage */
 	FS_GUEST_END_FIRST_TX,

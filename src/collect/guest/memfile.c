@@ -66,7 +66,7 @@ static int search_block(struct search *s, uint64_t at, size_t bytes)
 	return 0;
 }
 
-/* The data of the file, holes left out; a file system without holes has but one piece. */
+/* The data of the file, holes left out; a file system without holes has but one range. */
 static int search_all(struct search *s)
 {
 	uint64_t at = 0;

@@ -29,7 +29,7 @@ struct guest_store {
 	bool grown; /* buf was allocated */
 };
 
-/* In a usual guest both stores stay in one page beside the rest, and nothing is allocated. */
+/* In a usual guest both stores stay in one page with the rest, and nothing is allocated. */
 #define GUEST_FEW_BYTES 1024
 
 /* Goes through a store: @h is each of its messages, in order. */

@@ -22,8 +22,8 @@ static void address_step(const struct guest_change *c, uint16_t type, uint8_t pr
 	uint32_t ip = __builtin_bswap32(c->p->ip);
 	bool add = type == RTM_NEWADDR;
 
-	fsg_step(c->net, "address", add ? GUEST_MUST : GUEST_IF_THERE, type,
-		 add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &body, sizeof(body));
+	guest_step(c->net, "address", add ? GUEST_MUST : GUEST_IF_THERE, type,
+		   add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &body, sizeof(body));
 	guest_attr_u32(&guest_work.batch, IFA_LOCAL, ip);
 	guest_attr_u32(&guest_work.batch, IFA_ADDRESS, ip);
 	if (flags)
@@ -182,7 +182,7 @@ static void plan_default_route(const struct guest_change *c)
 	const struct rtattr *metrics = NULL;
 	struct nlmsghdr *h;
 
-	/* those of another metric would stay beside the new one */
+	/* those of another metric would stay in addition to the new one */
 	guest_for_each (h, &c->net->routes) {
 		if (!guest_default_goes(c, h))
 			continue;
@@ -193,8 +193,8 @@ static void plan_default_route(const struct guest_change *c)
 	/* a gateway outside of the network is reached on the link all the same */
 	if ((c->p->ip ^ c->p->gateway) & guest_network_mask(c->p->prefix))
 		body.rtm_flags = RTNH_F_ONLINK;
-	fsg_step(c->net, "route", GUEST_MUST, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &body,
-		 sizeof(body));
+	guest_step(c->net, "route", GUEST_MUST, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &body,
+		   sizeof(body));
 	guest_attr_u32(&guest_work.batch, RTA_GATEWAY, __builtin_bswap32(c->p->gateway));
 	guest_attr_u32(&guest_work.batch, RTA_OIF, (uint32_t)c->link.index);
 	if (metrics)

@@ -11,13 +11,13 @@
 
 struct guest_work guest_work __attribute__((aligned(4096)));
 
-static struct fsg_step *step_at(uint32_t i)
+static struct guest_step *step_at(uint32_t i)
 {
 	return i < GUEST_FEW_STEPS ? &guest_work.few_steps[i]
 				   : &guest_work.more_steps[i - GUEST_FEW_STEPS];
 }
 
-struct fsg_step *guest_last_step(void)
+struct guest_step *guest_last_step(void)
 {
 	return step_at(guest_work.n_steps - 1);
 }
@@ -43,7 +43,7 @@ static void note_error(int error, const char *step)
 	guest_work.step = step;
 }
 
-static void note_answer(const struct fsg_step *s, int error)
+static void note_answer(const struct guest_step *s, int error)
 {
 	bool gone =
 		error == -ESRCH || error == -EADDRNOTAVAIL || error == -ENOENT || error == -ENODEV;
@@ -133,15 +133,15 @@ static bool make_room(struct guest_net *n, const char *name, enum guest_toleranc
 		note_error(-EMSGSIZE, name);
 		return false;
 	}
-	*step_at(guest_work.n_steps++) = (struct fsg_step){name, tolerance, NULL};
+	*step_at(guest_work.n_steps++) = (struct guest_step){name, tolerance, NULL};
 	n->seq++;
 	if (guest_work.n_steps == 1)
 		guest_work.first_seq = n->seq;
 	return true;
 }
 
-void fsg_step(struct guest_net *n, const char *name, enum guest_tolerance tolerance, uint16_t type,
-	      uint16_t flags, const void *body, uint32_t size)
+void guest_step(struct guest_net *n, const char *name, enum guest_tolerance tolerance,
+		uint16_t type, uint16_t flags, const void *body, uint32_t size)
 {
 	(void)make_room(n, name, tolerance, SHORT_REQUEST);
 	guest_begin(&guest_work.batch, type, (uint16_t)(flags | NLM_F_ACK), n->seq, body, size);

@@ -9,7 +9,7 @@ void guest_step_link(const struct guest_change *c, const char *name, uint32_t fl
 	struct ifinfomsg body = {
 		.ifi_index = c->link.index, .ifi_flags = flags, .ifi_change = mask};
 
-	fsg_step(c->net, name, GUEST_MUST, RTM_NEWLINK, 0, &body, sizeof(body));
+	guest_step(c->net, name, GUEST_MUST, RTM_NEWLINK, 0, &body, sizeof(body));
 	if (mac)
 		guest_attr(&guest_work.batch, IFLA_ADDRESS, mac, 6);
 }

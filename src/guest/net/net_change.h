@@ -25,7 +25,7 @@ enum guest_tolerance {
 			   change */
 };
 
-struct fsg_step {
+struct guest_step {
 	const char *name;
 	enum guest_tolerance tolerance;
 	bool *done; /* set when the kernel did it; NULL = nobody asks */
@@ -46,12 +46,12 @@ struct guest_work {
 	struct iovec iov[GUEST_ACKS];
 	struct mmsghdr msgs[GUEST_ACKS];
 	uint8_t acks[GUEST_ACKS][GUEST_ACK_BYTES];
-	struct fsg_step few_steps[GUEST_FEW_STEPS];
+	struct guest_step few_steps[GUEST_FEW_STEPS];
 	uint8_t bytes[GUEST_BATCH_BYTES];
 	/* what is received of a dump goes behind what is kept of it, which is less: one page for
 	 * both */
 	uint8_t received[GUEST_KEPT_BYTES + GUEST_DUMP_BYTES];
-	struct fsg_step more_steps[GUEST_MAX_STEPS - GUEST_FEW_STEPS];
+	struct guest_step more_steps[GUEST_MAX_STEPS - GUEST_FEW_STEPS];
 };
 
 extern struct guest_work guest_work;
@@ -77,15 +77,15 @@ void guest_batch_begin(void);
 
 /* Begins a step; its attributes follow in guest_work.batch. What is there already is sent first
  * when there is no room for this one. */
-void fsg_step(struct guest_net *n, const char *name, enum guest_tolerance tolerance, uint16_t type,
-	      uint16_t flags, const void *body, uint32_t size);
+void guest_step(struct guest_net *n, const char *name, enum guest_tolerance tolerance,
+		uint16_t type, uint16_t flags, const void *body, uint32_t size);
 
 /* A kept message as a request of type @type. Returns it, or NULL when it is too long. */
 struct nlmsghdr *guest_step_message(struct guest_net *n, const struct nlmsghdr *h, const char *name,
 				    enum guest_tolerance tolerance, uint16_t type, uint16_t flags);
 
 /* The step that was begun last. */
-struct fsg_step *guest_last_step(void);
+struct guest_step *guest_last_step(void);
 
 /* Sends what is left and waits for all acks. Returns 0 or the error of the first step since
  * guest_batch_begin that is not tolerated, then in @step whose. */

@@ -183,7 +183,7 @@ static void delete_stale(struct guest_change *c, const struct nlmsghdr *h)
 	if (!to || d->ndm_family != AF_INET || d->ndm_state & (NUD_INCOMPLETE | NUD_NOARP) ||
 	    is_configured(h, to) || guest_work.n_steps == GUEST_MAX_STEPS)
 		return;
-	fsg_step(c->net, "neighbours", GUEST_IF_THERE, RTM_DELNEIGH, 0, &body, sizeof(body));
+	guest_step(c->net, "neighbours", GUEST_IF_THERE, RTM_DELNEIGH, 0, &body, sizeof(body));
 	guest_attr(&guest_work.batch, NDA_DST, RTA_DATA(to), 4);
 }
 

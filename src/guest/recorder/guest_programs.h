@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The BPF half of the recorder: makes the maps that the rings and the directory lie in, and loads
- * and attaches the programs that write into them, by the best ranks that this kernel takes.
+ * The BPF programs of the recorder: makes the maps that the rings and the directory lie in, and
+ * loads and attaches the programs that write into them, by the best ranks that this kernel takes.
  */
 #ifndef FORKSCOPE_GUEST_PROGRAMS_H
 #define FORKSCOPE_GUEST_PROGRAMS_H
