@@ -43,8 +43,8 @@ is 'prefetches that help' says 'vmclock:all against vmclock:none: shorter; diffe
 is 'a fork that falls back' status 3 "$F" report --arms "$tmp/o.fsr"
 is 'is counted' says '2 of 5 sent no applied ack within the time-out'
 is 'JSON' status 0 "$F" report --arms --json "$tmp/r.fsr"
-missing=$(key_names <"$tmp/out" | while read -r key; do grep -q "\`$key\`" docs/arms.md || echo "$key"; done)
-is "docs/arms.md describes every key: $missing" test -z "$missing"
+missing=$(key_names <"$tmp/out" | while read -r key; do grep -q "\`$key\`" docs/variants.md || echo "$key"; done)
+is "docs/variants.md describes every key: $missing" test -z "$missing"
 is 'CSV' status 0 "$F" report --csv "$tmp/r.fsr"
 is 'a line for each fork' test "$(wc -l <"$tmp/out")" = 56
 is 'as many fields as names' test "$(awk -F, '{ print NF }' "$tmp/out" | sort -u)" = 15
