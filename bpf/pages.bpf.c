@@ -115,19 +115,32 @@ static __always_inline __u32 fs_folio_pages(struct folio *folio)
 	return BPF_CORE_READ(folio, _folio_nr_pages);
 }
 
+static __always_inline int fs_cached(void *ctx, struct fs_acc *a, struct fs_thr *t, __u32 pages)
+{
+	a->hints |= FS_H_CACHE_ADD;
+	a->cache_pages += pages;
+	if (!knobs.has_hmm_probe)
+		fs_acc_stack(ctx, a, t);
+	return 0;
+}
+
 SEC("?tp_btf/mm_filemap_add_to_page_cache")
 int FS_PROG(fs_cache_add, struct folio *folio)
 {
 	struct fs_thr *t;
 	struct fs_acc *a = fs_self_acc(&t);
 
-	if (!a)
-		return 0;
-	a->hints |= FS_H_CACHE_ADD;
-	a->cache_pages += fs_folio_pages(folio);
-	if (!knobs.has_hmm_probe)
-		fs_acc_stack(ctx, a, t);
-	return 0;
+	return a ? fs_cached(ctx, a, t, fs_folio_pages(folio)) : 0;
+}
+
+/* Its `order` is older (5.18) than the kernels where this is used. */
+SEC("?tracepoint/filemap/mm_filemap_add_to_page_cache")
+int FS_PERF_PROG(fs_cache_add_perf, struct trace_event_raw_mm_filemap_op_page_cache)
+{
+	struct fs_thr *t;
+	struct fs_acc *a = fs_self_acc(&t);
+
+	return a ? fs_cached(ctx, a, t, 1u << (ctx->order & 31)) : 0;
 }
 
 static __always_inline int fs_filemap(void)

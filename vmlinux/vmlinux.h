@@ -433,6 +433,10 @@ struct trace_event_raw_mm_page_alloc {
 	unsigned long gfp_flags;
 };
 
+struct trace_event_raw_mm_filemap_op_page_cache {
+	unsigned char order;
+};
+
 struct trace_event_raw_sys_enter {
 	long id;
 	unsigned long args[6];
