@@ -31,8 +31,11 @@ int fs_cache_drop(int fd)
 const char *fs_cache_why_kept(int fd)
 {
 	struct statfs fs;
+	uint32_t type = fstatfs(fd, &fs) ? 0 : (uint32_t)fs.f_type;
 
-	if (!fstatfs(fd, &fs) && (uint32_t)fs.f_type == OVERLAYFS_SUPER_MAGIC)
+	if (type == HUGETLBFS_MAGIC)
+		return "it is on hugetlbfs, which has it nowhere else";
+	if (type == OVERLAYFS_SUPER_MAGIC)
 		return "it is a file of an overlay, and pages of the lower file that are not "
 		       "written back yet cannot be dropped through it (run sync first); or a "
 		       "process maps or writes it";
@@ -166,8 +169,24 @@ static bool believe_cachestat(int fd)
 	return good;
 }
 
+int fs_cache_of_hugetlb(const struct stat *st, const struct fs_range *r, uint64_t *bytes)
+{
+	uint64_t size = (uint64_t)st->st_size, there = (uint64_t)st->st_blocks * 512;
+	bool whole = !r->offset && r->size >= size;
+
+	if (there && there < size && !whole)
+		return -EOPNOTSUPP;
+	*bytes = whole ? (there < size ? there : size) : there ? r->size : 0;
+	return 0;
+}
+
 int fs_cache_resident(int fd, const struct fs_range *r, uint64_t *bytes)
 {
+	struct statfs fs;
+	struct stat st;
+
+	if (!fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC)
+		return fstat(fd, &st) ? -errno : fs_cache_of_hugetlb(&st, r, bytes);
 	if (believe_cachestat(fd) && !by_cachestat(fd, r, bytes))
 		return 0;
 	return by_mincore(fd, r, bytes);

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include "base/ranges.h"
 
 /*
@@ -23,9 +24,16 @@ const char *fs_cache_why_kept(int fd);
 /*
  * Bytes of this range that are in the page cache, counted by cachestat() where that was seen to
  * count this file's pages (its first page is read once for that, and dropped again if it was not
- * there), else by mincore(). Returns 0 and @bytes, or a negative errno: -EPERM where the kernel
- * tells only the owner, or who may write the file.
+ * there), else by mincore(); of a file on hugetlbfs by what is allocated. Returns 0 and @bytes, or
+ * a negative errno: -EPERM where the kernel tells only the owner, or who may write the file.
  */
 int fs_cache_resident(int fd, const struct fs_range *r, uint64_t *bytes);
+
+/*
+ * The same of a file on hugetlbfs, by its stat(2): what is allocated there is in memory, and
+ * mincore() sees only what a mapping of its own touched. -EOPNOTSUPP for a part of a file that has
+ * holes.
+ */
+int fs_cache_of_hugetlb(const struct stat *st, const struct fs_range *r, uint64_t *bytes);
 
 #endif

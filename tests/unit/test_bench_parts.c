@@ -417,8 +417,36 @@ static void test_counts_without_huge_pages(void **st)
 		skip(); /* a kernel without such pages */
 	assert_int_equal(fs_cache_resident(fd, &all, &bytes), 0);
 	assert_int_equal(bytes, 0);
-	assert_null(strstr(fs_cache_why_kept(fd), "overlay"));
+	assert_non_null(strstr(fs_cache_why_kept(fd), "hugetlbfs"));
 	close(fd);
+}
+
+/* What is allocated on hugetlbfs is resident; of which part of the file that is, stat(2) does not
+ * say. */
+static void test_counts_huge_pages(void **st)
+{
+	const struct {
+		uint64_t size, allocated, from, n, resident;
+		int rc;
+	} t[] = {
+		{64 * MIB, 64 * MIB, 0, 64 * MIB, 64 * MIB, 0},
+		{64 * MIB, 64 * MIB, 2 * MIB, MIB, MIB, 0},
+		{64 * MIB, 0, 2 * MIB, MIB, 0, 0},
+		{64 * MIB, 22 * MIB, 0, 64 * MIB, 22 * MIB, 0},
+		{64 * MIB, 22 * MIB, 2 * MIB, MIB, 0, -EOPNOTSUPP},
+		{63 * MIB, 64 * MIB, 0, 63 * MIB, 63 * MIB, 0}, /* its last page is not full */
+	};
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const struct stat file = {.st_size = (off_t)t[i].size,
+					  .st_blocks = (blkcnt_t)(t[i].allocated / 512)};
+		const struct fs_range r = {t[i].from, t[i].n};
+		uint64_t bytes = 0;
+
+		assert_int_equal(fs_cache_of_hugetlb(&file, &r, &bytes), t[i].rc);
+		assert_int_equal(bytes, t[i].resident);
+	}
 }
 
 static void test_counts_on_an_overlay(void **st)
@@ -455,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_reads_exactly),
 		cmocka_unit_test(test_populates),
 		cmocka_unit_test(test_counts_without_huge_pages),
+		cmocka_unit_test(test_counts_huge_pages),
 		cmocka_unit_test(test_counts_on_an_overlay),
 	};
 
