@@ -38,7 +38,7 @@ static int make_ledger(struct at *a, struct at_vm *vm, bool last)
 	if (vm->end < vm->start)
 		vm->end = vm->start;
 	ret = at_guest_prepare(a, vm);
-	ret = ret ? ret : at_walk(a, vm, &a->path);
+	ret = ret ? ret : at_path_walk(a, vm, &a->path);
 	if (!ret && a->path.uncovered && !last)
 		return 0;
 	ret = ret ? ret : at_guest_split(a, vm, &a->path);

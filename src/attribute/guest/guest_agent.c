@@ -10,8 +10,8 @@
 #include "attribute/guest/guest_names.h"
 #include "attribute/state/at.h"
 
-/* How much a way of watching tells: a process that polls the clock has read it, too. */
-static int worth_of(uint32_t how)
+/* How much each kind of watching weighs: a process that polls the clock has read it, too. */
+static int weight_of(uint32_t how)
 {
 	switch (how) {
 	case FSG_STEP_VMCLOCK_MMAP:
@@ -50,28 +50,28 @@ static const struct fsg_watcher *choose(const struct at *a, const struct at_gues
 					const struct at_gspan *send)
 {
 	const struct fsg_watcher *best = NULL;
-	int best_worth = 0;
+	int best_weight = 0;
 
 	for (int i = 0; i < FSG_WATCHERS; i++) {
 		const struct fsg_watcher *w = &g->data->dir.watchers[i];
-		int worth = worth_of(w->how);
+		int weight = weight_of(w->how);
 
 		if (!w->how || !w->tid)
 			continue;
 		if (w->own)
-			worth += 20;
+			weight += 20;
 		if (send && belongs(a, &g->tasks.v[send->task], w))
-			worth += 10;
-		if (worth > best_worth) {
+			weight += 10;
+		if (weight > best_weight) {
 			best = w;
-			best_worth = worth;
+			best_weight = weight;
 		}
 	}
 	return best;
 }
 
 /* The task whose stages count: the first to have decoded the mailbox, else the first of all. */
-static const struct at_gstage *own_stage(const struct at_guest *g)
+static const struct at_gstage *agent_stage(const struct at_guest *g)
 {
 	for (size_t i = 0; i < g->stages.n; i++)
 		if (g->stages.v[i].x == FSG_STAGE_MAILBOX_SEEN)
@@ -95,7 +95,7 @@ static uint64_t signal_of(const struct fsg_watcher *w)
 		return AT_G_VMCLOCK;
 	case FSG_STEP_VMCLOCK_READ:
 		/* one that reads the file polls it, too: ours says if it does not */
-		return w->own ? AT_G_TURNS : AT_G_VMCLOCK;
+		return w->own ? AT_G_PERIODIC : AT_G_VMCLOCK;
 	case FSG_STEP_VMCLOCK_MMAP:
 		return AT_G_SPIN;
 	case FSG_STEP_KMSG_READ:
@@ -105,13 +105,13 @@ static uint64_t signal_of(const struct fsg_watcher *w)
 	}
 }
 
-static void set_own(struct at *a, struct at_guest *g, const struct at_gstage *s)
+static void set_forkscopes(struct at *a, struct at_guest *g, const struct at_gstage *s)
 {
 	struct at_gtask *t = &g->tasks.v[s->task];
 	const char *name = at_str_get(a, t->name);
 
 	t->agent = true;
-	g->own = true;
+	g->forkscopes = true;
 	g->agent_tid = t->tid;
 	if (*name)
 		at_guest_task_name(a, t, g->agent, sizeof(g->agent));
@@ -134,14 +134,14 @@ static void set_own(struct at *a, struct at_guest *g, const struct at_gstage *s)
 
 static void set_watcher(struct at *a, struct at_guest *g, const struct fsg_watcher *w)
 {
-	g->own = w->own == 1;
+	g->forkscopes = w->own == 1;
 	g->agent_tid = w->tid;
 	copy_name(g->agent, sizeof(g->agent), w->comm);
 	if (!g->signal)
 		g->signal = signal_of(w);
 	for (size_t i = 0; i < g->tasks.n; i++)
 		g->tasks.v[i].agent =
-			g->own ? g->tasks.v[i].tid == w->tid : belongs(a, &g->tasks.v[i], w);
+			g->forkscopes ? g->tasks.v[i].tid == w->tid : belongs(a, &g->tasks.v[i], w);
 }
 
 /* Records hold 8 bytes of a name; the watcher's is whole. */
@@ -162,12 +162,12 @@ static void name_tasks(struct at *a, struct at_guest *g)
 
 bool at_guest_agent(struct at *a, const struct at_vm *vm, struct at_guest *g)
 {
-	const struct at_gstage *own = own_stage(g);
+	const struct at_gstage *own = agent_stage(g);
 	const struct at_gspan *send = last_send(g, vm->end);
 	const struct fsg_watcher *w;
 
 	if (own) {
-		set_own(a, g, own);
+		set_forkscopes(a, g, own);
 		name_tasks(a, g);
 		return true;
 	}

@@ -162,7 +162,7 @@ static const struct sent *nth_like(const sent_vec *all, const struct at_tx *tx, 
 }
 
 /*
- * Only where the guest sent at least as many as left: else one was on its way at the snapshot, or
+ * Only where the guest sent at least as many as left: else one was in transit at the snapshot, or
  * the guest's record of it was lost.
  */
 static int pair_datagrams(struct job *j)
@@ -267,7 +267,7 @@ const char *at_guest_limits(const struct fsl_map *map, char *buf, size_t len)
 	static const char *const names[] = {
 		[FSL_L_NONE] = "the rate's bound",
 		[FSL_L_CONTAINMENT] = "when its vCPU was in guest mode",
-		[FSL_L_PAIRS] = "a datagram's way",
+		[FSL_L_PAIRS] = "a datagram's transit",
 		[FSL_L_CLOCK] = "the VM's clock",
 	};
 	bool same = map->low_by == map->high_by;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The guest's half of one fork: read, mapped to the host's time, and what the report says of it. */
+/* The guest recording of one fork: read, mapped to the host's time, and what of it can be used. */
 #include "attribute/guest/guest_part.h"
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void refuse(struct at *a, struct at_vm *vm, bool wrong, const char *what)
 	vm->guest_wrong = wrong;
 }
 
-/* Nobody read the guest's memory, or it could not be read: as the recorder said. */
+/* Nobody read the guest's memory, or it could not be read: the recorder gives the reason. */
 static void refuse_unread(struct at *a, struct at_vm *vm, const struct fsr_guest_data *d)
 {
 	static const char *const states[] = {
@@ -103,7 +103,7 @@ static uint64_t sent_by(const struct at_guest *g, uint64_t t, bool *any)
 
 		for (size_t k = 0; k < r->n; k++) {
 			if (r->recs[k].kind != FSG_K_UDP_SEND ||
-			    (g->own && r->recs[k].tid != g->agent_tid))
+			    (g->forkscopes && r->recs[k].tid != g->agent_tid))
 				continue;
 			*any = true;
 			n += fsl_to_host(&g->map, r->recs[k].ts) <= t;
@@ -144,7 +144,7 @@ static void end_by_decoding(struct at *a, struct at_vm *vm, const struct at_gues
 					 !strcmp(a->o.end_name, "mailbox"));
 	uint64_t t = lost ? at_guest_decoded(g, vm->end) : 0;
 
-	if (!t || !g->own || t <= vm->start)
+	if (!t || !g->forkscopes || t <= vm->start)
 		return;
 	vm->end = t;
 	vm->end_tid = 0;
@@ -183,8 +183,8 @@ static int make(struct at *a, struct at_vm *vm)
 	end_by_decoding(a, vm, g);
 	ret = count_outside(vm, g);
 	g->used = true;
-	ret = ret ? ret : at_guest_chain(a, vm, g);
-	return !ret && g->split && vm->vcpus.n > 1 ? at_guest_turns(g, vm->start, vm->end) : ret;
+	ret = ret ? ret : at_guest_signal_path(a, vm, g);
+	return !ret && g->split && vm->vcpus.n > 1 ? at_guest_schedule(g, vm->start, vm->end) : ret;
 }
 
 int at_guest_read(struct at *a, struct at_vm *vm, uint64_t *at)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The guest's half of one fork. */
+/* The guest recording of one fork. */
 #ifndef FORKSCOPE_ATTR_GUEST_PART_H
 #define FORKSCOPE_ATTR_GUEST_PART_H
 
@@ -10,7 +10,7 @@
  * that moment of the recording the mapping would lack them. Returns 0 or -ENOMEM.
  */
 int at_guest_read(struct at *a, struct at_vm *vm, uint64_t *at);
-/* Reads and maps the guest's half of @vm; vm->guest is NULL if there is none of use. */
+/* Reads and maps the guest recording of @vm; vm->guest is NULL if there is none of use. */
 int at_guest_prepare(struct at *a, struct at_vm *vm);
 
 #endif

@@ -26,14 +26,14 @@ static size_t injection(const struct at_vm *vm, size_t before, uint32_t vcpu, ui
 	return 0;
 }
 
-bool at_irq_way(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
-		struct at_irq_way *out)
+bool at_irq_path(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
+		struct at_irq_path *out)
 {
 	uint32_t vector = vector_of_line(vm, irq);
 	size_t last = injection(vm, vm->irq_log.n, vcpu, vector, t), first = last, before;
 	uint64_t since;
 
-	*out = (struct at_irq_way){.times = 1};
+	*out = (struct at_irq_path){.times = 1};
 	if (!last)
 		return false;
 	vector = vm->irq_log.v[last - 1].n;

@@ -5,12 +5,12 @@
 
 #include "attribute/state/objects.h"
 
-struct at_irq_way { /* one interrupt on the host: raised, injected at last */
+struct at_irq_path { /* one interrupt on the host: raised, injected at last */
 	uint64_t raise, inject;
 	uint32_t gsi, vector, times;
 };
 /* The interrupt whose handler began at @t (host ns) on vCPU @vcpu as the guest's irq @irq. */
-bool at_irq_way(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
-		struct at_irq_way *out);
+bool at_irq_path(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
+		struct at_irq_path *out);
 
 #endif

@@ -17,7 +17,7 @@ struct ring { /* a ring being read */
 	const struct fsg_rec **order; /* its records by time */
 	size_t i;
 	uint64_t t;       /* of the record at hand; only ever grows */
-	bool lost_before; /* more records were lost than the numbers of those that are there tell */
+	bool lost_before; /* more records were lost than the numbers of those that are there show */
 };
 
 static bool lost_before(const struct fsr_guest_ring *r)

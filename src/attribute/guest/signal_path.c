@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The stages of the signal's way: when each ended, who ended it, and why one is not known. */
+/* The stages of the signal path: when each ended, who ended it, and why one is not known. */
 #include "attribute/guest/signal_path.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "attribute/guest/wake_chain.h"
 #include "attribute/state/at.h"
 
-struct way { /* what was found, host ns; 0 = not found */
+struct found { /* what was found, host ns; 0 = not found */
 	uint64_t raise, inject, notify, wakeup, decoded, applied;
 	bool host_inject; /* injection seen on the host: exact */
 	char raise_who[FSA_WHO], inject_who[FSA_WHO], notify_who[FSA_WHO];
@@ -24,11 +24,11 @@ struct way { /* what was found, host ns; 0 = not found */
 
 static const char none_spin[] =
 	"vmclock-spin: the agent reads the clock's page itself, nothing is raised or sent to it";
-static const char none_turns[] =
-	"the kernel's vmclock cannot be polled: the agent reads it in turns, nothing wakes it";
+static const char none_periodic[] =
+	"the kernel's vmclock cannot be polled: the agent reads it periodically, nothing wakes it";
 
 static const char none_mailbox[] =
-	"this VM has no resume signal: the agent looks into its mailbox in turns, nothing wakes it";
+	"this VM has no resume signal: the agent looks into its mailbox periodically, nothing wakes it";
 static const char no_decoding[] =
 	"the agent's decoding of the mailbox is not in the guest's records";
 static const char no_bound[] =
@@ -84,10 +84,10 @@ static uint64_t ran_at(const struct at_guest *g, const struct at_gwake *w)
 }
 
 static void find_irq(const struct at *a, const struct at_vm *vm, const struct at_guest *g,
-		     uint32_t frame, struct way *y)
+		     uint32_t frame, struct found *y)
 {
 	const struct at_gframe *f = frame ? &g->frames.v[frame - 1] : NULL;
-	struct at_irq_way irq;
+	struct at_irq_path irq;
 
 	y->raise_why = y->inject_why = "the interrupt behind it is not in the guest's records";
 	if (!f)
@@ -96,7 +96,7 @@ static void find_irq(const struct at *a, const struct at_vm *vm, const struct at
 	y->inject_why = "";
 	frame_words(a, g, frame, y->inject_who, sizeof(y->inject_who));
 	y->raise_why = "the raising of that interrupt was not seen on the host";
-	if (!at_irq_way(vm, f->cpu, f->t0, f->x, &irq))
+	if (!at_irq_path(vm, f->cpu, f->t0, f->x, &irq))
 		return;
 	y->inject = irq.inject;
 	y->host_inject = true;
@@ -128,13 +128,13 @@ static uint64_t seen_by(const struct at_guest *g, uint64_t decoded, uint64_t end
 }
 
 /* Why nothing is raised for this agent and sent to it, NULL = something is. */
-static const char *no_way(const struct at_guest *g)
+static const char *no_path(const struct at_guest *g)
 {
 	switch (g->signal) {
 	case AT_G_SPIN:
 		return none_spin;
-	case AT_G_TURNS:
-		return none_turns;
+	case AT_G_PERIODIC:
+		return none_periodic;
 	case AT_G_MAILBOX:
 		return none_mailbox;
 	default:
@@ -142,15 +142,15 @@ static const char *no_way(const struct at_guest *g)
 	}
 }
 
-static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct way *y)
+static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct found *y)
 {
 	const struct at_gwake *w;
 	struct at_notice n;
 	uint32_t irq;
 	int ret;
 
-	if (no_way(g)) {
-		y->raise_why = y->inject_why = y->notify_why = y->wakeup_why = no_way(g);
+	if (no_path(g)) {
+		y->raise_why = y->inject_why = y->notify_why = y->wakeup_why = no_path(g);
 		y->from = vm->start;
 		return 0;
 	}
@@ -163,7 +163,7 @@ static int find_chain(const struct at *a, const struct at_vm *vm, struct at_gues
 	y->notify = w->t;
 	who_woke(a, g, w, y->notify_who, sizeof(y->notify_who));
 	y->wakeup = ran_at(g, w);
-	g->told = y->wakeup ? y->wakeup : vm->end;
+	g->notified = y->wakeup ? y->wakeup : vm->end;
 	y->by_chance = !at_guest_is_notice(g, w);
 	y->wakeup_why = "the agent did not run again";
 	ret = at_guest_walk_back(g, w, &irq);
@@ -173,10 +173,10 @@ static int find_chain(const struct at *a, const struct at_vm *vm, struct at_gues
 }
 
 /*
- * The decoding of an agent that tells no stages and whose mailbox ack was not seen had ended when
+ * The decoding of an agent that reports no stages and whose mailbox ack was not seen had ended when
  * it first called rtnetlink after its wake-up.
  */
-static void bound_decoding(const struct at_vm *vm, const struct at_guest *g, struct way *y)
+static void bound_decoding(const struct at_vm *vm, const struct at_guest *g, struct found *y)
 {
 	uint64_t t;
 
@@ -193,10 +193,10 @@ static void bound_decoding(const struct at_vm *vm, const struct at_guest *g, str
 
 /*
  * The end of the agent's work on the network, if the window lasts that long. The ack `mailbox` is
- * sent before that work: what the agent does while it is on its way is no part of its way.
+ * sent before that work: what the agent does until the ack arrives is not on the ack's path.
  */
 static void find_apply(const struct at *a, const struct at_vm *vm, const struct at_guest *g,
-		       struct way *y)
+		       struct found *y)
 {
 	bool begun = false, acked = a->o.end == FSA_END_ACK && vm->end_reached;
 
@@ -222,7 +222,7 @@ static void find_apply(const struct at *a, const struct at_vm *vm, const struct 
 		   (acked && !strcmp(a->o.end_name, "applied"));
 }
 
-/* --- into links --- */
+/* --- into stages --- */
 
 static struct fsa_link *add(struct at_guest *g, enum fsa_stage stage, uint64_t at, uint64_t error,
 			    const char *who, const char *why)
@@ -271,9 +271,9 @@ static void order(struct at *a, struct at_guest *g, const struct at_vm *vm)
  * A window that no ack ended: the stage after the last one that is over lasts until its end. Stages
  * that this signal does not have are left out of account.
  */
-static void in_progress(struct at_guest *g, const struct at_vm *vm, const struct way *y)
+static void in_progress(struct at_guest *g, const struct at_vm *vm, const struct found *y)
 {
-	bool none = no_way(g) != NULL;
+	bool none = no_path(g) != NULL;
 	size_t next = 0;
 
 	for (size_t i = 0; i < g->nlinks; i++)
@@ -301,7 +301,7 @@ static const char *no_ack(struct at *a, const struct at_vm *vm)
 		       fsa_end_text(&a->o, end, sizeof(end)));
 }
 
-static void fill(struct at *a, const struct at_vm *vm, struct at_guest *g, const struct way *y)
+static void fill(struct at *a, const struct at_vm *vm, struct at_guest *g, const struct found *y)
 {
 	bool acked = vm->end_reached && a->o.end == FSA_END_ACK;
 	uint64_t err = g->map.error_ns;
@@ -327,9 +327,9 @@ static void fill(struct at *a, const struct at_vm *vm, struct at_guest *g, const
 		in_progress(g, vm, y);
 }
 
-int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g)
+int at_guest_signal_path(struct at *a, const struct at_vm *vm, struct at_guest *g)
 {
-	struct way y = {.from = UINT64_MAX};
+	struct found y = {.from = UINT64_MAX};
 	int ret;
 
 	y.decoded = g->stages.n ? at_guest_decoded(g, vm->end) : at_guest_mailbox_sent(vm, g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The stages of the signal's way. */
+/* The stages of the signal path. */
 #ifndef FORKSCOPE_ATTR_SIGNAL_PATH_H
 #define FORKSCOPE_ATTR_SIGNAL_PATH_H
 
@@ -7,7 +7,7 @@
 
 struct at;
 
-/* Fills g->links and marks what is on the signal's way. 0 or -ENOMEM. */
-int at_guest_chain(struct at *a, const struct at_vm *vm, struct at_guest *g);
+/* Fills g->links and marks what is on the signal path. 0 or -ENOMEM. */
+int at_guest_signal_path(struct at *a, const struct at_vm *vm, struct at_guest *g);
 
 #endif

@@ -139,7 +139,7 @@ static int gap(struct at_gb *b)
 	return emit(b, b->c->last, true);
 }
 
-/* The first record of a CPU tells what it did when the snapshot was taken. */
+/* The first record of a CPU shows what it did when the snapshot was taken. */
 static int begin(struct at_gb *b, int64_t task, bool lost)
 {
 	const struct fsg_rec *r = b->rec;

@@ -25,7 +25,7 @@ void at_guest_free(struct at_vm *vm)
 	fs_vec_free(&g->sends);
 	fs_vec_free(&g->stages);
 	fs_vec_free(&g->chain);
-	fs_vec_free(&g->turns);
+	fs_vec_free(&g->schedule);
 	free(g);
 	vm->guest = NULL;
 }

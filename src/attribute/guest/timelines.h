@@ -32,7 +32,7 @@ struct at_gframe { /* one interrupt or softirq */
 	uint32_t before; /* + 1: the one that ended before it on that CPU, with no switch between */
 	uint16_t cpu;
 	uint8_t kind; /* enum at_gframe_kind */
-	bool signal;  /* on the signal's way */
+	bool signal;  /* on the signal path */
 };
 
 struct at_gwork { /* one execution of a work item */
@@ -102,13 +102,13 @@ struct at_gcpu {
 	size_t cursor;
 };
 
-struct at_gturn { /* from t0 on the path was on that CPU, until the one before it in the list */
+struct at_gsched { /* from t0 on the path was on that CPU, until the one before it in the list */
 	uint64_t t0;
 	uint16_t cpu;
 };
 
 /* The argument of the stages ARMED and SIGNAL_SEEN. */
-enum { AT_G_VMCLOCK = 1, AT_G_VMGENID = 2, AT_G_SPIN = 3, AT_G_TURNS = 4, AT_G_MAILBOX = 5 };
+enum { AT_G_VMCLOCK = 1, AT_G_VMGENID = 2, AT_G_SPIN = 3, AT_G_PERIODIC = 4, AT_G_MAILBOX = 5 };
 
 struct at_guest {
 	struct fsr_guest_data *data; /* of the VM, not owned */
@@ -131,16 +131,16 @@ struct at_guest {
 	FS_VEC(struct at_gstage) stages;
 	struct at_gcpu cpus[FSG_MAX_CPUS];
 
-	/* the signal's way (guest_agent.c, wake_chain.c, signal_path.c) */
+	/* the signal path (guest_agent.c, wake_chain.c, signal_path.c) */
 	char agent[16];
 	uint32_t agent_tid;
-	bool own;
+	bool forkscopes; /* it is forkscope-guest: it reports its stages */
 	uint64_t signal; /* AT_G_*, 0 = not known */
-	at_gspans chain; /* tasks on the signal's way, while they were */
-	uint64_t told;   /* from here on the agent has run: what else runs is in its way */
+	at_gspans chain; /* tasks on the signal path, while they were */
+	uint64_t notified;   /* from here on the agent has run: what else runs delays it */
 	struct fsa_link links[FSA_NSTAGES];
 	size_t nlinks;
-	FS_VEC(struct at_gturn) turns; /* of several vCPUs: the latest first */
+	FS_VEC(struct at_gsched) schedule; /* of several vCPUs: the latest first */
 	/* how the buckets change with the mapping: ns for each ns that the guest's times move later
 	 */
 	int64_t shift[FSA_NBUCKETS];

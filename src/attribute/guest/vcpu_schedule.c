@@ -10,7 +10,7 @@
 
 #define MAX_STILL 64 /* steps without any time passing: the records contradict */
 
-struct way {
+struct schedule {
 	struct at_guest *g;
 	uint64_t start, t; /* what is left: [start, t) */
 	uint32_t task;     /* the path is on it at t */
@@ -18,9 +18,9 @@ struct way {
 };
 
 /* [@from, t) was on @cpu. */
-static int on(struct way *w, uint64_t from, uint16_t cpu)
+static int on(struct schedule *w, uint64_t from, uint16_t cpu)
 {
-	struct at_gturn *last = w->g->turns.n ? &w->g->turns.v[w->g->turns.n - 1] : NULL;
+	struct at_gsched *last = w->g->schedule.n ? &w->g->schedule.v[w->g->schedule.n - 1] : NULL;
 
 	if (from < w->start)
 		from = w->start;
@@ -32,7 +32,7 @@ static int on(struct way *w, uint64_t from, uint16_t cpu)
 		last->t0 = from;
 		return 0;
 	}
-	return fs_vec_push(&w->g->turns, (struct at_gturn){.t0 = from, .cpu = cpu});
+	return fs_vec_push(&w->g->schedule, (struct at_gsched){.t0 = from, .cpu = cpu});
 }
 
 /* Index + 1 of the last run of the task that began at @t or before. */
@@ -42,7 +42,7 @@ static size_t run_before(const struct at_gtask *k, uint64_t t)
 }
 
 /* The wake-up @k of the path's task, which had left its CPU at @slept (0 = before the records). */
-static int to_waker(struct way *w, const struct at_gwake *k, uint64_t slept)
+static int to_waker(struct schedule *w, const struct at_gwake *k, uint64_t slept)
 {
 	struct at_gctx c = k->by;
 	uint64_t t = k->t;
@@ -58,7 +58,7 @@ static int to_waker(struct way *w, const struct at_gwake *k, uint64_t slept)
 			return ret;
 	}
 	if (c.frame || c.irq || !w->g->tasks.v[c.task].tid)
-		/* the outside world: the CPU that took it waited for it, until the task slept */
+		/* from outside the guest: the CPU that took it waited for it, until the task slept */
 		return on(w, slept, k->by.cpu);
 	w->task = c.task;
 	w->still++;
@@ -66,7 +66,7 @@ static int to_waker(struct way *w, const struct at_gwake *k, uint64_t slept)
 }
 
 /* One step back. Returns 1 when there is nothing further back, 0, or -ENOMEM. */
-static int step(struct way *w)
+static int step(struct schedule *w)
 {
 	const struct at_gtask *k = &w->g->tasks.v[w->task];
 	size_t i = run_before(k, w->t);
@@ -114,9 +114,9 @@ static bool last_agent(const struct at_guest *g, uint64_t end, uint32_t *task)
 	return found;
 }
 
-int at_guest_turns(struct at_guest *g, uint64_t start, uint64_t end)
+int at_guest_schedule(struct at_guest *g, uint64_t start, uint64_t end)
 {
-	struct way w = {.g = g, .start = start, .t = end};
+	struct schedule w = {.g = g, .start = start, .t = end};
 	size_t steps = 0, limit = 4 * (g->wakes.n + 64);
 	int ret = 0;
 
@@ -129,5 +129,5 @@ int at_guest_turns(struct at_guest *g, uint64_t start, uint64_t end)
 	if (ret < 0)
 		return ret;
 	/* before all that is known it stays where it was */
-	return w.t > start && g->turns.n ? on(&w, start, g->turns.v[g->turns.n - 1].cpu) : 0;
+	return w.t > start && g->schedule.n ? on(&w, start, g->schedule.v[g->schedule.n - 1].cpu) : 0;
 }

@@ -5,7 +5,7 @@
 
 #include "attribute/guest/timelines.h"
 
-/* Makes g->turns, from @end back to @start. 0 or -ENOMEM. */
-int at_guest_turns(struct at_guest *g, uint64_t start, uint64_t end);
+/* Makes g->schedule, from @end back to @start. 0 or -ENOMEM. */
+int at_guest_schedule(struct at_guest *g, uint64_t start, uint64_t end);
 
 #endif

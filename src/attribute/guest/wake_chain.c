@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The signal's way through the guest, found from its end: in whose context the wake-up of the agent
+ * The signal path through the guest, found from its end: in whose context the wake-up of the agent
  * (wakers.c) was sent (a work item, a thread, an interrupt), who had queued that work or
  * woken that thread, and so on, until the interrupt that the host injected.
  */

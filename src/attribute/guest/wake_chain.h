@@ -18,7 +18,7 @@ struct at_notice {                   /* the wake-up by which the signal reached 
 };
 /*
  * Finds it, at @until or before. A reader of the kernel's log that was awake when the line of the
- * fork was written needed no wake-up: the line itself is what told it.
+ * fork was written needed no wake-up: the line itself is the notification.
  */
 void at_guest_notice(const struct at_guest *g, uint64_t until, struct at_notice *n);
 /* Whether that wake-up was sent by the signal's own handler, as far as those are recorded. */
@@ -28,7 +28,7 @@ const struct at_gspan *at_guest_fork_line(const struct at_guest *g, uint64_t t);
 
 /* --- wake_chain.c --- */
 /*
- * Marks what is on the way to @w. *irq: + 1 of the interrupt frame that it began with, 0 = not
+ * Marks what is on the path to @w. *irq: + 1 of the interrupt frame that it began with, 0 = not
  * found. Returns 0 or -ENOMEM.
  */
 int at_guest_walk_back(struct at_guest *g, const struct at_gwake *w, uint32_t *irq);

@@ -15,7 +15,7 @@
 #define MAX_HANDOVER 8  /* from thread to thread of the agent */
 #define MAX_TRIED    64 /* wake-ups out of one notification, in a hostile recording */
 
-static const char no_wake[] = "the wake-up that told the agent is not in the guest's records";
+static const char no_wake[] = "the wake-up that notified the agent is not in the guest's records";
 static const char no_hooks[] = "the guest's recorder could not see wake-ups";
 static const char no_reader[] =
 	"not separable: which of the agent's threads read the signal's file is not in the guest's "
@@ -61,7 +61,7 @@ static bool by_agent(const struct at_guest *g, const struct at_gwake *w)
 }
 
 /* Whether @w may have been the signal: not what ends a page fault, a wait for a lock, a timer. */
-static bool may_tell(const struct at_guest *g, const struct at_gwake *w)
+static bool may_notify(const struct at_guest *g, const struct at_gwake *w)
 {
 	return g->tasks.v[w->task].agent && !w->fault && !w->lock && !by_timer(g, w) &&
 	       !by_agent(g, w);
@@ -91,7 +91,7 @@ static bool one_thread(const struct at_guest *g)
 
 	for (size_t i = 0; i < g->tasks.n; i++)
 		n += g->tasks.v[i].agent;
-	return g->own || n <= 1;
+	return g->forkscopes || n <= 1;
 }
 
 /* --- reads --- */
@@ -139,7 +139,7 @@ static const struct at_gwake *clock_wake(const struct at_guest *g, uint64_t unti
 		const struct at_gspan *read;
 		uint64_t at;
 
-		if (w->t > until || !may_tell(g, w) || !in_notification(g, w))
+		if (w->t > until || !may_notify(g, w) || !in_notification(g, w))
 			continue;
 		tried++;
 		read = one_thread(g) ? NULL : next_read(g, w->t, UINT64_MAX - 1, &at);
@@ -198,7 +198,7 @@ static bool was_awake(const struct at_guest *g, uint32_t task, uint64_t t)
 }
 
 struct wakes { /* of one thread since the line of the fork */
-	const struct at_gwake *irq_work, *last, *last_own; /* own: by threads of the agent */
+	const struct at_gwake *irq_work, *last, *last_by_agent; /* own: by threads of the agent */
 	size_t n;                                          /* by others */
 };
 
@@ -212,7 +212,7 @@ static struct wakes wakes_of(const struct at_guest *g, uint32_t task, uint64_t f
 		if (w->task != task || w->t < from || w->t > to || w->fault || w->lock)
 			continue;
 		if (by_agent(g, w)) {
-			x.last_own = w;
+			x.last_by_agent = w;
 			continue;
 		}
 		x.n++;
@@ -241,14 +241,14 @@ static void reader_woken(const struct at_guest *g, const struct at_gspan *line, 
 			n->why = many_wakes;
 			return;
 		}
-		if (!x.last_own) {
+		if (!x.last_by_agent) {
 			n->line = (struct at_gwake){.t = line->t0, .by = line->by, .task = task};
 			n->wake = was_awake(g, task, line->t0) ? &n->line : NULL;
 			n->why = asleep;
 			return;
 		}
-		task = x.last_own->by.task;
-		to = x.last_own->t;
+		task = x.last_by_agent->by.task;
+		to = x.last_by_agent->t;
 	}
 	n->why = many_wakes;
 }
@@ -270,14 +270,14 @@ static void log_wake(const struct at_guest *g, const struct at_gspan *line, uint
 		n->why = task == g->tasks.n ? n->why : no_reader;
 		return;
 	}
-	for (size_t i = 0; g->own && i < g->wakes.n && !n->wake; i++) {
+	for (size_t i = 0; g->forkscopes && i < g->wakes.n && !n->wake; i++) {
 		const struct at_gwake *w = &g->wakes.v[i];
 
 		if (w->t >= line->t0 && w->t <= until && w->task == task && !w->fault && !w->lock &&
 		    by_vector(g, w, 0))
 			n->wake = w;
 	}
-	if (g->own)
+	if (g->forkscopes)
 		return;
 	x = wakes_of(g, task, line->t0, until);
 	n->wake = x.irq_work ? x.irq_work : x.n == 1 ? x.last : NULL;
@@ -323,7 +323,7 @@ static const struct at_gwake *any_wake(const struct at_guest *g, uint64_t until,
 	for (size_t i = g->wakes.n; i-- > 0;) {
 		const struct at_gwake *w = &g->wakes.v[i];
 
-		if (w->t <= until && may_tell(g, w) && (!reader || w->task == reader->task) &&
+		if (w->t <= until && may_notify(g, w) && (!reader || w->task == reader->task) &&
 		    w->t >= from)
 			return w;
 	}

@@ -22,7 +22,7 @@ enum fsa_bucket {
 		FSA_NBUCKETS
 };
 
-/* In the order of a signal's way. Host-only there is the one stage `guest`. */
+/* In the order of the signal path. Host-only there is the one stage `guest`. */
 #define FSA_STAGES(X)         \
 	X(RAISE, "raise")     \
 	X(INJECT, "inject")   \

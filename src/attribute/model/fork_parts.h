@@ -71,7 +71,7 @@ struct fsa_top_exit {
 };
 
 /*
- * One piece of the critical path, in time order, gapless from start to end: the ledger is their
+ * One segment of the critical path, in time order, gapless from start to end: the ledger is their
  * sum and the flame is drawn from them. Bounded strings are interned in the fork.
  */
 struct fsa_seg {
@@ -92,7 +92,7 @@ struct fsa_seg {
 struct fsa_top_task {
 	uint32_t guest; /* index into fork->labels */
 	uint8_t stage, cause;
-	uint64_t ns, count; /* count: pieces of the path */
+	uint64_t ns, count; /* count: segments of the path */
 };
 
 /*
@@ -109,7 +109,7 @@ struct fsa_place {
 #define FSA_MAX_PLACES 1024
 
 /*
- * One stage of the signal's way: it lasted from the end of the one before it (or the window's
+ * One stage of the signal path: it lasted from the end of the one before it (or the window's
  * start) until `at_ns`. A marker that is missing or out of order gives a zero stage and says why.
  */
 #define FSA_WHO        64
@@ -142,7 +142,7 @@ struct fsa_touch {
 	enum fsa_cause cause; /* class of the fault; UNKNOWN after the window's end */
 };
 
-/* A piece of guest memory that lies in the file in the order of its addresses. */
+/* A range of guest memory that lies in the file in the order of its addresses. */
 struct fsa_region {
 	uint64_t gpa, offset, size; /* bytes */
 };
@@ -163,7 +163,7 @@ struct fsa_memory {
 	uint64_t other_files, other_bytes;          /* what is mapped from other files */
 };
 
-/* What is known of the guest's own half. */
+/* What is known of the guest recording. */
 struct fsa_guest {
 	bool read;       /* the recording has its rings */
 	bool used;       /* ... and the ledger is split by them */
@@ -175,7 +175,7 @@ struct fsa_guest {
 	uint64_t probe_ns; /* events in the window x what one costs, as calibrated; 0 = not known */
 	char agent[16];
 	uint32_t agent_tid;
-	bool agent_own; /* forkscope-guest agent: it tells its stages */
+	bool agent_own; /* forkscope-guest agent: it reports its stages */
 	/* the timeline (src/align) */
 	int64_t offset_ns, rate_ppb;
 	uint64_t ref_ns, containment_error_ns;

@@ -73,7 +73,7 @@ const char *fsa_note_text(enum fsa_note n)
 }
 
 /*
- * Idle time is signal delivery while the signal is on its way, vCPU progress after that. In the
+ * Idle time is signal delivery while the signal is on its path, vCPU progress after that. In the
  * one stage of a host-only report it is not known which of the two it was: it is not split, as
  * guest.run is not.
  */
@@ -112,7 +112,7 @@ int fsa_parse_start(const char *text, struct fsa_opts *o, char *err, size_t err_
 			o->start = (enum fsa_start_kind)i;
 			return 0;
 		}
-	return fs_errf(err, err_len, -EINVAL, "'%s' is no start: use spawn, load or resume", text);
+	return fs_errf(err, err_len, -EINVAL, "'%s' is not a start: use spawn, load or resume", text);
 }
 
 /* A name of an ack stage or a mark: what a `stage=` datagram may carry as one word. */
@@ -141,7 +141,7 @@ static int parse_port(const char *kind, const char *v, struct fsa_opts *o, char 
 	errno = 0;
 	p = strtoul(v, &rest, 0);
 	if (*v < '0' || *v > '9' || *rest || errno || p > 65535)
-		return fs_errf(err, len, -EINVAL, "'%s' is no port: use %s:NUMBER, 0 to 65535", v,
+		return fs_errf(err, len, -EINVAL, "'%s' is not a port: use %s:NUMBER, 0 to 65535", v,
 			       kind);
 	o->end_port = (uint32_t)p;
 	return 0;
@@ -182,10 +182,10 @@ int fsa_parse_end(const char *text, struct fsa_opts *o, char *err, size_t err_le
 			return fs_errf(err, err_len, -EINVAL, "'%s' is too long (100 years)", v);
 		}
 		return fs_errf(err, err_len, -EINVAL,
-			       "'%s' is no duration: use after:250ms or the like", v);
+			       "'%s' is not a duration: use after:250ms or the like", v);
 	}
 	return fs_errf(err, err_len, -EINVAL,
-		       "'%s' is no end: use ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or "
+		       "'%s' is not an end: use ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or "
 		       "after:DURATION",
 		       text);
 }

@@ -26,10 +26,10 @@ uint64_t at_guest_overlap(const struct at_vm *vm, const struct at_path *path)
 		size_t i = 1;
 
 		for (size_t k = path->p.n; k-- > 0;) {
-			const struct at_piece *p = &path->p.v[k];
-			uint64_t end = at_piece_end(path, k), g0, g1;
+			const struct at_segment *p = &path->p.v[k];
+			uint64_t end = at_segment_end(path, k), g0, g1;
 
-			if (p->cause != FSA_C_GUEST_RUN || at_piece_thr(path, p) == t)
+			if (p->cause != FSA_C_GUEST_RUN || at_segment_thr(path, p) == t)
 				continue;
 			while (i < t->exits.n && t->exits.v[i].t0 <= p->t0)
 				i++;

@@ -24,7 +24,7 @@ const struct at_exit *at_exit_of_wait(const struct at_thr *t, const struct at_sp
 /*
  * Exits [*next, @end) in which no KVM_RUN was seen to return, though KVM_RUN was called in them
  * again, or its return was noted: the time until then is the kernel's and the VMM's, and how much
- * of it is whose cannot be told.
+ * of it is whose is not separable.
  */
 static int unseen_users(struct at_thr *t, size_t *next, size_t end)
 {
@@ -143,8 +143,8 @@ int at_path_prepare(struct at_vm *vm)
 		t->c_user = t->users.n;
 		t->c_wait = t->waits.n;
 		t->c_mm = t->mms.n;
-		t->carve_exit = 0;
-		t->carve_left = 0;
+		t->touch_exit = 0;
+		t->touch_left = 0;
 		t->forced_off = SIZE_MAX;
 	}
 	return 0;
@@ -178,7 +178,7 @@ struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at)
 }
 
 /* The index of the walk's thread in the path's table of them. */
-int at_path_name_thread(struct walk *w)
+int at_path_name_thread(struct at_walk *w)
 {
 	size_t i;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The path's pieces, cut by the guest's own timelines: each gets the stage of its time; guest mode
- * gets the cause that the guest's records tell. Every cut yields two pieces that meet there, so
+ * The path's segments, split by the guest's own timelines: each gets the stage of its time; guest mode
+ * gets the cause that the guest's records show. Every split yields two segments that meet there, so
  * what was gapless stays so.
  */
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct split {
 	struct at_vm *vm;
 	struct at_guest *g;
 	struct at_path *path;
-	FS_VEC(struct at_piece) out; /* the latest first, as in the path */
+	FS_VEC(struct at_segment) out; /* the latest first, as in the path */
 	size_t fault;                /* cursor in g->faults of the agent */
 	at_gspans sleeps;            /* page faults of the agent, in order */
 };
@@ -64,7 +64,7 @@ static enum fsa_cause cause_of(const struct at_guest *g, const struct at_gseg *s
 	if (s->lost)
 		return FSA_C_GUEST_RUN;
 	if (s->frame)
-		return g->frames.v[s->frame - 1].signal && t < g->told ? FSA_C_GUEST_SIGNAL
+		return g->frames.v[s->frame - 1].signal && t < g->notified ? FSA_C_GUEST_SIGNAL
 								       : FSA_C_GUEST_OTHER;
 	if (s->fault)
 		return FSA_C_GUEST_FAULT;
@@ -72,7 +72,7 @@ static enum fsa_cause cause_of(const struct at_guest *g, const struct at_gseg *s
 		return FSA_C_GUEST_IDLE;
 	if (task->agent)
 		return FSA_C_GUEST_SIGNAL;
-	if (t < g->told && ((s->work && g->works.v[s->work - 1].signal) || on_chain(g, s->task, t)))
+	if (t < g->notified && ((s->work && g->works.v[s->work - 1].signal) || on_chain(g, s->task, t)))
 		return FSA_C_GUEST_SIGNAL;
 	return FSA_C_GUEST_OTHER;
 }
@@ -94,12 +94,12 @@ static uint64_t chain_cut(const struct at_guest *g, uint32_t task, uint64_t lo, 
 }
 
 /*
- * Moving the guest's times later lengthens what came first in a piece that was cut, and shortens
+ * Moving the guest's times later lengthens what came first in a segment that was split, and shortens
  * what came last in it; what lies between keeps its length.
  */
 static void note_shift(struct split *s, size_t first)
 {
-	const struct at_piece *last = &s->out.v[first], *begin = &s->out.v[s->out.n - 1];
+	const struct at_segment *last = &s->out.v[first], *begin = &s->out.v[s->out.n - 1];
 
 	if (last == begin)
 		return;
@@ -107,7 +107,7 @@ static void note_shift(struct split *s, size_t first)
 	s->g->shift[fsa_bucket_of((enum fsa_stage)last->stage, (enum fsa_cause)last->cause)]--;
 }
 
-static int keep(struct split *s, struct at_piece p, uint64_t lo)
+static int keep(struct split *s, struct at_segment p, uint64_t lo)
 {
 	p.t0 = lo;
 	p.stage = stage_at(s->g, lo);
@@ -115,12 +115,12 @@ static int keep(struct split *s, struct at_piece p, uint64_t lo)
 }
 
 /* Guest mode [p->t0, hi) on vCPU @cpu, from its end back. */
-static int split_run(struct split *s, struct at_piece p, uint64_t hi, uint32_t cpu)
+static int split_run(struct split *s, struct at_segment p, uint64_t hi, uint32_t cpu)
 {
 	while (hi > p.t0) {
 		const struct at_gseg *k = s->g->split ? seg_before(s->g, cpu, hi) : NULL;
 		uint64_t lo = stage_cut(s->g, k && k->t0 > p.t0 ? k->t0 : p.t0, hi);
-		struct at_piece q = p;
+		struct at_segment q = p;
 
 		if (k) {
 			lo = chain_cut(s->g, k->task, lo, hi);
@@ -146,12 +146,12 @@ static const struct at_gspan *sleep_before(struct split *s, uint64_t hi)
 }
 
 /* Halted: for the agent's own page, if it waits for one. */
-static int split_idle(struct split *s, struct at_piece p, uint64_t hi)
+static int split_idle(struct split *s, struct at_segment p, uint64_t hi)
 {
 	while (hi > p.t0) {
 		const struct at_gspan *f = sleep_before(s, hi);
 		uint64_t lo = p.t0;
-		struct at_piece q = p;
+		struct at_segment q = p;
 
 		if (f && hi <= f->t1) {
 			lo = f->t0 > lo ? f->t0 : lo;
@@ -176,11 +176,11 @@ static bool is_frame(const struct fsr_guest_data *d, uint64_t gpa)
 	return at < d->nframes && d->frames[at] == gfn;
 }
 
-/* The guest-physical address of the fault that @p is a piece of, 0 = not known. */
-static uint64_t fault_gpa(const struct at_path *path, const struct at_piece *p)
+/* The guest-physical address of the fault that @p is a segment of, 0 = not known. */
+static uint64_t fault_gpa(const struct at_path *path, const struct at_segment *p)
 {
-	const struct at_thr *t = at_piece_thr(path, p);
-	const struct at_exit *x = at_piece_exit(path, p);
+	const struct at_thr *t = at_segment_thr(path, p);
+	const struct at_exit *x = at_segment_exit(path, p);
 
 	if (!p->fault || p->flags & AT_P_MM)
 		return 0;
@@ -191,7 +191,7 @@ static uint64_t fault_gpa(const struct at_path *path, const struct at_piece *p)
 }
 
 /* What the host did keeps its cause, but for faults at the recorder's own pages. */
-static int split_host(struct split *s, struct at_piece p, uint64_t hi)
+static int split_host(struct split *s, struct at_segment p, uint64_t hi)
 {
 	uint64_t gpa = fault_gpa(s->path, &p);
 
@@ -239,9 +239,9 @@ int at_guest_split(struct at *a, struct at_vm *vm, struct at_path *path)
 		return 0;
 	ret = prepare(&s);
 	for (size_t i = 0; i < path->p.n && !ret; i++) {
-		const struct at_piece *p = &path->p.v[i];
-		const struct at_thr *t = at_piece_thr(path, p);
-		uint64_t hi = at_piece_end(path, i);
+		const struct at_segment *p = &path->p.v[i];
+		const struct at_thr *t = at_segment_thr(path, p);
+		uint64_t hi = at_segment_end(path, i);
 		size_t first = s.out.n;
 
 		if (p->cause == FSA_C_GUEST_RUN)

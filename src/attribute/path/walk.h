@@ -7,9 +7,9 @@
 #include "attribute/state/path.h"
 
 /* The critical path of @vm's window. Returns 0, -ENOMEM, or -EPROTO (an error of this program). */
-int at_walk(struct at *a, struct at_vm *vm, struct at_path *path);
+int at_path_walk(struct at *a, struct at_vm *vm, struct at_path *path);
 
-/* Gives each piece of the path its stage, and guest time its cause. 0 or -ENOMEM. */
+/* Gives each segment of the path its stage, and guest time its cause. 0 or -ENOMEM. */
 int at_guest_split(struct at *a, struct at_vm *vm, struct at_path *path);
 
 /* What the path cannot know for skipped programs becomes unknown. 0 or -ENOMEM. */

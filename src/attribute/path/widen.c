@@ -38,7 +38,7 @@ static bool is_certain(uint8_t cause)
 	return false;
 }
 
-static struct at_piece unknown(struct at_piece p, uint64_t t0)
+static struct at_segment unknown(struct at_segment p, uint64_t t0)
 {
 	p.cause = FSA_C_UNKNOWN;
 	p.fault = p.label = 0;
@@ -52,13 +52,13 @@ static struct at_piece unknown(struct at_piece p, uint64_t t0)
 struct widen {
 	const struct at *a;
 	const struct at_path *path;
-	FS_VEC(struct at_piece) out; /* the latest first */
-	FS_VEC(struct at_piece) cut; /* those of one piece, the earliest first */
+	FS_VEC(struct at_segment) out; /* the latest first */
+	FS_VEC(struct at_segment) cut; /* those of one segment, the earliest first */
 	bool any;
 };
 
 /* Cuts [t0, end) of @p where something is missing. 0 or -ENOMEM. */
-static int cut(struct widen *w, struct at_piece p, uint64_t end, int kind, uint32_t cpu)
+static int cut(struct widen *w, struct at_segment p, uint64_t end, int kind, uint32_t cpu)
 {
 	uint64_t at = p.t0;
 	int err = 0;
@@ -66,7 +66,7 @@ static int cut(struct widen *w, struct at_piece p, uint64_t end, int kind, uint3
 	w->cut.n = 0;
 	while (at < end && !err) {
 		uint64_t t0 = at, t1 = end;
-		struct at_piece q = p;
+		struct at_segment q = p;
 		bool miss = at_missing(w->a, kind, cpu, &t0, &t1);
 
 		if (!miss || t0 > at) {
@@ -90,9 +90,9 @@ static int cut(struct widen *w, struct at_piece p, uint64_t end, int kind, uint3
 }
 
 /* An exit is understood as a whole, or not. */
-static bool in_doubt(const struct widen *w, const struct at_piece *p, int kind)
+static bool in_doubt(const struct widen *w, const struct at_segment *p, int kind)
 {
-	const struct at_exit *x = at_piece_exit(w->path, p);
+	const struct at_exit *x = at_segment_exit(w->path, p);
 	uint64_t t0, t1;
 
 	if (!x || p->flags & AT_P_CLOSES)
@@ -102,7 +102,7 @@ static bool in_doubt(const struct widen *w, const struct at_piece *p, int kind)
 	return at_missing(w->a, kind, x->cpu, &t0, &t1);
 }
 
-static int widen_piece(struct widen *w, const struct at_piece *p, uint64_t end)
+static int widen_segment(struct widen *w, const struct at_segment *p, uint64_t end)
 {
 	int kind = is_certain(p->cause) ? AT_MISS_ALL : AT_MISS_SOME;
 	uint64_t t0 = p->t0, t1 = end;
@@ -114,7 +114,7 @@ static int widen_piece(struct widen *w, const struct at_piece *p, uint64_t end)
 		w->any = true;
 		return fs_vec_push(&w->out, unknown(*p, p->t0));
 	}
-	cpu = cpu_of(at_piece_thr(w->path, p), p->t0);
+	cpu = cpu_of(at_segment_thr(w->path, p), p->t0);
 	if (at_missing(w->a, kind, cpu, &t0, &t1))
 		return cut(w, *p, end, kind, cpu);
 	return fs_vec_push(&w->out, *p);
@@ -131,7 +131,7 @@ int at_missed_widen(struct at *a, struct at_vm *vm, struct at_path *path)
 	if (!vm->end_reached && at_missing_in(a, vm->start, vm->end))
 		vm->notes |= 1u << FSA_N_LOST_EVENTS;
 	for (size_t i = 0; i < path->p.n && !err; i++)
-		err = widen_piece(&w, &path->p.v[i], at_piece_end(path, i));
+		err = widen_segment(&w, &path->p.v[i], at_segment_end(path, i));
 	fs_vec_free(&w.cut);
 	if (err) {
 		fs_vec_free(&w.out);

@@ -21,6 +21,6 @@ bool at_is_irq_exit(uint32_t reason, unsigned int isa);
 bool at_is_port_write(const struct at_exit *x, uint64_t info1);
 
 /* AT_ST_* of a host kernel stack, taken when a thread left its CPU. */
-uint8_t at_stack_tells(struct at *a, uint32_t stack);
+uint8_t at_stack_kinds(struct at *a, uint32_t stack);
 
 #endif

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What an experiment tells of its forks, by marks for their VMM (forkscope mark NAME --pid VMM):
+ * What an experiment reports of its forks, by marks for their VMM (forkscope mark NAME --pid VMM):
  *
  *	arm:NAME           the arm that they belong to
  *	prefetch:DURATION  how long prefetching for them took, whenever that was
  *	resident:PAGES     pages of the memory file that were in the page cache when it resumed
  *
  * Without --pid they are of every VM that is made from then on, where none is for it alone; an arm
- * begins anew: what was told of the one before is no longer valid.
+ * begins anew: what was reported of the one before is no longer valid.
  */
 #include "attribute/records/fork_marks.h"
 #include <errno.h>
@@ -44,7 +44,7 @@ static bool parse_pages(const char *text, uint64_t *pages)
 }
 
 /* The variant of that name as a string; 0, and counted, when there are too many already. */
-static uint32_t variant(struct at *a, const char *name, size_t max)
+static uint32_t variant_of(struct at *a, const char *name, size_t max)
 {
 	uint32_t s = at_str(a, name, max);
 
@@ -59,27 +59,27 @@ static uint32_t variant(struct at *a, const char *name, size_t max)
 	return 0;
 }
 
-int at_on_told(struct at *a, const struct fs_ev_mark *e)
+int at_on_fork_mark(struct at *a, const struct fs_ev_mark *e)
 {
 	const char *arm = after(e->name, "arm:"), *took = after(e->name, "prefetch:");
 	const char *resident = after(e->name, "resident:");
-	struct at_told *t = &a->told;
+	struct at_marks *t = &a->marks;
 	struct at_proc *p;
 	uint64_t n;
 
 	if (memchr(e->name, '\0', sizeof(e->name)) == NULL || (!arm && !took && !resident))
 		return 0;
 	if (e->h.tgid) {
-		/* it may be told before the VMM made its VM */
+		/* the mark may come before the VMM made its VM */
 		p = at_proc_get(a, e->h.tgid, true);
 		if (!p)
 			return at_odd(a);
-		t = &p->told;
+		t = &p->marks;
 	} else if (arm) {
-		*t = (struct at_told){0};
+		*t = (struct at_marks){0};
 	}
 	if (arm)
-		t->arm = variant(a, arm, sizeof(e->name));
+		t->arm = variant_of(a, arm, sizeof(e->name));
 	if (took && !fs_parse_duration(took, &n))
 		t->prefetch_ns = n + 1;
 	if (resident && parse_pages(resident, &n))

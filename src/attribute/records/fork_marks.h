@@ -7,6 +7,6 @@
 
 struct at;
 
-int at_on_told(struct at *a, const struct fs_ev_mark *e);
+int at_on_fork_mark(struct at *a, const struct fs_ev_mark *e);
 
 #endif

@@ -41,7 +41,7 @@ int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e)
 
 /*
  * A worker that read a page for a vCPU says what that vCPU's asynchronous fault waited for: KVM
- * tells the guest that the page is not present and queues the work right after, so it is the last
+ * reports to the guest that the page is not present and queues the work right after, so it is the last
  * fault before the queueing. A thread queues other work, too; it says nothing, so that what has
  * found a userfaultfd handler has the last word.
  */
@@ -81,7 +81,7 @@ int at_on_work(struct at *a, const struct fs_ev_work *e)
 		return 0;
 	if (w.queue > w.start)
 		w.queue = w.start;
-	w.st = at_stack_tells(a, e->stack);
+	w.st = at_stack_kinds(a, e->stack);
 	t = at_proc_thr(p, w.queuer_tid);
 	if (t && t->is_vcpu)
 		class_apf(t, &w);

@@ -160,7 +160,7 @@ bool at_sets_device(const struct at_phrec *r)
 /*
  * The open of the snapshot's state: the last data file opened before the vCPUs' state is set that
  * is not itself the memory (Firecracker opens the state, then memory; QEMU memory at its start,
- * then the state when told to load). What is opened after it, such as the initrd that Cloud
+ * then the state at the command to load). What is opened after it, such as the initrd that Cloud
  * Hypervisor looks for, is no state.
  */
 const struct at_phrec *at_state_open(struct at *a, const struct at_vm *vm)

@@ -5,7 +5,7 @@
 
 /*
  * The wake-up that resumed @t: the last that a thread of the VMM sent it before its first KVM_RUN.
- * Those that only handed it a lock are not among its wakes (AT_W_TELLS_NOTHING).
+ * Those that only handed it a lock are not among its wakes (AT_W_NO_MESSAGE).
  */
 static const struct at_wake *resuming_wake(const struct at_thr *t)
 {

@@ -10,9 +10,9 @@
 #include <string.h>
 
 /* Programs whose records are in no ledger: ends, milestones, and the guest's clock. */
-static const char *const beside[] = {"fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock",
+static const char *const outside_ledger[] = {"fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock",
 				     "fs_signal"};
-/* Programs by which guest mode and waiting are told. */
+/* Programs that record guest mode and waiting. */
 static const char *const bearing[] = {"fs_kvm_entry", "fs_kvm_exit", "fs_switch", "fs_waking"};
 
 static bool begins(const char *prog, const char *const *list, size_t n)
@@ -61,7 +61,7 @@ int at_missed_load(struct at *a)
 
 		bool any[AT_MISSES] = {
 			[AT_MISS_ANY] = true,
-			[AT_MISS_SOME] = !BEGINS(e[i].prog, beside),
+			[AT_MISS_SOME] = !BEGINS(e[i].prog, outside_ledger),
 			[AT_MISS_ALL] = BEGINS(e[i].prog, bearing),
 		};
 

@@ -70,7 +70,7 @@ static int note_wake(struct at_thr *t, const struct fs_ev_offcpu *e)
 {
 	if (t->first_run || !e->ts_wake)
 		return 0;
-	if (e->waker_flags & AT_W_TELLS_NOTHING || !(e->prev_state & 1 /* TASK_INTERRUPTIBLE */)) {
+	if (e->waker_flags & AT_W_NO_MESSAGE || !(e->prev_state & 1 /* TASK_INTERRUPTIBLE */)) {
 		forget_wake(t, e);
 		return 0;
 	}
@@ -111,7 +111,7 @@ int at_on_offcpu(struct at *a, const struct fs_ev_offcpu *e)
 	}
 	if (e->iowait)
 		o.flags |= AT_OFF_IOWAIT;
-	o.st = at_stack_tells(a, e->stack);
+	o.st = at_stack_kinds(a, e->stack);
 	o.who = preempt ? at_str(a, e->next_comm, FS_COMM_LEN)
 			: at_str(a, e->prev_comm, FS_COMM_LEN);
 	o.waker_who = at_str(a, e->waker_comm, FS_COMM_LEN);
@@ -146,7 +146,7 @@ int at_on_wake(struct at *a, const struct fs_ev *ev)
 		return 0;
 	if (ev->kind == FS_EV_SIGNAL)
 		return woken(a, ev, sig->target_tid, sig->target_tgid, true);
-	if (wake->waker_flags & AT_W_TELLS_NOTHING)
+	if (wake->waker_flags & AT_W_NO_MESSAGE)
 		return 0;
 	return woken(a, ev, wake->target_tid, wake->target_tgid, false);
 }

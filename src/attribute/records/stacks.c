@@ -7,7 +7,7 @@
 /* Symbols that begin so. Compiler suffixes (.isra.0, .constprop.0) are covered by that. */
 static const struct {
 	const char *prefix;
-	uint8_t tells;
+	uint8_t kinds;
 } table[] = {
 	{"handle_userfault", AT_ST_UFFD},      {"folio_wait_bit", AT_ST_READ},
 	{"folio_wait_locked", AT_ST_READ},     {"__folio_lock", AT_ST_READ},
@@ -16,12 +16,12 @@ static const struct {
 	{"__handle_mm_fault", AT_ST_FAULT},
 };
 
-uint8_t at_stack_tells(struct at *a, uint32_t stack)
+uint8_t at_stack_kinds(struct at *a, uint32_t stack)
 {
 	const uint64_t *addrs;
 	uintptr_t known;
 	unsigned int n;
-	uint8_t tells = 0;
+	uint8_t kinds = 0;
 
 	if (stack == FS_NO_STACK)
 		return 0;
@@ -35,9 +35,9 @@ uint8_t at_stack_tells(struct at *a, uint32_t stack)
 
 		for (size_t k = 0; name && k < sizeof(table) / sizeof(*table); k++)
 			if (!strncmp(name, table[k].prefix, strlen(table[k].prefix)))
-				tells |= table[k].tells;
+				kinds |= table[k].kinds;
 	}
 	/* bit 8: an answer is known, be it none. Without memory it is worked out again. */
-	(void)fs_hashmap_put(&a->stacks, stack, (void *)(uintptr_t)(tells | 0x100));
-	return tells;
+	(void)fs_hashmap_put(&a->stacks, stack, (void *)(uintptr_t)(kinds | 0x100));
+	return kinds;
 }

@@ -31,7 +31,7 @@ static enum fsa_vm_why judge(const struct fs_ev_first_run *e)
 		return FSA_W_SET_UP;
 	if (e->valid & (FSA_V_EFER | FSA_V_CR4))
 		return FSA_W_IDENTITY;
-	/* nothing tells: better a boot too many in the report than a fork too few */
+	/* no register decides: better a boot too many in the report than a fork too few */
 	return e->valid & FSA_V_RIP ? FSA_W_LOW : FSA_W_UNREAD;
 }
 

@@ -110,7 +110,7 @@ int at_on_pio(struct at *a, const struct fs_ev_pio *e)
 
 int at_on_mark(struct at *a, const struct fs_ev_mark *e)
 {
-	int ret = at_on_told(a, e);
+	int ret = at_on_fork_mark(a, e);
 
 	if (ret)
 		return ret;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is said of all forks together, and once all of them are known. */
+/* Statistics over all forks, made once all of them are known. */
 #ifndef FORKSCOPE_ATTR_COHORTS_H
 #define FORKSCOPE_ATTR_COHORTS_H
 

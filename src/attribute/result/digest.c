@@ -71,7 +71,7 @@ static int find_tasks(struct fsa_fork *f)
 }
 
 /* Fetches first, so that they are what a full table keeps. */
-static int by_worth(const void *x, const void *y)
+static int by_weight(const void *x, const void *y)
 {
 	const struct fsa_place *a = x, *b = y;
 
@@ -86,7 +86,7 @@ static int by_rip(const void *x, const void *y)
 {
 	const struct fsa_place *a = x, *b = y;
 
-	return a->rip != b->rip ? (a->rip < b->rip ? -1 : 1) : by_worth(x, y);
+	return a->rip != b->rip ? (a->rip < b->rip ? -1 : 1) : by_weight(x, y);
 }
 
 static int find_places(struct fsa_fork *f)
@@ -107,9 +107,9 @@ static int find_places(struct fsa_fork *f)
 	}
 	if (!p.n)
 		return 0;
-	qsort(p.v, p.n, sizeof(*p.v), by_worth);
+	qsort(p.v, p.n, sizeof(*p.v), by_weight);
 	for (size_t i = 1; i < p.n; i++)
-		if (by_worth(&p.v[n], &p.v[i]))
+		if (by_weight(&p.v[n], &p.v[i]))
 			p.v[++n] = p.v[i];
 	n = n + 1 < FSA_MAX_PLACES ? n + 1 : FSA_MAX_PLACES;
 	qsort(p.v, n, sizeof(*p.v), by_rip);

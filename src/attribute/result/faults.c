@@ -61,7 +61,7 @@ static void fault_io(const struct at_thr *t, uint64_t t0, uint64_t t1, struct at
 }
 
 /* Whether @p is time of the exit that fault @of is in, in which its thread wanted a CPU. */
-static bool in_fault(const struct at_piece *of, const struct at_piece *p)
+static bool in_fault(const struct at_segment *of, const struct at_segment *p)
 {
 	return of && of->exit && p->exit == of->exit && p->thr == of->thr &&
 	       !((p->flags | of->flags) & AT_P_CLOSES) &&
@@ -70,12 +70,12 @@ static bool in_fault(const struct at_piece *of, const struct at_piece *p)
 
 static int collect_faults(const struct at_vm *vm, const struct at_path *path, struct at_faults *out)
 {
-	const struct at_piece *of = NULL;
+	const struct at_segment *of = NULL;
 
 	for (size_t i = path->p.n; i-- > 0;) {
-		const struct at_piece *p = &path->p.v[i];
-		uint64_t ns = at_piece_end(path, i) - p->t0;
-		const struct at_exit *x = at_piece_exit(path, p);
+		const struct at_segment *p = &path->p.v[i];
+		uint64_t ns = at_segment_end(path, i) - p->t0;
+		const struct at_exit *x = at_segment_exit(path, p);
 		struct at_fault f = {.ns = ns,
 				     .at = p->t0 - vm->start,
 				     .cause = p->cause,
@@ -98,15 +98,15 @@ static int collect_faults(const struct at_vm *vm, const struct at_path *path, st
 			f.gpa = x->gpa;
 			f.huge = (uint8_t)at_huge(x->hints);
 			if (x->n_bio)
-				fault_io(at_piece_thr(path, p), x->t0, x->t1, &f);
+				fault_io(at_segment_thr(path, p), x->t0, x->t1, &f);
 		}
 		if (p->flags & AT_P_MM) {
-			const struct at_mm *m = &at_piece_thr(path, p)->mms.v[p->fault - 1];
+			const struct at_mm *m = &at_segment_thr(path, p)->mms.v[p->fault - 1];
 
 			f.hva = m->addr;
 			f.gpa = at_slot_gpa(vm, m->addr);
 			f.huge = (uint8_t)at_huge(m->hints);
-			fault_io(at_piece_thr(path, p), m->t0, m->t1, &f);
+			fault_io(at_segment_thr(path, p), m->t0, m->t1, &f);
 		}
 		if (fs_vec_push(&out->v, f))
 			return -ENOMEM;

@@ -11,7 +11,7 @@ static const char *signal_name(uint64_t signal)
 {
 	switch (signal) {
 	case AT_G_VMCLOCK:
-	case AT_G_TURNS:
+	case AT_G_PERIODIC:
 		return "vmclock";
 	case AT_G_VMGENID:
 		return "vmgenid";
@@ -61,7 +61,7 @@ void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f)
 	out->used = true;
 	snprintf(out->agent, sizeof(out->agent), "%s", g->agent);
 	out->agent_tid = g->agent_tid;
-	out->agent_own = g->own;
+	out->agent_own = g->forkscopes;
 	f->clock_error_ns = g->map.error_ns;
 	if (vm->decoded_end)
 		f->notes |= 1u << FSA_N_END_DECODED;

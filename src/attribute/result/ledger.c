@@ -16,7 +16,7 @@
 static int broken(struct at *a, const struct fsa_fork *f, uint64_t sum)
 {
 	return fs_errf(a->err, a->err_len, -EPROTO,
-		       "internal error: VM %u: the pieces sum to %" PRIu64
+		       "internal error: VM %u: the segments sum to %" PRIu64
 		       " ns, the gap is %" PRIu64 " ns: please report this",
 		       f->vm, sum, f->gap_ns);
 }
@@ -24,17 +24,17 @@ static int broken(struct at *a, const struct fsa_fork *f, uint64_t sum)
 /* The sum of all cells is the gap: anything else is an error of this program, never reported. */
 static int make_cells(struct at *a, struct fsa_fork *f, const struct at_path *path)
 {
-	const struct at_piece *last = NULL;
+	const struct at_segment *last = NULL;
 	uint64_t sum = 0;
 
 	for (size_t i = path->p.n; i-- > 0;) {
-		const struct at_piece *p = &path->p.v[i];
-		uint64_t end = at_piece_end(path, i);
+		const struct at_segment *p = &path->p.v[i];
+		uint64_t end = at_segment_end(path, i);
 
 		if (end <= p->t0)
 			return broken(a, f, sum);
 		f->cells[p->stage][p->cause].ns += end - p->t0;
-		at_piece_thr(path, p)->on_path_ns +=
+		at_segment_thr(path, p)->on_path_ns +=
 			p->cause == FSA_C_SCHED_DELAY || p->cause == FSA_C_SCHED_THROTTLE
 				? 0
 				: end - p->t0;
@@ -122,7 +122,7 @@ static uint32_t find_notes(struct at *a, const struct at_vm *vm, const struct at
 	if (a->faults && !a->has_hmm)
 		notes |= 1u << FSA_N_NO_FAULT_CLASS;
 	/* a tick of another vCPU says nothing against the path; a share of it does */
-	if (!(vm->guest && vm->guest->turns.n) &&
+	if (!(vm->guest && vm->guest->schedule.n) &&
 	    at_guest_overlap(vm, path) > (vm->end - vm->start) / 100)
 		notes |= 1u << FSA_N_PATH_AMBIGUOUS;
 	for (size_t i = 0; i < a->holes.n; i++)

@@ -41,7 +41,7 @@ int at_phases(struct at *a, struct at_vm *vm, struct fsa_fork *f);
 /* What names the fork's snapshot: the file behind its memory, that of its state; 0 = not known. */
 void at_snapshot_keys(struct at *a, const struct at_vm *vm, uint64_t keys[AT_SNAPSHOT_KEYS]);
 
-/* Makes f->guest, and its part of f: the notes, f->links, the clock error. */
+/* Makes f->guest, and its part of f: the notes, f->stages, the clock error. */
 void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f);
 /* How far the clock error can move the lead of @f's largest bucket, ns. */
 uint64_t at_guest_doubt(const struct at_vm *vm, const struct fsa_fork *f);

@@ -148,7 +148,7 @@ static int region_by_gpa(const void *x, const void *y)
  * The memory regions of the file, as a VMM has them: where addresses and offsets go on alike, small
  * holes in between included, is one. Above the hole below 4 GiB begins the next.
  */
-static void tell_regions(struct at_vm *vm, struct fsa_memory *m)
+static void list_regions(struct at_vm *vm, struct fsa_memory *m)
 {
 	struct fsa_region *last = NULL;
 
@@ -183,7 +183,7 @@ static int find_memory(struct at_vm *vm, struct fsa_memory *m)
 		ret = assume_regions(vm);
 	}
 	choose_file(vm, m);
-	tell_regions(vm, m);
+	list_regions(vm, m);
 	return ret;
 }
 

@@ -22,7 +22,7 @@ static void hand_over_acks(struct at_vm *vm)
 
 static void hand_over_marks(const struct at *a, struct at_vm *vm)
 {
-	const struct at_told *own = &vm->proc->told, *all = &vm->told;
+	const struct at_marks *own = &vm->proc->marks, *all = &vm->marks;
 
 	snprintf(vm->fork->arm, sizeof(vm->fork->arm), "%s",
 		 at_str_get(a, own->arm ? own->arm : all->arm));

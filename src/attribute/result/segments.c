@@ -43,11 +43,11 @@ static bool same(const struct fsa_seg *x, const struct fsa_seg *y)
 
 static struct fsa_seg seg_of(const struct at_path *path, size_t i)
 {
-	const struct at_piece *p = &path->p.v[i];
-	const struct at_exit *x = at_piece_exit(path, p);
+	const struct at_segment *p = &path->p.v[i];
+	const struct at_exit *x = at_segment_exit(path, p);
 	struct fsa_seg s = {
 		.t0 = p->t0,
-		.t1 = at_piece_end(path, i),
+		.t1 = at_segment_end(path, i),
 		.stage = p->stage,
 		.cause = p->cause,
 		.reason = UINT32_MAX,
@@ -63,7 +63,7 @@ static struct fsa_seg seg_of(const struct at_path *path, size_t i)
 	return s;
 }
 
-/* The pieces as the result keeps them: in the order of time, equal neighbours merged. */
+/* The segments as the result keeps them: in the order of time, equal neighbours merged. */
 int at_segments(struct at *a, struct fsa_fork *f, const struct at_path *path)
 {
 	struct labels l = {.n = a->str.v.n};

@@ -38,7 +38,7 @@ void at_snapshot_keys(struct at *a, const struct at_vm *vm, uint64_t keys[AT_SNA
 		keys[1] = key_of(2, 0, state->path);
 }
 
-/* The fork that stands for the snapshot of fork @i; makes the way to it shorter. */
+/* The fork that stands for the snapshot of fork @i; shortens the chain to it. */
 static size_t root(size_t *of, size_t i)
 {
 	while (of[i] != i) {
@@ -101,7 +101,7 @@ static int note_first(struct at *a, size_t *of)
 	return ret;
 }
 
-/* Forks of which no file is known are of one snapshot, too: nothing tells them apart. */
+/* Forks of which no file is known are of one snapshot, too: nothing distinguishes them. */
 int at_mark_first(struct at *a)
 {
 	size_t *of = calloc(a->forks.n + 1, sizeof(*of)), nameless = SIZE_MAX;

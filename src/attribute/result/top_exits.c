@@ -56,8 +56,8 @@ static int collect(const struct at_path *path, struct places *places, top_exits 
 	const struct at_exit *last = NULL;
 
 	for (size_t i = path->p.n; i-- > 0;) {
-		const struct at_piece *p = &path->p.v[i];
-		const struct at_exit *e = at_piece_exit(path, p);
+		const struct at_segment *p = &path->p.v[i];
+		const struct at_exit *e = at_segment_exit(path, p);
 		struct fsa_top_exit *x;
 
 		if (!e || p->flags & AT_P_CLOSES || e->reason == UINT32_MAX)
@@ -69,9 +69,9 @@ static int collect(const struct at_path *path, struct places *places, top_exits 
 				return -ENOMEM;
 			x = &top->v[top->n - 1];
 		}
-		x->ns += at_piece_end(path, i) - p->t0;
+		x->ns += at_segment_end(path, i) - p->t0;
 		if (last == e)
-			continue; /* one more piece of the same exit */
+			continue; /* one more segment of the same exit */
 		last = e;
 		x->count++;
 		if (count_place(places, e))

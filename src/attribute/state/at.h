@@ -20,8 +20,8 @@ struct at_miss {
 	uint64_t t0, t1;
 	uint32_t cpu; /* FS_ANY_CPU = which is not known */
 };
-/* Of any program, on whatever CPU; of those that the ledger is made from; of those that tell guest
- * mode. */
+/* Of any program, on whatever CPU; of those that the ledger is made from; of those that record
+ * guest mode. */
 enum { AT_MISS_ANY, AT_MISS_SOME, AT_MISS_ALL, AT_MISSES };
 
 struct at_cpu {
@@ -60,7 +60,7 @@ struct at {
 	struct at_cpu *cpus;
 	struct at_strings str;
 	FS_VEC(char *) texts;      /* for the result */
-	struct at_told told;       /* of the last marks for every VM */
+	struct at_marks marks;     /* of the last marks for every VM */
 	FS_VEC(uint32_t) variants; /* strings: names that marks gave, each once */
 	bool no_memory;            /* met where it could not be returned: at_feed() returns it */
 	uint64_t odd;              /* records that at_odd() left out */

@@ -99,7 +99,7 @@ struct at_vm *at_vm_get(struct at *a, uint32_t id, uint32_t tgid, bool make)
 	vm->id = id;
 	vm->proc = p;
 	vm->next_try = UINT64_MAX;
-	vm->told = a->told;
+	vm->marks = a->marks;
 	if (fs_hashmap_put(&a->vms, id, vm)) {
 		free(vm);
 		return no_memory(a);

@@ -41,8 +41,8 @@ struct at_phrec { /* a record that marks a phase before resume */
 	uint32_t tid;
 };
 
-/* What an experiment tells by marks (records/fork_marks.c); 0 = it was not told. */
-struct at_told {
+/* What an experiment reports by marks (records/fork_marks.c); 0 = it did not. */
+struct at_marks {
 	uint32_t arm;                   /* string */
 	uint64_t prefetch_ns, resident; /* + 1 */
 };
@@ -54,7 +54,7 @@ struct at_proc {
 	uint64_t start_ns, exec_ns;
 	uint64_t died;
 	bool late;
-	struct at_told told; /* of marks for it alone */
+	struct at_marks marks; /* of marks for it alone */
 	size_t spans;        /* kept by its threads */
 	unsigned int open;   /* VMs with an open window */
 	uint64_t keep_until; /* spans that begin later are dropped; UINT64_MAX = none known yet */
@@ -140,9 +140,9 @@ struct at_vm {
 	struct fsr_guest_data *guest_data;
 	int guest_state;        /* of loading it: 0 = not tried, 1 = had, -1 = none */
 	struct at_guest *guest; /* while its window is evaluated: NULL = nothing of use */
-	const char *guest_why;  /* why there is nothing of use; NULL = not said */
+	const char *guest_why;  /* why there is nothing of use; NULL = no reason given */
 	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
-	struct at_told told;    /* of the marks for every VM that were valid when it was made */
+	struct at_marks marks;    /* of the marks for every VM that were valid when it was made */
 	FS_VEC(struct at_touch) touches;
 	size_t touch_limit;               /* then pages that came twice are dropped */
 	FS_VEC(struct at_region) regions; /* once known: of one file, then those of the others */

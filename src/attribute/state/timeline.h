@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "base/vec.h"
 
-/* What a kernel stack tells of a sleep. */
+/* What a kernel stack shows of a sleep. */
 enum { AT_ST_UFFD = 1 << 0, AT_ST_READ = 1 << 1, AT_ST_SWAP = 1 << 2, AT_ST_FAULT = 1 << 3 };
 
 /* One exit of a vCPU, [t0, t1): kvm_exit to kvm_entry. */
@@ -51,7 +51,7 @@ struct at_off {
  * A wake-up with one of these (FS_W_*) is no message of a thread to another: it comes from an
  * interrupt, or a lock or a page that the sleeper had run into became free.
  */
-#define AT_W_TELLS_NOTHING \
+#define AT_W_NO_MESSAGE \
 	(FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO | FS_W_LOCK | FS_W_UNINT)
 
 enum { AT_OFF_IOWAIT = 1, AT_OFF_UNSEEN = 2, AT_OFF_PREEMPT = 4, AT_OFF_STILL = 8 };
@@ -133,8 +133,8 @@ struct at_thr {
 	FS_VEC(struct at_span) users;               /* .cause: what that time is */
 	FS_VEC(struct at_span) waits;               /* asynchronous faults, disjoint */
 	size_t c_exit, c_off, c_user, c_wait, c_mm; /* how many lie before the walk's moment */
-	size_t carve_exit;
-	uint64_t carve_left;
+	size_t touch_exit;
+	uint64_t touch_left;
 	size_t forced_off; /* this sleep is not to be followed: index + 1 */
 	uint64_t on_path_ns;
 };
