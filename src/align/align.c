@@ -197,16 +197,14 @@ static int refuse(const struct fsl_input *in, struct al_problem *p, struct fsl_m
 	if (!ret && f.npolys) {
 		fill_map(p, &f, out);
 		out->outside = count_outside(in, p, out, names, sizeof(names));
-		ret = fs_errf(err, err_len, -ERANGE,
-			      "%zu of %zu guest events lie outside guest mode at the best offset "
-			      "(guest ns %s%s): a torn or forged record, or a span that is missing",
-			      out->outside, out->events, names,
-			      out->outside > LISTED ? ", ..." : "");
+		ret = fs_errf(
+			err, err_len, -ERANGE,
+			"%zu of %zu guest events lie outside guest mode at the best offset (guest ns %s%s): a partial or forged record, or a span that is missing",
+			out->outside, out->events, names, out->outside > LISTED ? ", ..." : "");
 	} else if (!ret) {
 		ret = fs_errf(
 			err, err_len, -ERANGE,
-			"no offset keeps the guest's %zu events inside guest mode%s, not even "
-			"all but %zu of them",
+			"no offset keeps the guest's %zu events inside guest mode%s, not even all but %zu of them",
 			out->events, p->npairs ? " and causes before effects" : "", most);
 	}
 	found_free(&f);
@@ -312,10 +310,10 @@ static int not_one_place(const struct al_found *f, const struct fsl_map *out, ch
 			 size_t err_len)
 {
 	if (!f->npolys)
-		return fs_errf(err, err_len, -EADDRNOTAVAIL,
-			       "%zu guest events tell too little of where they belong: the search "
-			       "for their place was given up",
-			       out->events);
+		return fs_errf(
+			err, err_len, -EADDRNOTAVAIL,
+			"%zu guest events tell too little of where they belong: the search for their place was given up",
+			out->events);
 	return fs_errf(err, err_len, -EADDRNOTAVAIL,
 		       "%zu guest events fit into guest mode at several places, %.3f ms apart",
 		       out->events, fmax(f->hi[0] - f->lo[0], f->hi[1] - f->lo[1]) / 1e6);

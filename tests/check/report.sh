@@ -33,7 +33,7 @@ expect 0 '' 'a start that was seen' "$F" report --fork 1 --start spawn "$R"
 isnt_said() { ! grep -q 'the start asked for was not seen' "$tmp/out"; }
 is 'has no such note' isnt_said
 expect 1 '"steady" (2 forks)' 'no such cohort: the others are named' "$F" report --cohort x "$R"
-expect 2 'is no end: use' 'a bad end' "$F" report --end bogus "$R"
+expect 2 'is not an end: use' 'a bad end' "$F" report --end bogus "$R"
 expect 2 'choose one' '--json and --folded' "$F" report --json --folded "$R"
 expect 2 'choose one' '--svg - and --json' "$F" report --json --svg - "$R"
 expect 2 'is none of auto, always or never' 'a bad --color' "$F" report --color purple "$R"

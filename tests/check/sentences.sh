@@ -41,5 +41,5 @@ PY
 "$O/tools/mkrec" "$tmp/outside.txt" "$tmp/outside.fsr" || exit 1
 "$F" report "$tmp/outside.fsr" 2>/dev/null | tr '\n' ' ' | tr -s ' ' >"$tmp/out"
 is 'why a guest recording is refused' grep -q \
-	'guest recording: read, but NOT USED: .* a torn or forged record, or a span that is missing: its time is one sum' "$tmp/out"
+	'guest recording: read, but NOT USED: .* a partial or forged record, or a span that is missing: its time is one sum' "$tmp/out"
 done_testing

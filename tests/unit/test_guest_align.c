@@ -284,7 +284,7 @@ static void datagrams_limit(void **state)
 	assert_true(with.error_ns < m.error_ns);
 	assert_true(with.high_by == FSL_L_PAIRS);
 	assert_non_null(
-		strstr(at_guest_limits(&with, text, sizeof(text)), "a datagram's way above"));
+		strstr(at_guest_limits(&with, text, sizeof(text)), "a datagram's transit above"));
 	/* more left than were sent: one was on its way at the snapshot. Nothing can be told */
 	left(&w, 1, 1 * US, 9001, 40);
 	left(&w, 0, 1 * US, 9001, 40);

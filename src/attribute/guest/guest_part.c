@@ -54,8 +54,8 @@ static int load(struct at *a, struct at_vm *vm)
 		if (ret < 0)
 			refuse(a, vm, true, "its records in the recording are damaged");
 		else
-			vm->guest_why = "the recording has none, so its time is one sum "
-					"(forkscope-guest arm)";
+			vm->guest_why =
+				"the recording has none, so its time is one sum (forkscope-guest arm)";
 		return 0;
 	}
 	vm->guest_data = d;
@@ -176,8 +176,7 @@ static int make(struct at *a, struct at_vm *vm)
 		return ret;
 	if (!at_guest_agent(a, vm, g)) {
 		refuse(a, vm, true,
-		       "nobody was seen waiting for the resume signal before the snapshot, and "
-		       "nobody sent the ack");
+		       "nobody was seen waiting for the resume signal before the snapshot, and nobody sent the ack");
 		return 0;
 	}
 	end_by_decoding(a, vm, g);

@@ -27,7 +27,7 @@ static size_t injection(const struct at_vm *vm, size_t before, uint32_t vcpu, ui
 }
 
 bool at_irq_path(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
-		struct at_irq_path *out)
+		 struct at_irq_path *out)
 {
 	uint32_t vector = vector_of_line(vm, irq);
 	size_t last = injection(vm, vm->irq_log.n, vcpu, vector, t), first = last, before;

@@ -11,6 +11,6 @@ struct at_irq_path { /* one interrupt on the host: raised, injected at last */
 };
 /* The interrupt whose handler began at @t (host ns) on vCPU @vcpu as the guest's irq @irq. */
 bool at_irq_path(const struct at_vm *vm, uint32_t vcpu, uint64_t t, uint32_t irq,
-		struct at_irq_path *out);
+		 struct at_irq_path *out);
 
 #endif

@@ -33,15 +33,13 @@ static const char no_decoding[] =
 	"the agent's decoding of the mailbox is not in the guest's records";
 static const char no_bound[] =
 	"no `mailbox` ack of the agent was seen, nor an rtnetlink call of it after its wake-up";
-static const char no_bound_from[] = "no `mailbox` ack of the agent was seen, and from when on its "
-				    "rtnetlink calls may be its work "
-				    "on the mailbox is not known";
-static const char bound[] = "at the latest: no `mailbox` ack of the agent was seen, this is its "
-			    "first rtnetlink call after its wake-up";
+static const char no_bound_from[] =
+	"no `mailbox` ack of the agent was seen, and from when on its rtnetlink calls may be its work on the mailbox is not known";
+static const char bound[] =
+	"at the latest: no `mailbox` ack of the agent was seen, this is its first rtnetlink call after its wake-up";
 static const char no_apply[] = "the end of the agent's netlink work is not in the guest's records";
-static const char no_apply_begin[] = "not separable: when the decoding of the mailbox ended is not "
-				     "known, so neither is when this "
-				     "began";
+static const char no_apply_begin[] =
+	"not separable: when the decoding of the mailbox ended is not known, so neither is when this began";
 static const char in_progress_why[] = "the window ended before this stage was over";
 
 static const char other_wake[] =
@@ -142,7 +140,8 @@ static const char *no_path(const struct at_guest *g)
 	}
 }
 
-static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g, struct found *y)
+static int find_chain(const struct at *a, const struct at_vm *vm, struct at_guest *g,
+		      struct found *y)
 {
 	const struct at_gwake *w;
 	struct at_notice n;
@@ -238,11 +237,11 @@ static struct fsa_link *add(struct at_guest *g, enum fsa_stage stage, uint64_t a
 /* In order, inside the window, each at or after the one before it. */
 static void order(struct at *a, struct at_guest *g, const struct at_vm *vm)
 {
-	uint64_t at = vm->start, err = 0;
+	uint64_t at = vm->start, last_error = 0;
 
 	for (size_t i = 0; i < g->nlinks; i++) {
 		struct fsa_link *l = &g->links[i];
-		uint64_t error = l->error_ns > err ? l->error_ns : err;
+		uint64_t error = l->error_ns > last_error ? l->error_ns : last_error;
 		uint64_t d = l->at_ns > at ? l->at_ns - at : at - l->at_ns;
 
 		if (!l->seen) {
@@ -263,7 +262,7 @@ static void order(struct at *a, struct at_guest *g, const struct at_vm *vm)
 		}
 		l->at_ns = l->at_ns < at ? at : l->at_ns;
 		at = l->at_ns;
-		err = l->seen ? l->error_ns : err;
+		last_error = l->seen ? l->error_ns : last_error;
 	}
 }
 
@@ -304,22 +303,22 @@ static const char *no_ack(struct at *a, const struct at_vm *vm)
 static void fill(struct at *a, const struct at_vm *vm, struct at_guest *g, const struct found *y)
 {
 	bool acked = vm->end_reached && a->o.end == FSA_END_ACK;
-	uint64_t err = g->map.error_ns;
+	uint64_t error = g->map.error_ns;
 	char agent[FSA_WHO];
 	struct fsa_link *l;
 
 	snprintf(agent, sizeof(agent), "%s (tid %u)", g->agent, g->agent_tid);
 	add(g, FSA_S_RAISE, y->raise, 0, y->raise_who, y->raise_why);
-	add(g, FSA_S_INJECT, y->inject, y->host_inject ? 0 : err, y->inject_who, y->inject_why);
-	l = add(g, FSA_S_NOTIFY, y->notify, err, y->notify_who, y->notify_why);
+	add(g, FSA_S_INJECT, y->inject, y->host_inject ? 0 : error, y->inject_who, y->inject_why);
+	l = add(g, FSA_S_NOTIFY, y->notify, error, y->notify_who, y->notify_why);
 	if (y->notify && y->by_chance)
 		l->why = other_wake;
-	add(g, FSA_S_WAKEUP, y->wakeup, err, agent, y->wakeup_why);
-	l = add(g, FSA_S_MAILBOX, y->decoded, err, agent, y->decoded_why);
+	add(g, FSA_S_WAKEUP, y->wakeup, error, agent, y->wakeup_why);
+	l = add(g, FSA_S_MAILBOX, y->decoded, error, agent, y->decoded_why);
 	if (y->bound)
 		l->why = bound;
 	if (y->apply)
-		add(g, FSA_S_APPLY, y->applied, err, agent, y->apply_why);
+		add(g, FSA_S_APPLY, y->applied, error, agent, y->apply_why);
 	if (!vm->decoded_end)
 		add(g, FSA_S_ACK, acked ? vm->end : 0, 0, agent, acked ? "" : no_ack(a, vm));
 	order(a, g, vm);

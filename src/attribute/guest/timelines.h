@@ -134,10 +134,10 @@ struct at_guest {
 	/* the signal path (guest_agent.c, wake_chain.c, signal_path.c) */
 	char agent[16];
 	uint32_t agent_tid;
-	bool forkscopes; /* it is forkscope-guest: it reports its stages */
-	uint64_t signal; /* AT_G_*, 0 = not known */
-	at_gspans chain; /* tasks on the signal path, while they were */
-	uint64_t notified;   /* from here on the agent has run: what else runs delays it */
+	bool forkscopes;   /* it is forkscope-guest: it reports its stages */
+	uint64_t signal;   /* AT_G_*, 0 = not known */
+	at_gspans chain;   /* tasks on the signal path, while they were */
+	uint64_t notified; /* from here on the agent has run: what else runs delays it */
 	struct fsa_link links[FSA_NSTAGES];
 	size_t nlinks;
 	FS_VEC(struct at_gsched) schedule; /* of several vCPUs: the latest first */

@@ -58,7 +58,8 @@ static int to_waker(struct schedule *w, const struct at_gwake *k, uint64_t slept
 			return ret;
 	}
 	if (c.frame || c.irq || !w->g->tasks.v[c.task].tid)
-		/* from outside the guest: the CPU that took it waited for it, until the task slept */
+		/* from outside the guest: the CPU that took it waited for it, until the task slept
+		 */
 		return on(w, slept, k->by.cpu);
 	w->task = c.task;
 	w->still++;
@@ -129,5 +130,6 @@ int at_guest_schedule(struct at_guest *g, uint64_t start, uint64_t end)
 	if (ret < 0)
 		return ret;
 	/* before all that is known it stays where it was */
-	return w.t > start && g->schedule.n ? on(&w, start, g->schedule.v[g->schedule.n - 1].cpu) : 0;
+	return w.t > start && g->schedule.n ? on(&w, start, g->schedule.v[g->schedule.n - 1].cpu)
+					    : 0;
 }

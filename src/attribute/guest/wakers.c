@@ -18,17 +18,13 @@
 static const char no_wake[] = "the wake-up that notified the agent is not in the guest's records";
 static const char no_hooks[] = "the guest's recorder could not see wake-ups";
 static const char no_reader[] =
-	"not separable: which of the agent's threads read the signal's file is not in the guest's "
-	"records, and several of them were woken";
-static const char no_read[] = "not separable: the agent was woken several times after the kernel's "
-			      "line of the fork, and its "
-			      "read of it is not in the guest's records";
-static const char many_wakes[] = "not separable: the thread that read the kernel's log was woken "
-				 "several times between the line "
-				 "of the fork and its read";
+	"not separable: which of the agent's threads read the signal's file is not in the guest's records, and several of them were woken";
+static const char no_read[] =
+	"not separable: the agent was woken several times after the kernel's line of the fork, and its read of it is not in the guest's records";
+static const char many_wakes[] =
+	"not separable: the thread that read the kernel's log was woken several times between the line of the fork and its read";
 static const char asleep[] =
-	"not separable: the thread that read the kernel's log slept when the line of the fork was "
-	"written, and what woke it is not in the guest's records";
+	"not separable: the thread that read the kernel's log slept when the line of the fork was written, and what woke it is not in the guest's records";
 
 /* The last step @x that began at or before @t, or NULL. */
 static const struct at_gspan *last_step(const struct at_guest *g, uint32_t x, uint64_t t)
@@ -199,7 +195,7 @@ static bool was_awake(const struct at_guest *g, uint32_t task, uint64_t t)
 
 struct wakes { /* of one thread since the line of the fork */
 	const struct at_gwake *irq_work, *last, *last_by_agent; /* own: by threads of the agent */
-	size_t n;                                          /* by others */
+	size_t n;                                               /* by others */
 };
 
 static struct wakes wakes_of(const struct at_guest *g, uint32_t task, uint64_t from, uint64_t to)

@@ -36,8 +36,8 @@ enum fsa_verdict {
 	X(CUT, "the recording ended before the fork did")                                         \
 	X(FIRST, "first fork of its snapshot")                                                    \
 	X(NO_FAULT_CLASS, "fault classes are guesses of lesser rank (no function probes)")        \
-	X(NO_GUEST, "the guest recording is missing: guest time is not split")                     \
-	X(GUEST_LOST, "records of the guest were lost: its tasks may be wrong")            \
+	X(NO_GUEST, "the guest recording is missing: guest time is not split")                    \
+	X(GUEST_LOST, "records of the guest were lost: its tasks may be wrong")                   \
 	X(END_DECODED, "the window ends at the guest's own record of the mailbox's decoding")     \
 	X(MAILBOX_ACK_LATE, "the mailbox ack came too late: another moment ends the window")      \
 	X(NO_START, "the start asked for was not seen: the window begins at the resume")          \
@@ -97,8 +97,8 @@ struct fsa_fork {
 	size_t ntop_tasks;
 	struct fsa_place *places; /* ascending, at most FSA_MAX_PLACES, fetches before others */
 	size_t nplaces;
-	uint64_t
-		off_path_ns; /* work of other threads that overlapped the path: in no cell of the ledger */
+	uint64_t off_path_ns; /* work of other threads that overlapped the path: in no cell of the
+				 ledger */
 	char signal_kind[24]; /* "vmgenid", "vmclock", "vmclock-spin", "" = not known */
 	struct fsa_guest guest;
 	struct fsa_link links[FSA_NSTAGES]; /* in order; nlinks 0 = host-only */
@@ -106,7 +106,7 @@ struct fsa_fork {
 	/* what an experiment reported by marks for its VMM: arm:, prefetch:, resident: */
 	char arm[64];         /* "" = none */
 	uint64_t prefetch_ns; /* how long its prefetch took; UINT64_MAX = not reported */
-	uint64_t resident;    /* pages that were resident at its resume; UINT64_MAX = not reported */
+	uint64_t resident; /* pages that were resident at its resume; UINT64_MAX = not reported */
 	/* with opts.keep_faults only: */
 	struct fsa_memory memory;
 	struct fsa_fault *path_faults; /* in the order of time */

@@ -112,7 +112,8 @@ int fsa_parse_start(const char *text, struct fsa_opts *o, char *err, size_t err_
 			o->start = (enum fsa_start_kind)i;
 			return 0;
 		}
-	return fs_errf(err, err_len, -EINVAL, "'%s' is not a start: use spawn, load or resume", text);
+	return fs_errf(err, err_len, -EINVAL, "'%s' is not a start: use spawn, load or resume",
+		       text);
 }
 
 /* A name of an ack stage or a mark: what a `stage=` datagram may carry as one word. */
@@ -125,10 +126,10 @@ static int parse_name(const char *kind, const char *v, struct fsa_opts *o, char 
 			       sizeof(o->end_name) - 1);
 	for (size_t i = 0; i < n; i++)
 		if (v[i] <= ' ' || v[i] > '~')
-			return fs_errf(err, len, -EINVAL,
-				       "the name after '%s:' may hold printable characters only, "
-				       "no spaces",
-				       kind);
+			return fs_errf(
+				err, len, -EINVAL,
+				"the name after '%s:' may hold printable characters only, no spaces",
+				kind);
 	memcpy(o->end_name, v, n + 1);
 	return 0;
 }
@@ -141,8 +142,8 @@ static int parse_port(const char *kind, const char *v, struct fsa_opts *o, char 
 	errno = 0;
 	p = strtoul(v, &rest, 0);
 	if (*v < '0' || *v > '9' || *rest || errno || p > 65535)
-		return fs_errf(err, len, -EINVAL, "'%s' is not a port: use %s:NUMBER, 0 to 65535", v,
-			       kind);
+		return fs_errf(err, len, -EINVAL, "'%s' is not a port: use %s:NUMBER, 0 to 65535",
+			       v, kind);
 	o->end_port = (uint32_t)p;
 	return 0;
 }
@@ -184,10 +185,10 @@ int fsa_parse_end(const char *text, struct fsa_opts *o, char *err, size_t err_le
 		return fs_errf(err, err_len, -EINVAL,
 			       "'%s' is not a duration: use after:250ms or the like", v);
 	}
-	return fs_errf(err, err_len, -EINVAL,
-		       "'%s' is not an end: use ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or "
-		       "after:DURATION",
-		       text);
+	return fs_errf(
+		err, err_len, -EINVAL,
+		"'%s' is not an end: use ack:STAGE, first-tx, tcp:PORT, pio:PORT, mark:NAME or after:DURATION",
+		text);
 }
 
 const char *fsa_end_text(const struct fsa_opts *o, char *buf, size_t len)

@@ -23,21 +23,20 @@ enum fsa_end_kind {
 enum fsa_vm_kind { FSA_K_NONE, FSA_K_RESTORE, FSA_K_BOOT };
 
 /* X(ENUM, kind, "what was seen"): why a VM is taken for what it is */
-#define FSA_VM_WHYS(X)                                                                             \
-	X(UNSEEN, NONE, "none of its vCPUs was seen to enter the guest")                           \
-	X(LATE, NONE, "it ran before the recording saw it")                                        \
-	X(OTHER_VCPU, NONE, "its first vCPU was not seen to enter the guest")                      \
-	X(UNPAGED, BOOT, "its first entry is without paging (CR0.PG is 0)")                        \
-	X(KERNEL, RESTORE, "its first entry is with paging, in the half of addresses of kernels")  \
-	X(SYSCALLS, RESTORE, "its first entry is with paging and system calls (EFER.SCE is 1)")    \
-	X(LEGACY, RESTORE, "its first entry is with paging outside of long mode (a 32-bit guest)") \
-	X(SET_UP, RESTORE, "its first entry is with paging and CR4.PGE or CR4.OSFXSR")             \
-	X(IDENTITY, BOOT,                                                                          \
-	  "its first entry is with paging at a low address, but without EFER.SCE, CR4.PGE and "    \
-	  "CR4.OSFXSR, as a VMM starts a 64-bit kernel")                                           \
-	X(LOW, BOOT, "its first entry is at a low address, and no other register could be read")   \
-	X(UNREAD, RESTORE, "no register could be read at its first entry")                         \
-	X(TOLD_RESTORE, RESTORE, "as was asked (--kind restore)")                                  \
+#define FSA_VM_WHYS(X)                                                                                                                      \
+	X(UNSEEN, NONE, "none of its vCPUs was seen to enter the guest")                                                                    \
+	X(LATE, NONE, "it ran before the recording saw it")                                                                                 \
+	X(OTHER_VCPU, NONE, "its first vCPU was not seen to enter the guest")                                                               \
+	X(UNPAGED, BOOT, "its first entry is without paging (CR0.PG is 0)")                                                                 \
+	X(KERNEL, RESTORE, "its first entry is with paging, in the half of addresses of kernels")                                           \
+	X(SYSCALLS, RESTORE, "its first entry is with paging and system calls (EFER.SCE is 1)")                                             \
+	X(LEGACY, RESTORE, "its first entry is with paging outside of long mode (a 32-bit guest)")                                          \
+	X(SET_UP, RESTORE, "its first entry is with paging and CR4.PGE or CR4.OSFXSR")                                                      \
+	X(IDENTITY, BOOT,                                                                                                                   \
+	  "its first entry is with paging at a low address, but without EFER.SCE, CR4.PGE and CR4.OSFXSR, as a VMM starts a 64-bit kernel") \
+	X(LOW, BOOT, "its first entry is at a low address, and no other register could be read")                                            \
+	X(UNREAD, RESTORE, "no register could be read at its first entry")                                                                  \
+	X(TOLD_RESTORE, RESTORE, "as was asked (--kind restore)")                                                                           \
 	X(TOLD_BOOT, BOOT, "as was asked (--kind boot)")
 
 enum fsa_vm_why {

@@ -209,7 +209,8 @@ int at_path_off_cpu(struct at_walk *w, const struct at_off *o)
 		return runnable(w, o, x);
 	/* __TASK_STOPPED, __TASK_TRACED */
 	if (o->state & (4 | 8)) {
-		p = x ? at_exit_segment(w, FSA_C_SCHED_BLOCKED, x) : at_segment_of(FSA_C_SCHED_BLOCKED);
+		p = x ? at_exit_segment(w, FSA_C_SCHED_BLOCKED, x)
+		      : at_segment_of(FSA_C_SCHED_BLOCKED);
 		p.label = at_walk_label(w, o->state & 4 ? "stopped" : "traced");
 		return at_push(w, o->out, p);
 	}
@@ -223,7 +224,8 @@ int at_path_off_cpu(struct at_walk *w, const struct at_off *o)
 		if (m)
 			return at_push_mm(w, lo, m, o->st, o->flags & AT_OFF_IOWAIT);
 		if (o->flags & AT_OFF_UNSEEN || unsure)
-			return at_push(w, at_max64(o->out, w->vm->resume), at_segment_of(FSA_C_UNKNOWN));
+			return at_push(w, at_max64(o->out, w->vm->resume),
+				       at_segment_of(FSA_C_UNKNOWN));
 		/* resumed, but something of the VMM still held it: a lock */
 		p = at_segment_of(FSA_C_SCHED_BLOCKED);
 		p.label = waker_label(w, o);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The path's segments, split by the guest's own timelines: each gets the stage of its time; guest mode
- * gets the cause that the guest's records show. Every split yields two segments that meet there, so
- * what was gapless stays so.
+ * The path's segments, split by the guest's own timelines: each gets the stage of its time; guest
+ * mode gets the cause that the guest's records show. Every split yields two segments that meet
+ * there, so what was gapless stays so.
  */
 #include <stdlib.h>
 #include "attribute/guest/guest_names.h"
@@ -16,8 +16,8 @@ struct split {
 	struct at_guest *g;
 	struct at_path *path;
 	FS_VEC(struct at_segment) out; /* the latest first, as in the path */
-	size_t fault;                /* cursor in g->faults of the agent */
-	at_gspans sleeps;            /* page faults of the agent, in order */
+	size_t fault;                  /* cursor in g->faults of the agent */
+	at_gspans sleeps;              /* page faults of the agent, in order */
 };
 
 static uint8_t stage_at(const struct at_guest *g, uint64_t t)
@@ -65,14 +65,15 @@ static enum fsa_cause cause_of(const struct at_guest *g, const struct at_gseg *s
 		return FSA_C_GUEST_RUN;
 	if (s->frame)
 		return g->frames.v[s->frame - 1].signal && t < g->notified ? FSA_C_GUEST_SIGNAL
-								       : FSA_C_GUEST_OTHER;
+									   : FSA_C_GUEST_OTHER;
 	if (s->fault)
 		return FSA_C_GUEST_FAULT;
 	if (!task->tid)
 		return FSA_C_GUEST_IDLE;
 	if (task->agent)
 		return FSA_C_GUEST_SIGNAL;
-	if (t < g->notified && ((s->work && g->works.v[s->work - 1].signal) || on_chain(g, s->task, t)))
+	if (t < g->notified &&
+	    ((s->work && g->works.v[s->work - 1].signal) || on_chain(g, s->task, t)))
 		return FSA_C_GUEST_SIGNAL;
 	return FSA_C_GUEST_OTHER;
 }
@@ -94,8 +95,8 @@ static uint64_t chain_cut(const struct at_guest *g, uint32_t task, uint64_t lo, 
 }
 
 /*
- * Moving the guest's times later lengthens what came first in a segment that was split, and shortens
- * what came last in it; what lies between keeps its length.
+ * Moving the guest's times later lengthens what came first in a segment that was split, and
+ * shortens what came last in it; what lies between keeps its length.
  */
 static void note_shift(struct split *s, size_t first)
 {

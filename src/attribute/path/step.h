@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the steps of the walk are made of: its segments, where it is on the timelines of a thread, and
- * going on in another one. All inline: a recording has many steps.
+ * What the steps of the walk are made of: its segments, where it is on the timelines of a thread,
+ * and going on in another one. All inline: a recording has many steps.
  */
 #ifndef FORKSCOPE_ATTR_PATH_STEP_H
 #define FORKSCOPE_ATTR_PATH_STEP_H
@@ -12,8 +12,9 @@
 #include "attribute/state/slots.h"
 #include "attribute/path/walk.h"
 
-#define AT_HOT      inline __attribute__((always_inline))
-#define AT_MAX_SWITCHES 64 /* changes of thread without any time passing: the records contradict */
+#define AT_HOT          inline __attribute__((always_inline))
+#define AT_MAX_SWITCHES 64 /* changes of thread without any time passing: the records contradict \
+			    */
 
 struct at_walk {
 	struct at *a;
@@ -26,7 +27,7 @@ struct at_walk {
 	unsigned int switches;
 	struct at_thr *named; /* the thread of the last segment, and its index in the path */
 	uint16_t index;
-	size_t schedule;            /* of the guest's own schedule: where it is at t */
+	size_t schedule;          /* of the guest's own schedule: where it is at t */
 	struct at_thr *scheduled; /* the vCPU that the guest's schedule names; NULL = any */
 };
 
@@ -76,7 +77,8 @@ static AT_HOT struct at_segment at_segment_of(enum fsa_cause cause)
 		.cause = (uint8_t)cause, .stage = FSA_S_GUEST, .stack = FS_NO_STACK};
 }
 
-/* Makes @p a segment of the fault that exit @index is, or of the asynchronous one that begins in it.
+/* Makes @p a segment of the fault that exit @index is, or of the asynchronous one that begins in
+ * it.
  */
 static AT_HOT void at_segment_of_fault(const struct at_thr *t, struct at_segment *p, size_t index)
 {
@@ -90,7 +92,8 @@ static AT_HOT void at_segment_of_fault(const struct at_thr *t, struct at_segment
 	}
 }
 
-static AT_HOT struct at_segment at_exit_segment(struct at_walk *w, enum fsa_cause cause, const struct at_exit *x)
+static AT_HOT struct at_segment at_exit_segment(struct at_walk *w, enum fsa_cause cause,
+						const struct at_exit *x)
 {
 	struct at_segment p = at_segment_of(cause);
 	size_t index = (size_t)(x - w->thr->exits.v);
@@ -105,10 +108,10 @@ static AT_HOT struct at_segment at_exit_segment(struct at_walk *w, enum fsa_caus
 
 /* Waiting for the asynchronous page fault @s, perhaps in exit @x. */
 static inline struct at_segment at_wait_segment(struct at_walk *w, const struct at_span *s,
-					 const struct at_exit *x)
+						const struct at_exit *x)
 {
-	struct at_segment p =
-		x ? at_exit_segment(w, (enum fsa_cause)s->cause, x) : at_segment_of((enum fsa_cause)s->cause);
+	struct at_segment p = x ? at_exit_segment(w, (enum fsa_cause)s->cause, x)
+				: at_segment_of((enum fsa_cause)s->cause);
 
 	p.fault = (uint32_t)(s - w->thr->waits.v) + 1;
 	p.flags = AT_P_WAIT;
@@ -135,7 +138,7 @@ static inline uint32_t at_walk_label(struct at_walk *w, const char *text)
  * name(t, at): the last of a timeline that began before @at, or NULL; it may have ended by then.
  * Moves the timeline's cursor, which only goes back.
  */
-#define AT_TIMELINE(name, type, v_, begin, cursor)                         \
+#define AT_TIMELINE(name, type, v_, begin, cursor)                      \
 	static inline const type *name(struct at_thr *t, uint64_t at)   \
 	{                                                               \
 		while (t->cursor && t->v_.v[t->cursor - 1].begin >= at) \
@@ -173,7 +176,7 @@ static inline const struct at_mm *at_slot_fault(struct at_walk *w, uint64_t *lo)
 }
 
 static inline int at_push_mm(struct at_walk *w, uint64_t lo, const struct at_mm *m, uint8_t st,
-			   bool iowait)
+			     bool iowait)
 {
 	struct at_segment p = at_segment_of(
 		at_fault_class(m->hints, 0, FS_ISA_UNKNOWN, 0, (uint8_t)(st | m->st), iowait));

@@ -3,8 +3,8 @@
  * The critical path of a window: from its end back to its start, along the thread that did the
  * end event and, where that thread was blocked or halted, along whatever woke it.
  *
- * Each step yields one segment [lo, t) and goes on at lo, so the segments are gapless by construction.
- * Time only moves backwards, and with it one cursor per timeline: the walk is linear.
+ * Each step yields one segment [lo, t) and goes on at lo, so the segments are gapless by
+ * construction. Time only moves backwards, and with it one cursor per timeline: the walk is linear.
  */
 #include "attribute/path/walk.h"
 #include "attribute/guest/timelines.h"

@@ -61,10 +61,10 @@ struct widen {
 static int cut(struct widen *w, struct at_segment p, uint64_t end, int kind, uint32_t cpu)
 {
 	uint64_t at = p.t0;
-	int err = 0;
+	int ret = 0;
 
 	w->cut.n = 0;
-	while (at < end && !err) {
+	while (at < end && !ret) {
 		uint64_t t0 = at, t1 = end;
 		struct at_segment q = p;
 		bool miss = at_missing(w->a, kind, cpu, &t0, &t1);
@@ -77,16 +77,16 @@ static int cut(struct widen *w, struct at_segment p, uint64_t end, int kind, uin
 				q.exit = 0;
 				q.flags &= (uint8_t)~AT_P_CLOSES;
 			}
-			err = fs_vec_push(&w->cut, q);
+			ret = fs_vec_push(&w->cut, q);
 		}
-		if (miss && !err)
-			err = fs_vec_push(&w->cut, unknown(p, t0));
+		if (miss && !ret)
+			ret = fs_vec_push(&w->cut, unknown(p, t0));
 		w->any |= miss;
 		at = miss ? t1 : end;
 	}
-	for (size_t i = w->cut.n; i-- > 0 && !err;)
-		err = fs_vec_push(&w->out, w->cut.v[i]);
-	return err ? -ENOMEM : 0;
+	for (size_t i = w->cut.n; i-- > 0 && !ret;)
+		ret = fs_vec_push(&w->out, w->cut.v[i]);
+	return ret ? -ENOMEM : 0;
 }
 
 /* An exit is understood as a whole, or not. */
@@ -123,17 +123,17 @@ static int widen_segment(struct widen *w, const struct at_segment *p, uint64_t e
 int at_missed_widen(struct at *a, struct at_vm *vm, struct at_path *path)
 {
 	struct widen w = {.a = a, .path = path};
-	int err = 0;
+	int ret = 0;
 
 	if (!a->misses[AT_MISS_ANY].n)
 		return 0;
 	/* what would have ended it may be among them */
 	if (!vm->end_reached && at_missing_in(a, vm->start, vm->end))
 		vm->notes |= 1u << FSA_N_LOST_EVENTS;
-	for (size_t i = 0; i < path->p.n && !err; i++)
-		err = widen_segment(&w, &path->p.v[i], at_segment_end(path, i));
+	for (size_t i = 0; i < path->p.n && !ret; i++)
+		ret = widen_segment(&w, &path->p.v[i], at_segment_end(path, i));
 	fs_vec_free(&w.cut);
-	if (err) {
+	if (ret) {
 		fs_vec_free(&w.out);
 		return -ENOMEM;
 	}

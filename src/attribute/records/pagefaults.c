@@ -41,9 +41,9 @@ int at_on_mmfault(struct at *a, const struct fs_ev_mmfault *e)
 
 /*
  * A worker that read a page for a vCPU says what that vCPU's asynchronous fault waited for: KVM
- * reports to the guest that the page is not present and queues the work right after, so it is the last
- * fault before the queueing. A thread queues other work, too; it says nothing, so that what has
- * found a userfaultfd handler has the last word.
+ * reports to the guest that the page is not present and queues the work right after, so it is the
+ * last fault before the queueing. A thread queues other work, too; it says nothing, so that what
+ * has found a userfaultfd handler has the last word.
  */
 static void class_apf(struct at_thr *t, const struct at_work *w)
 {

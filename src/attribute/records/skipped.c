@@ -11,7 +11,7 @@
 
 /* Programs whose records are in no ledger: ends, milestones, and the guest's clock. */
 static const char *const outside_ledger[] = {"fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock",
-				     "fs_signal"};
+					     "fs_signal"};
 /* Programs that record guest mode and waiting. */
 static const char *const bearing[] = {"fs_kvm_entry", "fs_kvm_exit", "fs_switch", "fs_waking"};
 

@@ -55,9 +55,9 @@ struct at_proc {
 	uint64_t died;
 	bool late;
 	struct at_marks marks; /* of marks for it alone */
-	size_t spans;        /* kept by its threads */
-	unsigned int open;   /* VMs with an open window */
-	uint64_t keep_until; /* spans that begin later are dropped; UINT64_MAX = none known yet */
+	size_t spans;          /* kept by its threads */
+	unsigned int open;     /* VMs with an open window */
+	uint64_t keep_until;   /* spans that begin later are dropped; UINT64_MAX = none known yet */
 	FS_VEC(struct at_thr *) thr;
 	FS_VEC(struct at_vm *) vms;
 	FS_VEC(struct at_phrec) phases;
@@ -142,7 +142,7 @@ struct at_vm {
 	struct at_guest *guest; /* while its window is evaluated: NULL = nothing of use */
 	const char *guest_why;  /* why there is nothing of use; NULL = no reason given */
 	bool guest_wrong;       /* ... and that is an error, not a guest without a recorder */
-	struct at_marks marks;    /* of the marks for every VM that were valid when it was made */
+	struct at_marks marks;  /* of the marks for every VM that were valid when it was made */
 	FS_VEC(struct at_touch) touches;
 	size_t touch_limit;               /* then pages that came twice are dropped */
 	FS_VEC(struct at_region) regions; /* once known: of one file, then those of the others */

@@ -39,7 +39,7 @@ static inline struct at_thr *at_segment_thr(const struct at_path *path, const st
 }
 
 static inline const struct at_exit *at_segment_exit(const struct at_path *path,
-						  const struct at_segment *p)
+						    const struct at_segment *p)
 {
 	return p->exit ? &path->thr.v[p->thr]->exits.v[p->exit - 1] : NULL;
 }

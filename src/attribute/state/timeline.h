@@ -51,8 +51,7 @@ struct at_off {
  * A wake-up with one of these (FS_W_*) is no message of a thread to another: it comes from an
  * interrupt, or a lock or a page that the sleeper had run into became free.
  */
-#define AT_W_NO_MESSAGE \
-	(FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO | FS_W_LOCK | FS_W_UNINT)
+#define AT_W_NO_MESSAGE (FS_W_IRQ | FS_W_SOFTIRQ | FS_W_TIMER | FS_W_BIO | FS_W_LOCK | FS_W_UNINT)
 
 enum { AT_OFF_IOWAIT = 1, AT_OFF_UNSEEN = 2, AT_OFF_PREEMPT = 4, AT_OFF_STILL = 8 };
 
