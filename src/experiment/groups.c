@@ -42,7 +42,7 @@ static enum fsx_kind kind_of(const struct fsa_fork *f)
 static bool all_first(const struct fsa_result *res, const char *variant)
 {
 	for (size_t i = 0; i < res->nforks; i++)
-		if (!strcmp(res->forks[i].arm, variant) &&
+		if (!strcmp(res->forks[i].variant, variant) &&
 		    !(res->forks[i].notes & 1u << FSA_N_FIRST))
 			return false;
 	return true;
@@ -67,21 +67,21 @@ static bool is_of(const struct fsa_fork *f, const void *arg)
 static int groups_of_arm(const struct fsa_result *res, const struct fsa_fork *first,
 			 struct fsx_groups *g)
 {
-	bool own_copies = all_first(res, first->arm);
+	bool own_copies = all_first(res, first->variant);
 
 	for (unsigned int k = 0; k < FSX_NKINDS; k++) {
 		struct sort s = {.kind = (enum fsx_kind)k, .only_first = own_copies ? first : NULL};
 		struct fsx_group *x = &g->v[g->n];
 		struct fsa_set set;
-		int ret = fsa_choose(res, first->arm, is_of, &s, &set);
+		int ret = fsa_choose(res, first->variant, is_of, &s, &set);
 
 		if (ret)
 			return ret;
 		if (!set.n)
 			continue;
 		*x = (struct fsx_group){.kind = s.kind, .forks = set.forks, .n = set.n};
-		snprintf(x->variant, sizeof(x->variant), "%s", first->arm);
-		fsa_set_name(x->name, sizeof(x->name), first->arm, fsx_kind_name(s.kind));
+		snprintf(x->variant, sizeof(x->variant), "%s", first->variant);
+		fsa_set_name(x->name, sizeof(x->name), first->variant, fsx_kind_name(s.kind));
 		g->n++;
 	}
 	return 0;
@@ -91,10 +91,12 @@ int fsx_groups_make(const struct fsa_result *res, struct fsx_groups *g)
 {
 	int ret = 0;
 
-	*g = (struct fsx_groups){.v = calloc(fsa_count_arms(res) * FSX_NKINDS + 1, sizeof(*g->v))};
+	*g = (struct fsx_groups){
+		.v = calloc(fsa_count_variants(res) * FSX_NKINDS + 1, sizeof(*g->v))};
 	if (!g->v)
 		return -ENOMEM;
-	for (size_t i = fsa_next_arm(res, 0); i < res->nforks && !ret; i = fsa_next_arm(res, i + 1))
+	for (size_t i = fsa_next_variant(res, 0); i < res->nforks && !ret;
+	     i = fsa_next_variant(res, i + 1))
 		ret = groups_of_arm(res, &res->forks[i], g);
 	if (ret)
 		fsx_groups_free(g);

@@ -208,8 +208,8 @@ const char *fsv_note(const struct fsa_fork *f, unsigned int *i)
 
 bool fsv_on_signal_path(const struct fsa_fork *f, const char *milestone)
 {
-	for (size_t i = 0; i < f->nlinks; i++)
-		if (!strcmp(milestone, fsa_stage_name(f->links[i].stage)))
-			return f->links[i].seen;
+	for (size_t i = 0; i < f->nstages; i++)
+		if (!strcmp(milestone, fsa_stage_name(f->stages[i].stage)))
+			return f->stages[i].seen;
 	return false;
 }

@@ -41,7 +41,7 @@ void fsv_trust_guest(const struct fsv_view *v, struct fsv_trust_guest *g)
 		g->used += f->guest.used;
 		g->events += f->guest.events;
 		g->lost += f->guest.lost;
-		g->partial += f->guest.torn;
+		g->partial += f->guest.partial;
 		g->outside += f->guest.outside;
 		g->tracer_ns += f->bucket_ns[FSA_B_TRACER];
 		g->window_ns += f->gap_ns;

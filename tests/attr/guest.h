@@ -80,8 +80,8 @@ static inline const char *guest_links(const struct fsa_fork *f)
 	size_t n = 0;
 
 	buf[0] = '\0';
-	for (size_t i = 0; i < f->nlinks && n < sizeof(buf) - 128; i++) {
-		const struct fsa_link *l = &f->links[i];
+	for (size_t i = 0; i < f->nstages && n < sizeof(buf) - 128; i++) {
+		const struct fsa_path_stage *l = &f->stages[i];
 
 		n += (size_t)snprintf(buf + n, sizeof(buf) - n, "%s%s=%s%" PRIu64, n ? " " : "",
 				      fsa_stage_name(l->stage), l->seen ? "" : "-", l->at_ns);
@@ -105,9 +105,9 @@ static inline void guest_check(const struct fsa_fork *f)
 
 	if (!f->guest.used)
 		return;
-	for (size_t i = 0; i < f->nlinks; i++) {
-		assert_true(f->links[i].at_ns >= at && f->links[i].at_ns <= f->end_ns);
-		at = f->links[i].at_ns;
+	for (size_t i = 0; i < f->nstages; i++) {
+		assert_true(f->stages[i].at_ns >= at && f->stages[i].at_ns <= f->end_ns);
+		at = f->stages[i].at_ns;
 	}
 }
 

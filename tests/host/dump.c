@@ -219,8 +219,8 @@ static void print_faults(const struct fsa_fork *f)
 static void print_links(const struct fsa_fork *f)
 {
 	printf("\"links\": [");
-	for (size_t i = 0; i < f->nlinks; i++) {
-		const struct fsa_link *l = &f->links[i];
+	for (size_t i = 0; i < f->nstages; i++) {
+		const struct fsa_path_stage *l = &f->stages[i];
 
 		printf("%s{\"stage\": \"%s\", \"at_ns\": %" PRIu64 ", \"error_ns\": %" PRIu64
 		       ", \"seen\": %s, \"who\": ",
@@ -244,8 +244,9 @@ static void print_guest(const struct fsa_fork *f)
 	       ", \"ref_ns\": %" PRIu64 ", \"containment_error_ns\": %" PRIu64
 	       ", \"outside\": %" PRIu64 ", \"clock_used\": %s, \"why\": ",
 	       g->read ? "true" : "false", g->used ? "true" : "false", g->flags, g->events, g->lost,
-	       g->torn, g->probe_ns, g->agent_own ? "true" : "false", g->offset_ns, g->rate_ppb,
-	       g->ref_ns, g->containment_error_ns, g->outside, g->clock_used ? "true" : "false");
+	       g->partial, g->probe_ns, g->agent_forkscope ? "true" : "false", g->offset_ns,
+	       g->rate_ppb, g->ref_ns, g->containment_error_ns, g->outside,
+	       g->clock_used ? "true" : "false");
 	print_text(g->why ? g->why : "");
 	printf(", \"agent\": ");
 	print_text(g->agent);

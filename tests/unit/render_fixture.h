@@ -158,7 +158,7 @@ static inline void fx_cohort(struct fx *x, unsigned int k, const char *name, uns
 	struct fsa_cohort *c = &x->cohorts[k];
 
 	snprintf(c->name, sizeof(c->name), "%s", name);
-	c->arm = "";
+	c->variant = "";
 	c->forks = x->members[k];
 	for (unsigned int id = first; id <= last; id++) {
 		x->members[k][c->n++] = &x->forks[id - 1];
@@ -272,17 +272,18 @@ static inline struct fsa_seg *fx_ran(struct fsa_fork *f, uint64_t ns, enum fsa_s
 static inline void fx_link(struct fsa_fork *f, enum fsa_stage stage, uint64_t error,
 			   const char *who)
 {
-	struct fsa_link *l = &f->links[f->nlinks++];
+	struct fsa_path_stage *l = &f->stages[f->nstages++];
 
-	*l = (struct fsa_link){.stage = stage, .at_ns = f->end_ns, .error_ns = error, .seen = true};
+	*l = (struct fsa_path_stage){
+		.stage = stage, .at_ns = f->end_ns, .error_ns = error, .seen = true};
 	snprintf(l->who, sizeof(l->who), "%s", who);
 }
 
 static inline void fx_unseen(struct fsa_fork *f, enum fsa_stage stage, const char *why)
 {
-	struct fsa_link *l = &f->links[f->nlinks++];
+	struct fsa_path_stage *l = &f->stages[f->nstages++];
 
-	*l = (struct fsa_link){.stage = stage};
+	*l = (struct fsa_path_stage){.stage = stage};
 	l->why = why;
 }
 
@@ -322,7 +323,7 @@ static inline struct fsa_fork *fx_split_fork(struct fx *x, uint64_t k)
 				.probe_ns = 30 * k,
 				.agent = "forkscope-guest",
 				.agent_tid = 71,
-				.agent_own = true,
+				.agent_forkscope = true,
 				.containment_error_ns = 18200,
 				.clock_used = true,
 				.limited_by = "containment before, the ack's packet behind"};

@@ -24,12 +24,12 @@ static void vmclock(void **state)
 	res = attr_run(HOST CLOCK_CHAIN AGENT_STAGES(1), "ack:mailbox");
 	f = &res->forks[0];
 	assert_string_equal(f->signal_kind, "vmclock");
-	assert_string_equal(f->links[0].who, "gsi 9, vector 0x30");
-	assert_string_equal(f->links[1].who, "vector 0x30, injected 1 time");
-	assert_string_equal(f->links[2].who, "kworker/... (tid 20)");
-	assert_string_equal(f->links[3].who, "forkscop... (tid 71)");
+	assert_string_equal(f->stages[0].who, "gsi 9, vector 0x30");
+	assert_string_equal(f->stages[1].who, "vector 0x30, injected 1 time");
+	assert_string_equal(f->stages[2].who, "kworker/... (tid 20)");
+	assert_string_equal(f->stages[3].who, "forkscop... (tid 71)");
 	assert_int_equal(f->guest.agent_tid, 71);
-	assert_true(f->guest.agent_own);
+	assert_true(f->guest.agent_forkscope);
 	assert_int_equal(f->guest.events, 19);
 	assert_int_equal(f->guest.probe_ns, 1900);
 	/* what ran is named, the interrupt as well as the tasks */
@@ -176,7 +176,7 @@ static void mailbox_in_turns(void **state)
 	(void)state;
 	assert_string_equal(res->forks[0].signal_kind, "mailbox");
 	for (int i = 0; i < 4; i++)
-		assert_non_null(strstr(res->forks[0].links[i].why, "has no resume signal"));
+		assert_non_null(strstr(res->forks[0].stages[i].why, "has no resume signal"));
 	attr_done(res);
 }
 
@@ -202,7 +202,7 @@ static void vmclock_spin(void **state)
 	res = attr_run(text, "ack:mailbox");
 	assert_string_equal(res->forks[0].signal_kind, "vmclock-spin");
 	for (int i = 0; i < 4; i++)
-		assert_non_null(strstr(res->forks[0].links[i].why, "vmclock-spin"));
+		assert_non_null(strstr(res->forks[0].stages[i].why, "vmclock-spin"));
 	assert_string_equal(guest_ran(&res->forks[0], 1500), "vector 0xec local timer");
 	attr_done(res);
 }
@@ -230,7 +230,7 @@ static void vmclock_in_turns(void **state)
 		     "ack/exit.kernel=5000 ack/guest.signal=10000");
 	res = attr_run(text, "ack:mailbox");
 	assert_string_equal(res->forks[0].signal_kind, "vmclock");
-	assert_non_null(strstr(res->forks[0].links[2].why, "in turns"));
+	assert_non_null(strstr(res->forks[0].stages[2].why, "periodically"));
 	attr_done(res);
 }
 
@@ -255,7 +255,7 @@ static void another_agent(void **state)
 		     "ack/exit.kernel=5000 ack/guest.signal=8000");
 	res = attr_run(text, "ack:mailbox");
 	assert_string_equal(res->forks[0].guest.agent, "forkscop-peer");
-	assert_false(res->forks[0].guest.agent_own);
+	assert_false(res->forks[0].guest.agent_forkscope);
 	assert_string_equal(res->forks[0].signal_kind, "vmclock");
 	attr_done(res);
 }
@@ -278,7 +278,7 @@ static void unknown_agent(void **state)
 	assert_false(res->forks[0].guest.used);
 	assert_non_null(strstr(res->forks[0].guest.why, "nobody was seen"));
 	assert_true(attr_noted(&res->forks[0], FSA_N_NO_GUEST));
-	assert_int_equal(res->forks[0].nlinks, 0);
+	assert_int_equal(res->forks[0].nstages, 0);
 	attr_done(res);
 }
 
@@ -315,7 +315,7 @@ static void injected_again(void **state)
 	(void)state;
 	assert_string_equal(guest_links(f), "raise=1000 inject=1390 notify=4500 wakeup=10000 "
 					    "mailbox=30000 ack=45000");
-	assert_string_equal(f->links[1].who, "vector 0x30, injected 3 times");
+	assert_string_equal(f->stages[1].who, "vector 0x30, injected 3 times");
 	assert_int_equal(f->cells[FSA_S_INJECT][FSA_C_FAULT_MAPPED].count, 2);
 	/* the fault during which it was injected for good reaches into the next stage by 10 */
 	assert_int_equal(f->cells[FSA_S_NOTIFY][FSA_C_FAULT_MAPPED].ns, 10);
@@ -359,10 +359,10 @@ static void woken_by_something_else(void **state)
 	const struct fsa_fork *f = &res->forks[0];
 
 	(void)state;
-	assert_true(f->links[2].seen);
-	assert_non_null(strstr(f->links[2].why, "something else woke the agent"));
+	assert_true(f->stages[2].seen);
+	assert_non_null(strstr(f->stages[2].why, "something else woke the agent"));
 	/* whole names, where the recorder has read them, and only of the same task */
-	assert_string_equal(f->links[2].who, "kworker/0:1 (tid 20)");
+	assert_string_equal(f->stages[2].who, "kworker/0:1 (tid 20)");
 	assert_string_equal(guest_ran(f, 6000), "hog");
 	attr_done(res);
 }
@@ -404,7 +404,7 @@ static void stages_alone(void **state)
 		     "mailbox/fault.mapped=2000 mailbox/guest.run=26950 "
 		     "ack/exit.kernel=5000 ack/guest.run=10000");
 	res = attr_run(HOST GUEST("flags=0") AGENT_STAGES(1), "ack:mailbox");
-	assert_non_null(strstr(res->forks[0].links[2].why, "could not see wake-ups"));
+	assert_non_null(strstr(res->forks[0].stages[2].why, "could not see wake-ups"));
 	assert_int_equal(res->forks[0].bucket_ns[FSA_B_GUEST], 36950);
 	attr_done(res);
 }

@@ -241,7 +241,7 @@ static void lost_records(void **state)
 
 	(void)state;
 	assert_true(attr_noted(f, FSA_N_GUEST_LOST));
-	assert_int_equal(f->guest.torn, 2);
+	assert_int_equal(f->guest.partial, 2);
 	assert_int_equal(cell(f, FSA_S_WAKEUP, FSA_C_GUEST_RUN), 4800);
 	assert_int_equal(cell(f, FSA_S_WAKEUP, FSA_C_GUEST_OTHER), 200);
 	assert_int_equal(f->bucket_ns[FSA_B_GUEST], 4800);
@@ -253,8 +253,8 @@ static void lost_records(void **state)
 		    "ack:mailbox", &res);
 	assert_true(attr_noted(f, FSA_N_GUEST_LOST));
 	assert_int_equal(cell(f, FSA_S_NOTIFY, FSA_C_GUEST_RUN), 4000 - 1050);
-	assert_false(f->links[0].seen);
-	assert_non_null(strstr(f->links[1].why, "not in the guest's records"));
+	assert_false(f->stages[0].seen);
+	assert_non_null(strstr(f->stages[1].why, "not in the guest's records"));
 	attr_done(res);
 }
 
@@ -294,7 +294,7 @@ static void the_host_alone_agrees(void **state)
 	res = attr_run_opts(text, o);
 	f = &res->forks[0];
 	assert_false(f->guest.read);
-	assert_int_equal(f->nlinks, 0);
+	assert_int_equal(f->nstages, 0);
 	assert_int_equal(f->clock_error_ns, 0);
 	for (int c = 0; c < FSA_C_FAULT_UFFD; c++)
 		assert_int_equal(f->cells[FSA_S_GUEST][c].ns, with[c]);
@@ -360,7 +360,7 @@ static void cut_in_the_middle(void **state)
 	assert_false(f->complete);
 	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=-9500 "
 					    "mailbox=-9500 ack=-9500");
-	assert_non_null(strstr(f->links[3].why, "the window ended"));
+	assert_non_null(strstr(f->stages[3].why, "the window ended"));
 	assert_int_equal(cell(f, FSA_S_WAKEUP, FSA_C_GUEST_OTHER), 200 + 3800);
 	attr_done(res);
 }
@@ -376,12 +376,12 @@ static void the_clock_error(void **state)
 	f = fork_of(HOST CLOCK_CHAIN AGENT_STAGES(1), "ack:mailbox", &res);
 	guest_clock_error = 0;
 	assert_int_equal(f->clock_error_ns, 6000);
-	assert_int_equal(f->links[1].error_ns, 0);
-	assert_int_equal(f->links[2].error_ns, 6000);
-	assert_non_null(strstr(f->links[2].why, "not ordered"));
-	assert_non_null(strstr(f->links[3].why, "not ordered"));
-	assert_string_equal(f->links[4].why, "");
-	assert_true(f->links[3].seen);
+	assert_int_equal(f->stages[1].error_ns, 0);
+	assert_int_equal(f->stages[2].error_ns, 6000);
+	assert_non_null(strstr(f->stages[2].why, "not ordered"));
+	assert_non_null(strstr(f->stages[3].why, "not ordered"));
+	assert_string_equal(f->stages[4].why, "");
+	assert_true(f->stages[3].seen);
 	/* each piece of guest mode begins and ends with the signal or a fault: nothing moves */
 	assert_int_equal(f->guest.doubt_ns, 0);
 	attr_done(res);
@@ -401,9 +401,9 @@ static void the_clock_error(void **state)
 					  "GAGENT\nGREC ts=7000 STAGE tid=71 x=MAILBOX_SEEN\n"
 					  "GREC ts=26000 STAGE tid=71 x=SIGNAL_SEEN a=1\n",
 		    "ack:mailbox", &res);
-	assert_false(f->links[4].seen);
-	assert_non_null(strstr(f->links[4].why, "out of order"));
-	assert_int_equal(f->links[4].at_ns, f->links[3].at_ns);
+	assert_false(f->stages[4].seen);
+	assert_non_null(strstr(f->stages[4].why, "out of order"));
+	assert_int_equal(f->stages[4].at_ns, f->stages[3].at_ns);
 	attr_done(res);
 }
 

@@ -148,7 +148,7 @@ static void assert_same(const struct fsa_result *a, const struct fsa_result *b, 
 		if (memcmp(x->cells, y->cells, sizeof(x->cells)) || x->notes != y->notes ||
 		    x->nsegs != y->nsegs || x->nacks != y->nacks || x->nphases != y->nphases ||
 		    x->nmilestones != y->nmilestones || x->ntouches != y->ntouches ||
-		    x->nlinks != y->nlinks || x->ntop_tasks != y->ntop_tasks ||
+		    x->nstages != y->nstages || x->ntop_tasks != y->ntop_tasks ||
 		    x->nplaces != y->nplaces || strcmp(x->comm, y->comm) ||
 		    strcmp(words(x->guest.why), words(y->guest.why)))
 			fail_msg("fork %zu differs without memory for allocation %ld", i, n);

@@ -374,7 +374,7 @@ static size_t one(uint64_t seed, struct gen *g)
 		attr_check(&res->forks[i]);
 		guest_check(&res->forks[i]);
 		guests += res->forks[i].guest.used;
-		chains += res->forks[i].nlinks && res->forks[i].links[FSA_S_NOTIFY].seen;
+		chains += res->forks[i].nstages && res->forks[i].stages[FSA_S_NOTIFY].seen;
 	}
 	n = res->nforks;
 	attr_done(res);

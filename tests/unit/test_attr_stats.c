@@ -230,9 +230,9 @@ static void cohorts_of_arms(void **state)
 	(void)state;
 	for (size_t i = 0; i < 6; i++)
 		forks[i] = (struct fsa_fork){.gap_ns = 10 * (i + 1), .complete = true};
-	strcpy(forks[0].arm, "a:none");
-	strcpy(forks[1].arm, "a:all");
-	strcpy(forks[3].arm, "a:none");
+	strcpy(forks[0].variant, "a:none");
+	strcpy(forks[1].variant, "a:all");
+	strcpy(forks[3].variant, "a:none");
 	assert_int_equal(at_cohorts(&res), 0);
 	assert_int_equal(res.ncohorts, 3);
 	for (size_t i = 0; i < 3; i++) {

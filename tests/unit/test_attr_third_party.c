@@ -91,7 +91,7 @@ static void expect_not_separable(const char *text)
 	assert_true(f->guest.used);
 	assert_string_equal(guest_links(f), "raise=-1000 inject=-1000 notify=-1000 wakeup=-1000 "
 					    "mailbox=32000 ack=45000");
-	assert_non_null(strstr(f->links[2].why, "not separable"));
+	assert_non_null(strstr(f->stages[2].why, "not separable"));
 	attr_done(res);
 }
 
@@ -137,7 +137,7 @@ static void expect_bound(const char *text, const char *end)
 
 	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
 					    "mailbox=12000 apply=15000 ack=45000");
-	assert_non_null(strstr(f->links[4].why, "at the latest"));
+	assert_non_null(strstr(f->stages[4].why, "at the latest"));
 	assert_int_equal(f->cells[FSA_S_MAILBOX][FSA_C_GUEST_SIGNAL].ns, 2000);
 	attr_done(res);
 }
@@ -190,8 +190,8 @@ static void nothing_bounds_it(void **state)
 	(void)state;
 	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
 					    "mailbox=-10000 apply=-10000 ack=45000");
-	assert_non_null(strstr(f->links[4].why, "no `mailbox` ack"));
-	assert_non_null(strstr(f->links[5].why, "not separable"));
+	assert_non_null(strstr(f->stages[4].why, "no `mailbox` ack"));
+	assert_non_null(strstr(f->stages[5].why, "not separable"));
 	for (int c = 0; c < FSA_NCAUSES; c++)
 		assert_true(!f->cells[FSA_S_MAILBOX][c].ns && !f->cells[FSA_S_APPLY][c].ns);
 	attr_done(res);
@@ -211,9 +211,9 @@ static void first_packet(void **state)
 	(void)state;
 	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
 					    "mailbox=-10000 ack=-20000");
-	for (size_t i = 0; i < f->nlinks; i++)
-		assert_true(f->links[i].seen || (f->links[i].why && *f->links[i].why));
-	assert_non_null(strstr(f->links[5].why, "first-tx"));
+	for (size_t i = 0; i < f->nstages; i++)
+		assert_true(f->stages[i].seen || (f->stages[i].why && *f->stages[i].why));
+	assert_non_null(strstr(f->stages[5].why, "first-tx"));
 	attr_done(res);
 }
 

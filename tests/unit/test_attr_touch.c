@@ -35,7 +35,7 @@ static void off_by_default(void **state)
 	assert_null(res->forks[0].path_faults);
 	assert_int_equal(res->forks[0].prefetch_ns, UINT64_MAX);
 	assert_int_equal(res->forks[0].resident, UINT64_MAX);
-	assert_string_equal(res->forks[0].arm, "");
+	assert_string_equal(res->forks[0].variant, "");
 	attr_done(res);
 }
 
@@ -169,7 +169,7 @@ static void told(void **state)
 				     "ts=2103 MARK name=\"resident:5\"\n");
 
 	(void)state;
-	assert_string_equal(res->forks[0].arm, "vmgenid:none");
+	assert_string_equal(res->forks[0].variant, "vmgenid:none");
 	assert_int_equal(res->forks[0].prefetch_ns, 12500000);
 	assert_int_equal(res->forks[0].resident, 321);
 	attr_done(res);
@@ -178,13 +178,13 @@ static void told(void **state)
 		  "ts=2100 MARK name=\"arm:later\"\nts=2101 MARK tgid=10 name=\"resident:x\"\n"
 		  "ts=2102 MARK tgid=10 name=\"resident:99999999999999999999\"\n"
 		  "ts=2103 MARK tgid=10 name=\"prefetch:fast\"\n");
-	assert_string_equal(res->forks[0].arm, "all");
+	assert_string_equal(res->forks[0].variant, "all");
 	assert_int_equal(res->forks[0].resident, UINT64_MAX);
 	assert_int_equal(res->forks[0].prefetch_ns, UINT64_MAX);
 	attr_done(res);
 	res = run(
 		"ts=50 MARK name=\"arm:all\"\nts=60 MARK tgid=10 name=\"arm:own\"\n" STANDARD END);
-	assert_string_equal(res->forks[0].arm, "own");
+	assert_string_equal(res->forks[0].variant, "own");
 	attr_done(res);
 	/* the rest, too; but of the arm before nothing is left */
 	res = run("ts=50 MARK name=\"arm:all\"\nts=51 MARK name=\"prefetch:3ms\"\n"
@@ -194,7 +194,7 @@ static void told(void **state)
 	assert_int_equal(res->forks[0].resident, 8);
 	attr_done(res);
 	res = run("ts=50 MARK name=\"resident:7\"\nts=51 MARK name=\"arm:next\"\n" STANDARD END);
-	assert_string_equal(res->forks[0].arm, "next");
+	assert_string_equal(res->forks[0].variant, "next");
 	assert_int_equal(res->forks[0].resident, UINT64_MAX);
 	attr_done(res);
 }

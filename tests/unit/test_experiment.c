@@ -45,7 +45,7 @@ static struct fsa_fork *add(const char *variant, uint64_t gap, uint32_t notes)
 			       .resident = UINT64_MAX,
 			       .path_faults = w.faults[i],
 			       .touches = w.touches[i]};
-	snprintf(f->arm, sizeof(f->arm), "%s", variant);
+	snprintf(f->variant, sizeof(f->variant), "%s", variant);
 	w.all[i] = f;
 	w.res.forks = w.forks;
 	return f;

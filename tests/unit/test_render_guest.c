@@ -130,7 +130,7 @@ static void losses_and_doubts_are_told(void **state)
 
 	(void)state;
 	x->forks[0].guest.lost = 17;
-	x->forks[0].guest.torn = 3;
+	x->forks[0].guest.partial = 3;
 	x->forks[1].guest.flags = 1;
 	x->forks[1].guest.clock_used = false;
 	x->forks[1].clock_error_ns = 23400;

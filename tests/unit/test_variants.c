@@ -48,7 +48,7 @@ static struct fsa_fork *add(const char *variant, uint64_t mailbox, uint64_t appl
 			(struct fsa_ack){.stage = "applied", .at_ns = f->resume_ns + applied};
 	f->bucket_ns[FSA_B_GUEST] = f->gap_ns;
 	f->cells[FSA_S_GUEST][FSA_C_GUEST_RUN].ns = f->gap_ns;
-	snprintf(f->arm, sizeof(f->arm), "%s", variant);
+	snprintf(f->variant, sizeof(f->variant), "%s", variant);
 	return f;
 }
 

@@ -223,12 +223,13 @@ static void find_apply(const struct at *a, const struct at_vm *vm, const struct 
 
 /* --- into stages --- */
 
-static struct fsa_link *add(struct at_guest *g, enum fsa_stage stage, uint64_t at, uint64_t error,
-			    const char *who, const char *why)
+static struct fsa_path_stage *add(struct at_guest *g, enum fsa_stage stage, uint64_t at,
+				  uint64_t error, const char *who, const char *why)
 {
-	struct fsa_link *l = &g->links[g->nlinks++];
+	struct fsa_path_stage *l = &g->path_stages[g->npath_stages++];
 
-	*l = (struct fsa_link){.stage = stage, .at_ns = at, .error_ns = error, .seen = at != 0};
+	*l = (struct fsa_path_stage){
+		.stage = stage, .at_ns = at, .error_ns = error, .seen = at != 0};
 	snprintf(l->who, sizeof(l->who), "%s", at ? who : "");
 	l->why = at ? "" : why;
 	return l;
@@ -239,8 +240,8 @@ static void order(struct at *a, struct at_guest *g, const struct at_vm *vm)
 {
 	uint64_t at = vm->start, last_error = 0;
 
-	for (size_t i = 0; i < g->nlinks; i++) {
-		struct fsa_link *l = &g->links[i];
+	for (size_t i = 0; i < g->npath_stages; i++) {
+		struct fsa_path_stage *l = &g->path_stages[i];
 		uint64_t error = l->error_ns > last_error ? l->error_ns : last_error;
 		uint64_t d = l->at_ns > at ? l->at_ns - at : at - l->at_ns;
 
@@ -251,7 +252,8 @@ static void order(struct at *a, struct at_guest *g, const struct at_vm *vm)
 		if (l->at_ns < at && at > vm->start && d > error) {
 			l->seen = false;
 			l->why = at_text(a, "out of order: %" PRIu64 " ns before the end of %s", d,
-					 i ? fsa_stage_name(g->links[i - 1].stage) : "nothing");
+					 i ? fsa_stage_name(g->path_stages[i - 1].stage)
+					   : "nothing");
 		} else if (at > vm->start && d < error) {
 			l->why = "closer to the stage before it than the clock error: not ordered";
 		}
@@ -275,18 +277,18 @@ static void in_progress(struct at_guest *g, const struct at_vm *vm, const struct
 	bool none = no_path(g) != NULL;
 	size_t next = 0;
 
-	for (size_t i = 0; i < g->nlinks; i++)
-		if (g->links[i].seen || (none && g->links[i].stage <= FSA_S_WAKEUP))
+	for (size_t i = 0; i < g->npath_stages; i++)
+		if (g->path_stages[i].seen || (none && g->path_stages[i].stage <= FSA_S_WAKEUP))
 			next = i + 1;
-	if (next >= g->nlinks)
-		next = g->nlinks - 1;
+	if (next >= g->npath_stages)
+		next = g->npath_stages - 1;
 	/* neither the decoding nor what follows it is given a length that is not known */
-	if (g->links[next].stage >= FSA_S_MAILBOX && !y->decoded && !g->stages.n)
-		next = g->nlinks - 1;
-	for (size_t i = next; i < g->nlinks; i++)
-		g->links[i].at_ns = vm->end;
-	if (g->links[next].stage != FSA_S_ACK) /* which has its own */
-		g->links[next].why = in_progress_why;
+	if (g->path_stages[next].stage >= FSA_S_MAILBOX && !y->decoded && !g->stages.n)
+		next = g->npath_stages - 1;
+	for (size_t i = next; i < g->npath_stages; i++)
+		g->path_stages[i].at_ns = vm->end;
+	if (g->path_stages[next].stage != FSA_S_ACK) /* which has its own */
+		g->path_stages[next].why = in_progress_why;
 }
 
 /* Why no ack ended the window. */
@@ -305,7 +307,7 @@ static void fill(struct at *a, const struct at_vm *vm, struct at_guest *g, const
 	bool acked = vm->end_reached && a->o.end == FSA_END_ACK;
 	uint64_t error = g->map.error_ns;
 	char agent[FSA_WHO];
-	struct fsa_link *l;
+	struct fsa_path_stage *l;
 
 	snprintf(agent, sizeof(agent), "%s (tid %u)", g->agent, g->agent_tid);
 	add(g, FSA_S_RAISE, y->raise, 0, y->raise_who, y->raise_why);

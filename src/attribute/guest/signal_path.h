@@ -7,7 +7,7 @@
 
 struct at;
 
-/* Fills g->links and marks what is on the signal path. 0 or -ENOMEM. */
+/* Fills g->path_stages and marks what is on the signal path. 0 or -ENOMEM. */
 int at_guest_signal_path(struct at *a, const struct at_vm *vm, struct at_guest *g);
 
 #endif

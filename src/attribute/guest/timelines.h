@@ -138,8 +138,8 @@ struct at_guest {
 	uint64_t signal;   /* AT_G_*, 0 = not known */
 	at_gspans chain;   /* tasks on the signal path, while they were */
 	uint64_t notified; /* from here on the agent has run: what else runs delays it */
-	struct fsa_link links[FSA_NSTAGES];
-	size_t nlinks;
+	struct fsa_path_stage path_stages[FSA_NSTAGES];
+	size_t npath_stages;
 	FS_VEC(struct at_gsched) schedule; /* of several vCPUs: the latest first */
 	/* how the buckets change with the mapping: ns for each ns that the guest's times move later
 	 */

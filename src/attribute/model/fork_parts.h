@@ -113,7 +113,7 @@ struct fsa_place {
  * start) until `at_ns`. A marker that is missing or out of order gives a zero stage and says why.
  */
 #define FSA_WHO        64
-struct fsa_link {
+struct fsa_path_stage {
 	enum fsa_stage stage;
 	uint64_t at_ns, error_ns; /* host time; 0 error: seen on the host itself */
 	bool seen;
@@ -171,11 +171,11 @@ struct fsa_guest {
 			  */
 	uint8_t id[16];  /* of the arming: fsr_guest_symbols() */
 	uint32_t flags;  /* FSG_D_* of bpf/guest_ring.h */
-	uint64_t events, lost, torn;
+	uint64_t events, lost, partial;
 	uint64_t probe_ns; /* events in the window x what one costs, as calibrated; 0 = not known */
 	char agent[16];
 	uint32_t agent_tid;
-	bool agent_own; /* forkscope-guest agent: it reports its stages */
+	bool agent_forkscope; /* forkscope-guest agent: it reports its stages */
 	/* the timeline (src/align) */
 	int64_t offset_ns, rate_ppb;
 	uint64_t ref_ns, containment_error_ns;

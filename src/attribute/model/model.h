@@ -101,10 +101,10 @@ struct fsa_fork {
 				 ledger */
 	char signal_kind[24]; /* "vmgenid", "vmclock", "vmclock-spin", "" = not known */
 	struct fsa_guest guest;
-	struct fsa_link links[FSA_NSTAGES]; /* in order; nlinks 0 = host-only */
-	size_t nlinks;
+	struct fsa_path_stage stages[FSA_NSTAGES]; /* in order; nstages 0 = host-only */
+	size_t nstages;
 	/* what an experiment reported by marks for its VMM: arm:, prefetch:, resident: */
-	char arm[64];         /* "" = none */
+	char variant[64];     /* "" = none */
 	uint64_t prefetch_ns; /* how long its prefetch took; UINT64_MAX = not reported */
 	uint64_t resident; /* pages that were resident at its resume; UINT64_MAX = not reported */
 	/* with opts.keep_faults only: */
@@ -125,11 +125,11 @@ struct fsa_dist {
 struct fsa_cohort {
 	/*
 	 * "steady", "first", "mailbox ack lost"; with ", guest not split" behind it: those of them
-	 * that lack the guest part which others of the same population have. Before it the arm of
-	 * an experiment, if the forks are of one: "vmgenid:none, steady".
+	 * that lack the guest part which others of the same population have. Before it the variant
+	 * of an experiment, if the forks are of one: "vmgenid:none, steady".
 	 */
 	char name[128];
-	const char *arm; /* its forks' own; "" = none */
+	const char *variant; /* its forks' own; "" = none */
 	size_t n, timed_out;
 	struct fsa_dist gap;
 	struct fsa_dist bucket[FSA_NBUCKETS];

@@ -30,12 +30,12 @@ enum fsa_population fsa_population_of(const struct fsa_fork *f)
 	return f->notes & 1u << FSA_N_FIRST ? FSA_P_FIRST : FSA_P_STEADY;
 }
 
-size_t fsa_next_arm(const struct fsa_result *res, size_t i)
+size_t fsa_next_variant(const struct fsa_result *res, size_t i)
 {
 	for (; i < res->nforks; i++) {
 		size_t k = 0;
 
-		while (strcmp(res->forks[k].arm, res->forks[i].arm))
+		while (strcmp(res->forks[k].variant, res->forks[i].variant))
 			k++;
 		if (k == i)
 			break;
@@ -43,16 +43,16 @@ size_t fsa_next_arm(const struct fsa_result *res, size_t i)
 	return i;
 }
 
-size_t fsa_count_arms(const struct fsa_result *res)
+size_t fsa_count_variants(const struct fsa_result *res)
 {
 	size_t n = 0;
 
-	for (size_t i = fsa_next_arm(res, 0); i < res->nforks; i = fsa_next_arm(res, i + 1))
+	for (size_t i = fsa_next_variant(res, 0); i < res->nforks; i = fsa_next_variant(res, i + 1))
 		n++;
 	return n;
 }
 
-int fsa_choose(const struct fsa_result *res, const char *arm,
+int fsa_choose(const struct fsa_result *res, const char *variant,
 	       bool (*belongs)(const struct fsa_fork *f, const void *arg), const void *arg,
 	       struct fsa_set *set)
 {
@@ -62,7 +62,7 @@ int fsa_choose(const struct fsa_result *res, const char *arm,
 	for (size_t i = 0; i < res->nforks; i++) {
 		const struct fsa_fork *f = &res->forks[i];
 
-		if (!strcmp(f->arm, arm) && belongs(f, arg))
+		if (!strcmp(f->variant, variant) && belongs(f, arg))
 			set->forks[set->n++] = f;
 	}
 	if (!set->n) {
@@ -72,7 +72,7 @@ int fsa_choose(const struct fsa_result *res, const char *arm,
 	return 0;
 }
 
-void fsa_set_name(char *buf, size_t len, const char *arm, const char *what)
+void fsa_set_name(char *buf, size_t len, const char *variant, const char *what)
 {
-	snprintf(buf, len, "%s%s%s", arm, *arm ? ", " : "", what);
+	snprintf(buf, len, "%s%s%s", variant, *variant ? ", " : "", what);
 }

@@ -22,18 +22,18 @@ struct split {
 
 static uint8_t stage_at(const struct at_guest *g, uint64_t t)
 {
-	for (size_t i = 0; i < g->nlinks; i++)
-		if (t < g->links[i].at_ns)
-			return (uint8_t)g->links[i].stage;
-	return g->nlinks ? (uint8_t)g->links[g->nlinks - 1].stage : FSA_S_GUEST;
+	for (size_t i = 0; i < g->npath_stages; i++)
+		if (t < g->path_stages[i].at_ns)
+			return (uint8_t)g->path_stages[i].stage;
+	return g->npath_stages ? (uint8_t)g->path_stages[g->npath_stages - 1].stage : FSA_S_GUEST;
 }
 
 /* The last end of a stage in (@lo, @hi), or @lo. */
 static uint64_t stage_cut(const struct at_guest *g, uint64_t lo, uint64_t hi)
 {
-	for (size_t i = 0; i < g->nlinks; i++)
-		if (g->links[i].at_ns > lo && g->links[i].at_ns < hi)
-			lo = g->links[i].at_ns;
+	for (size_t i = 0; i < g->npath_stages; i++)
+		if (g->path_stages[i].at_ns > lo && g->path_stages[i].at_ns < hi)
+			lo = g->path_stages[i].at_ns;
 	return lo;
 }
 

@@ -2,12 +2,12 @@
 /*
  * What an experiment reports of its forks, by marks for their VMM (forkscope mark NAME --pid VMM):
  *
- *	arm:NAME           the arm that they belong to
+ *	arm:NAME           the variant that they belong to
  *	prefetch:DURATION  how long prefetching for them took, whenever that was
  *	resident:PAGES     pages of the memory file that were in the page cache when it resumed
  *
- * Without --pid they are of every VM that is made from then on, where none is for it alone; an arm
- * begins anew: what was reported of the one before is no longer valid.
+ * Without --pid they are of every VM that is made from then on, where none is for it alone; a
+ *variant begins anew: what was reported of the one before is no longer valid.
  */
 #include "attribute/records/fork_marks.h"
 #include <errno.h>
@@ -61,13 +61,13 @@ static uint32_t variant_of(struct at *a, const char *name, size_t max)
 
 int at_on_fork_mark(struct at *a, const struct fs_ev_mark *e)
 {
-	const char *arm = after(e->name, "arm:"), *took = after(e->name, "prefetch:");
+	const char *variant = after(e->name, "arm:"), *took = after(e->name, "prefetch:");
 	const char *resident = after(e->name, "resident:");
 	struct at_marks *t = &a->marks;
 	struct at_proc *p;
 	uint64_t n;
 
-	if (memchr(e->name, '\0', sizeof(e->name)) == NULL || (!arm && !took && !resident))
+	if (memchr(e->name, '\0', sizeof(e->name)) == NULL || (!variant && !took && !resident))
 		return 0;
 	if (e->h.tgid) {
 		/* the mark may come before the VMM made its VM */
@@ -75,11 +75,11 @@ int at_on_fork_mark(struct at *a, const struct fs_ev_mark *e)
 		if (!p)
 			return at_odd(a);
 		t = &p->marks;
-	} else if (arm) {
+	} else if (variant) {
 		*t = (struct at_marks){0};
 	}
-	if (arm)
-		t->arm = variant_of(a, arm, sizeof(e->name));
+	if (variant)
+		t->variant = variant_of(a, variant, sizeof(e->name));
 	if (took && !fs_parse_duration(took, &n))
 		t->prefetch_ns = n + 1;
 	if (resident && parse_pages(resident, &n))

@@ -177,24 +177,24 @@ static bool is_of(const struct fsa_fork *f, const void *arg)
 	return fsa_population_of(f) == s->population && f->guest.used == s->split;
 }
 
-static int add_cohort(struct fsa_result *res, const char *arm, const struct sort *s,
+static int add_cohort(struct fsa_result *res, const char *variant, const struct sort *s,
 		      const char *name)
 {
 	struct fsa_cohort *c = &res->cohorts[res->ncohorts];
 	struct fsa_set set;
-	int ret = fsa_choose(res, arm, is_of, s, &set);
+	int ret = fsa_choose(res, variant, is_of, s, &set);
 
 	if (ret || !set.n)
 		return ret;
 	c->forks = set.forks;
 	c->n = set.n;
-	c->arm = arm;
-	fsa_set_name(c->name, sizeof(c->name), arm, name);
+	c->variant = variant;
+	fsa_set_name(c->name, sizeof(c->name), variant, name);
 	res->ncohorts++;
 	return fill(c);
 }
 
-static int cohorts_of_arm(struct fsa_result *res, const char *arm)
+static int cohorts_of_variant(struct fsa_result *res, const char *variant)
 {
 	char unsplit[48];
 
@@ -202,12 +202,12 @@ static int cohorts_of_arm(struct fsa_result *res, const char *arm)
 		const char *name = fsa_population_name((enum fsa_population)p);
 		struct sort s = {.population = (enum fsa_population)p, .split = true};
 		size_t before = res->ncohorts;
-		int ret = add_cohort(res, arm, &s, name);
+		int ret = add_cohort(res, variant, &s, name);
 
 		snprintf(unsplit, sizeof(unsplit), "%s%s", name,
 			 res->ncohorts > before ? ", guest not split" : "");
 		s.split = false;
-		ret = ret ? ret : add_cohort(res, arm, &s, unsplit);
+		ret = ret ? ret : add_cohort(res, variant, &s, unsplit);
 		if (ret)
 			return ret;
 	}
@@ -216,13 +216,14 @@ static int cohorts_of_arm(struct fsa_result *res, const char *arm)
 
 int at_cohorts(struct fsa_result *res)
 {
-	size_t most = fsa_count_arms(res) * 2 * FSA_NPOPULATIONS;
+	size_t most = fsa_count_variants(res) * 2 * FSA_NPOPULATIONS;
 	int ret = 0;
 
 	res->cohorts = calloc(most + 1, sizeof(*res->cohorts));
 	if (!res->cohorts)
 		return -ENOMEM;
-	for (size_t i = fsa_next_arm(res, 0); i < res->nforks && !ret; i = fsa_next_arm(res, i + 1))
-		ret = cohorts_of_arm(res, res->forks[i].arm);
+	for (size_t i = fsa_next_variant(res, 0); i < res->nforks && !ret;
+	     i = fsa_next_variant(res, i + 1))
+		ret = cohorts_of_variant(res, res->forks[i].variant);
 	return ret;
 }

@@ -50,7 +50,7 @@ void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f)
 	memcpy(out->id, d->dir.id, sizeof(out->id));
 	out->flags = d->dir.flags;
 	out->lost = d->lost;
-	out->torn = d->torn;
+	out->partial = d->torn;
 	if (!g)
 		return;
 	out->events = g->events;
@@ -61,15 +61,15 @@ void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f)
 	out->used = true;
 	snprintf(out->agent, sizeof(out->agent), "%s", g->agent);
 	out->agent_tid = g->agent_tid;
-	out->agent_own = g->forkscopes;
+	out->agent_forkscope = g->forkscopes;
 	f->clock_error_ns = g->map.error_ns;
 	if (vm->decoded_end)
 		f->notes |= 1u << FSA_N_END_DECODED;
 	if (g->lost)
 		f->notes |= 1u << FSA_N_GUEST_LOST;
 	snprintf(f->signal_kind, sizeof(f->signal_kind), "%s", signal_name(g->signal));
-	memcpy(f->links, g->links, sizeof(f->links));
-	f->nlinks = g->nlinks;
+	memcpy(f->stages, g->path_stages, sizeof(f->stages));
+	f->nstages = g->npath_stages;
 }
 
 uint64_t at_guest_doubt(const struct at_vm *vm, const struct fsa_fork *f)

@@ -24,8 +24,8 @@ static void hand_over_marks(const struct at *a, struct at_vm *vm)
 {
 	const struct at_marks *own = &vm->proc->marks, *all = &vm->marks;
 
-	snprintf(vm->fork->arm, sizeof(vm->fork->arm), "%s",
-		 at_str_get(a, own->arm ? own->arm : all->arm));
+	snprintf(vm->fork->variant, sizeof(vm->fork->variant), "%s",
+		 at_str_get(a, own->variant ? own->variant : all->variant));
 	/* none: 0 - 1 */
 	vm->fork->prefetch_ns = (own->prefetch_ns ? own->prefetch_ns : all->prefetch_ns) - 1;
 	vm->fork->resident = (own->resident ? own->resident : all->resident) - 1;

@@ -74,15 +74,15 @@ static int join_by_keys(const struct at *a, size_t *of)
 	return ret;
 }
 
-/* Snapshot and arm of a fork in one number. */
+/* Snapshot and variant of a fork in one number. */
 static uint64_t population(const struct fsa_fork *f, size_t snapshot)
 {
-	const uint64_t both[] = {fs_hash(f->arm, strlen(f->arm)), snapshot};
+	const uint64_t both[] = {fs_hash(f->variant, strlen(f->variant)), snapshot};
 
 	return fs_hash(both, sizeof(both));
 }
 
-/* Of each snapshot and arm, in order of resume. */
+/* Of each snapshot and variant, in order of resume. */
 static int note_first(struct at *a, size_t *of)
 {
 	struct fs_hashmap seen = {0};

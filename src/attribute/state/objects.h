@@ -43,7 +43,7 @@ struct at_phrec { /* a record that marks a phase before resume */
 
 /* What an experiment reports by marks (records/fork_marks.c); 0 = it did not. */
 struct at_marks {
-	uint32_t arm;                   /* string */
+	uint32_t variant;               /* string */
 	uint64_t prefetch_ns, resident; /* + 1 */
 };
 

@@ -18,7 +18,7 @@ static json_t *hex(const uint8_t id[16])
 	return json_string(buf);
 }
 
-static json_t *stage_json(const struct fsa_fork *f, const struct fsa_link *l)
+static json_t *stage_json(const struct fsa_fork *f, const struct fsa_path_stage *l)
 {
 	return json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:o}", "name", fsa_stage_name(l->stage),
 			 "at_ns", l->seen ? fsj_u64(l->at_ns) : json_null(), "error_ns",
@@ -49,10 +49,10 @@ static json_t *host_stages(const struct fsa_fork *f)
 
 json_t *fsj_signal(const struct fsa_fork *f)
 {
-	json_t *a = f->nlinks ? json_array() : host_stages(f);
+	json_t *a = f->nstages ? json_array() : host_stages(f);
 
-	for (size_t i = 0; i < f->nlinks; i++)
-		json_array_append_new(a, stage_json(f, &f->links[i]));
+	for (size_t i = 0; i < f->nstages; i++)
+		json_array_append_new(a, stage_json(f, &f->stages[i]));
 	return json_pack("{s:o, s:o}", "kind", fsj_text_or_null(f->signal_kind), "stages", a);
 }
 
@@ -121,11 +121,12 @@ json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f)
 	json_object_set_new(o, "recorded", flags(g->flags));
 	json_object_set_new(o, "events", g->read ? fsj_u64(g->events) : json_null());
 	json_object_set_new(o, "lost", g->read ? fsj_u64(g->lost) : json_null());
-	json_object_set_new(o, "torn", g->read ? fsj_u64(g->torn) : json_null());
+	json_object_set_new(o, "torn", g->read ? fsj_u64(g->partial) : json_null());
 	json_object_set_new(o, "probe_ns", g->probe_ns ? fsj_u64(g->probe_ns) : json_null());
 	json_object_set_new(o, "agent",
 			    *g->agent ? json_pack("{s:o, s:o, s:b}", "comm", fsj_text(g->agent),
-						  "tid", fsj_u64(g->agent_tid), "own", g->agent_own)
+						  "tid", fsj_u64(g->agent_tid), "own",
+						  g->agent_forkscope)
 				      : json_null());
 	json_object_set_new(o, "clock", clock_json(f));
 	json_object_set_new(o, "tasks", tasks(f));

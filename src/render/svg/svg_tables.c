@@ -256,7 +256,7 @@ static void stage_band(const struct svg *g, int y)
 
 static bool has_stages(const struct svg *g)
 {
-	return g->fork && g->fork->nlinks && !g->one_stage;
+	return g->fork && g->fork->nstages && !g->one_stage;
 }
 
 int svg_timeline_height(const struct svg *g)

@@ -76,8 +76,8 @@ static enum fsa_bucket cause_bucket(const struct fsa_cohort *c, enum fsa_cause c
 static bool has_stage(const struct fsa_cohort *c, enum fsa_stage s)
 {
 	for (size_t i = 0; i < c->n; i++)
-		for (size_t k = 0; k < c->forks[i]->nlinks; k++)
-			if (c->forks[i]->links[k].stage == s && c->forks[i]->links[k].seen)
+		for (size_t k = 0; k < c->forks[i]->nstages; k++)
+			if (c->forks[i]->stages[k].stage == s && c->forks[i]->stages[k].seen)
 				return true;
 	return false;
 }
@@ -247,7 +247,7 @@ void fsv_text_cohorts(const struct fsv_view *v, FILE *out)
 		return;
 	/* Variants are compared, with tests, by --arms. */
 	for (size_t i = 1, base = 0; i < r->ncohorts; i++) {
-		if (strcmp(r->cohorts[i].arm, r->cohorts[base].arm))
+		if (strcmp(r->cohorts[i].variant, r->cohorts[base].variant))
 			base = i;
 		else
 			difference(v, &r->cohorts[base], &r->cohorts[i], out);

@@ -28,8 +28,8 @@ static void agent_line(const struct fsa_fork *f, FILE *out)
 	else
 		fsv_para(out, 0, 2, "resume signal: %s, awaited by %s (tid %u)%s", kind,
 			 fsv_clean(g->agent, agent, sizeof(agent)), g->agent_tid,
-			 g->agent_own ? ", which reports its own steps"
-				      : ", whose first ack stands for its decoding");
+			 g->agent_forkscope ? ", which reports its own steps"
+					    : ", whose first ack stands for its decoding");
 }
 
 /* What the recorder in the guest could not see, and so what the split lacks. */
@@ -96,12 +96,12 @@ void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *ou
 		unrecorded_cpus(v, f, out);
 		return;
 	}
-	if (g->lost || g->torn)
+	if (g->lost || g->partial)
 		fsv_para(out, 0, 2,
 			 "guest recording: read, %" PRIu64 " records; %" PRIu64
 			 " were LOST, %" PRIu64
 			 " partial (half written when they were read): there tasks may be wrong",
-			 g->events, g->lost, g->torn);
+			 g->events, g->lost, g->partial);
 	else
 		fsv_para(out, 0, 2, "guest recording: read, %" PRIu64 " records, none lost",
 			 g->events);
@@ -142,8 +142,8 @@ static void waterfall(const struct fsv_view *v, const struct fsa_fork *f, uint64
 
 enum { L_STAGE, L_LENGTH, L_SHARE, L_PICTURE, L_ENDED, L_ERROR, L_BY };
 
-static void stage_row(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa_link *l,
-		      const struct fsv_table *table, FILE *out)
+static void stage_row(const struct fsv_view *v, const struct fsa_fork *f,
+		      const struct fsa_path_stage *l, const struct fsv_table *table, FILE *out)
 {
 	char t[FS_UNITS_LEN], at[FS_UNITS_LEN + 2], e[FS_UNITS_LEN], pct[16], who[64];
 	uint64_t ns = fsx_stage_ns(f, l->stage);
@@ -185,7 +185,7 @@ void fsv_text_signal_path(const struct fsv_view *v, const struct fsa_fork *f, FI
 	};
 	struct fsv_table table;
 
-	if (!f->nlinks)
+	if (!f->nstages)
 		return;
 	fsv_heading(v, out,
 		    "the signal path: how long each stage took, when it ended, and what ended it");
@@ -196,8 +196,8 @@ void fsv_text_signal_path(const struct fsv_view *v, const struct fsa_fork *f, FI
 		fputs(i == L_SHARE ? "  " : "", out);
 	}
 	fputc('\n', out);
-	for (size_t i = 0; i < f->nlinks; i++)
-		stage_row(v, f, &f->links[i], &table, out);
+	for (size_t i = 0; i < f->nstages; i++)
+		stage_row(v, f, &f->stages[i], &table, out);
 }
 
 void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out)
