@@ -12,9 +12,10 @@
 #include "attribute/state/slots.h"
 #include "attribute/path/walk.h"
 
-#define AT_HOT          inline __attribute__((always_inline))
-#define AT_MAX_SWITCHES 64 /* changes of thread without any time passing: the records contradict \
-			    */
+#define AT_HOT inline __attribute__((always_inline))
+#define AT_MAX_SWITCHES                                                          \
+	64 /* changes of thread without any time passing: the records contradict \
+	    */
 
 struct at_walk {
 	struct at *a;
