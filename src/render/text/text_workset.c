@@ -8,7 +8,6 @@
 #include "base/units.h"
 #include "render/ceiling.h"
 #include "render/format.h"
-#include "render/json/json_parts.h"
 
 const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t len)
 {
