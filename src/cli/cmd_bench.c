@@ -72,7 +72,7 @@ static void print_json(const struct fs_bench *b, const struct fs_rec *rec)
 /* The recording's tables, and what it lacks, from the bench's own clock. */
 static int print_recorded(const struct fs_bench *b, const struct fs_rec *rec)
 {
-	int rc;
+	int ret;
 
 	if (!rec->res->nforks) {
 		fs_warn("no fork is in the recording (what it did trace: forkscope report %s): the table is by the bench's own clock, and there is no ledger",
@@ -80,14 +80,14 @@ static int print_recorded(const struct fs_bench *b, const struct fs_rec *rec)
 		fs_bench_table(b, stdout);
 		return FS_EXIT_OK;
 	}
-	rc = variants_to_stdout(&rec->view, VARIANTS_TEXT, RESAMPLING_SEED);
+	ret = variants_to_stdout(&rec->view, VARIANTS_TEXT, RESAMPLING_SEED);
 	if (b->o.wait_for_network) {
 		fs_bench_others(b, stdout);
 	} else {
 		printf("\nThe same by the bench's own clock, where a fork is there when it is resumed (--wait-for-network false)\n");
 		fs_bench_table(b, stdout);
 	}
-	return rc;
+	return ret;
 }
 
 /* The table: of the recording, with its ledgers, where there is one; else of our own clock. */
@@ -97,14 +97,14 @@ static int print(const struct fs_bench *b, const struct asked *x)
 	struct fs_rec rec;
 	const struct bench_asked *a = &x->a;
 	bool recorded = !a->no_record && !x->csv && fs_rec_open(a->output, &ro, &rec) == FS_EXIT_OK;
-	int rc = 0;
+	int ret = 0;
 
 	if (x->json) {
 		print_json(b, recorded ? &rec : NULL);
 	} else if (x->csv) {
 		fs_bench_csv(b, stdout);
 	} else if (recorded) {
-		rc = print_recorded(b, &rec) == FS_EXIT_FAILED;
+		ret = print_recorded(b, &rec) == FS_EXIT_FAILED;
 	} else {
 		fs_bench_table(b, stdout);
 	}
@@ -114,7 +114,7 @@ static int print(const struct fs_bench *b, const struct asked *x)
 		fs_error("writing to stdout: %s", strerror(errno));
 		return -1;
 	}
-	return rc;
+	return ret;
 }
 
 /* What of the run is to be said by the exit status. */
@@ -158,17 +158,17 @@ static int parse(struct asked *x, int argc, char **argv)
 	};
 	size_t own = 0;
 	struct fs_args args;
-	int rc;
+	int ret;
 
 	bench_opts_defaults(a);
 	while (opts[own].name)
 		own++;
 	bench_opts_rows(a, opts + own);
-	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
-	if (rc < 0)
-		rc = bench_opts_finalize(a, &usage, &args);
-	if (rc >= 0)
-		return rc;
+	ret = fs_opts_parse(&usage, opts, argc, argv, &args);
+	if (ret < 0)
+		ret = bench_opts_finalize(a, &usage, &args);
+	if (ret >= 0)
+		return ret;
 	if (!a->output && !a->no_record)
 		return fs_opts_bad(&usage, "no recording is named: -o FILE (or --no-record)");
 	if (x->json && x->csv)
@@ -182,10 +182,10 @@ static int parse(struct asked *x, int argc, char **argv)
 int cmd_bench(int argc, char **argv)
 {
 	struct asked x = {.json = false};
-	int rc = parse(&x, argc, argv);
+	int ret = parse(&x, argc, argv);
 
-	if (rc < 0)
-		rc = bench_run(&x.a, tell, &x);
+	if (ret < 0)
+		ret = bench_run(&x.a, tell, &x);
 	bench_opts_free(&x.a);
-	return rc;
+	return ret;
 }

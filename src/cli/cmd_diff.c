@@ -41,16 +41,16 @@ static const struct fs_usage usage = {
 static int write_svg(const struct fsv_diff *d, const char *path)
 {
 	FILE *out = fs_out_open(path, fs_out_svg);
-	int err, io;
+	int ret, io;
 
 	if (!out)
 		return FS_EXIT_FAILED;
-	err = fsv_diff_svg(d, out);
+	ret = fsv_diff_svg(d, out);
 	io = fs_out_close(out);
-	err = err ? err : io;
-	if (!err)
+	ret = ret ? ret : io;
+	if (!ret)
 		return FS_EXIT_OK;
-	fs_error("cannot write %s: %s", path, strerror(-err));
+	fs_error("cannot write %s: %s", path, strerror(-ret));
 	return FS_EXIT_FAILED;
 }
 

@@ -214,16 +214,16 @@ int cmd_doctor(int argc, char **argv)
 	};
 	struct fs_checkup c;
 	struct fs_args args;
-	int rc = fs_opts_parse(&usage, opts, argc, argv, &args);
+	int ret = fs_opts_parse(&usage, opts, argc, argv, &args);
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	fs_checkup(&c);
-	rc = c.fit ? FS_EXIT_OK : FS_EXIT_FAILED;
+	ret = c.fit ? FS_EXIT_OK : FS_EXIT_FAILED;
 	if (!json)
 		print_text(&c);
 	else if (print_json(&c))
-		rc = FS_EXIT_FAILED;
+		ret = FS_EXIT_FAILED;
 	fs_checkup_free(&c);
-	return rc;
+	return ret;
 }

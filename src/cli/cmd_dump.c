@@ -161,11 +161,11 @@ static void print_guests(enum form form, const struct fsr_reader *r)
 	for (size_t i = 0; i < fsr_guest_readings(r); i++) {
 		size_t bytes;
 		void *payload = fsr_guest_payload(r, i, &bytes);
-		int err = !payload            ? -1
+		int ret = !payload            ? -1
 			  : form == FORM_JSON ? fsr_guest_json(payload, bytes, print_json, NULL)
 					      : fsr_guest_print(payload, bytes, print_line, NULL);
 
-		if (err)
+		if (ret)
 			fs_warn("a reading of the guest of VM %u does not add up",
 				fsr_guest_reading_vm(r, i));
 		free(payload);

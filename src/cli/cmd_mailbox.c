@@ -53,21 +53,21 @@ int cmd_mailbox(int argc, char **argv)
 {
 	struct mailbox_request r = {.fd = -1, .asked.query.kinds = FS_MBOX_ALL};
 	const char *what = argc > 1 ? argv[1] : "";
-	int rc;
+	int ret;
 
 	if (!strcmp(what, "--help") || !strcmp(what, "-h")) {
 		print_help(stdout);
 		return FS_EXIT_OK;
 	}
 	if (!strcmp(what, "find")) {
-		rc = mailbox_opts_find(&r.asked, argc - 1, argv + 1);
-		rc = rc >= 0 ? rc : run_find(&r);
+		ret = mailbox_opts_find(&r.asked, argc - 1, argv + 1);
+		ret = ret >= 0 ? ret : run_find(&r);
 	} else if (!strcmp(what, "show")) {
-		rc = mailbox_opts_show(&r.asked, argc - 1, argv + 1);
-		rc = rc >= 0 ? rc : run_show(&r);
+		ret = mailbox_opts_show(&r.asked, argc - 1, argv + 1);
+		ret = ret >= 0 ? ret : run_show(&r);
 	} else if (!strcmp(what, "patch")) {
-		rc = mailbox_opts_patch(&r.asked, argc - 1, argv + 1);
-		rc = rc >= 0 ? rc : mailbox_patch(&r);
+		ret = mailbox_opts_patch(&r.asked, argc - 1, argv + 1);
+		ret = ret >= 0 ? ret : mailbox_patch(&r);
 	} else {
 		if (*what)
 			fs_error("mailbox: \"%s\" is none of find, show, patch", what);
@@ -77,9 +77,9 @@ int cmd_mailbox(int argc, char **argv)
 	fs_mbox_found_free(&r.found);
 	if (r.fd >= 0)
 		close(r.fd);
-	if (rc == FS_EXIT_OK && (fflush(stdout) || ferror(stdout))) {
+	if (ret == FS_EXIT_OK && (fflush(stdout) || ferror(stdout))) {
 		fs_error("writing to stdout: %s", strerror(errno));
 		return FS_EXIT_FAILED;
 	}
-	return rc;
+	return ret;
 }

@@ -30,10 +30,10 @@ int cmd_mark(int argc, char **argv)
 		FS_OPT_END,
 	};
 	struct fs_args args;
-	int rc = fs_opts_parse(&usage, opts, argc, argv, &args);
+	int ret = fs_opts_parse(&usage, opts, argc, argv, &args);
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	if (fs_mark_check_name(args.pos[0]))
 		return fs_opts_bad(&usage, "\"%s\" is not a name for a mark", args.pos[0]);
 	if (opts[0].given && (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))) {
@@ -42,17 +42,17 @@ int cmd_mark(int argc, char **argv)
 	}
 	mark.pid = pid;
 	snprintf(mark.name, sizeof(mark.name), "%s", args.pos[0]);
-	rc = fs_marks_send(&mark);
-	if (rc > 0)
+	ret = fs_marks_send(&mark);
+	if (ret > 0)
 		return FS_EXIT_OK;
-	if (rc == -EXDEV)
+	if (ret == -EXDEV)
 		fs_error(
 			"cannot mark a moment from inside a time namespace with an offset: its clock is not that of the recordings. Run forkscope mark in the host's");
-	else if (rc == 0)
+	else if (ret == 0)
 		fs_error("no recorder is running on this host: start forkscope record first");
 	else
-		fs_error("cannot reach the recorder in " FS_MARK_DIR ": %s%s", strerror(-rc),
-			 rc == -EACCES ? " (marks are heard from root and the recorder's user)"
-				       : "");
+		fs_error("cannot reach the recorder in " FS_MARK_DIR ": %s%s", strerror(-ret),
+			 ret == -EACCES ? " (marks are heard from root and the recorder's user)"
+					: "");
 	return FS_EXIT_FAILED;
 }

@@ -295,19 +295,19 @@ int cmd_record(int argc, char **argv)
 		FS_OPT_END,
 	};
 	struct fs_args args;
-	int rc;
+	int ret;
 
 	fs_targets_init(&s.targets);
 	s.command_line = words(argc, argv);
-	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
-	if (rc < 0)
-		rc = check(&s, &args);
-	if (rc < 0) {
+	ret = fs_opts_parse(&usage, opts, argc, argv, &args);
+	if (ret < 0)
+		ret = check(&s, &args);
+	if (ret < 0) {
 		s.targets.command = args.nafter ? args.after : NULL;
 		set_knobs(&s, stacks);
 		s.asked = fs_opts_asked(opts);
-		rc = run(&s);
+		ret = run(&s);
 	}
 	give_back(&s);
-	return rc;
+	return ret;
 }

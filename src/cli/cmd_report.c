@@ -51,17 +51,17 @@ static int write_svg(const struct fsv_view *v, const struct fsa_fork *f, const s
 		     const char *path)
 {
 	FILE *out = fs_out_open(path, fs_out_svg);
-	int err, io;
+	int ret, io;
 
 	if (!out)
 		return FS_EXIT_FAILED;
-	err = fsv_svg(v, f, c, out);
+	ret = fsv_svg(v, f, c, out);
 	io = fs_out_close(out);
-	if (!err)
-		err = io;
-	if (err) {
+	if (!ret)
+		ret = io;
+	if (ret) {
 		fs_error("cannot write %s: %s", out == stdout ? "the flame graph" : path,
-			 strerror(-err));
+			 strerror(-ret));
 		return FS_EXIT_FAILED;
 	}
 	return FS_EXIT_OK;

@@ -73,7 +73,7 @@ static int open_to_write(const char *path, const char *const *begins)
 
 FILE *fs_out_open(const char *path, const char *const *begins)
 {
-	int own = own_descriptor(path), fd, err;
+	int own = own_descriptor(path), fd, ret;
 	FILE *f;
 
 	if (own == STDOUT_FILENO)
@@ -86,8 +86,8 @@ FILE *fs_out_open(const char *path, const char *const *begins)
 	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (f)
 		return f;
-	err = fd < 0 ? fd : -errno;
-	fs_error("cannot write %s: %s", path, fs_fresh_why(err));
+	ret = fd < 0 ? fd : -errno;
+	fs_error("cannot write %s: %s", path, fs_fresh_why(ret));
 	if (fd >= 0)
 		close(fd);
 	return NULL;
@@ -95,35 +95,35 @@ FILE *fs_out_open(const char *path, const char *const *begins)
 
 int fs_out_check(const char *path, const char *const *begins)
 {
-	int rc = fs_fresh_check(path, begins);
+	int ret = fs_fresh_check(path, begins);
 
-	if (rc)
-		fs_error("cannot write %s: %s", path, fs_fresh_why(rc));
-	return rc;
+	if (ret)
+		fs_error("cannot write %s: %s", path, fs_fresh_why(ret));
+	return ret;
 }
 
 int fs_out_close(FILE *f)
 {
-	int err = 0;
+	int ret = 0;
 
 	errno = 0;
 	if (fflush(f) || ferror(f))
-		err = errno ? -errno : -EIO;
-	if (f != stdout && fclose(f) && !err)
-		err = errno ? -errno : -EIO;
-	return err;
+		ret = errno ? -errno : -EIO;
+	if (f != stdout && fclose(f) && !ret)
+		ret = errno ? -errno : -EIO;
+	return ret;
 }
 
-int fs_out_stdout(int err)
+int fs_out_stdout(int ret)
 {
 	int io = fs_out_close(stdout);
 
 	if (io == -EPIPE)
 		return FS_EXIT_FAILED; /* the reader has left: nobody reads an error */
 	if (io)
-		err = io;
-	if (err) {
-		fs_error("cannot write the report: %s", strerror(-err));
+		ret = io;
+	if (ret) {
+		fs_error("cannot write the report: %s", strerror(-ret));
 		return FS_EXIT_FAILED;
 	}
 	return FS_EXIT_OK;

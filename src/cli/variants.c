@@ -11,21 +11,21 @@ int variants_to_stdout(const struct fsv_view *v, enum variants_form form, uint64
 {
 	struct fsx_groups g;
 	struct fsx_variants b;
-	int err = fsx_groups_make(v->res, &g);
+	int ret = fsx_groups_make(v->res, &g);
 
-	if (err || fsx_variants_make(&g, seed, &b)) {
-		if (!err)
+	if (ret || fsx_variants_make(&g, seed, &b)) {
+		if (!ret)
 			fsx_groups_free(&g);
 		fs_error("no memory to compare the variants");
 		return FS_EXIT_FAILED;
 	}
 	if (form == VARIANTS_JSON)
-		err = fsv_variants_json(v, &b, stdout);
+		ret = fsv_variants_json(v, &b, stdout);
 	else if (form == VARIANTS_CSV)
 		fsv_variants_csv(&b, stdout);
 	else
 		fsv_variants_text(v, &b, stdout);
 	fsx_variants_free(&b);
 	fsx_groups_free(&g);
-	return fs_out_stdout(err);
+	return fs_out_stdout(ret);
 }

@@ -32,7 +32,7 @@ static int read_symtab(struct fsy_syms *s, Elf *elf, Elf_Scn *scn, const GElf_Sh
 	for (size_t i = 0; data && i < n; i++) {
 		const char *name;
 		GElf_Sym sym;
-		int type, err;
+		int type, ret;
 
 		if (!gelf_getsym(data, (int)i, &sym))
 			break;
@@ -46,9 +46,9 @@ static int read_symtab(struct fsy_syms *s, Elf *elf, Elf_Scn *scn, const GElf_Sh
 		/* entry code in assembly has no type */
 		if (type != STT_FUNC && !(type == STT_NOTYPE && is_code(elf, sym.st_shndx)))
 			continue;
-		err = fsy_syms_add(s, sym.st_value, sym.st_size, name, strnlen(name, FSY_MAX_NAME));
-		if (err)
-			return err;
+		ret = fsy_syms_add(s, sym.st_value, sym.st_size, name, strnlen(name, FSY_MAX_NAME));
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

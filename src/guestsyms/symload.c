@@ -86,10 +86,10 @@ static int read_all(int fd, size_t max, char **data, size_t *bytes)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 || v.n + (size_t)n > max) {
-			int err = n < 0 ? -errno : -EFBIG;
+			int ret = n < 0 ? -errno : -EFBIG;
 
 			fs_vec_free(&v);
-			return err;
+			return ret;
 		}
 		v.n += (size_t)n;
 		if (!n)

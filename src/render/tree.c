@@ -110,20 +110,20 @@ int fsv_tree_add(struct fsv_tree *t, const struct fsv_view *v, const struct fsa_
 		 unsigned int flags)
 {
 	struct fsv_frame *frames = malloc(FSV_MAX_FRAMES * sizeof(*frames));
-	int err = 0;
+	int ret = 0;
 
 	if (!frames)
 		return -ENOMEM;
-	for (size_t i = 0; i < f->nsegs && !err; i++) {
+	for (size_t i = 0; i < f->nsegs && !ret; i++) {
 		size_t n;
 
 		if (f->segs[i].t1 <= f->segs[i].t0)
 			continue; /* an instant has no width */
 		n = fsv_frames(v, f, &f->segs[i], flags & FSV_TREE_MERGE, frames);
-		err = add_seg(t, &f->segs[i], frames, n, flags);
+		ret = add_seg(t, &f->segs[i], frames, n, flags);
 	}
 	free(frames);
-	return err;
+	return ret;
 }
 
 static void copy_head(struct fsv_frame *f, const struct fsv_node *n)

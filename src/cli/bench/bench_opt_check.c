@@ -121,8 +121,8 @@ static int check_load(const struct fs_usage *u, const struct bench_asked *a)
 
 int bench_opts_check(const struct fs_usage *u, struct bench_asked *a)
 {
-	int rc = check_vmm(u, a);
+	int ret = check_vmm(u, a);
 
-	rc = rc < 0 ? check_load(u, a) : rc;
-	return rc < 0 ? check_snapshots(u, a) : rc;
+	ret = ret < 0 ? check_load(u, a) : ret;
+	return ret < 0 ? check_snapshots(u, a) : ret;
 }

@@ -82,18 +82,18 @@ int bench_opt_prefetch(const char *text, void *dst, char *why, size_t len)
 	const char *words[BENCH_MAX] = {NULL};
 	char *copy = strdup(text);
 	size_t n = cut(copy, words);
-	int rc = copy ? 0 : -1;
+	int ret = copy ? 0 : -1;
 
 	if (n > BENCH_MAX) {
 		snprintf(why, len, "names too many");
-		rc = -1;
+		ret = -1;
 	}
-	for (size_t i = 0; !rc && i < n; i++)
-		rc = fs_prefetch_parse(words[i], &a->prefetch[i], why, len) ? -1 : 0;
-	rc = rc ? rc : twice(words, n, why, len);
+	for (size_t i = 0; !ret && i < n; i++)
+		ret = fs_prefetch_parse(words[i], &a->prefetch[i], why, len) ? -1 : 0;
+	ret = ret ? ret : twice(words, n, why, len);
 	a->nprefetch = n;
 	free(copy);
-	return rc;
+	return ret;
 }
 
 int bench_opt_workingset(const char *text, void *dst, char *why, size_t len)

@@ -277,7 +277,7 @@ int bench_opts_finalize(struct bench_asked *a, const struct fs_usage *u, const s
 {
 	struct fs_bench_opts *o = &a->o;
 	enum fs_payload_error e;
-	int rc;
+	int ret;
 
 	o->plan.command = args->nafter ? args->after : NULL;
 	o->plan.program = a->program ? a->program : o->plan.ops ? o->plan.ops->program : NULL;
@@ -292,9 +292,9 @@ int bench_opts_finalize(struct bench_asked *a, const struct fs_usage *u, const s
 	o->nsignals = a->nsignals;
 	o->prefetch = a->prefetch;
 	o->nprefetch = a->nprefetch;
-	rc = bench_opts_check(u, a);
-	if (rc >= 0)
-		return rc;
+	ret = bench_opts_check(u, a);
+	if (ret >= 0)
+		return ret;
 	if (!o->iters || !o->concurrency || o->concurrency > 1024 || o->iters > 1000000)
 		return fs_opts_bad(u, "--iters is 1 to 1000000, --concurrency 1 to 1024");
 	e = fs_payload_check(&o->payload);

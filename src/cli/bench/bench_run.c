@@ -109,7 +109,7 @@ static int take_into(struct bench_asked *a, const char *folder)
 	char state[PATH_MAX + 8], memory[PATH_MAX + 16];
 	struct fs_vmm_at at = {.folder = folder, .id = "template"};
 	struct fs_vmm v;
-	int rc;
+	int ret;
 
 	plan.socket = a->take;
 	plan.jail = NULL;
@@ -119,23 +119,23 @@ static int take_into(struct bench_asked *a, const char *folder)
 	at.state = ch ? folder : state;
 	at.memory = memory;
 	fs_vmm_init(&v, &plan, &at);
-	rc = v.ops->start(&v);
-	if (rc)
+	ret = v.ops->start(&v);
+	if (ret)
 		fs_error("taking a snapshot of the VM at %s: %s", a->take, v.err);
 	else
-		rc = sees_folder(a, &v, folder) ?: may_be_replaced(a, memory);
-	if (!rc && (rc = v.ops->create(&v)) != 0)
+		ret = sees_folder(a, &v, folder) ?: may_be_replaced(a, memory);
+	if (!ret && (ret = v.ops->create(&v)) != 0)
 		fs_error("taking a snapshot of the VM at %s: %s", a->take, v.err);
-	else if (!rc)
+	else if (!ret)
 		fs_info("the VM at %s is paused, its snapshot is in %s", a->take, folder);
 	fs_vmm_end(&v);
-	return rc;
+	return ret;
 }
 
 static int take_snapshot(struct bench_asked *a)
 {
 	char *folder;
-	int rc;
+	int ret;
 
 	if (!a->take)
 		return 0;
@@ -146,9 +146,9 @@ static int take_snapshot(struct bench_asked *a)
 			 a->folders[0], strerror(errno));
 		return -1;
 	}
-	rc = take_into(a, folder);
+	ret = take_into(a, folder);
 	free(folder);
-	return rc;
+	return ret;
 }
 
 /* What the bench saw, in a file next to the recording. */
@@ -164,18 +164,18 @@ static int write_json(const struct fs_bench *b, const char *path)
 {
 	json_t *o = fs_bench_json(b);
 	FILE *out = NULL;
-	int rc, io;
+	int ret, io;
 
 	if (o)
 		out = fs_out_open(path, fs_out_json);
 	else
 		fs_error("writing %s: out of memory", path);
-	rc = out ? json_dumpf(o, out, JSON_INDENT(1)) : -1;
+	ret = out ? json_dumpf(o, out, JSON_INDENT(1)) : -1;
 	io = out ? fs_out_close(out) : 0;
 	json_decref(o);
-	if (out && (rc || io))
+	if (out && (ret || io))
 		fs_error("writing %s failed: %s", path, strerror(io ? -io : EIO));
-	return rc || io ? -1 : 0;
+	return ret || io ? -1 : 0;
 }
 
 /* Does the user give the recorder an option that begins so? */
@@ -340,7 +340,7 @@ int bench_run(struct bench_asked *a, bench_then then, void *arg)
 	const char *tmp = getenv("TMPDIR") ?: "/tmp";
 	char work[PATH_MAX], why[FS_SENTENCE];
 	struct fs_bench b;
-	int rc = FS_EXIT_FAILED;
+	int ret = FS_EXIT_FAILED;
 
 	if (!a->no_record && fs_bpf_check(why, sizeof(why))) {
 		fs_error("%s", why);
@@ -364,10 +364,10 @@ int bench_run(struct bench_asked *a, bench_then then, void *arg)
 		if (fs_bench_open(&b, &a->o))
 			fs_error("%s", b.err);
 		else
-			rc = record_and_run(&b, a, then, arg);
+			ret = record_and_run(&b, a, then, arg);
 	}
 	forget_recorders();
 	fs_bench_close(&b);
 	fs_remove_tree(work);
-	return rc;
+	return ret;
 }

@@ -112,26 +112,26 @@ static bool recall(struct mailbox_request *r)
 
 void mailbox_remember(struct mailbox_request *r)
 {
-	int rc;
+	int ret;
 
 	if (r->asked.forget || !r->memory.path[0])
 		return;
-	rc = fs_offsets_put(&r->memory, &r->st, r->proof.hit.offset);
-	if (rc && r->asked.offset_file)
+	ret = fs_offsets_put(&r->memory, &r->st, r->proof.hit.offset);
+	if (ret && r->asked.offset_file)
 		fs_warn("writing %s: %s; the offset is not remembered", r->memory.path,
-			strerror(-rc));
+			strerror(-ret));
 }
 
 int mailbox_locate(struct mailbox_request *r)
 {
-	int rc;
+	int ret;
 
 	fs_offsets_open(&r->memory, r->asked.file, &r->asked.query, r->asked.offset_file);
 	if (recall(r))
 		return 0;
-	rc = fs_mbox_search(r->fd, (uint64_t)r->st.st_size, &r->asked.query, &r->found, r->err,
-			    sizeof(r->err));
-	if (rc) {
+	ret = fs_mbox_search(r->fd, (uint64_t)r->st.st_size, &r->asked.query, &r->found, r->err,
+			     sizeof(r->err));
+	if (ret) {
 		fs_error("searching %s: %s", r->asked.file, r->err);
 		return -1;
 	}
@@ -139,9 +139,9 @@ int mailbox_locate(struct mailbox_request *r)
 		say_not_one(r);
 		return -1;
 	}
-	rc = fs_mbox_prove(r->fd, (uint64_t)r->st.st_size, &r->asked.query,
-			   r->found.hits.v[0].offset, &r->proof, r->err, sizeof(r->err));
-	if (rc) {
+	ret = fs_mbox_prove(r->fd, (uint64_t)r->st.st_size, &r->asked.query,
+			    r->found.hits.v[0].offset, &r->proof, r->err, sizeof(r->err));
+	if (ret) {
 		fs_error("%s: %s", r->asked.file, r->err);
 		return -1;
 	}

@@ -125,10 +125,10 @@ static int parse_reading(const struct fs_usage *u, struct mailbox_asked *r, int 
 {
 	struct fs_opt opts[] = {COMMON_OPTIONS(r), FS_OPT_END};
 	struct fs_args args;
-	int rc = fs_opts_parse(u, opts, argc, argv, &args);
+	int ret = fs_opts_parse(u, opts, argc, argv, &args);
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	r->file = args.pos[0];
 	return check_query(u, r);
 }
@@ -150,13 +150,13 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv)
 		FS_OPT_END,
 	};
 	struct fs_args args;
-	int rc = fs_opts_parse(&patch_usage, opts, argc, argv, &args);
+	int ret = fs_opts_parse(&patch_usage, opts, argc, argv, &args);
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	r->file = args.pos[0];
-	rc = check_query(&patch_usage, r);
-	return rc >= 0 ? rc : check_payload(r);
+	ret = check_query(&patch_usage, r);
+	return ret >= 0 ? ret : check_payload(r);
 }
 
 void mailbox_warn_of_gateway(const struct fs_payload *p)

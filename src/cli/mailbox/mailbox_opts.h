@@ -25,13 +25,15 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv);
  * The fields of a payload as options; each parser's dst is a struct fs_payload.
  * X(parser, FIELD, option, argument, help)
  */
-#define MAILBOX_FIELD_OPTIONS(X)                                                            \
-	X(opt_interface, INTERFACE, "--interface", "NAME", "the guest's interface: eth0")   \
-	X(opt_mac, MAC, "--mac", "MAC", "its new MAC address")                              \
-	X(opt_ip, IPV4, "--ip", "ADDRESS", "its new IPv4 address")                          \
-	X(opt_prefix, PREFIX, "--prefix", "N", "the length of its prefix, 1 to 32")         \
-	X(opt_gateway, GATEWAY, "--gateway", "ADDRESS", "the default route; acks go there") \
-	X(opt_ack_port, ACK_PORT, "--ack-port", "PORT", "UDP port for the acks (default: no acks)")
+#define MAILBOX_FIELD_OPTIONS(X)                                                                  \
+	X(mailbox_opt_interface, INTERFACE, "--interface", "NAME", "the guest's interface: eth0") \
+	X(mailbox_opt_mac, MAC, "--mac", "MAC", "its new MAC address")                            \
+	X(mailbox_opt_ip, IPV4, "--ip", "ADDRESS", "its new IPv4 address")                        \
+	X(mailbox_opt_prefix, PREFIX, "--prefix", "N", "the length of its prefix, 1 to 32")       \
+	X(mailbox_opt_gateway, GATEWAY, "--gateway", "ADDRESS",                                   \
+	  "the default route; acks go there")                                                     \
+	X(mailbox_opt_ack_port, ACK_PORT, "--ack-port", "PORT",                                   \
+	  "UDP port for the acks (default: no acks)")
 
 #define X(parser, field, option, argument, help) \
 	int parser(const char *text, void *dst, char *why, size_t len);

@@ -18,7 +18,7 @@ struct bytes {
 static int read_payload(const char *file, struct bytes *b)
 {
 	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
-	int rc = 0;
+	int ret = 0;
 
 	if (!f) {
 		fs_error("opening the payload %s: %s", file, strerror(errno));
@@ -27,11 +27,11 @@ static int read_payload(const char *file, struct bytes *b)
 	b->n = fread(b->v, 1, sizeof(b->v), f);
 	if (ferror(f)) {
 		fs_error("reading the payload %s: %s", file, strerror(errno));
-		rc = -1;
+		ret = -1;
 	}
 	if (f != stdin)
 		fclose(f);
-	return rc;
+	return ret;
 }
 
 /* The bytes to write: those given, or made of the options; checked as the agent will check them. */
@@ -173,13 +173,13 @@ int mailbox_patch(struct mailbox_request *r)
 {
 	struct bytes b = {.n = 0};
 	const char *method = NULL;
-	int rc;
+	int ret;
 
 	/* asked before the search, which may take long, and again right before the write */
 	if (open_guarded(r) || mailbox_locate(r) || make_payload(r, &b) || still_guarded(r))
 		return FS_EXIT_FAILED;
-	rc = r->asked.copy_out ? fill_copy(r, &b, &method) : fill_in_place(r, &b);
-	if (rc)
+	ret = r->asked.copy_out ? fill_copy(r, &b, &method) : fill_in_place(r, &b);
+	if (ret)
 		return FS_EXIT_FAILED;
 	print_patched(r, b.n, method);
 	return FS_EXIT_OK;

@@ -33,7 +33,7 @@ static const char *const exported[] = {FSV_WORKSET_BEGINS, FSX_HPL_MAGIC, FS_OUT
 static int write_set(const struct asked *a, const struct fsv_workset *w)
 {
 	bool hpl = !strcmp(a->format, "hpl");
-	int err = 0, io;
+	int ret = 0, io;
 	char why[300];
 	FILE *out;
 
@@ -45,18 +45,18 @@ static int write_set(const struct asked *a, const struct fsv_workset *w)
 	if (!out)
 		return FS_EXIT_FAILED;
 	if (hpl)
-		err = fsv_workset_hpl(w, out, why, sizeof(why));
+		ret = fsv_workset_hpl(w, out, why, sizeof(why));
 	else if (!strcmp(a->format, "json"))
-		err = fsv_workset_json(w, out);
+		ret = fsv_workset_json(w, out);
 	else
 		fsv_workset_ranges(w, out);
 	if (out == stdout)
-		return fs_out_stdout(err);
+		return fs_out_stdout(ret);
 	io = fs_out_close(out);
-	err = err ? err : io;
-	if (!err)
+	ret = ret ? ret : io;
+	if (!ret)
 		return FS_EXIT_OK;
-	fs_error("cannot write %s: %s", a->out, strerror(-err));
+	fs_error("cannot write %s: %s", a->out, strerror(-ret));
 	return FS_EXIT_FAILED;
 }
 

@@ -24,9 +24,9 @@
 #define OWN_ROWS   20
 
 struct asked {
-	struct test_asked t;
+	struct prefetch_asked t;
 	struct bench_asked bench; /* how forks are made */
-	struct test_prefetch p;
+	struct prefetch_brought p;
 	const char *ranges, *mechanism;
 	unsigned int null_rounds;
 	bool from;
@@ -52,15 +52,15 @@ static int run_null(const struct asked *x, const struct prefetch_rec *r)
 	const struct fsx_group *g = prefetch_group(r, x->t.variants);
 	double *v = g ? calloc(g->n + 1, sizeof(*v)) : NULL;
 	unsigned int n = 0;
-	int err;
+	int ret;
 
 	if (!v)
 		return FS_EXIT_FAILED;
 	for (size_t i = 0; i < g->n; i++)
 		v[i] = g->forks[i]->complete ? (double)g->forks[i]->gap_ns : INFINITY;
-	err = fss_null_test(v, g->n, x->null_rounds, x->t.seed, &n);
+	ret = fss_null_test(v, g->n, x->null_rounds, x->t.seed, &n);
 	free(v);
-	if (err) {
+	if (ret) {
 		fs_error("a null test needs at least %d forks, \"%s\" has %zu", 2 * FSS_MIN_N,
 			 g->name, g->n);
 		return FS_EXIT_FAILED;
@@ -68,9 +68,9 @@ static int run_null(const struct asked *x, const struct prefetch_rec *r)
 	printf("null test: %u random halves of the %zu forks \"%s\" (seed %u): %u supported, %.1f %% (at most %.0f %% may)\n",
 	       x->null_rounds, g->n, g->name, x->t.seed, n, 100.0 * n / x->null_rounds,
 	       100 * NULL_LIMIT);
-	err = fs_out_stdout(0);
-	if (err)
-		return err;
+	ret = fs_out_stdout(0);
+	if (ret)
+		return ret;
 	return n <= NULL_LIMIT * x->null_rounds ? FS_EXIT_OK : FS_EXIT_NO;
 }
 
@@ -153,11 +153,11 @@ static int with_recordings(struct asked *x, const struct fs_args *args)
 	if (x->null_rounds) {
 		ret = run_null(x, &one);
 	} else if (args->npos == 1) {
-		ret = test_verdict(&x->t, &one, &one, &x->p, NULL);
+		ret = prefetch_judge(&x->t, &one, &one, &x->p, NULL);
 	} else {
 		ret = prefetch_open(args->pos[1], &x->t.window, &two);
 		if (!ret) {
-			ret = test_verdict(&x->t, &one, &two, &x->p, NULL);
+			ret = prefetch_judge(&x->t, &one, &two, &x->p, NULL);
 			prefetch_close(&two);
 		}
 	}
@@ -197,7 +197,7 @@ static int judge_run(const struct bench_done *d, void *arg)
 	ret = set_prefetch(x, &b->arms[1]);
 	ret = ret ? ret : prefetch_open(d->a->output, &x->t.window, &r);
 	if (!ret) {
-		ret = test_verdict(&x->t, &r, &r, &x->p, run);
+		ret = prefetch_judge(&x->t, &r, &r, &x->p, run);
 		if (!x->t.json)
 			fs_bench_others(b, stdout);
 		prefetch_close(&r);
@@ -279,10 +279,10 @@ static int finalize_ranges(struct asked *x)
 static int finalize_run(struct asked *x, const struct fs_args *args)
 {
 	struct bench_asked *a = &x->bench;
-	int rc = finalize_ranges(x);
+	int ret = finalize_ranges(x);
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	if (args->npos)
 		return fs_opts_bad(
 			&usage,
@@ -303,9 +303,9 @@ static int finalize_run(struct asked *x, const struct fs_args *args)
 				   x->t.variants ? "--variants" : "--null");
 	if (!a->output)
 		return fs_opts_bad(&usage, "no recording is named: -o FILE");
-	rc = test_check(&x->t);
-	if (rc)
-		return rc;
+	ret = prefetch_check(&x->t);
+	if (ret)
+		return ret;
 	a->prefetch[1] = a->prefetch[0];
 	a->prefetch[0] = (struct fs_prefetch_spec){.kind = FS_PREFETCH_NONE, .text = "none"};
 	a->nprefetch = 2;
@@ -343,7 +343,7 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 		       "the resume signal that the snapshot's agent waits for: auto (default), vmclock, vmgenid, vmclock-spin, none"),
 	};
 	size_t own = 0, made = 0;
-	int rc;
+	int ret;
 
 	bench_opts_defaults(a);
 	a->nprefetch = 0;
@@ -351,11 +351,11 @@ static int parse(struct asked *x, int argc, char **argv, struct fs_args *args)
 		if (!strcmp(opts[own].name, "--prefetch"))
 			made = own;
 	bench_opts_rows(a, opts + own);
-	rc = fs_opts_parse(&usage, opts, argc, argv, args);
-	if (rc < 0)
-		rc = read_mechanism(x);
-	if (rc >= 0)
-		return rc;
+	ret = fs_opts_parse(&usage, opts, argc, argv, args);
+	if (ret < 0)
+		ret = read_mechanism(x);
+	if (ret >= 0)
+		return ret;
 	for (const struct fs_opt *o = opts; o->name; o++)
 		if (!strcmp(o->name, "--seed") && o->given)
 			a->o.seed = x->t.seed;

@@ -86,7 +86,7 @@ static int two_variants(const struct prefetch_rec *r, const char **first, const 
 }
 
 /* "WITHOUT,WITH" into two names. */
-static int split_variants(const struct test_asked *a, char names[2][64])
+static int split_variants(const struct prefetch_asked *a, char names[2][64])
 {
 	const char *text = a->variants;
 	size_t n = strcspn(text, ",");
@@ -99,7 +99,7 @@ static int split_variants(const struct test_asked *a, char names[2][64])
 	return FS_EXIT_OK;
 }
 
-static int choose_variants(const struct test_asked *a, const struct prefetch_rec *one,
+static int choose_variants(const struct prefetch_asked *a, const struct prefetch_rec *one,
 			   const struct prefetch_rec *two, struct fsx_test_variant variants[2])
 {
 	const char *first = NULL, *second = NULL;
@@ -120,7 +120,7 @@ static int choose_variants(const struct test_asked *a, const struct prefetch_rec
 /* --- the test --- */
 
 /* "5%" or a time; -1: not given. */
-static int read_delta(const struct test_asked *a, double median, double *delta)
+static int read_delta(const struct prefetch_asked *a, double median, double *delta)
 {
 	const char *text = a->delta;
 	uint64_t ns;
@@ -143,7 +143,7 @@ static int read_delta(const struct test_asked *a, double median, double *delta)
 	return FS_EXIT_OK;
 }
 
-int test_check(const struct test_asked *a)
+int prefetch_check(const struct prefetch_asked *a)
 {
 	const char *start = a->window.start, *end = a->window.end;
 	struct fsa_opts o;
@@ -177,8 +177,8 @@ static int exit_of(enum fss_verdict v)
 	return codes[v];
 }
 
-int test_verdict(const struct test_asked *a, struct prefetch_rec *one, struct prefetch_rec *two,
-		 const struct test_prefetch *p, const json_t *run)
+int prefetch_judge(const struct prefetch_asked *a, struct prefetch_rec *one,
+		   struct prefetch_rec *two, const struct prefetch_brought *p, const json_t *run)
 {
 	struct fsx_test_variant variants[2] = {0};
 	struct fsx_abtest t;

@@ -7,7 +7,7 @@
 #include "cli/prefetch/prefetch_rec.h"
 #include "experiment/ceiling.h"
 
-struct test_asked {
+struct prefetch_asked {
 	const struct fs_usage *usage; /* of the command, for what is wrong */
 	struct prefetch_window window;
 	const char *variants, *delta, *colour;
@@ -16,21 +16,21 @@ struct test_asked {
 };
 
 /* What was prefetched in the variant with the prefetch. */
-struct test_prefetch {
+struct prefetch_brought {
 	const char *text; /* as asked; NULL: not known, and no h */
 	struct fsx_hypothesis h;
 	enum fsx_mechanism m;
 };
 
 /* What can be said before there is a recording: FS_EXIT_OK, or FS_EXIT_USAGE after saying it. */
-int test_check(const struct test_asked *a);
+int prefetch_check(const struct prefetch_asked *a);
 
 /*
  * Tests two variants, of one recording (@one == @two) or of two, and prints what came of it. @run:
  * how their forks were made, for JSON; NULL = not known. Returns the exit status of the verdict, or
  * FS_EXIT_FAILED or FS_EXIT_USAGE after saying why.
  */
-int test_verdict(const struct test_asked *a, struct prefetch_rec *one, struct prefetch_rec *two,
-		 const struct test_prefetch *p, const json_t *run);
+int prefetch_judge(const struct prefetch_asked *a, struct prefetch_rec *one,
+		   struct prefetch_rec *two, const struct prefetch_brought *p, const json_t *run);
 
 #endif

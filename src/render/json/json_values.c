@@ -45,12 +45,12 @@ json_t *fsj_addr(uint64_t x)
 
 int fsj_write(json_t *o, FILE *out)
 {
-	int err;
+	int ret;
 
 	if (!o)
 		return -ENOMEM;
-	err = json_dumpf(o, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) ? -EIO : 0;
+	ret = json_dumpf(o, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) ? -EIO : 0;
 	json_decref(o);
 	fputc('\n', out);
-	return err;
+	return ret;
 }

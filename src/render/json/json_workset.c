@@ -44,7 +44,7 @@ int fsv_workset_json(const struct fsv_workset *w, FILE *out)
 	const struct fsa_memory *m = fsx_group_memory(w->group, w->view->res);
 	char end[96];
 	json_t *o;
-	int err;
+	int ret;
 
 	o = json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:o}", "format", 1,
 		      "recording", fsj_path(w->view->path), "group", fsj_text(w->group->name),
@@ -66,8 +66,8 @@ int fsv_workset_json(const struct fsv_workset *w, FILE *out)
 	json_object_set_new(o, "half_touched_ns",
 			    fsj_u64(fsx_workset_by_then(s, w->min_forks, 0.5)));
 	json_object_set_new(o, "ranges", ranges(w));
-	err = json_dumpf(o, out, JSON_INDENT(1) | JSON_PRESERVE_ORDER) ? -EIO : 0;
+	ret = json_dumpf(o, out, JSON_INDENT(1) | JSON_PRESERVE_ORDER) ? -EIO : 0;
 	json_decref(o);
 	fputc('\n', out);
-	return err;
+	return ret;
 }

@@ -206,17 +206,17 @@ int fsv_diff_svg(const struct fsv_diff *d, FILE *out)
 	unsigned int flags = is_split(c->a) || is_split(c->b) ? 0 : FSV_TREE_NO_STAGE;
 	struct pen p = {.out = out};
 	struct fsv_tree *tree = fsv_tree_new("gap");
-	int err = tree ? 0 : -ENOMEM;
+	int ret = tree ? 0 : -ENOMEM;
 
-	err = err ? err : add_side(tree, d->a, c->a, flags, &p.na);
-	err = err ? err : add_side(tree, d->b, c->b, flags | FSV_TREE_B, &p.nb);
-	err = err ? err : fsv_tree_gather_guest(tree, SVG_GATHER);
-	if (!err && p.na && p.nb) {
+	ret = ret ? ret : add_side(tree, d->a, c->a, flags, &p.na);
+	ret = ret ? ret : add_side(tree, d->b, c->b, flags | FSV_TREE_B, &p.nb);
+	ret = ret ? ret : fsv_tree_gather_guest(tree, SVG_GATHER);
+	if (!ret && p.na && p.nb) {
 		fsv_tree_sort(tree);
 		draw(d, &p, tree);
-	} else if (!err) {
-		err = -ENODATA;
+	} else if (!ret) {
+		ret = -ENODATA;
 	}
 	fsv_tree_free(tree);
-	return err;
+	return ret;
 }

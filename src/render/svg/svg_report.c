@@ -109,13 +109,13 @@ int fsv_svg(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa
 	    FILE *out)
 {
 	struct svg g = {.v = v, .fork = f, .cohort = c, .n = 1, .out = out};
-	int height, err;
+	int height, ret;
 
 	if (!f)
 		for (g.n = 0; svg_member(&g, g.n);)
 			g.n++;
-	err = build_tree(&g);
-	if (!err) {
+	ret = build_tree(&g);
+	if (!ret) {
 		height = HEAD_HEIGHT + svg_flame_height(&g) + (f ? svg_timeline_height(&g) : 0) +
 			 svg_tables_height(&g);
 		head(&g, height);
@@ -127,5 +127,5 @@ int fsv_svg(const struct fsv_view *v, const struct fsa_fork *f, const struct fsa
 		fputs("</svg>\n", out);
 	}
 	fsv_tree_free(g.tree);
-	return err;
+	return ret;
 }

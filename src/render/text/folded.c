@@ -41,7 +41,7 @@ int fsv_folded(const struct fsv_view *v, FILE *out)
 	for (size_t i = 0; i < v->res->nforks; i++) {
 		const struct fsa_fork *f = &v->res->forks[i];
 		struct fsv_tree *t;
-		int err;
+		int ret;
 
 		if (!fsv_shows(v, f) || (!f->complete && !one))
 			continue;
@@ -49,14 +49,14 @@ int fsv_folded(const struct fsv_view *v, FILE *out)
 		t = fsv_tree_new(root);
 		if (!t)
 			return -ENOMEM;
-		err = fsv_tree_add(t, v, f, 0);
-		if (!err) {
+		ret = fsv_tree_add(t, v, f, 0);
+		if (!ret) {
 			fsv_tree_sort(t);
 			lines(&t->root, path, 0, out);
 		}
 		fsv_tree_free(t);
-		if (err)
-			return err;
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
