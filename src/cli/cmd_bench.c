@@ -6,12 +6,12 @@
 #include <string.h>
 #include "base/log.h"
 #include "bench/result.h"
-#include "cli/variants.h"
 #include "cli/bench/bench_opt_parsers.h"
 #include "cli/bench/bench_run.h"
 #include "cli/cmds.h"
 #include "cli/recording.h"
-#include "render/variants.h"
+#include "cli/variants_out.h"
+#include "render/variants_view.h"
 
 #define RESAMPLING_SEED 1 /* as report's: the same recording, the same words */
 #define OWN_ROWS        16

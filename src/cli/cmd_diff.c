@@ -10,7 +10,7 @@
 #include "cli/cmds.h"
 #include "cli/output.h"
 #include "cli/recording.h"
-#include "render/diff.h"
+#include "render/diff_view.h"
 
 #define SEED 1
 

@@ -11,10 +11,10 @@
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "record/guest/guest_data.h"
-#include "record/text/guest_text.h"
 #include "record/inspect.h"
 #include "record/reader.h"
 #include "record/text/event_text.h"
+#include "record/text/guest_text.h"
 
 enum form { FORM_ALL, FORM_TEXT, FORM_JSON };
 

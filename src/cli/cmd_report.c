@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include "base/log.h"
 #include "base/opts.h"
-#include "cli/variants.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
 #include "cli/recording.h"
+#include "cli/variants_out.h"
 #include "experiment/groups.h"
 
 struct asked {

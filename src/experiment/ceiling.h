@@ -7,7 +7,7 @@
 #define FORKSCOPE_CEILING_H
 
 #include "attribute/model/model.h"
-#include "experiment/ranges.h"
+#include "experiment/range_lists.h"
 
 /* X(ENUM, "name", "what it leaves") */
 #define FSX_MECHANISMS(X)                                                                      \

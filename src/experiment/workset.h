@@ -4,7 +4,7 @@
 #define FORKSCOPE_WORKSET_H
 
 #include "attribute/model/model.h"
-#include "experiment/ranges.h"
+#include "experiment/range_lists.h"
 
 struct fsx_page {
 	uint64_t offset; /* in the memory file, bytes */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Reasons why the difference of two recordings may come from elsewhere. */
 #include <string.h>
-#include "render/diff.h"
+#include "render/diff_view.h"
 #include "render/format.h"
 
 /* Number of vCPUs that all forks have, 0 = they differ or there are none. */

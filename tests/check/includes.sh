@@ -52,15 +52,15 @@ report "experiment includes attribute, stats and what lies below them" \
 report "render includes what lies below it" \
 	"$(outside render 'render/|guestsyms/|experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "rooms of experiment: sums and groups, above them what compares" \
-	"$(order experiment cells numbers ranges groups contention workset ceiling hypothesis abtest variants diff diff_limits)"
+	"$(order experiment cells numbers range_lists groups contention workset ceiling hypothesis abtest variants diff diff_limits)"
 report "rooms of render: what all forms share, above it text, json, svg" \
-	"$(order render view abtest ceiling variants workset diff format palette frames tree trust trust_guest diff_doubts text json svg)"
+	"$(order render view abtest_view ceiling_view variants_view workset_view diff_view format palette frames frame_tree trust trust_guest diff_doubts text json svg)"
 report "rooms of render: text, json and svg do not include each other" "$(
 	for room in text json svg; do
 		grep -HnE '^#include "render/(text|json|svg)/' $(find src/render/$room -name '*.[ch]') | grep -v "\"render/$room/"
 	done)"
 report "rooms of cli: recordings and output, above them mailbox, bench, prefetch; the commands above them" \
-	"$(order cli cmds output recording variants mailbox bench prefetch)"
+	"$(order cli cmds output recording variants_out mailbox bench prefetch)"
 report "hooks includes hooks, base" "$(outside hooks 'hooks/|base/')"
 report "collect includes hooks, record's writer side, base, bpf" \
 	"$(outside collect 'collect/|hooks/|record/(writer|format|crc|kinds|guest/ring_parse|guest/guest_chunk|text/event_text)\.h|base/|bpf/|host.skel.h')"

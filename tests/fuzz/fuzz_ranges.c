@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "experiment/ranges.h"
+#include "experiment/range_lists.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

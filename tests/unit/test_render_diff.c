@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <math.h>
-#include "render/diff.h"
+#include "render/diff_view.h"
 #include "tests/unit/render_fixture.h"
 
 #define FORKS 6

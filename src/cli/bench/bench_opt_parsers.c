@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "experiment/ranges.h"
+#include "experiment/range_lists.h"
 
 int bench_opt_pick(const char *text, const char *const *names, size_t n, void *dst, char *why,
 		   size_t len)

@@ -10,7 +10,7 @@
 #include "cli/prefetch/prefetch_rec.h"
 #include "cli/prefetch/prefetch_verbs.h"
 #include "experiment/workset.h"
-#include "render/ceiling.h"
+#include "render/ceiling_view.h"
 
 struct asked {
 	struct prefetch_window window;

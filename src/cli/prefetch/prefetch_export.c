@@ -7,7 +7,7 @@
 #include "cli/output.h"
 #include "cli/prefetch/prefetch_rec.h"
 #include "cli/prefetch/prefetch_verbs.h"
-#include "render/workset.h"
+#include "render/workset_view.h"
 
 struct asked {
 	struct prefetch_window window;

@@ -10,7 +10,7 @@
 #include "cli/cmds.h"
 #include "cli/output.h"
 #include "cli/prefetch/prefetch_verdict.h"
-#include "render/abtest.h"
+#include "render/abtest_view.h"
 
 /* --- variants --- */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope prefetch test --json: docs/prefetch.md. */
 #include <math.h>
-#include "render/abtest.h"
+#include "render/abtest_view.h"
 #include "render/json/json_parts.h"
 
 /* Nanoseconds or a count; what is not known or endless is null. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope prefetch ceiling --json: docs/prefetch.md. */
 #include <string.h>
-#include "render/ceiling.h"
+#include "render/ceiling_view.h"
 #include "render/format.h"
 #include "render/json/json_parts.h"
 

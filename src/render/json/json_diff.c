@@ -2,7 +2,7 @@
 /* forkscope diff --json: docs/json.md describes it key by key (a test holds the two together). */
 #include <inttypes.h>
 #include <math.h>
-#include "render/diff.h"
+#include "render/diff_view.h"
 #include "render/format.h"
 #include "render/json/json_parts.h"
 

@@ -2,9 +2,9 @@
 /* The variants as JSON (docs/report.md) and as CSV. */
 #include <inttypes.h>
 #include <math.h>
-#include "render/variants.h"
 #include "render/format.h"
 #include "render/json/json_parts.h"
+#include "render/variants_view.h"
 
 static json_t *whole(double x)
 {

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include "render/format.h"
 #include "render/json/json_parts.h"
-#include "render/workset.h"
+#include "render/workset_view.h"
 
 static json_t *counts(const uint64_t *v, size_t n)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/diff.h"
+#include "render/diff_view.h"
 #include "render/format.h"
 #include "render/svg/svg_parts.h"
 

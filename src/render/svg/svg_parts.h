@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_SVG_H
 #define FORKSCOPE_SVG_H
 
-#include "render/tree.h"
+#include "render/frame_tree.h"
 
 #define SVG_WIDTH  1200
 #define SVG_MARGIN 20

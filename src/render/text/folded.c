@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include "render/tree.h"
+#include "render/frame_tree.h"
 
 /* @path holds the names from the root to @n's parent. */
 static void lines(const struct fsv_node *n, const char **path, size_t depth, FILE *out)

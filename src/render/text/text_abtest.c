@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The text of forkscope prefetch test: the verdict and what it rests on. */
-#include "render/abtest.h"
+#include "render/abtest_view.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include "base/units.h"
 #include "experiment/cells.h"
 #include "render/format.h"
-#include "render/text/text_table.h"
 #include "render/text/term.h"
+#include "render/text/text_table.h"
 
 #define W (FS_UNITS_LEN + 8)
 

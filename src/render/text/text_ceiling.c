@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The text of forkscope prefetch ceiling. */
-#include "render/ceiling.h"
+#include "render/ceiling_view.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
 #include "render/format.h"
-#include "render/text/text_table.h"
 #include "render/text/term.h"
+#include "render/text/text_table.h"
 
 #define NAME 20 /* columns of a hypothesis' name */
 

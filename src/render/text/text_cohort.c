@@ -6,9 +6,9 @@
 #include "base/units.h"
 #include "experiment/cells.h"
 #include "render/format.h"
-#include "render/text/text_table.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
+#include "render/text/text_table.h"
 
 #define P95_NEEDS  20   /* forks; below that a 95th percentile is only the maximum */
 #define MAIN_CAUSE 0.01 /* share of the cohort's mean gap from which a cause gets its row */

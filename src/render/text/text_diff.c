@@ -5,10 +5,10 @@
 #include <string.h>
 #include "base/units.h"
 #include "experiment/groups.h"
-#include "render/diff.h"
+#include "render/diff_view.h"
 #include "render/format.h"
-#include "render/text/text_table.h"
 #include "render/text/term.h"
+#include "render/text/text_table.h"
 
 #define INTERVAL    26   /* columns */
 #define FINDING     8    /* columns of the longest one */

@@ -6,9 +6,9 @@
 #include "base/units.h"
 #include "guestsyms/exit_names.h"
 #include "render/format.h"
-#include "render/text/text_table.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
+#include "render/text/text_table.h"
 
 #define TOP_FAULTS 8
 #define TOP_EXITS  8

@@ -7,9 +7,9 @@
 #include "experiment/cells.h"
 #include "guestsyms/ownsyms.h"
 #include "render/format.h"
-#include "render/text/text_table.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
+#include "render/text/text_table.h"
 #include "render/trust.h"
 
 #define TOP_TASKS 10

@@ -5,9 +5,9 @@
 #include <time.h>
 #include "base/units.h"
 #include "render/format.h"
-#include "render/text/text_table.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
+#include "render/text/text_table.h"
 #include "render/trust.h"
 
 static void title(const struct fsv_view *v, FILE *out)

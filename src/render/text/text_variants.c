@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The variants of an experiment side by side, as text. */
-#include "render/variants.h"
+#include "render/variants_view.h"
 #include <math.h>
 #include <string.h>
 #include "render/format.h"
 #include "render/text/term.h"
-#include "render/text/text_variants_parts.h"
 #include "render/text/text_parts.h"
+#include "render/text/text_variants_parts.h"
 
 #define CELL 21 /* "1234.5 / 1234 / 12345" */
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A working set as ranges and as a hot-page list. */
-#include "render/workset.h"
+#include "render/workset_view.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include "base/err.h"
 #include "base/units.h"
-#include "render/ceiling.h"
+#include "render/ceiling_view.h"
 #include "render/format.h"
 
 const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t len)

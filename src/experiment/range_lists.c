@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Ranges of bytes of a memory file: parsing, merging, and the formats of prefetchers. */
-#include "experiment/ranges.h"
+#include "experiment/range_lists.h"
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>

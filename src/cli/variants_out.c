@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Prints the variants of an experiment on stdout, for report and bench. */
-#include "cli/variants.h"
+#include "cli/variants_out.h"
 #include <stdio.h>
 #include "base/log.h"
 #include "cli/cmds.h"
 #include "cli/output.h"
-#include "render/variants.h"
+#include "render/variants_view.h"
 
 int variants_to_stdout(const struct fsv_view *v, enum variants_form form, uint64_t seed)
 {

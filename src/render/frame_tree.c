@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Merges the stacks of forks into a tree of frames. */
-#include "render/tree.h"
+#include "render/frame_tree.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
