@@ -21,7 +21,7 @@ static void prefetch(const char *text)
 		return;
 	if (!fs_prefetch_ranges(&s, 64u << 20, 5u << 20, &none, &out, &clamped, err, sizeof(err)))
 		for (size_t i = 0; i < out.n; i++)
-			if (!out.v[i].len || out.v[i].off + out.v[i].len > 64u << 20)
+			if (!out.v[i].size || out.v[i].offset + out.v[i].size > 64u << 20)
 				abort();
 	fs_vec_free(&out);
 }
