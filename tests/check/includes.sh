@@ -51,10 +51,11 @@ report "experiment includes attribute, stats and what lies below them" \
 	"$(outside experiment 'experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
 report "render includes what lies below it" \
 	"$(outside render 'render/|guestsyms/|experiment/|attribute/|align/|record/|stats/|base/|bpf/(event|guest_ring).h')"
+experiment='cells numbers range_lists groups contention workset ceiling hypothesis abtest variants diff diff_limits'
 report "rooms of experiment: sums and groups, above them what compares" \
-	"$(order experiment cells numbers range_lists groups contention workset ceiling hypothesis abtest variants diff diff_limits)"
-report "rooms of render: what all forms share, above it text, json, svg" \
-	"$(order render view abtest_view ceiling_view variants_view workset_view diff_view format palette frames frame_tree trust trust_guest diff_doubts text json svg)"
+	"$(order experiment $experiment; placed experiment $experiment)"
+render='view abtest_view ceiling_view variants_view workset_view diff_view format palette frames frame_tree trust trust_guest diff_doubts text json svg'
+report "rooms of render: what all forms share, above it text, json, svg" "$(order render $render; placed render $render)"
 report "rooms of render: text, json and svg do not include each other" "$(
 	for room in text json svg; do
 		grep -HnE '^#include "render/(text|json|svg)/' $(find src/render/$room -name '*.[ch]') | grep -v "\"render/$room/"
