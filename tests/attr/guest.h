@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Recordings with a guest's own half. Its clock is the host's here, with an error that the test
+ * Recordings with a guest recording. Its clock is the host's here, with an error that the test
  * sets: what follows from a mapping is tested, not the mapping (tests/unit/test_align*.c).
  *
  * The standard way of a signal: line 9 was raised at 900, before the resume; vector 0x30 was
@@ -74,7 +74,7 @@ static inline const char *guest_cells(const struct fsa_fork *f)
 }
 
 /* "notify until 4500 (kworker/0:1)" of every stage, "-" for one that was not seen. */
-static inline const char *guest_links(const struct fsa_fork *f)
+static inline const char *guest_stages(const struct fsa_fork *f)
 {
 	static char buf[2048];
 	size_t n = 0;
@@ -131,7 +131,7 @@ static inline void guest_expect(const char *text, const char *end, const char *l
 	const struct fsa_fork *f = &res->forks[0];
 
 	assert_int_equal(f->guest.outside, 0);
-	assert_string_equal(guest_links(f), links);
+	assert_string_equal(guest_stages(f), links);
 	assert_string_equal(guest_cells(f), cells);
 	attr_done(res);
 }

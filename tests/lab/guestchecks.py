@@ -65,7 +65,7 @@ def _sends_of(fork, acks):
 
 
 def _guest_of(fork):
-    """What is wrong with the guest's own half of one fork of the dump."""
+    """What is wrong with the guest recording of one fork of the dump."""
     guest, wrong = fork["guest"], []
     if not guest["used"]:
         return [f"the guest's half is not used: {guest['why']}"]

@@ -268,7 +268,7 @@ static void unknown_agent(void **state)
 	(void)state;
 	assert_true(res->forks[0].guest.used);
 	assert_int_equal(res->forks[0].guest.agent_tid, 71);
-	assert_string_equal(guest_links(&res->forks[0]),
+	assert_string_equal(guest_stages(&res->forks[0]),
 			    "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=32000 "
 			    "ack=45000");
 	attr_done(res);
@@ -313,8 +313,8 @@ static void injected_again(void **state)
 	const struct fsa_fork *f = &res->forks[0];
 
 	(void)state;
-	assert_string_equal(guest_links(f), "raise=1000 inject=1390 notify=4500 wakeup=10000 "
-					    "mailbox=30000 ack=45000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1390 notify=4500 wakeup=10000 "
+					     "mailbox=30000 ack=45000");
 	assert_string_equal(f->stages[1].who, "vector 0x30, injected 3 times");
 	assert_int_equal(f->cells[FSA_S_INJECT][FSA_C_FAULT_MAPPED].count, 2);
 	/* the fault during which it was injected for good reaches into the next stage by 10 */
@@ -385,8 +385,8 @@ static void the_worker_goes_on(void **state)
 	const struct fsa_fork *f = &res->forks[0];
 
 	(void)state;
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
-					    "mailbox=30000 ack=45000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
+					     "mailbox=30000 ack=45000");
 	assert_int_equal(f->cells[FSA_S_WAKEUP][FSA_C_GUEST_SIGNAL].ns, 700);
 	assert_int_equal(f->cells[FSA_S_MAILBOX][FSA_C_GUEST_OTHER].ns, 3000);
 	attr_done(res);

@@ -103,8 +103,8 @@ static void holder_of_a_lock(void **state)
 	const struct fsa_fork *f = fork_of(LOCKED("33600"), "ack:applied", &res);
 
 	(void)state;
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
-					    "mailbox=30000 apply=61000 ack=85000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
+					     "mailbox=30000 apply=61000 ack=85000");
 	assert_int_equal(cell(f, FSA_S_APPLY, FSA_C_GUEST_OTHER), 55200 - 35100);
 	assert_string_equal(guest_ran(f, 40000), "holder");
 	assert_int_equal(cell(f, FSA_S_APPLY, FSA_C_GUEST_SIGNAL),
@@ -112,13 +112,13 @@ static void holder_of_a_lock(void **state)
 	attr_done(res);
 	/* with the end before it there is no such stage */
 	f = fork_of(LOCKED("33600"), "ack:mailbox", &res);
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
-					    "mailbox=30000 ack=33000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
+					     "mailbox=30000 ack=33000");
 	attr_done(res);
 	/* nor when it has begun while that ack was on its way */
 	f = fork_of(LOCKED("32600"), "ack:mailbox", &res);
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
-					    "mailbox=30000 ack=33000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
+					     "mailbox=30000 ack=33000");
 	attr_done(res);
 }
 
@@ -168,8 +168,8 @@ static void held_back(void **state)
 		"ack:mailbox", &res);
 
 	(void)state;
-	assert_string_equal(guest_links(f), "raise=30000 inject=30030 notify=30600 wakeup=31000 "
-					    "mailbox=45000 ack=65000");
+	assert_string_equal(guest_stages(f), "raise=30000 inject=30030 notify=30600 wakeup=31000 "
+					     "mailbox=45000 ack=65000");
 	/* the idle task until its halt, and the halt itself; not the interrupt of its timer */
 	assert_int_equal(cell(f, FSA_S_RAISE, FSA_C_GUEST_IDLE), 10 + 1900 + 27000);
 	assert_int_equal(cell(f, FSA_S_RAISE, FSA_C_GUEST_OTHER), 40);
@@ -204,8 +204,8 @@ static void the_guests_own_disk(void **state)
 
 	(void)state;
 	/* its end is no signal: the notice stays the clock's */
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
-					    "mailbox=30000 ack=45000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=5200 "
+					     "mailbox=30000 ack=45000");
 	assert_int_equal(cell(f, FSA_S_MAILBOX, FSA_C_GUEST_FAULT),
 			 500 + (20010 - 12000) + (25000 - 21500));
 	assert_int_equal(cell(f, FSA_S_MAILBOX, FSA_C_GUEST_IDLE),
@@ -321,8 +321,8 @@ static void lost_mailbox_ack(void **state)
 	assert_int_equal(f->end_ns, 30000);
 	assert_non_null(strstr(f->end, "decoded"));
 	assert_true(attr_noted(f, FSA_N_MAILBOX_ACK_LOST));
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
-					    "mailbox=30000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
+					     "mailbox=30000");
 	assert_int_equal(res->ncohorts, 1);
 	assert_string_equal(res->cohorts[0].name, "mailbox ack lost, decoded");
 	attr_done(res);
@@ -358,8 +358,8 @@ static void cut_in_the_middle(void **state)
 
 	(void)state;
 	assert_false(f->complete);
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=-9500 "
-					    "mailbox=-9500 ack=-9500");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=-9500 "
+					     "mailbox=-9500 ack=-9500");
 	assert_non_null(strstr(f->stages[3].why, "the window ended"));
 	assert_int_equal(cell(f, FSA_S_WAKEUP, FSA_C_GUEST_OTHER), 200 + 3800);
 	attr_done(res);

@@ -60,8 +60,8 @@ static void woken_by_the_other_cpu(void **state)
 	f = &res->forks[0];
 	guest_check(f);
 	assert_int_equal(f->guest.outside, 0);
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=5000 "
-					    "mailbox=30000 ack=45000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=5000 "
+					     "mailbox=30000 ack=45000");
 	assert_string_equal(guest_cells(f),
 			    "inject/sched.delay=10 inject/sched.blocked=1 inject/exit.kernel=19 "
 			    "inject/exit.vmm=10 "

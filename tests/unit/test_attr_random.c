@@ -351,7 +351,7 @@ static void make(uint64_t seed, const char *path, struct gen *g)
 	assert_int_equal(fsr_close(w), 0);
 }
 
-static size_t guests, chains; /* forks whose guest's half was used, and had a signal's way */
+static size_t guests, chains; /* forks whose guest recording was used, and had a signal path */
 
 static size_t one(uint64_t seed, struct gen *g)
 {

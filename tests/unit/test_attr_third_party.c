@@ -34,7 +34,7 @@ static void expect_links(const char *text, const char *end, const char *links)
 {
 	struct fsa_result *res = guest_run(text, end);
 
-	assert_string_equal(guest_links(&res->forks[0]), links);
+	assert_string_equal(guest_stages(&res->forks[0]), links);
 	attr_done(res);
 }
 
@@ -89,8 +89,8 @@ static void expect_not_separable(const char *text)
 	const struct fsa_fork *f = &res->forks[0];
 
 	assert_true(f->guest.used);
-	assert_string_equal(guest_links(f), "raise=-1000 inject=-1000 notify=-1000 wakeup=-1000 "
-					    "mailbox=32000 ack=45000");
+	assert_string_equal(guest_stages(f), "raise=-1000 inject=-1000 notify=-1000 wakeup=-1000 "
+					     "mailbox=32000 ack=45000");
 	assert_non_null(strstr(f->stages[2].why, "not separable"));
 	attr_done(res);
 }
@@ -135,8 +135,8 @@ static void expect_bound(const char *text, const char *end)
 	struct fsa_result *res = attr_run(text, end);
 	const struct fsa_fork *f = &res->forks[0];
 
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
-					    "mailbox=12000 apply=15000 ack=45000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
+					     "mailbox=12000 apply=15000 ack=45000");
 	assert_non_null(strstr(f->stages[4].why, "at the latest"));
 	assert_int_equal(f->cells[FSA_S_MAILBOX][FSA_C_GUEST_SIGNAL].ns, 2000);
 	attr_done(res);
@@ -188,8 +188,8 @@ static void nothing_bounds_it(void **state)
 	const struct fsa_fork *f = &res->forks[0];
 
 	(void)state;
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
-					    "mailbox=-10000 apply=-10000 ack=45000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
+					     "mailbox=-10000 apply=-10000 ack=45000");
 	assert_non_null(strstr(f->stages[4].why, "no `mailbox` ack"));
 	assert_non_null(strstr(f->stages[5].why, "not separable"));
 	for (int c = 0; c < FSA_NCAUSES; c++)
@@ -209,8 +209,8 @@ static void first_packet(void **state)
 	const struct fsa_fork *f = &res->forks[0];
 
 	(void)state;
-	assert_string_equal(guest_links(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
-					    "mailbox=-10000 ack=-20000");
+	assert_string_equal(guest_stages(f), "raise=1000 inject=1040 notify=4500 wakeup=10000 "
+					     "mailbox=-10000 ack=-20000");
 	for (size_t i = 0; i < f->nstages; i++)
 		assert_true(f->stages[i].seen || (f->stages[i].why && *f->stages[i].why));
 	assert_non_null(strstr(f->stages[5].why, "first-tx"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What all renderers say of the guest's own half. */
+/* What all renderers report of the guest recording. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

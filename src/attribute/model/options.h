@@ -36,8 +36,8 @@ enum fsa_vm_kind { FSA_K_NONE, FSA_K_RESTORE, FSA_K_BOOT };
 	  "its first entry is with paging at a low address, but without EFER.SCE, CR4.PGE and CR4.OSFXSR, as a VMM starts a 64-bit kernel") \
 	X(LOW, BOOT, "its first entry is at a low address, and no other register could be read")                                            \
 	X(UNREAD, RESTORE, "no register could be read at its first entry")                                                                  \
-	X(TOLD_RESTORE, RESTORE, "as was asked (--kind restore)")                                                                           \
-	X(TOLD_BOOT, BOOT, "as was asked (--kind boot)")
+	X(ASKED_RESTORE, RESTORE, "as was asked (--kind restore)")                                                                          \
+	X(ASKED_BOOT, BOOT, "as was asked (--kind boot)")
 
 enum fsa_vm_why {
 #define X(e, kind, text) FSA_W_##e,

@@ -40,7 +40,7 @@ enum fsa_vm_kind at_vm_kind(struct at *a, const struct at_vm *vm, const struct f
 	struct fsa_vm seen = {.why = judge(e)}, *entry = at_listed(a, vm);
 
 	if (a->o.kind != FSA_K_NONE)
-		seen.why = a->o.kind == FSA_K_RESTORE ? FSA_W_TOLD_RESTORE : FSA_W_TOLD_BOOT;
+		seen.why = a->o.kind == FSA_K_RESTORE ? FSA_W_ASKED_RESTORE : FSA_W_ASKED_BOOT;
 	else if (fsa_vm_kind(&seen) == FSA_K_BOOT && e->vcpu_id)
 		seen.why = FSA_W_OTHER_VCPU;
 	if (entry) {
