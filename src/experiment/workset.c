@@ -151,20 +151,20 @@ uint64_t fsx_workset_by_then(const struct fsx_workset *w, size_t min_forks, doub
 
 /* --- ranges --- */
 
-struct piece {
+struct span {
 	uint64_t offset, end, at;
 };
 
 static int by_offset(const void *x, const void *y)
 {
-	const struct piece *a = x, *b = y;
+	const struct span *a = x, *b = y;
 
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
 static int by_first(const void *x, const void *y)
 {
-	const struct piece *a = x, *b = y;
+	const struct span *a = x, *b = y;
 
 	if (a->at != b->at)
 		return a->at < b->at ? -1 : 1;
@@ -172,7 +172,7 @@ static int by_first(const void *x, const void *y)
 }
 
 /* Merges @p[@n] in place; how many are left. */
-static size_t merge(struct piece *p, size_t n, uint64_t gap)
+static size_t merge(struct span *p, size_t n, uint64_t gap)
 {
 	size_t k = 0;
 
@@ -195,15 +195,15 @@ static size_t merge(struct piece *p, size_t n, uint64_t gap)
 int fsx_workset_ranges(const struct fsx_workset *w, size_t min_forks, uint64_t gap,
 		       struct fs_ranges *out, uint64_t **at)
 {
-	struct piece *p = calloc(w->n + 1, sizeof(*p));
+	struct span *p = calloc(w->n + 1, sizeof(*p));
 	uint64_t *times = at ? calloc(w->n + 1, sizeof(*times)) : NULL;
 	int ret = !p || (at && !times) ? -ENOMEM : 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n && !ret; i++)
 		if (w->pages[i].forks >= min_forks)
-			p[n++] = (struct piece){w->pages[i].offset, w->pages[i].offset + FSX_PAGE,
-						w->pages[i].at_ns};
+			p[n++] = (struct span){w->pages[i].offset, w->pages[i].offset + FSX_PAGE,
+					       w->pages[i].at_ns};
 	n = ret ? 0 : merge(p, n, gap);
 	for (size_t i = 0; i < n && !ret; i++) {
 		ret = fs_vec_push(out, (struct fs_range){p[i].offset, p[i].end - p[i].offset});

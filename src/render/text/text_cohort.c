@@ -245,7 +245,7 @@ void fsv_text_cohorts(const struct fsv_view *v, FILE *out)
 			cohort(v, &r->cohorts[i], out);
 	if (v->cohort)
 		return;
-	/* Variants are compared, with tests, by --arms. */
+	/* Variants are compared, with tests, by --variants. */
 	for (size_t i = 1, base = 0; i < r->ncohorts; i++) {
 		if (strcmp(r->cohorts[i].variant, r->cohorts[base].variant))
 			base = i;

@@ -18,7 +18,7 @@ struct table {
 	enum fsa_stage stages[FSA_NSTAGES]; /* those that hold time */
 	size_t n;
 	uint64_t stage_ns[FSA_NSTAGES], all, count;
-	int time, share, pieces, stage; /* widths of the columns */
+	int time, share, counts, stage; /* widths of the columns */
 };
 
 /* A duration without its blank and in at most 7 characters: "123.4ms", "12.35s", "1234s". */
@@ -58,15 +58,15 @@ static size_t layout(struct table *t)
 
 	t->time = 10;
 	t->share = 8;
-	t->pieces = 7;
+	t->counts = 7;
 	t->stage = 8;
-	room = columns - (2 + 14 + 3 + t->time + t->share + t->pieces);
+	room = columns - (2 + 14 + 3 + t->time + t->share + t->counts);
 	if ((size_t)(room / (t->stage + 1)) < t->n) {
 		t->time = 9;
 		t->share = 7;
-		t->pieces = 6;
+		t->counts = 6;
 		t->stage = 7;
-		room = columns - (2 + 14 + 3 + t->time + t->share + t->pieces);
+		room = columns - (2 + 14 + 3 + t->time + t->share + t->counts);
 	}
 	room /= t->stage + 1;
 	return room < 1 ? 1 : (size_t)room;
@@ -76,7 +76,7 @@ static void head(const struct table *t, size_t first, size_t end)
 {
 	fprintf(t->out, "  %-14s", "cause");
 	if (!first)
-		fprintf(t->out, " %*s %*s %*s", t->time, "time", t->share, "share", t->pieces,
+		fprintf(t->out, " %*s %*s %*s", t->time, "time", t->share, "share", t->counts,
 			"count");
 	for (size_t i = first; i < end; i++)
 		fprintf(t->out, " %*s", t->stage, fsa_stage_name(t->stages[i]));
@@ -95,7 +95,7 @@ static void cause_row(const struct table *t, enum fsa_cause c, size_t first, siz
 	fsv_tone(t->v, t->out, FSV_T_PLAIN);
 	if (!first)
 		fprintf(t->out, " %*s %*s %*" PRIu64, t->time, fs_fmt_ns(ns, b, sizeof(b)),
-			t->share, fsv_pct(ns, t->f->gap_ns, pct, sizeof(pct)), t->pieces, count);
+			t->share, fsv_pct(ns, t->f->gap_ns, pct, sizeof(pct)), t->counts, count);
 	for (size_t i = first; i < end; i++)
 		fprintf(t->out, " %*s", t->stage,
 			tight(t->f->cells[t->stages[i]][c].ns, b, sizeof(b)));
@@ -109,7 +109,7 @@ static void sum_rows(const struct table *t, size_t first, size_t end)
 	fprintf(t->out, "  %-14s", "sum");
 	if (!first)
 		fprintf(t->out, " %*s %*s %*" PRIu64, t->time, fs_fmt_ns(t->all, b, sizeof(b)),
-			t->share, fsv_pct(t->all, t->f->gap_ns, pct, sizeof(pct)), t->pieces,
+			t->share, fsv_pct(t->all, t->f->gap_ns, pct, sizeof(pct)), t->counts,
 			t->count);
 	for (size_t i = first; i < end; i++)
 		fprintf(t->out, " %*s", t->stage, tight(t->stage_ns[t->stages[i]], b, sizeof(b)));
@@ -118,7 +118,7 @@ static void sum_rows(const struct table *t, size_t first, size_t end)
 		return;
 	fprintf(t->out, "  %-14s", "share");
 	if (!first)
-		fprintf(t->out, " %*s", t->time + t->share + t->pieces + 2, "");
+		fprintf(t->out, " %*s", t->time + t->share + t->counts + 2, "");
 	for (size_t i = first; i < end; i++)
 		fprintf(t->out, " %*s", t->stage,
 			fsv_pct(t->stage_ns[t->stages[i]], t->f->gap_ns, pct, sizeof(pct)));
