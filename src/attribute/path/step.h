@@ -7,15 +7,14 @@
 #define FORKSCOPE_ATTR_PATH_STEP_H
 
 #include <errno.h>
-#include "attribute/state/at.h"
-#include "attribute/records/classify.h"
-#include "attribute/state/slots.h"
 #include "attribute/path/walk.h"
+#include "attribute/records/classify.h"
+#include "attribute/state/at.h"
+#include "attribute/state/slots.h"
 
-#define AT_HOT inline __attribute__((always_inline))
-#define AT_MAX_SWITCHES                                                          \
-	64 /* changes of thread without any time passing: the records contradict \
-	    */
+#define AT_HOT          inline __attribute__((always_inline))
+/* Changes of thread without any time passing: with more of them the records contradict. */
+#define AT_MAX_SWITCHES 64
 
 struct at_walk {
 	struct at *a;

@@ -15,7 +15,7 @@ int at_on_vm_create(struct at *a, const struct fs_ev_vm_create *e)
 		return at_odd(a);
 	vm->created = e->ts_start ? e->ts_start : e->h.ts;
 	vm->late = e->h.flags & FS_F_LATE;
-	return at_on_phase(a, &e->h);
+	return at_on_phase(a, at_proc_get(a, e->h.tgid, false), &e->h);
 }
 
 int at_on_vcpu_create(struct at *a, const struct fs_ev_vcpu_create *e)
@@ -26,7 +26,7 @@ int at_on_vcpu_create(struct at *a, const struct fs_ev_vcpu_create *e)
 		return at_odd(a);
 	vm->ncreated++;
 	vm->vcpu_made |= !(e->h.flags & FS_F_LATE);
-	return at_on_phase(a, &e->h);
+	return at_on_phase(a, at_proc_get(a, e->h.tgid, false), &e->h);
 }
 
 int at_on_memslot(struct at *a, const struct fs_ev_memslot *e)
@@ -45,5 +45,5 @@ int at_on_memslot(struct at *a, const struct fs_ev_memslot *e)
 		vm->slots.v[i] = s;
 	else if (e->size && i < MAX_SLOTS && fs_vec_push(&vm->slots, s))
 		return -ENOMEM;
-	return at_on_phase(a, &e->h);
+	return at_on_phase(a, at_proc_get(a, e->h.tgid, false), &e->h);
 }

@@ -91,9 +91,8 @@ static bool fill(struct at *a, const struct fs_ev *ev, struct at_phrec *r)
 	}
 }
 
-int at_on_phase(struct at *a, const struct fs_ev *ev)
+int at_on_phase(struct at *a, struct at_proc *p, const struct fs_ev *ev)
 {
-	struct at_proc *p = at_proc_get(a, ev->tgid, false);
 	struct at_phrec r = {.t0 = ev->ts, .t1 = ev->ts, .tid = ev->tid};
 
 	if (!p || !p->keep_until || p->phases.n >= MAX_RECORDS || !fill(a, ev, &r))

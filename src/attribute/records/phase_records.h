@@ -6,7 +6,8 @@
 #include "attribute/state/objects.h"
 #include "bpf/event.h"
 
-int at_on_phase(struct at *a, const struct fs_ev *ev);
+/* @p: the process of the record, NULL = none is known. 0 or -ENOMEM. */
+int at_on_phase(struct at *a, struct at_proc *p, const struct fs_ev *ev);
 bool at_has_huge_memory(const struct at_vm *vm);              /* by the mappings that were seen */
 uint64_t at_load_start(struct at *a, const struct at_vm *vm); /* 0 = not seen */
 /* The open of the snapshot's state, NULL = not seen. */

@@ -39,7 +39,7 @@ int at_on_fork(struct at *a, const struct fs_ev_fork *e)
 		p->comm = t->comm;
 		t->born = t->seen = e->start_ns && e->start_ns <= e->h.ts ? e->start_ns : e->h.ts;
 	}
-	return at_on_phase(a, &e->h);
+	return at_on_phase(a, p, &e->h);
 }
 
 int at_on_exec(struct at *a, const struct fs_ev_exec *e)
@@ -52,7 +52,7 @@ int at_on_exec(struct at *a, const struct fs_ev_exec *e)
 	p->comm = t->comm = at_str(a, e->comm, FS_COMM_LEN);
 	p->exec_file = at_str(a, e->file, sizeof(e->file));
 	p->exec_ns = e->h.ts;
-	return at_on_phase(a, &e->h);
+	return at_on_phase(a, p, &e->h);
 }
 
 void at_thread_ended(struct at *a, const struct fs_ev_exit_task *e, const struct at_proc *p)
@@ -72,5 +72,5 @@ int at_on_call(struct at *a, const struct fs_ev *ev)
 
 	if (t && !t->first_run)
 		t->in_user = ev->ts;
-	return at_on_phase(a, ev);
+	return at_on_phase(a, at_proc_get(a, ev->tgid, false), ev);
 }

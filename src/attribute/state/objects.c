@@ -7,8 +7,6 @@
 #include "attribute/state/listed.h"
 #include "record/guest/guest_data.h"
 
-#define MAX_SPANS_NO_VM 65536 /* kept of a process that has no VM (yet) */
-
 static void *no_memory(struct at *a)
 {
 	a->no_memory = true;
@@ -223,10 +221,8 @@ void at_proc_keep(struct at_proc *p)
 		(vec)->n -= cut_;                                                          \
 	} while (0)
 
-void at_proc_trim(struct at_proc *p)
+void at_proc_halve(struct at_proc *p)
 {
-	if (p->vms.n || p->spans < MAX_SPANS_NO_VM)
-		return;
 	p->spans = 0;
 	for (size_t i = 0; i < p->thr.n; i++) {
 		struct at_thr *t = p->thr.v[i];

@@ -186,8 +186,17 @@ struct at_thr *at_proc_thr(const struct at_proc *p, uint32_t tid);
 void at_thr_drop(struct at_thr *t); /* its spans */
 /* Until when spans of @p are wanted, from the states of its VMs; drops them all when not at all. */
 void at_proc_keep(struct at_proc *p);
-void at_proc_trim(struct at_proc *p);
 void at_proc_free(struct at *a, struct at_proc *p);
 void at_free(struct at *a);
+
+#define AT_SPANS_NO_VM 65536           /* kept of a process that has no VM (yet) */
+void at_proc_halve(struct at_proc *p); /* drops the older half of its spans */
+
+/* After each span of @p that was added: a process without a VM is not to fill the memory. */
+static inline void at_proc_trim(struct at_proc *p)
+{
+	if (!p->vms.n && p->spans >= AT_SPANS_NO_VM)
+		at_proc_halve(p);
+}
 
 #endif
