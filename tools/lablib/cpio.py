@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A writer of the kernel's initramfs format (cpio, "newc"), uncompressed."""
+"""A writer of the kernel's initramfs format (cpio, "newc"), uncompressed.
+
+Not cpio(1): it archives files only, so that all would be written to a folder first (40 MiB take 0.27 s instead of 0.12),
+and a device could be put there by root alone.
+"""
 import stat
 
 

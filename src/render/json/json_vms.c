@@ -2,6 +2,7 @@
 /* The VMs of a recording as JSON: what each is taken for, and why. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include "base/search.h"
 #include "render/json/json_parts.h"
 
 static json_t *reg(const struct fsa_vm *vm, uint32_t bit, uint64_t value)
@@ -38,17 +39,9 @@ static struct forked *sorted_forks(const struct fsa_result *res)
 
 static json_t *fork_of(const struct fsa_result *res, const struct forked *v, uint32_t vm)
 {
-	size_t lo = 0, hi = res->nforks;
+	size_t at = fs_first_where(res->nforks, i, v[i].vm >= vm);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (v[mid].vm < vm)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < res->nforks && v[lo].vm == vm ? fsj_u64(res->forks[v[lo].fork].id)
+	return at < res->nforks && v[at].vm == vm ? fsj_u64(res->forks[v[at].fork].id)
 						  : json_null();
 }
 
