@@ -88,7 +88,7 @@ static char *format(uint64_t x, const struct unit *u, bool fine, char *buf, size
 	for (;;) {
 		for (next = use + 1; next->name && !next->print; next++)
 			;
-		/* 999.96 us would be printed as 1000.0 us: the next unit's turn */
+		/* 999.96 us would be printed as 1000.0 us: use the next unit */
 		if (!next->name || x < next->factor - (use == u ? 0 : use->factor / 20))
 			break;
 		use = next;

@@ -30,7 +30,7 @@
  */
 void *fs_vec_room(void *v, size_t n, size_t *cap, size_t extra, size_t size);
 
-/* The compiler refuses a result that nobody looks at: what was not kept must be said. */
+/* The compiler refuses a result that nobody looks at: what was not kept must not go unnoticed. */
 __attribute__((warn_unused_result)) static inline int fs_vec_look(int result)
 {
 	return result;

@@ -56,7 +56,7 @@ struct fs_bench_opts {
 	const char *override; /* the guest's interface, see struct fs_vmm_at */
 	struct fs_vmm_load load;
 	enum fs_mechanism how;
-	bool beside;                 /* prefetch while the fork runs, not before it */
+	bool in_parallel;            /* prefetch while the fork runs, not before it */
 	uint64_t rate;               /* bytes a second; 0 = unlimited */
 	struct fs_ranges workingset; /* of --prefetch workingset; the caller's */
 	const char *uffd;            /* program: SOCKET MEMFILE */
@@ -65,8 +65,9 @@ struct fs_bench_opts {
 	void (*mark)(const char *name, pid_t pid);
 	/* The page cache of this memory file was just dropped; NULL = nobody wants to know. */
 	void (*dropped)(int memory);
-	/* Has it no more need of the VMM of a fork that is done? NULL = it never has. */
-	bool (*settled)(pid_t pid);
+	/* Has the recorder read the guest of this fork, so that its VMM may end? NULL = none reads
+	 * it. */
+	bool (*guest_was_read)(pid_t pid);
 	const volatile bool *stop; /* set when the user wants to end */
 	int stop_fd;               /* readable then */
 };
@@ -133,7 +134,7 @@ struct fs_bench {
 int fs_bench_open(struct fs_bench *b, const struct fs_bench_opts *o);
 
 /*
- * Makes the forks. Returns 0, also when some have failed or fallen back (b->forks tells) or when
+ * Makes the forks. Returns 0, also when some have failed or fallen back (see b->forks) or when
  * it was stopped; a negative errno with a sentence in b->err when it could not go on.
  */
 int fs_bench_run(struct fs_bench *b);
@@ -153,11 +154,11 @@ uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *
 /* --- src/bench/fork.c: each fork in a thread of its own --- */
 
 /* Runs @n forks (results @r) of @arm at once. */
-int fs_wave_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r, size_t n);
+int fs_batch_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r, size_t n);
 
 /* --- src/bench/setup.c: what stands before the forks --- */
 
-/* Opens templates, probes the VMM, makes arms, fills mailboxes: fs_bench_open() in pieces. */
+/* Opens templates, probes the VMM, makes arms, fills mailboxes: fs_bench_open() in parts. */
 int fs_bench_setup(struct fs_bench *b);
 
 /* --- src/bench/condition.c --- */

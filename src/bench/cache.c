@@ -17,9 +17,9 @@
 #define SYS_cachestat 451
 #endif
 
-#define PIECE   (256ull << 20) /* bytes that are mapped at once to ask about them */
-#define PROVEN  64             /* files that are remembered */
-#define NOT_ANY 65534          /* st_uid of an owner that this user namespace does not have */
+#define STEP     (256ull << 20) /* bytes that are mapped at once to ask about them */
+#define VERIFIED 64             /* files that are remembered */
+#define NOT_ANY  65534          /* st_uid of an owner that this user namespace does not have */
 
 int fs_cache_drop(int fd)
 {
@@ -56,9 +56,9 @@ static int by_cachestat(int fd, const struct fs_range *r, uint64_t *bytes)
 }
 
 /* Whole pages from @off on, which is the start of one. */
-static int piece_by_mincore(int fd, uint64_t off, uint64_t len, uint64_t *bytes)
+static int step_by_mincore(int fd, uint64_t off, uint64_t len, uint64_t *bytes)
 {
-	static __thread unsigned char in[PIECE / 4096];
+	static __thread unsigned char in[STEP / 4096];
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	/* of huge pages: none is set aside for the file's holes */
 	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, (off_t)off);
@@ -92,8 +92,8 @@ static int by_mincore(int fd, const struct fs_range *r, uint64_t *bytes)
 	int rc = may_mincore(fd) ? 0 : -EPERM;
 
 	*bytes = 0;
-	for (uint64_t at = r->offset & ~(page - 1); at < end && !rc; at += PIECE)
-		rc = piece_by_mincore(fd, at, end - at < PIECE ? end - at : PIECE, bytes);
+	for (uint64_t at = r->offset & ~(page - 1); at < end && !rc; at += STEP)
+		rc = step_by_mincore(fd, at, end - at < STEP ? end - at : STEP, bytes);
 	return rc;
 }
 
@@ -137,7 +137,7 @@ static bool cachestat_sees_what_is_read(int fd)
 	return same;
 }
 
-/* The proof, once for each file. */
+/* Verified once for each file. */
 static bool believe_cachestat(int fd)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -145,7 +145,7 @@ static bool believe_cachestat(int fd)
 		dev_t dev;
 		ino_t ino;
 		bool known, good;
-	} files[PROVEN];
+	} files[VERIFIED];
 	static size_t next;
 	struct stat st;
 	bool good;
@@ -154,11 +154,11 @@ static bool believe_cachestat(int fd)
 	if (fstat(fd, &st))
 		return false;
 	pthread_mutex_lock(&lock);
-	for (i = 0; i < PROVEN; i++)
+	for (i = 0; i < VERIFIED; i++)
 		if (files[i].known && files[i].dev == st.st_dev && files[i].ino == st.st_ino)
 			break;
-	if (i == PROVEN) {
-		i = next++ % PROVEN;
+	if (i == VERIFIED) {
+		i = next++ % VERIFIED;
 		files[i].known = true;
 		files[i].dev = st.st_dev;
 		files[i].ino = st.st_ino;

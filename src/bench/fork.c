@@ -15,15 +15,15 @@
 #include "base/units.h"
 #include "bench/fork_impl.h"
 
-/* Where the forks of a wave wait for each other before their VMMs are started. */
-struct fs_gate {
+/* Where the forks of a batch wait for each other before their VMMs are started. */
+struct fs_barrier {
 	pthread_mutex_t lock;
 	pthread_cond_t open;
 	size_t missing;
 };
 
 /* One has come (or never will); @wait for the others. */
-static void arrive(struct fs_gate *g, bool wait)
+static void arrive(struct fs_barrier *g, bool wait)
 {
 	pthread_mutex_lock(&g->lock);
 	if (!--g->missing)
@@ -33,7 +33,7 @@ static void arrive(struct fs_gate *g, bool wait)
 	pthread_mutex_unlock(&g->lock);
 }
 
-/* Tells the recorder, and keeps the time that it took out of the fork's. */
+/* Sends a mark to the recorder; the time that it takes is not counted as the fork's. */
 static void mark(struct fs_fork *f, pid_t pid, const char *what, const char *value)
 {
 	uint64_t began = fs_mono_ns();
@@ -46,7 +46,7 @@ static void mark(struct fs_fork *f, pid_t pid, const char *what, const char *val
 	f->r->between_ns += fs_mono_ns() - began;
 }
 
-/* What the fork of @pid was given (attribute/told.c reads it). */
+/* What the fork of @pid was given (the attribution reads these marks). */
 static void mark_what_was_given(struct fs_fork *f, pid_t pid)
 {
 	const struct fs_fork_result *r = f->r;
@@ -54,8 +54,8 @@ static void mark_what_was_given(struct fs_fork *f, pid_t pid)
 
 	if (f->memory < 0)
 		return;
-	/* Beside an attached fork it is still to come. */
-	if (r->prefetched_ns || !f->b->o.beside)
+	/* With an attached fork in parallel it is still to come. */
+	if (r->prefetched_ns || !f->b->o.in_parallel)
 		mark(f, pid, "prefetch",
 		     fs_fmt_ns_exact(r->prefetched_ns - r->prefetch_ns, text, sizeof(text)));
 	snprintf(text, sizeof(text), "%" PRIu64, r->resident / 4096);
@@ -64,7 +64,7 @@ static void mark_what_was_given(struct fs_fork *f, pid_t pid)
 
 /*
  * An attached command's VMM may be another process than the command, and resumes when it likes: so
- * all is told and looked at before, of every VM that is made from now on.
+ * all is marked and looked at before, of every VM that is made from now on.
  */
 static int mark_attached(struct fs_fork *f)
 {
@@ -91,7 +91,7 @@ static int load_and_resume(struct fs_fork *f)
 	if (at_once) {
 		r->resume_ns = r->load_ns;
 		if (f->b->o.how != FS_MECH_POPULATE)
-			fs_fork_prefetch_beside(f);
+			fs_fork_prefetch_in_parallel(f);
 	}
 	rc = fs_fork_vmm_failed(f, v->ops->load(v, &f->b->o.load));
 	r->loaded_ns = fs_mono_ns();
@@ -100,13 +100,13 @@ static int load_and_resume(struct fs_fork *f)
 	if (at_once) {
 		r->resumed_ns = r->loaded_ns;
 		if (f->b->o.how == FS_MECH_POPULATE)
-			fs_fork_prefetch_beside(f);
+			fs_fork_prefetch_in_parallel(f);
 		return 0;
 	}
 	rc = v->ops == &fs_vmm_attach ? 0 : fs_fork_look_and_populate(f);
 	if (rc)
 		return rc;
-	fs_fork_prefetch_beside(f);
+	fs_fork_prefetch_in_parallel(f);
 	r->resume_ns = fs_mono_ns();
 	rc = fs_fork_vmm_failed(f, v->ops->resume(v));
 	r->resumed_ns = fs_mono_ns();
@@ -141,12 +141,12 @@ static void *live(void *arg)
 
 	if (!rc)
 		rc = fs_fork_make_memory(f);
-	if (!rc && f->has_copy && f->arm->ranges.n && !f->b->o.beside &&
+	if (!rc && f->has_copy && f->arm->ranges.n && !f->b->o.in_parallel &&
 	    f->b->o.how != FS_MECH_POPULATE)
 		rc = fs_fork_prefetch_before(f);
 	if (!rc)
 		rc = fs_fork_start_handler(f);
-	arrive(f->gate, true);
+	arrive(f->barrier, true);
 	if (!rc)
 		rc = run_vmm(f);
 	r->end = rc ? FS_FORK_FAILED : fs_fork_await(f);
@@ -184,10 +184,10 @@ static int prepare(struct fs_fork *f, struct fs_bench *b, const struct fs_arm *a
 	return mkdir(f->folder, 0755) ? -errno : 0;
 }
 
-int fs_wave_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r, size_t n)
+int fs_batch_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r, size_t n)
 {
 	struct fs_fork *f = calloc(n, sizeof(*f));
-	struct fs_gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
+	struct fs_barrier barrier = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
 	size_t made = 0;
 	int rc = f ? 0 : -ENOMEM;
 
@@ -199,13 +199,13 @@ int fs_wave_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_res
 			       b->o.work, strerror(-rc));
 	}
 	for (size_t i = 0; i < n; i++) {
-		f[i].gate = &gate;
+		f[i].barrier = &barrier;
 		f[i].threaded = !pthread_create(&f[i].thread, NULL, live, &f[i]);
 		if (f[i].threaded)
 			continue;
 		snprintf(r[i].why, sizeof(r[i].why), "no thread could be made for it");
 		r[i].end = FS_FORK_FAILED;
-		arrive(&gate, false);
+		arrive(&barrier, false);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (f[i].threaded)

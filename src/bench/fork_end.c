@@ -7,7 +7,7 @@
 #include "bench/fork_acks.h"
 #include "bench/fork_impl.h"
 
-#define SETTLE_NS (30ull * 1000 * 1000 * 1000) /* for the recorder to read a guest's */
+#define GUEST_READ_NS (30ull * 1000 * 1000 * 1000) /* for the recorder to read a guest's */
 
 int fs_fork_vmm_failed(struct fs_fork *f, int rc)
 {
@@ -47,7 +47,7 @@ static enum fs_fork_end after_death(struct fs_fork *f)
 }
 
 /* The time is over. */
-static enum fs_fork_end after_patience(struct fs_fork *f)
+static enum fs_fork_end after_timeout(struct fs_fork *f)
 {
 	if (f->acks >= 0)
 		return f->b->o.wait_for_network ? FS_FORK_FELL_BACK : FS_FORK_DONE;
@@ -78,18 +78,18 @@ enum fs_fork_end fs_fork_await(struct fs_fork *f)
 		if (*f->b->o.stop)
 			return FS_FORK_STOPPED;
 		if (now >= until)
-			return after_patience(f);
+			return after_timeout(f);
 		poll(p, 3, fs_poll_ms(until - now));
 	}
 }
 
 /* What a recorder in the guest wrote goes with the VM: not before it was read. */
-static void wait_until_read(struct fs_fork *f, struct pollfd *vmm)
+static void wait_until_guest_was_read(struct fs_fork *f, struct pollfd *vmm)
 {
-	uint64_t until = fs_mono_ns() + SETTLE_NS;
+	uint64_t until = fs_mono_ns() + GUEST_READ_NS;
 
-	while (f->b->o.settled && f->r->end == FS_FORK_DONE && !*f->b->o.stop &&
-	       fs_mono_ns() < until && !f->b->o.settled(f->r->pid))
+	while (f->b->o.guest_was_read && f->r->end == FS_FORK_DONE && !*f->b->o.stop &&
+	       fs_mono_ns() < until && !f->b->o.guest_was_read(f->r->pid))
 		if (poll(vmm, 1, FS_FORK_SLICE_NS / 1000000 / 2) > 0)
 			return;
 }
@@ -103,7 +103,7 @@ void fs_fork_linger(struct fs_fork *f)
 	if (v->process.ended)
 		return;
 	poll(&p, 1, fs_poll_ms(f->b->o.linger_ns));
-	wait_until_read(f, &p);
+	wait_until_guest_was_read(f, &p);
 	fs_fork_listen(f->r, f->acks, f->b->o.last_ack, f->address ? f->payload.ip_text : NULL);
 	if (f->r->end == FS_FORK_DONE && fs_vmm_died(v) && v->ops != &fs_vmm_attach)
 		f->r->end = after_death(f);

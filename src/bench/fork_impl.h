@@ -11,7 +11,7 @@
 
 #define FS_FORK_SLICE_NS (100ull * 1000 * 1000)
 
-struct fs_gate; /* fork.c */
+struct fs_barrier; /* fork.c */
 
 struct fs_fork {
 	struct fs_bench *b;
@@ -20,7 +20,7 @@ struct fs_fork {
 	struct fs_fork_result *r;
 	pthread_t thread;
 	bool threaded;
-	struct fs_gate *gate;
+	struct fs_barrier *barrier;
 	char folder[PATH_MAX], id[32], uffd[PATH_MAX + 16], copy[PATH_MAX + 16];
 	struct fs_vmm_at at;
 	struct fs_vmm vmm;
@@ -31,7 +31,7 @@ struct fs_fork {
 	uint32_t address; /* taken from the pool; 0 = none */
 	int memory;       /* descriptor of the file that is mapped */
 	int acks;         /* socket; -1 = none */
-	/* prefetching beside the fork */
+	/* prefetching while the fork runs */
 	pthread_t helper;
 	bool helping;
 	volatile bool enough;
@@ -58,7 +58,7 @@ void fs_fork_clean_up(struct fs_fork *f);
 /* In this thread, before the resume. */
 int fs_fork_prefetch_before(struct fs_fork *f);
 /* In a thread of its own, if that was asked for, until fs_fork_end_helper(). */
-void fs_fork_prefetch_beside(struct fs_fork *f);
+void fs_fork_prefetch_in_parallel(struct fs_fork *f);
 void fs_fork_end_helper(struct fs_fork *f);
 /* Just before the resume: counts what is in the page cache, and fills what a populated VMM lacks.
  */

@@ -25,9 +25,9 @@ static void *help(void *arg)
 	return NULL;
 }
 
-void fs_fork_prefetch_beside(struct fs_fork *f)
+void fs_fork_prefetch_in_parallel(struct fs_fork *f)
 {
-	if (!f->b->o.beside || !f->arm->ranges.n)
+	if (!f->b->o.in_parallel || !f->arm->ranges.n)
 		return;
 	set_run(f);
 	f->helping = !pthread_create(&f->helper, NULL, help, f);
@@ -62,7 +62,7 @@ void fs_fork_end_helper(struct fs_fork *f)
 	}
 }
 
-/* Just before the resume: the proof that arms differ, and what a populated VMM still lacks. */
+/* Just before the resume: what shows that arms differ, and what a populated VMM still lacks. */
 int fs_fork_look_and_populate(struct fs_fork *f)
 {
 	const struct fs_range all = {0, f->t->size};
@@ -70,7 +70,7 @@ int fs_fork_look_and_populate(struct fs_fork *f)
 	uint64_t began = fs_mono_ns();
 	int rc = 0;
 
-	if (f->b->o.how == FS_MECH_POPULATE && !f->b->o.beside && !f->b->o.load.resume &&
+	if (f->b->o.how == FS_MECH_POPULATE && !f->b->o.in_parallel && !f->b->o.load.resume &&
 	    f->arm->ranges.n)
 		rc = fs_fork_prefetch_before(f);
 	if (!rc && f->memory >= 0) {

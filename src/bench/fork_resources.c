@@ -94,7 +94,7 @@ int fs_fork_start_handler(struct fs_fork *f)
 	char *argv[] = {(char *)f->b->o.uffd, f->uffd, (char *)f->at.memory, NULL};
 	uint64_t until = fs_mono_ns() + HANDLER_NS;
 	struct fs_fork_result *r = f->r;
-	char log[PATH_MAX + 16], said[300], how[64];
+	char log[PATH_MAX + 16], last[300], how[64];
 	int rc;
 
 	if (!f->b->o.uffd)
@@ -106,9 +106,9 @@ int fs_fork_start_handler(struct fs_fork *f)
 	while (!rc && access(f->uffd, F_OK)) {
 		if (!fs_process_wait(&f->handler, FS_FORK_SLICE_NS / 50))
 			rc = fs_errf(r->why, sizeof(r->why), -ECHILD,
-				     "the userfaultfd handler %s %s. It said: %s", f->b->o.uffd,
-				     fs_process_how(&f->handler, how, sizeof(how)),
-				     fs_log_tail(log, said, sizeof(said)));
+				     "the userfaultfd handler %s %s. Its last output: %s",
+				     f->b->o.uffd, fs_process_how(&f->handler, how, sizeof(how)),
+				     fs_log_tail(log, last, sizeof(last)));
 		else if (fs_mono_ns() > until)
 			rc = fs_errf(r->why, sizeof(r->why), -ETIMEDOUT,
 				     "the userfaultfd handler %s does not listen on %s",

@@ -17,8 +17,8 @@
 /* What is looked for in the VMM's mappings. */
 struct look {
 	struct fs_prefetch_run *p;
-	uint64_t from, to;                   /* bytes of the file, from a page's begin on */
-	bool read[FS_PREFETCH_PIECE / PAGE]; /* its pages: read through some mapping */
+	uint64_t from, to;                  /* bytes of the file, from a page's begin on */
+	bool read[FS_PREFETCH_STEP / PAGE]; /* its pages: read through some mapping */
 };
 
 /*
@@ -72,8 +72,8 @@ int fs_populate(struct fs_prefetch_run *p, const struct fs_range *r, char *err, 
 	char path[64];
 	int rc = p->file.ino ? 0 : fs_map_file(p->fd, &p->file);
 
-	if (l.to - l.from > FS_PREFETCH_PIECE)
-		return fs_errf(err, len, -EINVAL, "populating: a range is larger than a piece");
+	if (l.to - l.from > FS_PREFETCH_STEP)
+		return fs_errf(err, len, -EINVAL, "populating: a range is larger than a step");
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)p->vmm);
 	if (!rc)
 		rc = fs_maps_each(path, touch_mapped, &l);

@@ -13,8 +13,8 @@
 #include "base/err.h"
 #include "base/units.h"
 
-#define PAGE  4096ull
-#define PIECE FS_PREFETCH_PIECE
+#define PAGE 4096ull
+#define STEP FS_PREFETCH_STEP
 
 const char *const fs_mechanism_names[FS_MECHANISM_COUNT] = {
 #define X(id, name, doc) name,
@@ -165,9 +165,9 @@ int fs_ranges_resident(int fd, const struct fs_ranges *r, uint64_t *bytes)
 
 /* --- how ----------------------------------------------------------------------------------- */
 
-static int read_piece(int fd, uint64_t off, uint64_t len)
+static int read_step(int fd, uint64_t off, uint64_t len)
 {
-	static __thread char buf[PIECE];
+	static __thread char buf[STEP];
 
 	while (len) {
 		ssize_t n = pread(fd, buf, len < sizeof(buf) ? len : sizeof(buf), (off_t)off);
@@ -184,7 +184,7 @@ static int read_piece(int fd, uint64_t off, uint64_t len)
 	return 0;
 }
 
-static int do_piece(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len)
+static int do_step(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len)
 {
 	int rc = 0;
 
@@ -196,7 +196,7 @@ static int do_piece(struct fs_prefetch_run *p, const struct fs_range *r, char *e
 		rc = readahead(p->fd, (off64_t)r->offset, r->size) ? -errno : 0;
 		break;
 	case FS_MECH_READ:
-		rc = read_piece(p->fd, r->offset, r->size);
+		rc = read_step(p->fd, r->offset, r->size);
 		break;
 	case FS_MECH_POPULATE:
 		return fs_populate(p, r, err, len);
@@ -237,14 +237,14 @@ int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, ch
 		struct fs_range r = ranges->v[i];
 
 		while (r.size && !(p->stop && *p->stop)) {
-			struct fs_range piece = {r.offset, r.size < PIECE ? r.size : PIECE};
-			int rc = do_piece(p, &piece, err, len);
+			struct fs_range step = {r.offset, r.size < STEP ? r.size : STEP};
+			int rc = do_step(p, &step, err, len);
 
 			if (rc)
 				return rc;
-			p->done += piece.size;
-			r.offset += piece.size;
-			r.size -= piece.size;
+			p->done += step.size;
+			r.offset += step.size;
+			r.size -= step.size;
 			keep_rate(p, begun);
 		}
 	}

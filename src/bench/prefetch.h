@@ -65,7 +65,7 @@ struct fs_prefetch_run {
 	uint64_t rate;             /* bytes a second; 0 = as fast as it goes */
 	int fd;                    /* the memory file */
 	pid_t vmm;                 /* populate: whose mapping of it */
-	const volatile bool *stop; /* looked at between the pieces; may be NULL */
+	const volatile bool *stop; /* looked at between the steps; may be NULL */
 	uint64_t done;             /* out: bytes asked for */
 	uint64_t missed; /* out: populate: of these, not mapped by the VMM or not readable */
 	struct fs_map_file file; /* populate's own; zero at first */
@@ -80,10 +80,10 @@ int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, ch
 
 /* --- populate alone (src/bench/populate.c) --- */
 
-#define FS_PREFETCH_PIECE (1ull << 20) /* between two looks at the clock */
+#define FS_PREFETCH_STEP (1ull << 20) /* between two looks at the clock */
 
 /*
- * One byte of each page of @r, at most one piece, through process p->vmm's mappings of the file.
+ * One byte of each page of @r, at most one step, through process p->vmm's mappings of the file.
  * Adds to p->missed what no mapping has, or what could not be read.
  */
 int fs_populate(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len);

@@ -20,19 +20,19 @@
 
 static int is_armed(const struct fs_recorder *r)
 {
-	char said[16384];
+	char text[16384];
 	int fd = open(r->log, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, said, sizeof(said));
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text));
 
 	if (fd >= 0)
 		close(fd);
-	return n > 0 && memmem(said, (size_t)n, ARMED, strlen(ARMED));
+	return n > 0 && memmem(text, (size_t)n, ARMED, strlen(ARMED));
 }
 
 int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more, char *err,
 		      size_t len)
 {
-	char program[PATH_MAX], said[600], how[64];
+	char program[PATH_MAX], text[600], how[64];
 	char *argv[MAX_ARGS] = {program, (char *)"record", (char *)"-o", (char *)path,
 				(char *)"--all"};
 	ssize_t n = readlink(PROGRAM, program, sizeof(program) - 1);
@@ -51,14 +51,14 @@ int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more
 	while (!rc && !is_armed(r)) {
 		if (!fs_process_wait(&r->process, NAP_NS))
 			rc = fs_errf(err, len, -ECHILD,
-				     "the recorder %s before it recorded. It said: %s",
+				     "the recorder %s before it recorded. Its last output: %s",
 				     fs_process_how(&r->process, how, sizeof(how)),
-				     fs_log_tail(r->log, said, sizeof(said)));
+				     fs_log_tail(r->log, text, sizeof(text)));
 		else if (fs_mono_ns() > until)
 			rc = fs_errf(err, len, -ETIMEDOUT,
 				     "the recorder was not armed in time. "
-				     "It said: %s",
-				     fs_log_tail(r->log, said, sizeof(said)));
+				     "Its last output: %s",
+				     fs_log_tail(r->log, text, sizeof(text)));
 	}
 	if (rc)
 		fs_process_end(&r->process);
@@ -67,19 +67,20 @@ int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more
 
 int fs_recorder_stop(struct fs_recorder *r, char *err, size_t len)
 {
-	char said[600], how[64];
+	char text[600], how[64];
 	int st, rc = 0;
 
 	fs_process_signal(&r->process, SIGINT);
 	if (fs_process_wait(&r->process, END_NS))
-		rc = fs_errf(err, len, -ETIMEDOUT, "the recorder did not end in time. It said: %s",
-			     fs_log_tail(r->log, said, sizeof(said)));
+		rc = fs_errf(err, len, -ETIMEDOUT,
+			     "the recorder did not end in time. Its last output: %s",
+			     fs_log_tail(r->log, text, sizeof(text)));
 	fs_process_end(&r->process);
 	st = r->process.status;
 	r->status = !rc && WIFEXITED(st) ? WEXITSTATUS(st) : -1;
 	if (!rc && r->status != 0 && r->status != 3)
-		rc = fs_errf(err, len, -ECHILD, "the recorder %s. It said: %s",
+		rc = fs_errf(err, len, -ECHILD, "the recorder %s. Its last output: %s",
 			     fs_process_how(&r->process, how, sizeof(how)),
-			     fs_log_tail(r->log, said, sizeof(said)));
+			     fs_log_tail(r->log, text, sizeof(text)));
 	return rc;
 }

@@ -20,7 +20,7 @@ struct fs_recorder {
 int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more, char *err,
 		      size_t len);
 
-/* Ends the recording. Returns 0 (r->status tells), or a negative errno with a sentence in @err. */
+/* Ends the recording. Returns 0 (see r->status), or a negative errno with a sentence in @err. */
 int fs_recorder_stop(struct fs_recorder *r, char *err, size_t len);
 
 #endif

@@ -104,7 +104,7 @@ static json_t *acks_json(const struct fs_fork_result *r)
 	return acks;
 }
 
-/* What the agent said of its failure; null: nothing. */
+/* What the agent reported of its failure; null: nothing. */
 static json_t *agent_error_json(const struct fs_fork_result *r)
 {
 	const struct fs_ack *a = fs_fork_find_ack(r, "error");
@@ -155,7 +155,7 @@ json_t *fs_bench_json(const struct fs_bench *b)
 		(int)o->iters, "concurrency", (int)o->concurrency, "cache",
 		fs_cache_names[o->cache], "wait_for_network", o->wait_for_network, "network",
 		fs_network_names[o->network], "mechanism", fs_mechanism_names[o->how], "beside",
-		o->beside, "resume_in_load", o->load.resume, "timeout_ns",
+		o->in_parallel, "resume_in_load", o->load.resume, "timeout_ns",
 		(json_int_t)o->timeout_ns, "arms", arms, "forks", forks);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The order of the forks, and the waves in which they are made. */
+/* The order of the forks, and the batches in which they are made. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +19,11 @@ const char *const fs_fork_end_names[FS_FORK_END_COUNT] = {
 #undef X
 };
 
-/* --- waves ---------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
-/* What the forks of a wave share: their page cache, and what is read into it before. */
-static int prepare_wave(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r,
-			size_t n)
+/* What the forks of a batch share: their page cache, and what is read into it before. */
+static int prepare_batch(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r,
+			 size_t n)
 {
 	struct fs_template *t = &b->templates[arm->template];
 	struct fs_prefetch_run run = {
@@ -34,7 +34,7 @@ static int prepare_wave(struct fs_bench *b, const struct fs_arm *arm, struct fs_
 	if (t->fd < 0 || b->o.network == FS_NETWORK_HOST)
 		return 0; /* each has a file of its own */
 	rc = fs_bench_condition(b, t->fd, t->state, b->err, sizeof(b->err));
-	if (rc || !arm->ranges.n || b->o.beside || b->o.how == FS_MECH_POPULATE)
+	if (rc || !arm->ranges.n || b->o.in_parallel || b->o.how == FS_MECH_POPULATE)
 		return rc;
 	began = fs_mono_ns();
 	rc = fs_prefetch_do(&run, &arm->ranges, b->err, sizeof(b->err));
@@ -80,7 +80,7 @@ static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
 	free(acks);
 }
 
-static int wave(struct fs_bench *b, size_t arm, size_t n, bool first)
+static int run_batch(struct fs_bench *b, size_t arm, size_t n, bool first)
 {
 	size_t from = b->forks.n;
 	int rc = 0;
@@ -92,9 +92,9 @@ static int wave(struct fs_bench *b, size_t arm, size_t n, bool first)
 								    .end = FS_FORK_STOPPED});
 	if (rc)
 		return fs_errf(b->err, sizeof(b->err), rc, "out of memory");
-	rc = prepare_wave(b, &b->arms[arm], &b->forks.v[from], n);
+	rc = prepare_batch(b, &b->arms[arm], &b->forks.v[from], n);
 	if (!rc && !*b->o.stop)
-		rc = fs_wave_run(b, &b->arms[arm], &b->forks.v[from], n);
+		rc = fs_batch_run(b, &b->arms[arm], &b->forks.v[from], n);
 	for (size_t i = 0; i < n && !rc; i++)
 		tell(b, &b->forks.v[from + i]);
 	return rc;
@@ -111,7 +111,7 @@ static void swap(void *arg, size_t i, size_t j)
 }
 
 /*
- * Rounds: in each one wave of every arm, in an order drawn anew. So whatever drifts over the run
+ * Rounds: in each one batch of every arm, in an order drawn anew. So whatever drifts over the run
  * (heat, other load, a fuller disk) meets all arms alike.
  */
 int fs_bench_run(struct fs_bench *b)
@@ -127,7 +127,7 @@ int fs_bench_run(struct fs_bench *b)
 
 		fss_rng_shuffle(&rng, b->narms, swap, order);
 		for (size_t i = 0; i < b->narms && !rc && !*b->o.stop; i++)
-			rc = wave(b, order[i], left < at_once ? left : at_once, !done);
+			rc = run_batch(b, order[i], left < at_once ? left : at_once, !done);
 	}
 	free(order);
 	return rc;

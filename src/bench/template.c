@@ -40,12 +40,12 @@ int fs_template_lock(struct fs_template *t, const struct fs_template *before, si
 	return 0;
 }
 
-/* The one mailbox of the token, proven. */
+/* The one mailbox of the token, verified. */
 static int locate(int fd, const struct fs_template *t, const char *token,
-		  struct fs_mbox_proof *proof, char *err, size_t len)
+		  struct fs_mbox_verified *page, char *err, size_t len)
 {
 	struct fs_mbox_query q = {.kinds = 1u << FS_MBOX_RESUME_NETWORK, .token = token};
-	struct fs_mbox_found found = {.way = ""};
+	struct fs_mbox_found found = {.method = ""};
 	char why[300];
 	uint64_t at;
 	size_t n;
@@ -59,9 +59,9 @@ static int locate(int fd, const struct fs_template *t, const char *token,
 	if (n != 1)
 		return fs_errf(err, len, -ENOENT,
 			       "token not found: %s has %zu mailboxes of this token, and it must "
-			       "be one (forkscope mailbox find tells more)",
+			       "be one (see forkscope mailbox find)",
 			       t->memory, n);
-	return fs_mbox_prove(fd, t->size, &q, at, proof, err, len);
+	return fs_mbox_verify(fd, t->size, &q, at, page, err, len);
 }
 
 static int guard(const struct fs_template *t, struct fs_guard *g, enum fs_guard_for what_for,
@@ -83,37 +83,37 @@ static int still_unused(const struct fs_template *t, struct fs_guard *g, char *e
 
 int fs_template_find(struct fs_template *t, const char *token, char *err, size_t len)
 {
-	struct fs_mbox_proof proof;
+	struct fs_mbox_verified page;
 	struct fs_guard g;
 	int rc = guard(t, &g, FS_GUARD_COPY, err, len);
 
 	if (rc)
 		return rc;
 	fs_guard_close(&g);
-	rc = locate(t->fd, t, token, &proof, err, len);
+	rc = locate(t->fd, t, token, &page, err, len);
 	if (rc)
 		return rc;
 	t->mailbox = true;
-	t->offset = proof.hit.offset;
-	return proof.seq == 0 ? 0
-			      : fs_errf(err, len, -EBUSY,
-					"the mailbox in %s is full: forks with copies of their own "
-					"need an empty one",
-					t->memory);
+	t->offset = page.hit.offset;
+	return page.seq == 0 ? 0
+			     : fs_errf(err, len, -EBUSY,
+				       "the mailbox in %s is full: forks with copies of their own "
+				       "need an empty one",
+				       t->memory);
 }
 
-/* Writes @payload into the empty mailbox at @proof of @fd. */
-static int fill(int fd, const struct fs_mbox_proof *proof, const struct fs_payload *payload,
+/* Writes @payload into the empty mailbox at @page of @fd. */
+static int fill(int fd, const struct fs_mbox_verified *page, const struct fs_payload *payload,
 		char *err, size_t len)
 {
 	char json[FS_MBOX_SIZE];
 	int n = fs_payload_encode(payload, json, sizeof(json));
 
 	return n < 0 ? fs_errf(err, len, -EMSGSIZE, "the payload does not fit")
-		     : fs_mbox_fill(fd, proof, json, (size_t)n, err, len);
+		     : fs_mbox_fill(fd, page, json, (size_t)n, err, len);
 }
 
-static int take_full(struct fs_template *t, const struct fs_mbox_proof *p, char *err, size_t len)
+static int take_full(struct fs_template *t, const struct fs_mbox_verified *p, char *err, size_t len)
 {
 	enum fs_payload_error e = FS_PAYLOAD_ERR_SYNTAX;
 
@@ -133,23 +133,23 @@ static int take_full(struct fs_template *t, const struct fs_mbox_proof *p, char 
 static int fill_guarded(struct fs_template *t, struct fs_guard *g, const char *token,
 			const struct fs_payload *payload, char *err, size_t len)
 {
-	struct fs_mbox_proof proof;
-	int rc = locate(g->fd, t, token, &proof, err, len);
+	struct fs_mbox_verified page;
+	int rc = locate(g->fd, t, token, &page, err, len);
 
 	if (rc)
 		return rc;
 	t->mailbox = true;
-	t->offset = proof.hit.offset;
+	t->offset = page.hit.offset;
 	t->payload = *payload;
-	t->before = (uint32_t)proof.len;
-	memcpy(t->was, proof.bytes, t->before < FS_MBOX_SIZE ? t->before : FS_MBOX_SIZE);
+	t->before = (uint32_t)page.len;
+	memcpy(t->was, page.bytes, t->before < FS_MBOX_SIZE ? t->before : FS_MBOX_SIZE);
 	t->dev = g->st.st_dev;
 	t->ino = g->st.st_ino;
-	if (proof.seq)
-		return take_full(t, &proof, err, len);
+	if (page.seq)
+		return take_full(t, &page, err, len);
 	rc = still_unused(t, g, err, len);
 	if (!rc)
-		rc = fill(g->fd, &proof, payload, err, len);
+		rc = fill(g->fd, &page, payload, err, len);
 	t->filled = !rc;
 	if (!rc && fdatasync(g->fd))
 		rc = fs_errf(err, len, -errno, "writing %s: %m", t->memory);
@@ -189,7 +189,7 @@ int fs_template_copy(const struct fs_template *t, const char *token, const char 
 		     const struct fs_payload *payload, char *err, size_t len)
 {
 	struct fs_mbox_query q = {.kinds = 1u << FS_MBOX_RESUME_NETWORK, .token = token};
-	struct fs_mbox_proof proof;
+	struct fs_mbox_verified page;
 	struct fs_mbox_copy copy;
 	struct stat st;
 	int rc;
@@ -199,9 +199,9 @@ int fs_template_copy(const struct fs_template *t, const char *token, const char 
 	rc = fs_mbox_copy_make(&copy, t->fd, &st, out, err, len);
 	if (rc)
 		return rc;
-	rc = fs_mbox_prove(copy.fd, t->size, &q, t->offset, &proof, err, len);
+	rc = fs_mbox_verify(copy.fd, t->size, &q, t->offset, &page, err, len);
 	if (!rc)
-		rc = fill(copy.fd, &proof, payload, err, len);
+		rc = fill(copy.fd, &page, payload, err, len);
 	if (!rc)
 		return fs_mbox_copy_commit(&copy, err, len);
 	fs_mbox_copy_abort(&copy);

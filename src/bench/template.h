@@ -25,7 +25,7 @@ struct fs_template {
 	int lock;        /* of the state: this snapshot is ours; -1 = none */
 	uint64_t size;   /* of the memory file */
 	size_t others;   /* memory files besides it, in which nothing is searched or read */
-	bool mailbox;    /* found and proven */
+	bool mailbox;    /* found and verified */
 	uint64_t offset; /* of the mailbox in the file */
 	bool filled;     /* by us; emptied again at the end */
 	uint32_t before; /* bytes in `was` */
@@ -36,7 +36,7 @@ struct fs_template {
 	struct fs_payload payload; /* what every fork of the file finds */
 };
 
-/* The usual names, as the program's help tells them. */
+/* The usual names, as the program's help names them. */
 #define FS_TEMPLATE_STATES                                                                         \
 	"state, vmstate, snapshot, snapshot_file, snap_file, state_file, vmstate.bin, state.bin, " \
 	"snapshot.bin, vm.state, vm.snap"

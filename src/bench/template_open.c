@@ -82,9 +82,10 @@ static int must_be_regular(const char *path, const char *what, char *err, size_t
 
 	if (stat(path, &st))
 		return fs_errf(err, len, -errno, "%s: %m", path);
-	return S_ISREG(st.st_mode) ? 0
-				   : fs_errf(err, len, -EINVAL,
-					     "%s is no regular file, so it is no %s", path, what);
+	return S_ISREG(st.st_mode)
+		       ? 0
+		       : fs_errf(err, len, -EINVAL, "%s is not a regular file, so it is not a %s",
+				 path, what);
 }
 
 static int find_state(struct fs_template *t, const struct fs_template_files *files, char *err,
@@ -189,7 +190,7 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 		return fs_errf(err, len, -errno, "the snapshot %s: %m", folder);
 	if (!S_ISDIR(st.st_mode))
 		return fs_errf(err, len, -ENOTDIR,
-			       "the snapshot %s is no folder: give the one that its state and "
+			       "the snapshot %s is not a folder: give the one that its state and "
 			       "memory are in",
 			       folder);
 	rc = find_state(t, files, err, len);
@@ -201,7 +202,8 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 	if (t->fd < 0 || fstat(t->fd, &st))
 		return fs_errf(err, len, -errno, "opening %s: %m", t->memory);
 	if (!S_ISREG(st.st_mode) || !st.st_size)
-		return fs_errf(err, len, -EINVAL, "%s is no memory file: it is empty", t->memory);
+		return fs_errf(err, len, -EINVAL, "%s is not a memory file: it is empty",
+			       t->memory);
 	if (fs_packed_by(t->fd))
 		return fs_errf(err, len, -EINVAL,
 			       "%s is compressed by %s: no VMM can map it. Decompress it first",

@@ -28,12 +28,12 @@ static int run_show(struct mailbox_request *r)
 	if (r->asked.json) {
 		object = mailbox_json(r);
 		json_object_set_new(object, "payload",
-				    r->proof.payload ? mailbox_payload_json(&r->proof)
-						     : json_null());
+				    r->verified.payload ? mailbox_payload_json(&r->verified)
+							: json_null());
 		mailbox_print_json(object);
 	} else {
 		mailbox_print_found(r);
-		mailbox_print_payload(&r->proof);
+		mailbox_print_payload(&r->verified);
 	}
 	return FS_EXIT_OK;
 }

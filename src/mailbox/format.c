@@ -55,7 +55,7 @@ static int parse_token(const uint8_t *p, uint32_t from, const struct fs_mbox_lay
 		return -1;
 	h->token = p + from;
 	h->token_len = len;
-	h->proof_len = from + len;
+	h->token_end = from + len;
 	return 0;
 }
 

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FS_MBOX_SIZE       4096u /* the buffer; also the page of the guest that a proof covers */
+#define FS_MBOX_SIZE       4096u /* the buffer; also the page of the guest that one check covers */
 #define FS_MBOX_NAME_MAX   64u   /* letters, digits and . _ : - */
 #define FS_MBOX_TOKEN_MAX  128u  /* of any kind */
 #define FS_MBOX_HEAD_MAX   256u  /* of any kind */
@@ -62,7 +62,7 @@ struct fs_mbox_head {
 	const uint8_t *token;
 	uint32_t
 		token_len; /* 1 to the kind's token_max; whatever follows it in the field is zero */
-	uint32_t proof_len; /* from the magic to the token's last byte: what cannot be chance */
+	uint32_t token_end; /* from the magic to the token's last byte: what cannot be chance */
 };
 
 /*

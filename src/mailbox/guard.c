@@ -21,7 +21,7 @@
 /* File systems whose files may be in use where neither the kernel's lease nor /proc shows it. */
 static const struct hiding {
 	uint32_t magic;
-	bool lease_proves; /* a lease is given when the server gives one */
+	bool lease_suffices; /* a lease is given when the server gives one */
 	const char *why;
 } hiding[] = {
 	{OVERLAYFS_SUPER_MAGIC, false,
@@ -132,7 +132,7 @@ static void list_users(const struct fs_guard *g, const struct fs_users *u, bool 
 static int refuse_named(const struct fs_guard *g, bool maps, const struct names *names, char *err,
 			size_t len)
 {
-	const char *harm = "a copy of a file that is being written is no snapshot";
+	const char *harm = "a copy of a file that is being written is not a snapshot";
 
 	if (g->what_for == FS_GUARD_WRITE)
 		harm = maps ? "a VM that runs on it would see the mailbox change"
@@ -141,7 +141,7 @@ static int refuse_named(const struct fs_guard *g, bool maps, const struct names 
 		       maps ? "mapped by" : "open in", names->text, harm, maps ? "" : ", or " KNOW);
 }
 
-/* What makes an empty list no proof; NULL = it is one. @lease: errno of the lease, 0 = it is held.
+/* Why an empty list does not suffice; NULL = it does. @lease: errno of the lease, 0 = it is held.
  */
 static const char *why_unsure(const struct fs_guard *g, const struct fs_users *u, int lease,
 			      char *room, size_t len)
@@ -151,7 +151,7 @@ static const char *why_unsure(const struct fs_guard *g, const struct fs_users *u
 	if (lease == EAGAIN)
 		return "somebody has it open who cannot be seen from here (another PID namespace, "
 		       "or a process that may not be looked at)";
-	if (h && (lease || !h->lease_proves))
+	if (h && (lease || !h->lease_suffices))
 		return h->why;
 	if (!lease)
 		return NULL;
@@ -191,7 +191,7 @@ static int judge(const struct fs_guard *g, const struct fs_users *u, int lease, 
 		   : 0;
 }
 
-/* Looks at all processes, where the lease is no proof. */
+/* Looks at all processes, where the lease does not suffice. */
 static int look(const struct fs_guard *g, int lease, char *err, size_t len)
 {
 	const struct hiding *h = what_hides(g->fd);
@@ -199,7 +199,7 @@ static int look(const struct fs_guard *g, int lease, char *err, size_t len)
 	struct fs_users u;
 	int rc;
 
-	if (!lease && (!h || h->lease_proves))
+	if (!lease && (!h || h->lease_suffices))
 		return 0;
 	rc = fs_map_file(g->fd, &f);
 	if (rc)
@@ -221,7 +221,7 @@ static int open_as(struct fs_guard *g, const char *path, int flags, char *err, s
 		return fs_errf(err, len, -errno, "opening it: %s", strerror(errno));
 	if (!S_ISREG(g->st.st_mode))
 		return fs_errf(err, len, -EINVAL,
-			       "it is no regular file: give the snapshot's memory file");
+			       "it is not a regular file: give the snapshot's memory file");
 	return 0;
 }
 
@@ -236,7 +236,7 @@ static int open_to_write(struct fs_guard *g, const char *path, char *err, size_t
 
 	if (!rc)
 		rc = fs_mbox_check_target(&g->st, err, len);
-	if (!rc && (h = what_hides(g->fd)) != NULL && !h->lease_proves)
+	if (!rc && (h = what_hides(g->fd)) != NULL && !h->lease_suffices)
 		rc = look(g, ENOTSUP, err, len);
 	if (rc)
 		return rc;

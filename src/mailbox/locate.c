@@ -17,8 +17,8 @@
 #define MADV_POPULATE_READ 22
 #endif
 
-/* The file is read ahead of the search in pieces: one call instead of a fault for each 64 KiB. */
-#define PIECE (8ull << 20)
+/* The file is read ahead of the search in steps: one call instead of a fault for each 64 KiB. */
+#define READ_STEP (8ull << 20)
 
 /*
  * Reading a mapping beyond the end of a file that was cut meanwhile raises SIGBUS. Instead of
@@ -49,11 +49,11 @@ static bool asked_for(const struct fs_mbox_query *q, const struct fs_mbox_head *
 
 static struct fs_mbox_hit make_hit(const struct fs_mbox_head *h, uint64_t offset)
 {
-	uint64_t last = offset + h->proof_len - 1;
+	uint64_t last = offset + h->token_end - 1;
 	struct fs_mbox_hit hit = {
 		.offset = offset,
 		.kind = h->kind,
-		.proven_end = last - last % FS_MBOX_SIZE + FS_MBOX_SIZE,
+		.verified_end = last - last % FS_MBOX_SIZE + FS_MBOX_SIZE,
 	};
 
 	if (h->name)
@@ -87,7 +87,7 @@ static int search_data(const uint8_t *base, uint64_t size, uint64_t from, uint64
 	fs_scan_fn find = fs_scan_best()->find;
 
 	while (from < end) {
-		uint64_t stop = end - from < PIECE ? end : from + PIECE;
+		uint64_t stop = end - from < READ_STEP ? end : from + READ_STEP;
 		uint64_t seen =
 			stop + FS_MBOX_PREFIX_LEN - 1 < end ? stop + FS_MBOX_PREFIX_LEN - 1 : end;
 		uint64_t page = from & ~(uint64_t)(FS_MBOX_SIZE - 1);
@@ -221,12 +221,13 @@ static int search_by_reading(int fd, uint64_t size, const struct fs_mbox_query *
 	if (!st.st_blocks)
 		return 0; /* nothing but holes */
 	found->searched = (uint64_t)st.st_blocks * 512;
-	bytes = malloc(PIECE + FS_MBOX_HEAD_MAX);
+	bytes = malloc(READ_STEP + FS_MBOX_HEAD_MAX);
 	if (!bytes)
 		return -ENOMEM;
-	for (uint64_t at = 0; at < size && !rc; at += PIECE) {
-		uint64_t left = size - at, len = left < PIECE ? left : PIECE;
-		uint64_t want = left < PIECE + FS_MBOX_HEAD_MAX ? left : PIECE + FS_MBOX_HEAD_MAX;
+	for (uint64_t at = 0; at < size && !rc; at += READ_STEP) {
+		uint64_t left = size - at, len = left < READ_STEP ? left : READ_STEP;
+		uint64_t want =
+			left < READ_STEP + FS_MBOX_HEAD_MAX ? left : READ_STEP + FS_MBOX_HEAD_MAX;
 		ssize_t n = read_at(fd, bytes, want, at);
 
 		if (n < 0)
@@ -246,7 +247,7 @@ int fs_mbox_search(int fd, uint64_t size, const struct fs_mbox_query *q,
 	int rc;
 
 	memset(found, 0, sizeof(*found));
-	found->way = fs_scan_best()->name;
+	found->method = fs_scan_best()->name;
 	if (size == 0)
 		return 0;
 	rc = fs_mbox_is_hugetlb(fd) ? search_by_reading(fd, size, q, found)
@@ -266,27 +267,27 @@ void fs_mbox_found_free(struct fs_mbox_found *found)
 	fs_vec_free(&found->hits);
 }
 
-static int read_proof(int fd, uint64_t offset, struct fs_mbox_proof *proof, char *err,
-		      size_t err_len)
+static int read_page(int fd, uint64_t offset, struct fs_mbox_verified *page, char *err,
+		     size_t err_len)
 {
 	/* up to the end of the page in which the longest head that begins here would end */
 	uint64_t last = offset + FS_MBOX_HEAD_MAX - 1;
 	uint64_t end = last - last % FS_MBOX_SIZE + FS_MBOX_SIZE;
 	ssize_t n;
 
-	if (end - offset > sizeof(proof->bytes))
-		end = offset + sizeof(proof->bytes);
-	n = read_at(fd, proof->bytes, (size_t)(end - offset), offset);
+	if (end - offset > sizeof(page->bytes))
+		end = offset + sizeof(page->bytes);
+	n = read_at(fd, page->bytes, (size_t)(end - offset), offset);
 	if (n < 0)
 		return fs_errf(err, err_len, (int)n, "reading %zu bytes at 0x%llx: %s",
 			       (size_t)(end - offset), (unsigned long long)offset,
 			       strerror((int)-n));
-	proof->len = (size_t)n;
+	page->len = (size_t)n;
 	return 0;
 }
 
-int fs_mbox_prove(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_t offset,
-		  struct fs_mbox_proof *proof, char *err, size_t err_len)
+int fs_mbox_verify(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_t offset,
+		   struct fs_mbox_verified *page, char *err, size_t err_len)
 {
 	const struct fs_mbox_layout *l;
 	struct fs_mbox_head head;
@@ -295,28 +296,28 @@ int fs_mbox_prove(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_t
 	if (offset >= size)
 		return fs_errf(err, err_len, -ENOENT, "offset 0x%llx lies behind the file's end",
 			       (unsigned long long)offset);
-	rc = read_proof(fd, offset, proof, err, err_len);
+	rc = read_page(fd, offset, page, err, err_len);
 	if (rc)
 		return rc;
-	if (fs_mbox_parse(proof->bytes, proof->len, &head) || !asked_for(q, &head))
+	if (fs_mbox_parse(page->bytes, page->len, &head) || !asked_for(q, &head))
 		return fs_errf(err, err_len, -ENOENT, "no mailbox with this token at 0x%llx",
 			       (unsigned long long)offset);
-	proof->hit = make_hit(&head, offset);
-	if (proof->len > proof->hit.proven_end - offset)
-		proof->len = (size_t)(proof->hit.proven_end - offset);
-	if (proof->len > FS_MBOX_SIZE)
-		proof->len = FS_MBOX_SIZE;
+	page->hit = make_hit(&head, offset);
+	if (page->len > page->hit.verified_end - offset)
+		page->len = (size_t)(page->hit.verified_end - offset);
+	if (page->len > FS_MBOX_SIZE)
+		page->len = FS_MBOX_SIZE;
 	l = &fs_mbox_layouts[head.kind];
-	if (proof->len <= l->payload_off)
+	if (page->len <= l->payload_off)
 		return fs_errf(err, err_len, -ERANGE,
 			       "the mailbox at 0x%llx crosses the end of its page at 0x%llx before "
 			       "its payload begins, and the guest's next page need not be next in "
 			       "the file",
 			       (unsigned long long)offset,
-			       (unsigned long long)proof->hit.proven_end);
-	proof->room = (uint32_t)(proof->len - l->payload_off);
-	proof->seq = fs_le32(proof->bytes + l->seq_off);
-	proof->payload_len = fs_le32(proof->bytes + l->len_off);
-	proof->payload = proof->payload_len <= proof->room ? proof->bytes + l->payload_off : NULL;
+			       (unsigned long long)page->hit.verified_end);
+	page->room = (uint32_t)(page->len - l->payload_off);
+	page->seq = fs_le32(page->bytes + l->seq_off);
+	page->payload_len = fs_le32(page->bytes + l->len_off);
+	page->payload = page->payload_len <= page->room ? page->bytes + l->payload_off : NULL;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Finds a mailbox in a memory file, and proves that one is where it is said to be. */
+/* Finds a mailbox in a memory file, and verifies that one is where it was found. */
 #ifndef FORKSCOPE_MAILBOX_LOCATE_H
 #define FORKSCOPE_MAILBOX_LOCATE_H
 
@@ -23,7 +23,7 @@ struct fs_mbox_hit {
 	 * Nothing is known beyond this offset: the end of the page in which the token's last byte
 	 * stands. The guest's next page need not be next in the file.
 	 */
-	uint64_t proven_end;
+	uint64_t verified_end;
 };
 
 struct fs_mbox_found {
@@ -31,7 +31,7 @@ struct fs_mbox_found {
 	uint64_t others;                 /* mailboxes of other tokens, kinds or names */
 	uint64_t other_at[8];            /* the first of them */
 	uint64_t searched;               /* bytes of the file that are not holes */
-	const char *way;                 /* how it was searched: "avx2" */
+	const char *method;              /* how it was searched: "avx2" */
 };
 
 /*
@@ -44,22 +44,22 @@ int fs_mbox_search(int fd, uint64_t size, const struct fs_mbox_query *q,
 		   struct fs_mbox_found *found, char *err, size_t err_len);
 void fs_mbox_found_free(struct fs_mbox_found *found);
 
-/* The bytes of the page (two where the head lies across them) in which a mailbox was proven. */
-struct fs_mbox_proof {
+/* The bytes of the page (two where the head lies across them) in which a mailbox was verified. */
+struct fs_mbox_verified {
 	struct fs_mbox_hit hit;
 	uint8_t bytes[FS_MBOX_SIZE + FS_MBOX_HEAD_MAX]; /* from hit.offset on */
-	size_t len;                                     /* to hit.proven_end or the file's end */
+	size_t len;                                     /* to hit.verified_end or the file's end */
 	uint32_t seq, payload_len;
 	const uint8_t *payload; /* in bytes; NULL when length and page do not go together */
-	uint32_t room;          /* the largest payload that stays inside of the proven page */
+	uint32_t room;          /* the largest payload that stays inside of the verified page */
 };
 
 /*
- * Reads the page at @offset and proves that the mailbox of @q begins there. Returns 0, -ENOENT
- * (it does not), -ERANGE (it does, but its sequence and length lie beyond what can be proven), or
+ * Reads the page at @offset and verifies that the mailbox of @q begins there. Returns 0, -ENOENT
+ * (it does not), -ERANGE (it does, but its sequence and length lie beyond what can be verified), or
  * another negative errno; with a sentence in @err.
  */
-int fs_mbox_prove(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_t offset,
-		  struct fs_mbox_proof *proof, char *err, size_t err_len);
+int fs_mbox_verify(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_t offset,
+		   struct fs_mbox_verified *page, char *err, size_t err_len);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Remembers where the mailbox of a memory file was found, so that the next command reads one page
  * and not the whole file. What is remembered is a hint: it is used only after the page at that
- * offset has been read and proven to hold the mailbox (fs_mbox_prove).
+ * offset has been read and verified to hold the mailbox (fs_mbox_verify).
  */
 #ifndef FORKSCOPE_MAILBOX_OFFSETS_H
 #define FORKSCOPE_MAILBOX_OFFSETS_H

@@ -11,7 +11,7 @@ int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
 	uid_t me = geteuid();
 
 	if (!S_ISREG(st->st_mode))
-		return fs_errf(err, err_len, -EPERM, "it is no regular file");
+		return fs_errf(err, err_len, -EPERM, "it is not a regular file");
 	if (me && st->st_uid != me)
 		return fs_errf(
 			err, err_len, -EPERM,
@@ -20,7 +20,7 @@ int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
 			st->st_uid, me);
 	if (st->st_mode & S_IWOTH)
 		return fs_errf(err, err_len, -EPERM,
-			       "any user may write it (mode %04o), so what was proven may change "
+			       "any user may write it (mode %04o), so what was verified may change "
 			       "before it is written: chmod o-w it",
 			       st->st_mode & 07777);
 	if (st->st_mode & (S_ISUID | S_ISGID))
@@ -39,36 +39,36 @@ static int write_at(int fd, const void *bytes, size_t len, uint64_t at, const ch
 		  : 0;
 }
 
-int fs_mbox_fill(int fd, const struct fs_mbox_proof *proof, const void *payload, size_t len,
+int fs_mbox_fill(int fd, const struct fs_mbox_verified *page, const void *payload, size_t len,
 		 char *err, size_t err_len)
 {
-	const struct fs_mbox_layout *l = &fs_mbox_layouts[proof->hit.kind];
-	uint64_t at = proof->hit.offset;
+	const struct fs_mbox_layout *l = &fs_mbox_layouts[page->hit.kind];
+	uint64_t at = page->hit.offset;
 	uint8_t word[4];
 	int rc;
 
-	if (proof->seq > 1)
+	if (page->seq > 1)
 		return fs_errf(err, err_len, -EBUSY,
 			       "the mailbox at 0x%llx is neither empty nor full (sequence %u): its "
 			       "agent does not wait for a payload; take a fresh snapshot",
-			       (unsigned long long)at, proof->seq);
-	if (proof->seq)
+			       (unsigned long long)at, page->seq);
+	if (page->seq)
 		return fs_errf(err, err_len, -EBUSY,
 			       "the mailbox at 0x%llx is full already (%u bytes): a fork of this "
 			       "file would take "
 			       "that payload; take a fresh snapshot",
-			       (unsigned long long)at, proof->payload_len);
-	if (len < 1 || len > fs_mbox_capacity(proof->hit.kind))
+			       (unsigned long long)at, page->payload_len);
+	if (len < 1 || len > fs_mbox_capacity(page->hit.kind))
 		return fs_errf(err, err_len, -EMSGSIZE,
 			       "a payload has 1 to %u bytes, this one has %s",
-			       fs_mbox_capacity(proof->hit.kind), len ? "more" : "none");
-	if (len > proof->room)
+			       fs_mbox_capacity(page->hit.kind), len ? "more" : "none");
+	if (len > page->room)
 		return fs_errf(
 			err, err_len, -EMSGSIZE,
 			"the payload has %zu bytes, but the mailbox at 0x%llx has room for %u "
 			"up to the end of its page, and the guest's next page need not be next "
 			"in the file",
-			len, (unsigned long long)at, proof->room);
+			len, (unsigned long long)at, page->room);
 	rc = write_at(fd, payload, len, at + l->payload_off, "payload", err, err_len);
 	if (rc)
 		return rc;

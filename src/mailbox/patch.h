@@ -19,13 +19,13 @@ int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len);
 
 /*
  * Writes payload, length and sequence, in that order, with exactly those bytes, inside of the
- * proven page. Returns 0, -EBUSY (the mailbox is full), -EMSGSIZE (the payload does not fit) or
+ * verified page. Returns 0, -EBUSY (the mailbox is full), -EMSGSIZE (the payload does not fit) or
  * another negative errno, with a sentence in @err.
  */
-int fs_mbox_fill(int fd, const struct fs_mbox_proof *proof, const void *payload, size_t len,
+int fs_mbox_fill(int fd, const struct fs_mbox_verified *page, const void *payload, size_t len,
 		 char *err, size_t err_len);
 
-/* A copy on its way: it has its name only once it is complete and committed. */
+/* An unfinished copy: it has its name only once it is complete and committed. */
 struct fs_mbox_copy {
 	int fd;
 	char out[PATH_MAX], partial[PATH_MAX + 32];
@@ -33,7 +33,7 @@ struct fs_mbox_copy {
 };
 
 /*
- * Copies the @size bytes of @from beside @out: shares the blocks where the file system can, else
+ * Copies the @size bytes of @from next to @out: shares the blocks where the file system can, else
  * copies them and keeps the holes. @out must not exist. Returns 0 or a negative errno with a
  * sentence in @err; then nothing is left behind.
  */

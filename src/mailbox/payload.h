@@ -66,7 +66,7 @@ enum fs_payload_error {
 
 /*
  * Decodes @len bytes of @json; any bytes are safe to give. Returns the first thing that is wrong.
- * Decoding goes on behind a bad value, so that @p->have tells what is known all the same (where
+ * Decoding goes on behind a bad value, so that @p->have has what is known all the same (where
  * to send the complaint).
  */
 enum fs_payload_error fs_payload_decode(const char *json, size_t len, struct fs_payload *p);

@@ -191,7 +191,7 @@ static int field_of(const struct json *j)
 
 /*
  * The value of a known key. A bad value is put into *@bad (the first one stays) and does not stop
- * the decoding; the return value tells only whether it is JSON.
+ * the decoding; the return value is only whether it is JSON.
  */
 static enum fs_payload_error take_field(struct json *j, struct fs_payload *p,
 					enum fs_payload_field f, enum fs_payload_error *bad)

@@ -136,7 +136,7 @@ static int has_avx2(void)
 }
 #endif
 
-const struct fs_scan_way fs_scan_ways[] = {
+const struct fs_scan_method fs_scan_methods[] = {
 #if defined(__x86_64__)
 	{"avx2", find_avx2, has_avx2},
 	{"sse2", find_sse2, always},
@@ -145,11 +145,11 @@ const struct fs_scan_way fs_scan_ways[] = {
 	{NULL, NULL, NULL},
 };
 
-const struct fs_scan_way *fs_scan_best(void)
+const struct fs_scan_method *fs_scan_best(void)
 {
-	const struct fs_scan_way *way = fs_scan_ways;
+	const struct fs_scan_method *method = fs_scan_methods;
 
-	while (!way->usable())
-		way++;
-	return way;
+	while (!method->usable())
+		method++;
+	return method;
 }

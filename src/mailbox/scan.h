@@ -12,16 +12,16 @@
  */
 typedef const uint8_t *(*fs_scan_fn)(const uint8_t *from, const uint8_t *end);
 
-struct fs_scan_way {
+struct fs_scan_method {
 	const char *name;
 	fs_scan_fn find;
 	int (*usable)(void); /* whether this processor has what it needs */
 };
 
 /* All ways, fastest first; the last is usable everywhere. Ends with a NULL name. */
-extern const struct fs_scan_way fs_scan_ways[];
+extern const struct fs_scan_method fs_scan_methods[];
 
 /* The fastest usable one. */
-const struct fs_scan_way *fs_scan_best(void);
+const struct fs_scan_method *fs_scan_best(void);
 
 #endif

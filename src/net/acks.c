@@ -100,7 +100,7 @@ char *fs_ack_error_text(const struct fs_ack *a, char *buf, size_t len)
 	if (has)
 		snprintf(why, sizeof(why), " (%s)",
 			 strerrordesc_np(atoi(a->error)) ?: "no errno of this host");
-	snprintf(buf, len, "the agent said stage=error:%s%s%s%s%s%s%s%s%s",
+	snprintf(buf, len, "the agent reported stage=error:%s%s%s%s%s%s%s%s%s",
 		 *a->reason ? " reason=" : " without a reason", a->reason, *a->what ? " what=" : "",
 		 a->what, *a->error ? " errno=" : "", a->error, why, *a->undone ? " undone=" : "",
 		 a->undone);

@@ -36,8 +36,8 @@ int fs_ack_parse(const void *data, size_t bytes, struct fs_ack *a);
 int fs_acks_open(uint32_t gateway, uint16_t port, const char *device, char *err, size_t len);
 
 /*
- * "the agent said stage=error: reason=netlink what=route errno=22 (Invalid argument) undone=yes",
- * of what it gave. Returns @buf.
+ * "the agent reported stage=error: reason=netlink what=route errno=22 (Invalid argument)
+ * undone=yes", of what it gave. Returns @buf.
  */
 char *fs_ack_error_text(const struct fs_ack *a, char *buf, size_t len);
 

@@ -22,10 +22,11 @@ int fs_pool_open(struct fs_pool *p, const char *text, uint32_t gateway, char *er
 	memset(p, 0, sizeof(*p));
 	if (sscanf(text, "%15[0-9.]/%2u%n", address, &prefix, &end) != 2 || text[end] ||
 	    inet_pton(AF_INET, address, &in) != 1 || prefix < 16 || prefix > 30)
-		return fs_errf(err, len, -EINVAL,
-			       "\"%s\" is no range of addresses such as 172.16.0.0/24 (prefix 16 "
-			       "to 30)",
-			       text);
+		return fs_errf(
+			err, len, -EINVAL,
+			"\"%s\" is not a range of addresses such as 172.16.0.0/24 (prefix 16 "
+			"to 30)",
+			text);
 	p->prefix = (uint8_t)prefix;
 	p->net = ntohl(in.s_addr) & ~(pool_size(p) - 1);
 	p->gateway = gateway;

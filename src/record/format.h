@@ -68,12 +68,12 @@ struct fsr_round {
 };
 
 /* X(number, NAME, "what became of the guest part") : append-only */
-#define FSR_GUEST_STATES(X)                                                       \
-	X(0, READ, "read")                                                        \
-	X(1, ABSENT, "no recorder in the guest's memory")                         \
-	X(2, GONE, "the VMM ended before its memory was read")                    \
-	X(3, DENIED, "the VMM's memory may not be read, or is no normal mapping") \
-	X(4, BAD, "what the guest's memory holds is no recorder's (see why)")     \
+#define FSR_GUEST_STATES(X)                                                          \
+	X(0, READ, "read")                                                           \
+	X(1, ABSENT, "no recorder in the guest's memory")                            \
+	X(2, GONE, "the VMM ended before its memory was read")                       \
+	X(3, DENIED, "the VMM's memory may not be read, or is not a normal mapping") \
+	X(4, BAD, "what the guest's memory holds is not a recorder's (see why)")     \
 	X(5, NO_SNAPSHOT, "what the rings held at the snapshot is not known (no memory file)")
 
 enum fsr_guest_state {

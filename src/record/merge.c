@@ -86,10 +86,11 @@ static void pop(struct fsr_merge *m)
 }
 
 /*
- * Makes the heap true again after records were taken from its top. An entry's time may be earlier
- * than its stream's next record only while the stream is not loaded; then nothing looks into it.
+ * Restores the order of the heap after records were taken from its top. An entry's time may be
+ * earlier than its stream's next record only while the stream is not loaded; then nothing looks
+ * into it.
  */
-static void settle(struct fsr_merge *m)
+static void restore_top(struct fsr_merge *m)
 {
 	struct fsr_merge_stream *s;
 
@@ -148,7 +149,7 @@ int fsr_merge_add(struct fsr_merge *m, uint32_t cpu, struct fsr_buf *b, const vo
 	}
 	s = m->streams.v[si];
 	s->last = run.last;
-	settle(m); /* before an entry is compared with the top, and for the limit */
+	restore_top(m); /* before an entry is compared with the top, and for the limit */
 	if (s->head) {
 		s->tail = s->tail->next = p;
 	} else {
@@ -162,13 +163,13 @@ int fsr_merge_add(struct fsr_merge *m, uint32_t cpu, struct fsr_buf *b, const vo
 void fsr_merge_horizon(struct fsr_merge *m, uint64_t horizon)
 {
 	m->horizon = horizon;
-	settle(m);
+	restore_top(m);
 }
 
 /* Sets m->cur to the stream of the next record. Returns 1, 0 = none below the horizon, -errno. */
 static int choose(struct fsr_merge *m)
 {
-	settle(m);
+	restore_top(m);
 	while (m->nheap) {
 		struct fsr_merge_entry *top = &m->heap[0];
 		struct fsr_merge_stream *s = m->streams.v[top->stream];
@@ -188,7 +189,7 @@ static int choose(struct fsr_merge *m)
 		if (have < 0)
 			return have;
 		if (have)
-			settle(m);
+			restore_top(m);
 		else
 			pop(m);
 	}

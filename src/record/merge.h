@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Brings the records of all CPUs into one order, (ts, cpu, seq), a piece of the file at a time.
+ * Brings the records of all CPUs into one order, (ts, cpu, seq), a part of the file at a time.
  *
  * Each EVENTS chunk becomes a part of a stream: one stream per CPU, and a further one where a part
  * begins before its CPU's last one ended (a record whose time was taken just before an interrupt

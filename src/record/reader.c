@@ -96,7 +96,7 @@ static int load_missed(struct fsr_reader *r, const struct fsr_chunk *c)
 		   : 0;
 }
 
-/* Reads, checks and loads one chunk on the way through the headers. */
+/* Reads, checks and loads one chunk as the headers are passed. */
 static int load_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 {
 	struct fsr_buf *b;

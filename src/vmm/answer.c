@@ -40,7 +40,7 @@ json_t *fs_answer_parse(const char *text, size_t len, char *err, size_t err_len)
 	o = json_loadb(text, len, 0, &e);
 	if (json_is_object(o))
 		return o;
-	snprintf(err, err_len, "it is no JSON object%s%s", o ? "" : ": ", o ? "" : e.text);
+	snprintf(err, err_len, "it is not a JSON object%s%s", o ? "" : ": ", o ? "" : e.text);
 	json_decref(o);
 	return NULL;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The user's own command makes the fork, in whatever way: it is started, its acks are waited for,
- * and what is left of its process group is ended. Nothing is asked of the VMM in it.
+ * The user's own command makes the fork, however it does that: it is started, its acks are waited
+ * for, and what is left of its process group is ended. Nothing is asked of the VMM in it.
  */
 #include <errno.h>
 #include <stdio.h>

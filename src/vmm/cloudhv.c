@@ -44,9 +44,10 @@ static int ask(struct fs_vmm *v, const char *method, const char *name, json_t *b
 		const char *text = fs_answer_string(o, "version");
 
 		if (!text)
-			rc = fs_errf(v->err, sizeof(v->err), -EPROTO,
-				     "what listens at %s is no Cloud Hypervisor: vmm.ping gave: %s",
-				     v->socket, fs_answer_show(a.body, a.len, shown, 400));
+			rc = fs_errf(
+				v->err, sizeof(v->err), -EPROTO,
+				"what listens at %s is not a Cloud Hypervisor: vmm.ping gave: %s",
+				v->socket, fs_answer_show(a.body, a.len, shown, 400));
 		else
 			snprintf(v->version, sizeof(v->version), "%s", text);
 		json_decref(o);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A path that is free for one process: a mount namespace in which it does not exist, and all that
- * lies beside it does. For VMMs that bind a socket at a path that is baked into their snapshot.
+ * lies next to it does. For VMMs that bind a socket at a path that is baked into their snapshot.
  */
 #ifndef FORKSCOPE_VMM_COVER_H
 #define FORKSCOPE_VMM_COVER_H

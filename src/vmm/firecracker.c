@@ -60,7 +60,7 @@ static int read_version(struct fs_vmm *v)
 
 		json_decref(o);
 		return fs_errf(v->err, sizeof(v->err), -EPROTO,
-			       "what listens at %s is no Firecracker: GET /version gave %ld: %s",
+			       "what listens at %s is not a Firecracker: GET /version gave %ld: %s",
 			       v->socket, a.status,
 			       fs_answer_show(a.body, a.len, shown, sizeof(shown)));
 	}

@@ -17,7 +17,7 @@ struct fs_process {
 	int input; /* the writing end of its stdin, held open; -1 = none */
 	bool ours; /* a child: it is ended and reaped here */
 	bool ended;
-	int status; /* as waitpid() tells; only of a child that ended */
+	int status; /* as of waitpid(); only of a child that ended */
 };
 
 void fs_process_init(struct fs_process *p);

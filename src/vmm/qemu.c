@@ -15,7 +15,7 @@
 #include "vmm/driver.h"
 #include "vmm/qmp.h"
 
-#define NAP_NS (3l * 1000 * 1000)
+#define SLEEP_NS (3l * 1000 * 1000)
 
 static int ask(struct fs_vmm *v, const char *command, json_t *arguments, json_t **out)
 {
@@ -111,7 +111,7 @@ static int wait_status(struct fs_vmm *v, const char *command, const char *good, 
 			return fs_vmm_explain(v, rc);
 		}
 		json_decref(answer);
-		nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
 	}
 }
 

@@ -164,7 +164,7 @@ static int greet(struct fs_qmp *q, uint64_t timeout_ns, char *err, size_t len)
 			 (int)json_integer_value(json_object_get(v, "micro")));
 	json_decref(o);
 	if (!hello)
-		return fs_errf(err, len, -EPROTO, "what listens there is no QEMU monitor");
+		return fs_errf(err, len, -EPROTO, "what listens there is not a QEMU monitor");
 	return fs_qmp_ask(q, "qmp_capabilities", NULL, timeout_ns, NULL, err, len);
 }
 

@@ -15,7 +15,7 @@
 #include "vmm/answer.h"
 #include "vmm/http.h"
 
-#define NAP_NS   (1000l * 1000) /* between two tries to connect */
+#define SLEEP_NS (1000l * 1000) /* between two tries to connect */
 #define GRACE_NS (300ull * 1000 * 1000)
 
 void fs_vmm_init(struct fs_vmm *v, const struct fs_vmm_plan *plan, const struct fs_vmm_at *at)
@@ -42,11 +42,11 @@ void fs_vmm_end(struct fs_vmm *v)
 
 static void say_death(struct fs_vmm *v, char *buf, size_t len)
 {
-	char how[64], said[400];
+	char how[64], last[400];
 
-	snprintf(buf, len, "%s %s. It said last: %s", v->ops->name,
+	snprintf(buf, len, "%s %s. Its last output: %s", v->ops->name,
 		 fs_process_how(&v->process, how, sizeof(how)),
-		 fs_log_tail(v->log, said, sizeof(said)));
+		 fs_log_tail(v->log, last, sizeof(last)));
 }
 
 bool fs_vmm_died(struct fs_vmm *v)
@@ -138,7 +138,7 @@ static int wait_for_socket(struct fs_vmm *v)
 				       v->ops->name, v->socket,
 				       fs_fmt_ns(v->plan->call_ns, took, sizeof(took)),
 				       strerror(-rc));
-		nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
 	}
 	return 0;
 }

@@ -40,8 +40,8 @@ struct fs_vmm_plan {
 	const char *socket;   /* use the VMM that listens there, start none; may be NULL */
 	const struct fs_jail *jail; /* Firecracker: start it by its jailer; may be NULL */
 	const char *version;        /* which it is like, whatever it says of itself; may be NULL */
-	struct fs_vmm_version is;   /* what an earlier one was found to be, before this one tells */
-	const json_t *load_json;    /* more fields of its load request; may be NULL */
+	struct fs_vmm_version is; /* what an earlier one was found to be, before this one answers */
+	const json_t *load_json;  /* more fields of its load request; may be NULL */
 	/* Firecracker: the path of the vsock device's socket in the state: every VM gets a socket
 	 * of its own there. NULL = it has none, or whatever is saved is right. */
 	const char *vsock;
@@ -99,7 +99,7 @@ struct fs_vmm {
 	void *driver;             /* connection and the like */
 	char socket[PATH_MAX];    /* of its API */
 	char log[PATH_MAX];       /* what it says: console or log; empty = unknown */
-	char version[64];         /* as it tells; empty = it does not */
+	char version[64];         /* as it reports; empty = it does not */
 	struct fs_vmm_version is; /* read from it, or as plan->version says */
 	char err[FS_VMM_ERR];
 };

@@ -64,8 +64,8 @@ static void fuzz_head(const uint8_t *data, size_t size)
 		return;
 	CHECK(h.kind < FS_MBOX_KINDS && h.token_len >= 1 &&
 	      h.token_len <= fs_mbox_layouts[h.kind].token_max);
-	CHECK(h.token >= data && h.token + h.token_len == data + h.proof_len);
-	CHECK(h.proof_len <= fs_mbox_layouts[h.kind].seq_off &&
+	CHECK(h.token >= data && h.token + h.token_len == data + h.token_end);
+	CHECK(h.token_end <= fs_mbox_layouts[h.kind].seq_off &&
 	      fs_mbox_layouts[h.kind].seq_off <= size);
 	CHECK(!h.name || fs_mbox_name_ok(h.name, h.name_len));
 }
@@ -75,7 +75,7 @@ static void fuzz_scan(const uint8_t *data, size_t size)
 {
 	const uint8_t *end = data + size;
 
-	for (const struct fs_scan_way *w = fs_scan_ways; w->name; w++) {
+	for (const struct fs_scan_method *w = fs_scan_methods; w->name; w++) {
 		const uint8_t *at = data, *hit;
 
 		if (!w->usable())
@@ -97,7 +97,7 @@ static void fuzz_file(const uint8_t *data, size_t size)
 	static int fd = -1;
 	const struct fs_mbox_query q = {.kinds = FS_MBOX_ALL, .token = "t"};
 	struct fs_mbox_found found;
-	struct fs_mbox_proof p;
+	struct fs_mbox_verified p;
 	char err[256] = "";
 
 	if (fd < 0)
@@ -108,12 +108,12 @@ static void fuzz_file(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < found.hits.n; i++) {
 		uint64_t at = found.hits.v[i].offset;
 		uint32_t head = fs_mbox_layouts[found.hits.v[i].kind].payload_off;
-		int rc = fs_mbox_prove(fd, size, &q, at, &p, err, sizeof(err));
+		int rc = fs_mbox_verify(fd, size, &q, at, &p, err, sizeof(err));
 
 		CHECK(rc == 0 || err[0]);
 		if (rc)
 			continue;
-		CHECK(at + head + p.room <= p.hit.proven_end && at + head + p.room <= size);
+		CHECK(at + head + p.room <= p.hit.verified_end && at + head + p.room <= size);
 		CHECK(p.room <= fs_mbox_capacity(p.hit.kind));
 		CHECK(!p.payload || p.payload + p.payload_len <= p.bytes + p.len);
 	}

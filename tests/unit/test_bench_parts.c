@@ -61,16 +61,17 @@ static void test_error_acks(void **st)
 	(void)st;
 	assert_int_equal(fs_ack_parse(netlink, strlen(netlink), &a), 0);
 	assert_string_equal(fs_ack_error_text(&a, text, sizeof(text)),
-			    "the agent said stage=error: reason=netlink what=route errno=22 "
+			    "the agent reported stage=error: reason=netlink what=route errno=22 "
 			    "(Invalid argument) undone=yes");
 	assert_int_equal(fs_ack_parse(payload, strlen(payload), &a), 0);
 	assert_string_equal(a.mac, "-");
 	assert_string_equal(fs_ack_error_text(&a, text, sizeof(text)),
-			    "the agent said stage=error: reason=payload what=mac");
+			    "the agent reported stage=error: reason=payload what=mac");
 	/* of what is no plain word nothing is kept, and the first of two */
 	assert_int_equal(fs_ack_parse(odd, strlen(odd), &a), 0);
-	assert_string_equal(fs_ack_error_text(&a, text, sizeof(text)),
-			    "the agent said stage=error: without a reason what=x errno=999999999");
+	assert_string_equal(
+		fs_ack_error_text(&a, text, sizeof(text)),
+		"the agent reported stage=error: without a reason what=x errno=999999999");
 }
 
 /* A socket of acks on the loopback, and one that sends there. */

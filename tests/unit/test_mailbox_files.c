@@ -367,17 +367,17 @@ static void test_descriptors(void **state)
 
 /* --- filling and copying -------------------------------------------------------------------- */
 
-static void prove(int fd, uint64_t at, struct fs_mbox_proof *p)
+static void prove(int fd, uint64_t at, struct fs_mbox_verified *p)
 {
 	char err[256];
 
-	assert_int_equal(fs_mbox_prove(fd, 8 << 20, &query, at, p, err, sizeof(err)), 0);
+	assert_int_equal(fs_mbox_verify(fd, 8 << 20, &query, at, p, err, sizeof(err)), 0);
 }
 
 static void test_fill(void **state)
 {
 	static uint8_t before[8 << 20], after[8 << 20];
-	struct fs_mbox_proof p;
+	struct fs_mbox_verified p;
 	struct stat st;
 	char big[FS_MBOX_SIZE], err[256];
 	const uint64_t at = 0x5e00;
@@ -425,7 +425,7 @@ static void test_targets(void **state)
 static void test_copy(void **state)
 {
 	struct fs_mbox_copy c;
-	struct fs_mbox_proof p;
+	struct fs_mbox_verified p;
 	struct stat st, copied;
 	char err[256], out[128];
 	int fd = make_memory(in_folder("original"), 0x7000, &st);

@@ -42,7 +42,7 @@ static void test_init_then_parse(void **state)
 	assert_memory_equal(page, MAGIC "\0abc\0", 34 + 4);
 	assert_int_equal(fs_mbox_parse(page, sizeof(page), &h), 0);
 	assert_int_equal(h.kind, FS_MBOX_RESUME_NETWORK);
-	assert_int_equal(h.proof_len, 37);
+	assert_int_equal(h.token_end, 37);
 	assert_true(fs_mbox_token_is(&h, "abc", 3));
 	assert_false(fs_mbox_token_is(&h, "ab", 2));
 	assert_false(fs_mbox_token_is(&h, "abcd", 4));
@@ -54,7 +54,7 @@ static void test_init_then_parse(void **state)
 	assert_int_equal(h.kind, FS_MBOX_FORK);
 	assert_int_equal(h.name_len, 5);
 	assert_memory_equal(h.name, "net:0", 5);
-	assert_int_equal(h.proof_len, 36);
+	assert_int_equal(h.token_end, 36);
 	assert_true(fs_mbox_token_is(&h, "secret", 6));
 }
 

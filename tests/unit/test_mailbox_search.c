@@ -33,7 +33,7 @@ static void test_ways_agree(void **state)
 	enum { LONGEST = 400 };
 
 	(void)state;
-	for (const struct fs_scan_way *w = fs_scan_ways; w->name; w++) {
+	for (const struct fs_scan_method *w = fs_scan_methods; w->name; w++) {
 		if (!w->usable())
 			continue;
 		for (size_t len = 0; len < LONGEST; len += len < 20 ? 1 : 7) {
@@ -70,7 +70,7 @@ static void test_ways_agree_on_noise(void **state)
 			seed = seed * 1664525 + 1013904223;
 			memcpy(m + (seed >> 8) % (sizeof(m) - 8), "HYPEMAN_", 8);
 		}
-		for (const struct fs_scan_way *w = fs_scan_ways; w->name; w++) {
+		for (const struct fs_scan_method *w = fs_scan_methods; w->name; w++) {
 			const uint8_t *a = m, *b = m;
 
 			while (w->usable() && a) {
@@ -199,39 +199,39 @@ static void test_ends_of_file(void **state)
 
 static void test_proof(void **state)
 {
-	struct fs_mbox_proof p;
+	struct fs_mbox_verified p;
 	char err[256];
 	int fd = make_file(1 << 20);
 
 	(void)state;
 	put_mailbox(fd, 0x4000, FS_MBOX_RESUME_NETWORK, NULL, "tok");
-	assert_int_equal(fs_mbox_prove(fd, 1 << 20, &any_kind, 0x4000, &p, err, sizeof(err)), 0);
+	assert_int_equal(fs_mbox_verify(fd, 1 << 20, &any_kind, 0x4000, &p, err, sizeof(err)), 0);
 	assert_int_equal(p.room, 4024);
-	assert_int_equal(p.hit.proven_end, 0x5000);
-	assert_int_equal(fs_mbox_prove(fd, 1 << 20, &any_kind, 0x4001, &p, err, sizeof(err)),
+	assert_int_equal(p.hit.verified_end, 0x5000);
+	assert_int_equal(fs_mbox_verify(fd, 1 << 20, &any_kind, 0x4001, &p, err, sizeof(err)),
 			 -ENOENT);
-	assert_int_equal(fs_mbox_prove(fd, 1 << 20, &any_kind, 2 << 20, &p, err, sizeof(err)),
+	assert_int_equal(fs_mbox_verify(fd, 1 << 20, &any_kind, 2 << 20, &p, err, sizeof(err)),
 			 -ENOENT);
 	/* room ends with the page of the token's last byte */
 	put_mailbox(fd, 0x8e00, FS_MBOX_RESUME_NETWORK, NULL, "tok");
-	assert_int_equal(fs_mbox_prove(fd, 1 << 20, &any_kind, 0x8e00, &p, err, sizeof(err)), 0);
+	assert_int_equal(fs_mbox_verify(fd, 1 << 20, &any_kind, 0x8e00, &p, err, sizeof(err)), 0);
 	assert_int_equal(p.room, 0x200 - 72);
 	/* its sequence is on a page of which nothing is known */
 	put_mailbox(fd, 0xcfd0, FS_MBOX_RESUME_NETWORK, NULL, "tok");
-	assert_int_equal(fs_mbox_prove(fd, 1 << 20, &any_kind, 0xcfd0, &p, err, sizeof(err)),
+	assert_int_equal(fs_mbox_verify(fd, 1 << 20, &any_kind, 0xcfd0, &p, err, sizeof(err)),
 			 -ERANGE);
 	assert_non_null(strstr(err, "next page"));
 	/* the token itself reaches into the second page, so that one is proven too */
 	put_mailbox(fd, 0xffdd, FS_MBOX_RESUME_NETWORK, NULL, "tok");
-	assert_int_equal(fs_mbox_prove(fd, 1 << 20, &any_kind, 0xffdd, &p, err, sizeof(err)), 0);
-	assert_int_equal(p.hit.proven_end, 0x11000);
+	assert_int_equal(fs_mbox_verify(fd, 1 << 20, &any_kind, 0xffdd, &p, err, sizeof(err)), 0);
+	assert_int_equal(p.hit.verified_end, 0x11000);
 	assert_int_equal(p.room, 4024);
 	close(fd);
 }
 
 static void test_wrong_length(void **state)
 {
-	struct fs_mbox_proof p;
+	struct fs_mbox_verified p;
 	char err[256];
 	uint8_t huge[4] = {0xff, 0xff, 0xff, 0xff};
 	int fd = make_file(1 << 16);
@@ -239,7 +239,7 @@ static void test_wrong_length(void **state)
 	(void)state;
 	put_mailbox(fd, 0, FS_MBOX_RESUME_NETWORK, NULL, "tok");
 	assert_int_equal(pwrite(fd, huge, 4, 68), 4);
-	assert_int_equal(fs_mbox_prove(fd, 1 << 16, &any_kind, 0, &p, err, sizeof(err)), 0);
+	assert_int_equal(fs_mbox_verify(fd, 1 << 16, &any_kind, 0, &p, err, sizeof(err)), 0);
 	assert_int_equal(p.payload_len, 0xffffffff);
 	assert_null(p.payload);
 	close(fd);

@@ -434,7 +434,7 @@ static void directories_that_lie(void **state)
 		{other_records, -EBADMSG, "a directory of 3520 bytes, records of 64"},
 		{many_parts, -EBADMSG, "73 parts, 1 lists"},
 		{many_lists, -EBADMSG, "5 parts, 4294967295 lists"},
-		{list_outside, -EBADMSG, "list 0: frame 0x100 is no memory of the VM"},
+		{list_outside, -EBADMSG, "list 0: frame 0x100 is not memory of the VM"},
 		{no_power_of_two, -EBADMSG, "part 0: a ring of 12288 bytes in 4 pages, CPU 0"},
 		{no_room, -EBADMSG, "part 1: a ring of 32768 bytes in 5 pages, CPU 1"},
 		{no_bytes, -EBADMSG, "part 1: a ring of 0 bytes in 5 pages, CPU 1"},
@@ -470,7 +470,7 @@ static void frames_outside(void **state)
 
 	list[7] = UINT64_MAX; /* of the second ring */
 	assert_int_equal(fsg_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -EBADMSG);
-	assert_string_equal(why, "part 1: frame 0xffffffffffffffff is no memory of the VM");
+	assert_string_equal(why, "part 1: frame 0xffffffffffffffff is not memory of the VM");
 	w->absent[craft_gfn(&w->c, 0)] = true;
 	assert_int_equal(fsg_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -EAGAIN);
 	assert_string_equal(why, "list 0 cannot be read");

@@ -267,7 +267,7 @@ static void test_version_is_hostile(void **st)
 	setenv("FIXTURE_FAULT", "deep GET /version", 1);
 	fs_vmm_init(&v, &plan, &at);
 	assert_int_equal(v.ops->start(&v), -EPROTO);
-	says("no Firecracker");
+	says("not a Firecracker");
 }
 
 static void test_no_program(void **st)
@@ -499,7 +499,7 @@ static const struct {
 	{"hang query-status", -ETIMEDOUT, "no answer in time"},
 	{"die query-status", -ECHILD, "ended with status 3"},
 	{"tear query-status", -ECHILD, "was killed by signal 9"},
-	{"garbage query-status", -EPROTO, "no JSON"},
+	{"garbage query-status", -EPROTO, "not a JSON object"},
 	{"deep query-status", -EPROTO, "deeper than"},
 	{"big query-status", -EPROTO, "a line of more than"}};
 

@@ -363,7 +363,7 @@ def agent_says_error():
     assert first["agent_error"] == {"reason": "netlink", "what": "route", "errno": 22, "undone": "yes"}, first
     assert second["agent_error"] == {"reason": "payload", "what": "mac"} and second["acks"][-1]["mac"] == "-" and not second["refused_acks"], second
     assert first["acks"][-1]["stage"] == "error" and first["acks"][-1]["errno"] == 22, first
-    assert "the agent said stage=error: reason=netlink what=route errno=22 (Invalid argument) undone=yes" in first["why"], first
+    assert "the agent reported stage=error: reason=netlink what=route errno=22 (Invalid argument) undone=yes" in first["why"], first
     rows = list(csv.DictReader(io.StringIO(bench("--csv", "--snapshot", snapshot(), "--token", "tok", "--iters", "1", "--timeout", "60s", status=1,
                                                  FIXTURE_GUEST="error+reason=netlink+what=route+errno=22").stdout)))
     assert (rows[0]["error_reason"], rows[0]["error_what"], rows[0]["error_errno"], rows[0]["end"]) == ("netlink", "route", "22", "failed"), rows
@@ -422,7 +422,7 @@ def each_counted_for_what_it_is():
         assert all((fork[column] is not None) == (fork["end"] == "done") for column in ("total_ns", "reconfigure_ns", "mailbox_ns", "apply_ns")), fork
         assert ("why" in fork) == (fork["end"] == "failed"), fork
     done = bench(*words, status=3, FIXTURE_FAULT=refused, FIXTURE_GUEST=guests, says=(
-        "fork 2 of 8, auto:none: failed, load ", "fork 5 of 8, auto:none: fell-back, load ", "firecracker ended with status 7. It said last: the guest's last words"))
+        "fork 2 of 8, auto:none: failed, load ", "fork 5 of 8, auto:none: fell-back, load ", "firecracker ended with status 7. Its last output: the guest's last words"))
     # those that were resumed are in the table, endless where they did not come to an end
     assert re.match(r"auto:none +6 +[\d.]+ / \d+ / no end ", done.stdout.splitlines()[2]), done.stdout
     assert done.stdout.splitlines()[-2:] == ["2 of 8 forks fell back (no ack within the time-out): 2 in auto:none", "2 of 8 forks failed: 2 in auto:none"], done.stdout
@@ -439,7 +439,7 @@ def vmm_never_starts():
 def wrong_snapshots():
     path = snapshot()
     bench("--snapshot", folder + "/nowhere", "--token", "tok", status=1, says="nowhere: No such file or directory")
-    bench("--snapshot", path + "/state", "--token", "tok", status=1, says="is no folder")
+    bench("--snapshot", path + "/state", "--token", "tok", status=1, says="is not a folder")
     bench("--snapshot", folder, "--token", "tok", status=1, says="has no file state in it (state, vmstate, snapshot, ")
     bench("--snapshot", snapshot(), "--token", "other", status=1, says="token not found")
     path = snapshot("two")
@@ -892,11 +892,11 @@ def fifos():
         path = snapshot("fifo" + name)
         os.remove(f"{path}/{name}")
         os.mkfifo(f"{path}/{name}")
-        bench("--snapshot", path, "--token", "tok", "--iters", "1", status=1, says=f"{path}/{name} is no regular file")
+        bench("--snapshot", path, "--token", "tok", "--iters", "1", status=1, says=f"{path}/{name} is not a regular file")
     path = ch_snapshot("fifoconfig")
     os.remove(path + "/config.json")
     os.mkfifo(path + "/config.json")
-    bench("--snapshot", path, "--signal", "none", "--iters", "1", vmm="cloud-hypervisor", status=1, says="config.json is no regular file")
+    bench("--snapshot", path, "--signal", "none", "--iters", "1", vmm="cloud-hypervisor", status=1, says="config.json is not a regular file")
 
 
 def versions():

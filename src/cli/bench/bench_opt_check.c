@@ -54,11 +54,11 @@ static int check_vmm(const struct fs_usage *u, struct bench_asked *a)
 				   "--jailer needs --jail-base DIR, on the snapshot's file system");
 	if (a->o.uffd && !fc)
 		return fs_opts_bad(u, "--uffd is for Firecracker");
-	if (a->o.how == FS_MECH_POPULATE && a->o.load.resume && !a->o.beside)
+	if (a->o.how == FS_MECH_POPULATE && a->o.load.resume && !a->o.in_parallel)
 		return fs_opts_bad(
 			u,
 			"--mechanism populate needs the VM loaded and not yet resumed: leave out --resume-in-load, or --moment beside");
-	if (a->o.how == FS_MECH_POPULATE && p->ops == &fs_vmm_attach && !a->o.beside)
+	if (a->o.how == FS_MECH_POPULATE && p->ops == &fs_vmm_attach && !a->o.in_parallel)
 		return fs_opts_bad(
 			u,
 			"--mechanism populate needs the VMM's process before the resume, and an attached command resumes when it likes: --moment beside");

@@ -246,7 +246,7 @@ static void start_asking(struct fs_bench *b)
 {
 	query_socket = fs_marks_query_socket();
 	if (query_socket >= 0)
-		b->o.settled = was_read;
+		b->o.guest_was_read = was_read;
 	else
 		fs_warn("forks will not wait until their guests were read: no socket to ask by: %s",
 			strerror(-query_socket));
@@ -254,7 +254,7 @@ static void start_asking(struct fs_bench *b)
 
 static void stop_asking(struct fs_bench *b)
 {
-	b->o.settled = NULL;
+	b->o.guest_was_read = NULL;
 	if (query_socket >= 0)
 		close(query_socket);
 	query_socket = -1;

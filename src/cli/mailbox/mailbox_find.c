@@ -94,7 +94,7 @@ static void say_not_one(const struct mailbox_request *r)
 					     "others", (json_int_t)r->found.others));
 }
 
-/* The remembered offset, if the page there still proves it: one page is read. */
+/* The remembered offset, if the page there still verifies it: one page is read. */
 static bool recall(struct mailbox_request *r)
 {
 	uint64_t offset;
@@ -102,8 +102,8 @@ static bool recall(struct mailbox_request *r)
 	if (r->asked.forget || fs_offsets_get(&r->memory, &r->st, &offset))
 		return false;
 	posix_fadvise(r->fd, 0, 0, POSIX_FADV_RANDOM); /* the page, and nothing around it */
-	r->remembered = !fs_mbox_prove(r->fd, (uint64_t)r->st.st_size, &r->asked.query, offset,
-				       &r->proof, r->err, sizeof(r->err));
+	r->remembered = !fs_mbox_verify(r->fd, (uint64_t)r->st.st_size, &r->asked.query, offset,
+					&r->verified, r->err, sizeof(r->err));
 	posix_fadvise(r->fd, 0, 0, POSIX_FADV_NORMAL);
 	if (!r->remembered)
 		fs_debug("the offset in %s does not hold: %s; searching", r->memory.path, r->err);

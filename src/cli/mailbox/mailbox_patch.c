@@ -48,7 +48,7 @@ static int make_payload(struct mailbox_request *r, struct bytes *b)
 		n = fs_payload_encode(&r->asked.payload, b->v, sizeof(b->v));
 		b->n = n < 0 ? sizeof(b->v) : (size_t)n;
 	}
-	if (r->proof.hit.kind != FS_MBOX_RESUME_NETWORK || b->n > FS_MBOX_SIZE)
+	if (r->verified.hit.kind != FS_MBOX_RESUME_NETWORK || b->n > FS_MBOX_SIZE)
 		return 0;
 	e = fs_payload_decode(b->v, b->n, &decoded);
 	if (e)
@@ -85,21 +85,21 @@ static int still_guarded(struct mailbox_request *r)
 	return fs_guard_again(&r->guard, r->err, sizeof(r->err)) ? leave_alone(r) : 0;
 }
 
-/* Fills the proven mailbox of @fd and proves that it is now as it should be. */
+/* Fills the verified mailbox of @fd and verifies that it is now as it should be. */
 static int fill(struct mailbox_request *r, int fd, const struct bytes *b)
 {
-	uint64_t offset = r->proof.hit.offset;
+	uint64_t offset = r->verified.hit.offset;
 
-	if (fs_mbox_prove(fd, (uint64_t)r->st.st_size, &r->asked.query, offset, &r->proof, r->err,
-			  sizeof(r->err)) ||
-	    fs_mbox_fill(fd, &r->proof, b->v, b->n, r->err, sizeof(r->err)) ||
-	    fs_mbox_prove(fd, (uint64_t)r->st.st_size, &r->asked.query, offset, &r->proof, r->err,
-			  sizeof(r->err))) {
+	if (fs_mbox_verify(fd, (uint64_t)r->st.st_size, &r->asked.query, offset, &r->verified,
+			   r->err, sizeof(r->err)) ||
+	    fs_mbox_fill(fd, &r->verified, b->v, b->n, r->err, sizeof(r->err)) ||
+	    fs_mbox_verify(fd, (uint64_t)r->st.st_size, &r->asked.query, offset, &r->verified,
+			   r->err, sizeof(r->err))) {
 		fs_error("%s: %s", r->asked.file, r->err);
 		return -1;
 	}
-	if (r->proof.seq != 1 || r->proof.payload_len != b->n || !r->proof.payload ||
-	    memcmp(r->proof.payload, b->v, b->n)) {
+	if (r->verified.seq != 1 || r->verified.payload_len != b->n || !r->verified.payload ||
+	    memcmp(r->verified.payload, b->v, b->n)) {
 		fs_error("%s: the mailbox at 0x%" PRIx64
 			 " does not hold what was written: somebody else writes it",
 			 r->asked.file, offset);
@@ -112,9 +112,9 @@ static int fill_copy(struct mailbox_request *r, const struct bytes *b, const cha
 {
 	struct fs_mbox_copy copy;
 	struct fs_offset_memory memory;
-	uint64_t offset = r->proof.hit.offset;
+	uint64_t offset = r->verified.hit.offset;
 
-	if (r->proof.seq) /* before a gigabyte is copied for nothing */
+	if (r->verified.seq) /* before a gigabyte is copied for nothing */
 		return fill(r, r->fd, b);
 	if (fs_mbox_copy_make(&copy, r->fd, &r->st, r->asked.copy_out, r->err, sizeof(r->err))) {
 		fs_error("%s: %s", r->asked.file, r->err);
@@ -163,7 +163,7 @@ static void print_patched(const struct mailbox_request *r, size_t len, const cha
 	}
 	printf("%s: %zu bytes into the %s mailbox at 0x%" PRIx64,
 	       r->asked.copy_out ? r->asked.copy_out : r->asked.file, len,
-	       fs_mbox_layouts[r->proof.hit.kind].name, r->proof.hit.offset);
+	       fs_mbox_layouts[r->verified.hit.kind].name, r->verified.hit.offset);
 	if (method)
 		printf(", a private copy (%s)", method);
 	putchar('\n');

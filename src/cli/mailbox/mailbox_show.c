@@ -14,7 +14,7 @@ void mailbox_print_json(json_t *object)
 	json_decref(object);
 }
 
-static const char *state_of(const struct fs_mbox_proof *p)
+static const char *state_of(const struct fs_mbox_verified *p)
 {
 	return p->seq == 0 ? "empty" : p->seq == 1 ? "full" : "unknown";
 }
@@ -32,7 +32,7 @@ static void print_bytes(const uint8_t *bytes, size_t len)
 	}
 }
 
-json_t *mailbox_payload_json(const struct fs_mbox_proof *p)
+json_t *mailbox_payload_json(const struct fs_mbox_verified *p)
 {
 	json_t *object = json_object(), *parsed;
 	struct fs_payload decoded;
@@ -53,7 +53,7 @@ json_t *mailbox_payload_json(const struct fs_mbox_proof *p)
 
 json_t *mailbox_json(const struct mailbox_request *r)
 {
-	const struct fs_mbox_proof *p = &r->proof;
+	const struct fs_mbox_verified *p = &r->verified;
 	json_t *object =
 		json_pack("{s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "file",
 			  fs_json_text(r->asked.file), "size", (json_int_t)r->st.st_size, "kind",
@@ -70,7 +70,7 @@ json_t *mailbox_json(const struct mailbox_request *r)
 
 void mailbox_print_found(const struct mailbox_request *r)
 {
-	const struct fs_mbox_proof *p = &r->proof;
+	const struct fs_mbox_verified *p = &r->verified;
 	char bytes[FS_UNITS_LEN];
 
 	printf("%s mailbox at 0x%" PRIx64 " (page %" PRIu64 ", byte %" PRIu64 " of it)\n",
@@ -84,10 +84,10 @@ void mailbox_print_found(const struct mailbox_request *r)
 		printf("  found by  the remembered offset, verified by reading its page\n");
 	else
 		printf("  found by  searching %s (%s), the only one\n",
-		       fs_fmt_bytes(r->found.searched, bytes, sizeof(bytes)), r->found.way);
+		       fs_fmt_bytes(r->found.searched, bytes, sizeof(bytes)), r->found.method);
 }
 
-void mailbox_print_payload(const struct fs_mbox_proof *p)
+void mailbox_print_payload(const struct fs_mbox_verified *p)
 {
 	struct fs_payload d;
 	enum fs_payload_error e;

@@ -133,7 +133,7 @@ static bool take_head(struct join *j, const struct fsr_guest *h)
 	struct fsr_guest_data *g = j->g;
 
 	if (j->read && (h->state != FSR_GS_READ || memcmp(h->id, g->dir.id, sizeof(h->id)))) {
-		/* what was read before stands; why there is no more of it is told */
+		/* what was read before stands; g->why says why there is no more */
 		snprintf(g->why, sizeof(g->why), "%.*s", (int)sizeof(h->why) - 1,
 			 *h->why ? h->why : "a later reading found another recorder");
 		return false;

@@ -15,10 +15,10 @@
 struct fsr_guest_ring {
 	uint16_t kind;              /* FSR_GP_RING or FSR_GP_AGENT */
 	uint16_t index;             /* the guest's CPU */
-	uint64_t first;             /* number of recs[0]; later ones follow, but for torn ones */
+	uint64_t first;             /* number of recs[0]; later ones follow, but for partial ones */
 	const struct fsg_rec *recs; /* in the order of their numbers (seq - 1), without WRAP */
 	size_t n;
-	uint64_t lost, torn;
+	uint64_t lost, torn; /* torn: partial, in the word of the format */
 };
 
 struct fsr_guest_data {

@@ -83,7 +83,7 @@ int fsg_dir_check(const fsg_page page, char why[FSG_WHY])
 
 static int bad_frame(const char *of, unsigned int i, uint64_t gfn, char why[FSG_WHY])
 {
-	return fs_errf(why, FSG_WHY, -EBADMSG, "%s %u: frame 0x%llx is no memory of the VM", of, i,
+	return fs_errf(why, FSG_WHY, -EBADMSG, "%s %u: frame 0x%llx is not memory of the VM", of, i,
 		       (unsigned long long)gfn);
 }
 

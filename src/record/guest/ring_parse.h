@@ -98,10 +98,10 @@ struct fsg_ring_out {
 /*
  * Reads what ring @i got since @pos, at most FSG_MAX_READING bytes (the latest), and moves @pos on.
  * If one of the last 8 is being written, it is left for the next reading, with those behind it; the
- * @last one takes all that is whole, and does not count it as torn. One further back is an
- * interrupted program's: torn, and @out->unfinished.
- * Returns 0 (free out->recs), -EAGAIN (its head cannot be read), -EBADMSG (no ring, or its head is
- * behind @pos: it is another's), -ENOMEM, or the memory's error.
+ * @last one takes all that is whole, and does not count it as partial (part.torn). One further back
+ * is an interrupted program's: partial, and @out->unfinished. Returns 0 (free out->recs), -EAGAIN
+ * (its head cannot be read), -EBADMSG (no ring, or its head is behind @pos: it is another's),
+ * -ENOMEM, or the memory's error.
  */
 int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i, bool last,
 		  struct fsg_ring_pos *pos, struct fsg_ring_out *out);

@@ -68,10 +68,10 @@ static void free_window(struct window *w)
 	free(w->gfn);
 }
 
-enum fate { WHOLE, BEGUN, TORN, UNREAD };
+enum state { WHOLE, BEGUN, PARTIAL, UNREAD };
 
 /* Does record @n of the window say by its sequence that it is whole, or that its writing began? */
-static enum fate says(const struct window *w, uint64_t n, struct fsg_rec *rec)
+static enum state state_by_seq(const struct window *w, uint64_t n, struct fsg_rec *rec)
 {
 	size_t i = (size_t)(n / PER_PAGE - w->first_page);
 	uint32_t behind;
@@ -81,9 +81,9 @@ static enum fate says(const struct window *w, uint64_t n, struct fsg_rec *rec)
 	memcpy(rec, w->pages[i] + n % PER_PAGE * sizeof(*rec), sizeof(*rec));
 	behind = (uint32_t)(n + 1) - rec->seq;
 	if (!behind)
-		return rec->kind != FSG_K_NONE ? WHOLE : TORN;
+		return rec->kind != FSG_K_NONE ? WHOLE : PARTIAL;
 	/* void, or what stood in its place the last time round, or before */
-	return !rec->seq || behind % w->cap == 0 ? BEGUN : TORN;
+	return !rec->seq || behind % w->cap == 0 ? BEGUN : PARTIAL;
 }
 
 /*
@@ -99,21 +99,21 @@ static int load_window(const struct fsg_mem *m, struct window *w)
 	if (err)
 		return err;
 	for (uint64_t n = w->from; n < w->to; n++)
-		w->written[n - w->from] = says(w, n, &rec) == WHOLE;
+		w->written[n - w->from] = state_by_seq(w, n, &rec) == WHOLE;
 	memset(w->got, 0, w->npages * sizeof(*w->got));
 	return fsg_read_pages(m, w->gfn, w->npages, w->pages, w->got);
 }
 
-static enum fate look_at(const struct window *w, uint64_t n, struct fsg_rec *rec)
+static enum state look_at(const struct window *w, uint64_t n, struct fsg_rec *rec)
 {
-	enum fate fate = says(w, n, rec);
+	enum state state = state_by_seq(w, n, rec);
 
-	return fate == WHOLE && !w->written[n - w->from] ? BEGUN : fate;
+	return state == WHOLE && !w->written[n - w->from] ? BEGUN : state;
 }
 
 /* What of [pos->next, head) is to be read: not what was overwritten, nor more than is taken. */
-static void aim(const struct fsg_part *p, const struct fsg_ring_head *h,
-		const struct fsg_ring_pos *pos, struct window *w)
+static void set_read_window(const struct fsg_part *p, const struct fsg_ring_head *h,
+			    const struct fsg_ring_pos *pos, struct window *w)
 {
 	uint64_t most = p->bytes / sizeof(struct fsg_rec);
 
@@ -151,7 +151,7 @@ static uint64_t first_in_flight(const struct window *w, uint64_t from)
  */
 static int take_records(struct window *w, uint64_t from, bool last, struct fsg_ring_out *out)
 {
-	uint64_t begun = first_in_flight(w, from), unread = 0, torn = 0;
+	uint64_t begun = first_in_flight(w, from), unread = 0, partial = 0;
 
 	if (!last)
 		w->to = begun;
@@ -159,19 +159,19 @@ static int take_records(struct window *w, uint64_t from, bool last, struct fsg_r
 	if (!out->recs)
 		return -ENOMEM;
 	for (uint64_t n = from; n < w->to; n++) {
-		enum fate fate = look_at(w, n, &out->recs[out->n]);
+		enum state state = look_at(w, n, &out->recs[out->n]);
 
-		unread += fate == UNREAD;
-		out->unfinished += fate == BEGUN && n < begun;
-		torn += fate == TORN || (fate == BEGUN && n < begun);
-		if (fate != WHOLE)
+		unread += state == UNREAD;
+		out->unfinished += state == BEGUN && n < begun;
+		partial += state == PARTIAL || (state == BEGUN && n < begun);
+		if (state != WHOLE)
 			continue;
 		if (!out->n)
 			out->part.first = n;
 		out->n++;
 	}
 	out->part.lost += unread;
-	out->part.torn = (uint32_t)torn;
+	out->part.torn = (uint32_t)partial;
 	out->part.bytes = (uint32_t)(out->n * sizeof(*out->recs));
 	return 0;
 }
@@ -194,7 +194,7 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 	out->part.index = p->index;
 	out->part.lost = before.lost - pos->lost;
 	out->part.first = pos->next;
-	aim(p, &before, pos, &w);
+	set_read_window(p, &before, pos, &w);
 	if (w.from < w.to) {
 		err = alloc_window(l, p, &w);
 		if (!err)
