@@ -56,11 +56,11 @@ static int parse(const char *s, const struct unit *u, uint64_t *out)
 {
 	unsigned __int128 num;
 	uint64_t den;
-	int err;
+	int rc;
 
-	err = parse_number(&s, &num, &den);
-	if (err)
-		return err;
+	rc = parse_number(&s, &num, &den);
+	if (rc)
+		return rc;
 	if (*s == ' ')
 		s++;
 	while (u->name && strcmp(u->name, s))
@@ -124,13 +124,13 @@ int fs_parse_ns(const char *s, uint64_t *ns)
 int fs_parse_duration(const char *s, uint64_t *ns)
 {
 	uint64_t x;
-	int err = fs_parse_ns(s, &x);
+	int rc = fs_parse_ns(s, &x);
 
-	if (!err && x > FS_DURATION_MAX)
-		err = -ERANGE;
-	if (!err)
+	if (!rc && x > FS_DURATION_MAX)
+		rc = -ERANGE;
+	if (!rc)
 		*ns = x;
-	return err;
+	return rc;
 }
 
 int fs_parse_bytes(const char *s, uint64_t *bytes)

@@ -61,28 +61,27 @@ int fsr_walk_open(const char *path, struct fsr_file_header *h, struct fsr_walk *
 {
 	struct stat st;
 	ssize_t got;
-	int fd, ret;
+	int fd, rc;
 
 	/* O_NONBLOCK: a FIFO must not hang us; it has no effect on a regular file */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st)) {
-		ret = fs_errf(err, err_len, -errno, "%s", strerror(errno));
+		rc = fs_errf(err, err_len, -errno, "%s", strerror(errno));
 		goto fail;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		ret = fs_errf(err, err_len, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
-			      "not a regular file");
+		rc = fs_errf(err, err_len, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+			     "not a regular file");
 		goto fail;
 	}
 	memset(h, 0, sizeof(*h));
 	got = read_at(fd, h, sizeof(*h), 0);
 	if (got < 0) {
-		ret = fs_errf(err, err_len, (int)got, "reading its header: %s",
-			      strerror((int)-got));
+		rc = fs_errf(err, err_len, (int)got, "reading its header: %s", strerror((int)-got));
 		goto fail;
 	}
-	ret = check_file_header(h, (size_t)got, err, err_len);
-	if (ret)
+	rc = check_file_header(h, (size_t)got, err, err_len);
+	if (rc)
 		goto fail;
 	w->fd = fd;
 	w->next = h->header_bytes;
@@ -94,7 +93,7 @@ int fsr_walk_open(const char *path, struct fsr_file_header *h, struct fsr_walk *
 fail:
 	if (fd >= 0)
 		close(fd);
-	return ret;
+	return rc;
 }
 
 /* A chunk header at @off. Returns 0 or a negative errno. */
@@ -143,7 +142,7 @@ static int check_header(const struct fsr_walk *w, const struct fsr_chunk_header 
 int fsr_walk_next(struct fsr_walk *w, struct fsr_chunk *c, char *why, size_t why_len)
 {
 	struct fsr_chunk_header h;
-	int err;
+	int rc;
 
 	if (w->next >= w->end)
 		return w->next == w->end ? 0
@@ -154,13 +153,13 @@ int fsr_walk_next(struct fsr_walk *w, struct fsr_chunk *c, char *why, size_t why
 		return fs_errf(why, why_len, -ENODATA,
 			       "cut short at byte %llu, inside the header of chunk %u",
 			       (unsigned long long)w->end, w->seq);
-	err = read_header(w, w->next, &h);
-	if (err)
-		return fs_errf(why, why_len, err, "reading at byte %llu: %s",
-			       (unsigned long long)w->next, strerror(-err));
-	err = check_header(w, &h, why, why_len);
-	if (err)
-		return err;
+	rc = read_header(w, w->next, &h);
+	if (rc)
+		return fs_errf(why, why_len, rc, "reading at byte %llu: %s",
+			       (unsigned long long)w->next, strerror(-rc));
+	rc = check_header(w, &h, why, why_len);
+	if (rc)
+		return rc;
 	*c = (struct fsr_chunk){
 		.offset = w->next,
 		.data = w->next + sizeof(h),

@@ -23,18 +23,18 @@ int fsr_each_chunk(const struct fsr_reader *r,
 		.end = r->end,
 	};
 	char why[512];
-	int ret = 0;
+	int rc = 0;
 
-	while (!ret) {
+	while (!rc) {
 		struct fsr_chunk_info info = {0};
 
 		if (fsr_walk_next(&w, &info.chunk, why, sizeof(why)) <= 0)
 			break;
 		info.name = fsr_chunk_name(info.chunk.type);
 		describe(&w, &info);
-		ret = fn(&info, arg);
+		rc = fn(&info, arg);
 	}
-	return ret;
+	return rc;
 }
 
 int fsr_stack_at(const struct fsr_reader *r, size_t i, uint32_t *id, const uint64_t **addrs)

@@ -61,14 +61,14 @@ int fsr_merge_pick(struct fsr_merge *m, uint32_t cpu, const struct fs_ev *first,
 int fsr_merge_sort(struct fsr_merge *m, struct fsr_merge_part *p, uint32_t count)
 {
 	struct fsr_buf *b = fsr_pool_get(&m->pool, p->bytes);
-	int err;
+	int rc;
 
 	if (!b)
 		return -ENOMEM;
-	err = fsr_sort(p->recs, p->bytes, count, b->bytes);
-	if (err) {
+	rc = fsr_sort(p->recs, p->bytes, count, b->bytes);
+	if (rc) {
 		fsr_pool_put(&m->pool, b);
-		return err;
+		return rc;
 	}
 	fsr_pool_put(&m->pool, p->buf);
 	p->buf = b;
@@ -123,7 +123,7 @@ static int read_window(struct fsr_merge *m, struct fsr_merge_stream *s, struct f
 int fsr_merge_load(struct fsr_merge *m, struct fsr_merge_stream *s)
 {
 	struct fsr_merge_part *p;
-	int err;
+	int rc;
 
 	s->loaded = false;
 	for (;;) {
@@ -136,9 +136,9 @@ int fsr_merge_load(struct fsr_merge *m, struct fsr_merge_stream *s)
 			s->end = p->recs + p->bytes;
 			p->bytes = 0;
 		} else if (p->bytes) {
-			err = read_window(m, s, p);
-			if (err)
-				return err;
+			rc = read_window(m, s, p);
+			if (rc)
+				return rc;
 		} else {
 			s->head = p->next;
 			free(p);

@@ -77,30 +77,30 @@ static int load_missed(struct fsr_reader *r, const struct fsr_chunk *c)
 	struct fsr_events head;
 	struct fsr_buf *b;
 	char why[512];
-	int err;
+	int rc;
 
 	if (c->bytes < sizeof(head) ||
 	    pread(r->walk.fd, &head, sizeof(head), (off_t)c->data) != sizeof(head) ||
 	    head.cpu != FSR_NO_CPU)
 		return 0;
 	b = fsr_merge_buf(r->merge, (size_t)c->bytes + 8);
-	err = b ? fsr_walk_payload(&r->walk, c, b->bytes, why, sizeof(why)) : -ENOMEM;
-	if (!err)
-		err = fsr_missed_add(&r->missed, b->bytes + sizeof(head), c->bytes - sizeof(head));
+	rc = b ? fsr_walk_payload(&r->walk, c, b->bytes, why, sizeof(why)) : -ENOMEM;
+	if (!rc)
+		rc = fsr_missed_add(&r->missed, b->bytes + sizeof(head), c->bytes - sizeof(head));
 	else if (b)
-		err = 0;
+		rc = 0;
 	fsr_merge_drop(r->merge, b);
-	return err ? fs_errf(r->info.why, sizeof(r->info.why), err, "chunk %u at byte %llu: %s %s",
-			     c->seq, (unsigned long long)c->offset, fsr_chunk_name(c->type),
-			     payload_error(err))
-		   : 0;
+	return rc ? fs_errf(r->info.why, sizeof(r->info.why), rc, "chunk %u at byte %llu: %s %s",
+			    c->seq, (unsigned long long)c->offset, fsr_chunk_name(c->type),
+			    payload_error(rc))
+		  : 0;
 }
 
 /* Reads, checks and loads one chunk as the headers are passed. */
 static int load_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 {
 	struct fsr_buf *b;
-	int err;
+	int rc;
 
 	if (c->type == FSR_EVENTS)
 		return load_missed(r, c);
@@ -115,17 +115,17 @@ static int load_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 		return fs_errf(r->info.why, sizeof(r->info.why), -ENOMEM,
 			       "chunk %u at byte %llu: %s", c->seq, (unsigned long long)c->offset,
 			       payload_error(-ENOMEM));
-	err = fsr_walk_payload(&r->walk, c, b->bytes, r->info.why, sizeof(r->info.why));
-	if (!err) {
-		err = load_payload(r, c, b->bytes);
-		if (err)
-			fs_errf(r->info.why, sizeof(r->info.why), err,
+	rc = fsr_walk_payload(&r->walk, c, b->bytes, r->info.why, sizeof(r->info.why));
+	if (!rc) {
+		rc = load_payload(r, c, b->bytes);
+		if (rc)
+			fs_errf(r->info.why, sizeof(r->info.why), rc,
 				"chunk %u at byte %llu: %s %s", c->seq,
 				(unsigned long long)c->offset, fsr_chunk_name(c->type),
-				payload_error(err));
+				payload_error(rc));
 	}
 	fsr_merge_drop(r->merge, b);
-	return err;
+	return rc;
 }
 
 /* The first pass: all chunk headers, and the payload of everything but events. */
@@ -222,7 +222,7 @@ static int take_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 	char *why = r->info.why;
 	size_t len = sizeof(r->info.why);
 	struct fsr_buf *b;
-	int err;
+	int rc;
 
 	if (c->bytes < sizeof(struct fsr_round))
 		return fs_errf(why, len, -EBADMSG, "chunk %u at byte %llu: %s %s", c->seq,
@@ -231,13 +231,13 @@ static int take_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 	b = fsr_merge_buf(r->merge, (size_t)c->bytes + 8);
 	if (!b)
 		return -ENOMEM;
-	err = fsr_walk_payload(&r->walk, c, b->bytes, why, len);
-	if (!err && c->type == FSR_EVENTS)
+	rc = fsr_walk_payload(&r->walk, c, b->bytes, why, len);
+	if (!rc && c->type == FSR_EVENTS)
 		return take_events(r, c, b);
-	if (!err)
+	if (!rc)
 		take_round(r, b->bytes);
 	fsr_merge_drop(r->merge, b);
-	return err;
+	return rc;
 }
 
 /* Feeds the merge with the chunks up to the next ROUND. Returns 0 or a negative errno. */

@@ -59,14 +59,14 @@ static int write_file_header(struct fsr_writer *w)
 		.created_ns = fs_real_ns(),
 	};
 	struct iovec iov = {&h, sizeof(h)};
-	int err;
+	int rc;
 
 	memcpy(h.magic, FSR_MAGIC, sizeof(h.magic));
 	h.crc = fsr_crc32(0, &h, offsetof(struct fsr_file_header, crc));
-	err = write_all(w->fd, &iov, 1, 0);
-	if (!err)
+	rc = write_all(w->fd, &iov, 1, 0);
+	if (!rc)
 		w->size = sizeof(h);
-	return err;
+	return rc;
 }
 
 static const char *const recordings[] = {FSR_MAGIC, NULL};
@@ -79,22 +79,22 @@ int fsr_may_create(const char *path)
 int fsr_create(const char *path, struct fsr_writer **out)
 {
 	struct fsr_writer *w = calloc(1, sizeof(*w));
-	int err;
+	int rc;
 
 	if (!w)
 		return -ENOMEM;
 	w->fd = fs_fresh_file(path, O_WRONLY, recordings);
 	if (w->fd < 0) {
-		err = w->fd;
+		rc = w->fd;
 		free(w);
-		return err;
+		return rc;
 	}
-	err = write_file_header(w);
-	if (err) {
+	rc = write_file_header(w);
+	if (rc) {
 		unlink(path); /* it holds nothing that could be read */
 		close(w->fd);
 		free(w);
-		return err;
+		return rc;
 	}
 	*out = w;
 	return 0;
@@ -166,15 +166,15 @@ uint64_t fsr_written(const struct fsr_writer *w)
 
 int fsr_close(struct fsr_writer *w)
 {
-	int err;
+	int rc;
 
 	if (!w)
 		return 0;
-	err = w->err;
-	if (fsync(w->fd) && !err && errno != EINVAL && errno != EROFS)
-		err = -errno;
-	if (close(w->fd) && !err)
-		err = -errno;
+	rc = w->err;
+	if (fsync(w->fd) && !rc && errno != EINVAL && errno != EROFS)
+		rc = -errno;
+	if (close(w->fd) && !rc)
+		rc = -errno;
 	free(w);
-	return err;
+	return rc;
 }

@@ -38,18 +38,18 @@ static void die(const char *what, int err)
 
 static void flush(struct grow *g)
 {
-	int err = 0;
+	int rc = 0;
 
-	for (uint32_t c = 0; c < CPUS && !err; c++) {
+	for (uint32_t c = 0; c < CPUS && !rc; c++) {
 		if (g->used[c])
-			err = fsr_write_events(g->w, c, g->stage[c], g->used[c], g->count[c]);
+			rc = fsr_write_events(g->w, c, g->stage[c], g->used[c], g->count[c]);
 		g->used[c] = 0;
 		g->count[c] = 0;
 	}
-	if (!err)
-		err = fsr_write_round(g->w, g->ts);
-	if (err)
-		die("writing", err);
+	if (!rc)
+		rc = fsr_write_round(g->w, g->ts);
+	if (rc)
+		die("writing", rc);
 }
 
 static uint32_t pid_of(const struct grow *g)
@@ -210,25 +210,25 @@ int main(int argc, char **argv)
 	static const char meta[] =
 		"{\"tool\": \"forkscope bench\", \"asked\": {\"end\": \"ack:mailbox\"}}";
 	static const char end[] = "{\"why\": \"done\"}";
-	int err;
+	int rc;
 
 	if (!want) {
 		fprintf(stderr, "usage: grow OUT.fsr RECORDS\n");
 		return 2;
 	}
-	err = fsr_create(argv[1], &g.w);
-	if (err)
-		die(argv[1], err);
-	err = fsr_write(g.w, FSR_META, meta, sizeof(meta) - 1);
-	while (!err && g.records < want)
+	rc = fsr_create(argv[1], &g.w);
+	if (rc)
+		die(argv[1], rc);
+	rc = fsr_write(g.w, FSR_META, meta, sizeof(meta) - 1);
+	while (!rc && g.records < want)
 		one_fork(&g, want - g.records < PER_FORK ? (uint32_t)(want - g.records) : PER_FORK);
 	flush(&g);
-	if (!err)
-		err = fsr_write(g.w, FSR_END, end, sizeof(end) - 1);
-	if (!err)
-		err = fsr_close(g.w);
-	if (err)
-		die("writing", err);
+	if (!rc)
+		rc = fsr_write(g.w, FSR_END, end, sizeof(end) - 1);
+	if (!rc)
+		rc = fsr_close(g.w);
+	if (rc)
+		die("writing", rc);
 	printf("%llu\n", (unsigned long long)g.records);
 	return 0;
 }

@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 {
 	char err[300], *text;
 	FILE *f;
-	int ret;
+	int rc;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: mkrec TEXT|- OUT.fsr\n");
@@ -45,11 +45,11 @@ int main(int argc, char **argv)
 		fs_error("%s: %m", argv[1]);
 		return 1;
 	}
-	ret = fsr_compile(text, argv[2], err, sizeof(err));
-	if (ret)
+	rc = fsr_compile(text, argv[2], err, sizeof(err));
+	if (rc)
 		fs_error("%s: %s", argv[1], err);
 	free(text);
 	if (f != stdin)
 		fclose(f);
-	return ret ? 1 : 0;
+	return rc ? 1 : 0;
 }

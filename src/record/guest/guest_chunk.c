@@ -21,25 +21,25 @@ static int append(struct fsr_bytes *b, const void *data, size_t n)
 
 int fsr_guest_begin(struct fsr_bytes *b, const struct fsr_guest *head)
 {
-	int err = append(b, head, sizeof(*head));
+	int rc = append(b, head, sizeof(*head));
 
-	if (!err)
+	if (!rc)
 		((struct fsr_guest *)(void *)b->v)->nparts = 0;
-	return err;
+	return rc;
 }
 
 int fsr_guest_add(struct fsr_bytes *b, const struct fsr_guest_part *part, const void *data)
 {
 	size_t was = b->n;
-	int err = append(b, part, sizeof(*part));
+	int rc = append(b, part, sizeof(*part));
 
-	if (!err)
-		err = append(b, data, part->bytes);
-	if (err)
+	if (!rc)
+		rc = append(b, data, part->bytes);
+	if (rc)
 		b->n = was;
 	else
 		((struct fsr_guest *)(void *)b->v)->nparts++;
-	return err;
+	return rc;
 }
 
 int fsr_guest_next(const void *payload, size_t bytes, size_t *at, struct fsr_guest_part *part,

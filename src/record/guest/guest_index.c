@@ -56,12 +56,12 @@ static void *load(const struct fsr_reader *r, const struct fsr_chunk *c)
 	char why[512];
 	void *payload = malloc(((size_t)c->bytes + 7) & ~(size_t)7);
 
-	int err = payload ? fsr_walk_payload(&r->walk, c, payload, why, sizeof(why)) : -ENOMEM;
+	int rc = payload ? fsr_walk_payload(&r->walk, c, payload, why, sizeof(why)) : -ENOMEM;
 
-	if (err) {
+	if (rc) {
 		free(payload);
 		payload = NULL;
-		errno = -err;
+		errno = -rc;
 	}
 	return payload;
 }

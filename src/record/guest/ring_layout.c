@@ -14,10 +14,10 @@ int fsg_read_pages(const struct fsg_mem *m, const uint64_t *gfn, size_t n, fsg_p
 	memset(got, 0, n * sizeof(*got));
 	for (size_t at = 0; at < n; at += BATCH) {
 		size_t some = n - at < BATCH ? n - at : BATCH;
-		int err = m->pages(m->arg, gfn + at, some, to + at, got + at);
+		int rc = m->pages(m->arg, gfn + at, some, to + at, got + at);
 
-		if (err)
-			return err;
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -73,10 +73,10 @@ int fsg_dir_check(const fsg_page page, char why[FSG_WHY])
 	if (d.nparts > FSG_MAX_PARTS || d.nlists > FSG_MAX_LISTS)
 		return fs_errf(why, FSG_WHY, -EBADMSG, "%u parts, %u lists", d.nparts, d.nlists);
 	for (unsigned int i = 0; i < d.nparts; i++) {
-		int err = check_part(&d, i, why);
+		int rc = check_part(&d, i, why);
 
-		if (err)
-			return err;
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -92,7 +92,7 @@ static int read_lists(const struct fsg_mem *m, struct fsg_layout *l, char why[FS
 	const struct fsg_dir *d = &l->d.dir;
 	uint64_t lists[FSG_MAX_LISTS];
 	bool got[FSG_MAX_LISTS];
-	int err;
+	int rc;
 
 	memcpy(lists, d->list_gfn, sizeof(lists));
 	for (unsigned int i = 0; i < d->nlists; i++)
@@ -102,11 +102,11 @@ static int read_lists(const struct fsg_mem *m, struct fsg_layout *l, char why[FS
 	l->frames = calloc(l->nframes + 1, sizeof(*l->frames));
 	if (!l->frames)
 		return -ENOMEM;
-	err = fsg_read_pages(m, lists, d->nlists, (fsg_page *)(void *)l->frames, got);
-	for (unsigned int i = 0; i < d->nlists && !err; i++)
+	rc = fsg_read_pages(m, lists, d->nlists, (fsg_page *)(void *)l->frames, got);
+	for (unsigned int i = 0; i < d->nlists && !rc; i++)
 		if (!got[i])
-			err = fs_errf(why, FSG_WHY, -EAGAIN, "list %u cannot be read", i);
-	return err;
+			rc = fs_errf(why, FSG_WHY, -EAGAIN, "list %u cannot be read", i);
+	return rc;
 }
 
 /* Every frame that a part names is memory of the VM. */
@@ -127,23 +127,23 @@ static int check_frames(const struct fsg_mem *m, const struct fsg_layout *l, cha
 int fsg_layout_load(const struct fsg_mem *m, uint64_t gfn, struct fsg_layout *l, char why[FSG_WHY])
 {
 	bool got = false;
-	int err;
+	int rc;
 
 	memset(l, 0, sizeof(*l));
 	*why = '\0';
 	l->gfn = gfn;
 	if (!m->inside(m->arg, gfn))
 		return -ENOENT;
-	err = m->pages(m->arg, &gfn, 1, &l->d.page, &got);
-	if (!err)
-		err = got ? fsg_dir_check(l->d.page, why) : -ENOENT;
-	if (!err)
-		err = read_lists(m, l, why);
-	if (!err)
-		err = check_frames(m, l, why);
-	if (err)
+	rc = m->pages(m->arg, &gfn, 1, &l->d.page, &got);
+	if (!rc)
+		rc = got ? fsg_dir_check(l->d.page, why) : -ENOENT;
+	if (!rc)
+		rc = read_lists(m, l, why);
+	if (!rc)
+		rc = check_frames(m, l, why);
+	if (rc)
 		fsg_layout_free(l);
-	return err;
+	return rc;
 }
 
 void fsg_layout_free(struct fsg_layout *l)

@@ -16,13 +16,13 @@ int fsg_ring_head(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 	const struct fsg_part *p = &l->d.dir.parts[i];
 	fsg_page page;
 	bool got = false;
-	int err;
+	int rc;
 
 	if (!fsg_is_ring(l, i))
 		return -EBADMSG;
-	err = m->pages(m->arg, &l->frames[p->first], 1, &page, &got);
-	if (err)
-		return err;
+	rc = m->pages(m->arg, &l->frames[p->first], 1, &page, &got);
+	if (rc)
+		return rc;
 	if (!got)
 		return -EAGAIN;
 	memcpy(h, page, sizeof(*h));
@@ -93,11 +93,11 @@ static enum state state_by_seq(const struct window *w, uint64_t n, struct fsg_re
  */
 static int load_window(const struct fsg_mem *m, struct window *w)
 {
-	int err = fsg_read_pages(m, w->gfn, w->npages, w->pages, w->got);
+	int rc = fsg_read_pages(m, w->gfn, w->npages, w->pages, w->got);
 	struct fsg_rec rec;
 
-	if (err)
-		return err;
+	if (rc)
+		return rc;
 	for (uint64_t n = w->from; n < w->to; n++)
 		w->written[n - w->from] = state_by_seq(w, n, &rec) == WHOLE;
 	memset(w->got, 0, w->npages * sizeof(*w->got));
@@ -183,11 +183,11 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 	struct fsg_ring_head before, after;
 	struct window w = {0};
 	uint64_t from;
-	int err = fsg_ring_head(m, l, i, &before);
+	int rc = fsg_ring_head(m, l, i, &before);
 
 	memset(out, 0, sizeof(*out));
-	if (err)
-		return err;
+	if (rc)
+		return rc;
 	if (before.head < pos->next || before.lost < pos->lost)
 		return -EBADMSG;
 	out->part.kind = p->kind == FSG_PART_RING ? FSR_GP_RING : FSR_GP_AGENT;
@@ -196,21 +196,21 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 	out->part.first = pos->next;
 	set_read_window(p, &before, pos, &w);
 	if (w.from < w.to) {
-		err = alloc_window(l, p, &w);
-		if (!err)
-			err = load_window(m, &w);
-		if (!err)
-			err = fsg_ring_head(m, l, i, &after);
-		if (!err) {
+		rc = alloc_window(l, p, &w);
+		if (!rc)
+			rc = load_window(m, &w);
+		if (!rc)
+			rc = fsg_ring_head(m, l, i, &after);
+		if (!rc) {
 			from = first_kept(&w, &after);
 			out->part.lost += from - pos->next;
-			err = take_records(&w, from, last, out);
+			rc = take_records(&w, from, last, out);
 		}
 		free_window(&w);
 	}
-	if (!err)
+	if (!rc)
 		*pos = (struct fsg_ring_pos){.next = w.to, .lost = before.lost};
-	return err;
+	return rc;
 }
 
 /* --- symbols, META --- */
@@ -221,17 +221,17 @@ static int read_blob(const struct fsg_mem *m, const struct fsg_layout *l, const 
 	size_t n = (size_t)((p->bytes + FSG_PAGE - 1) / FSG_PAGE);
 	fsg_page *pages = malloc(n * sizeof(*pages) + 1);
 	bool *got = malloc(n * sizeof(*got) + 1);
-	int err = pages && got ? fsg_read_pages(m, l->frames + p->first, n, pages, got) : -ENOMEM;
+	int rc = pages && got ? fsg_read_pages(m, l->frames + p->first, n, pages, got) : -ENOMEM;
 
-	for (size_t i = 0; i < n && !err; i++)
-		err = got[i] ? 0 : -EAGAIN;
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = got[i] ? 0 : -EAGAIN;
 	free(got);
 	*out = (uint8_t *)pages;
-	if (err) {
+	if (rc) {
 		free(pages);
 		*out = NULL;
 	}
-	return err;
+	return rc;
 }
 
 int fsg_blob_read(const struct fsg_mem *m, const struct fsg_layout *l, enum fsg_part_kind kind,
