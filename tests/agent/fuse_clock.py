@@ -11,7 +11,7 @@ import struct
 import tempfile
 import threading
 
-from world import clock_page
+from environment import clock_page
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 INIT, LOOKUP, FORGET, GETATTR, OPEN, READ, RELEASE, FLUSH, POLL = 26, 1, 2, 3, 14, 15, 18, 25, 40

@@ -15,9 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 # pylint: disable=wrong-import-position
 import peer_patcher
-import world
 from fuse_clock import FuseClock
-from world import FORK_LINE, GATEWAY, Acks, ClockFile, Guest, Kmsg, Memory, Process
+from environment import FORK_LINE, GATEWAY, Acks, ClockFile, Guest, Kmsg, Memory, Process, run_cases
 
 TOP = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("O", ".output"))
@@ -700,4 +699,4 @@ CASES = [
 ]
 
 
-world.run_cases(CASES)
+run_cases(CASES)

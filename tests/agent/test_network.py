@@ -14,8 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 # pylint: disable=wrong-import-position
-import world
-from world import Guest
+from environment import Guest, run_cases
 
 TOP = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("O", ".output"))
@@ -318,4 +317,4 @@ CASES = [
 ]
 
 
-world.run_cases(CASES)
+run_cases(CASES)

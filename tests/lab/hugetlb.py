@@ -19,7 +19,7 @@ OUT = TOP / os.environ.get("O", ".output")
 sys.path.insert(0, str(TOP / "tests/agent"))
 # pylint: disable=wrong-import-position
 import peer_patcher
-from world import Tap
+from environment import Tap
 
 HUGE, MIB = 2 << 20, 1 << 20
 SIZE, PAGES = 64 * MIB, 24        # the file is larger than what is free, and mostly holes

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent / "agent"))
 # pylint: disable=wrong-import-position
 import peer_patcher
 import volumes
-from world import Tap
+from environment import Tap
 
 TOP = HERE.parents[1]
 OUT = Path(os.environ.get("O", ".output"))

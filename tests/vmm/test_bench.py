@@ -26,7 +26,7 @@ sys.path[:0] = [str(HERE.parent / "agent"), str(HERE.parent / "mailbox")]
 # pylint: disable=wrong-import-position
 import peer_patcher
 import volumes
-from world import Tap
+from environment import Tap
 
 TOP = HERE.parents[1]
 OUT = Path(os.environ.get("O", ".output"))

@@ -20,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "agent"))
 # pylint: disable=wrong-import-position
-from world import Tap
+from environment import Tap
 
 OUT = Path(os.environ.get("O", ".output"))
 OUT = OUT if OUT.is_absolute() else HERE.parents[1] / OUT
