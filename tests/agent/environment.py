@@ -216,11 +216,11 @@ class Process:
         if self.popen.poll() is None:
             self.popen.terminate()
         try:
-            _, said = self.popen.communicate(timeout=5)
+            _, output = self.popen.communicate(timeout=5)
         except subprocess.TimeoutExpired:
             self.popen.kill()
-            _, said = self.popen.communicate()
-        return self.popen.returncode, said.decode()
+            _, output = self.popen.communicate()
+        return self.popen.returncode, output.decode()
 
 
 class Tap:

@@ -219,7 +219,7 @@ def auto_falls_back():
 
 
 def auto_needs_a_device():
-    """A kernel without a VMGenID device writes no line, ever: the next best is taken, and said."""
+    """A kernel without a VMGenID device writes no line, ever: the next best is taken, and reported."""
     with Scene(signal="auto", device="acpi") as scene:
         assert scene.first["signal"] == "vmgenid"
     with Scene(signal="auto", device=None, clock=ClockFile(generation=7)) as scene:
@@ -246,19 +246,19 @@ def auto_needs_a_device():
 
 
 def more_cpus_than_rings():
-    """What the recorder leaves out of a guest with more than 64 CPUs is said when it arms, and stays in the snapshot."""
+    """What the recorder leaves out of a guest with more than 64 CPUs is reported when it arms, and stays in the snapshot."""
     with tempfile.TemporaryDirectory(prefix="armed-") as folder:
         online, run = os.path.join(folder, "online"), os.path.join(folder, "run")
         Path(online).write_text("0-63,70-79\n", encoding="ascii")
         words = [AGENT, "arm", "--no-bpf", "--no-symbols", "--run-dir", run]
-        said = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {online} /sys/devices/system/cpu/online && exec \"$@\"", "sh", *words],
+        output = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {online} /sys/devices/system/cpu/online && exec \"$@\"", "sh", *words],
                               capture_output=True, text=True, check=False)
         try:
             shown = [subprocess.run([AGENT, "status", "--run-dir", run, *more], capture_output=True, text=True, check=True).stdout
                      for more in ([], ["--json"])]
         finally:
-            os.kill(int(re.search(r"pid=(\d+)", said.stdout)[1]), signal.SIGTERM)
-    assert "CPUs 64 to 79" in said.stderr and "CPUs 64 to 79" in shown[0], (said, shown[0])
+            os.kill(int(re.search(r"pid=(\d+)", output.stdout)[1]), signal.SIGTERM)
+    assert "CPUs 64 to 79" in output.stderr and "CPUs 64 to 79" in shown[0], (output, shown[0])
     meta = json.loads(shown[1])["meta"]
     assert (meta["cpus"], meta["cpus_without_ring"]) == (64, 16), meta
 
@@ -275,12 +275,12 @@ def refuses_to_arm():
     assert status("--token", "x", "--signal", "smoke")[0] == 2
     assert status("--token", "x", "--payload-wait", "3")[0] == 2
     assert status("--token", "x", "stray")[0] == 2
-    code, said = status("--token", "x", "--signal", "vmclock", "--vmclock-device", "/nonexistent")
-    assert code == 1 and "/nonexistent" in said, said
+    code, output = status("--token", "x", "--signal", "vmclock", "--vmclock-device", "/nonexistent")
+    assert code == 1 and "/nonexistent" in output, output
     clock = ClockFile(flags=0x200)
-    code, said = status("--token", "x", "--signal", "vmclock-spin", "--vmclock-device", clock.path)
+    code, output = status("--token", "x", "--signal", "vmclock-spin", "--vmclock-device", clock.path)
     clock.close()
-    assert code == 1 and "bit 8" in said, said
+    assert code == 1 and "bit 8" in output, output
 
 
 # --- bad payloads, and what cannot be applied -------------------------------------------------
@@ -368,7 +368,7 @@ def old_network_goes():
 
 def other_routes_stay():
     """What is not asked to change is there afterwards, as it was; a source that was the old address is the new one."""
-    for address in ("172.16.0.3/29", "172.16.0.3/24"):   # in the network of the new one, and beside it
+    for address in ("172.16.0.3/29", "172.16.0.3/24"):   # in the network of the new one, and outside it
         with Scene(address=address) as scene:
             for words in ("route add 169.254.169.254 dev eth0", f"route add 10.8.0.0/16 via {GATEWAY}", f"route add default via {GATEWAY} table 100",
                           "route add 10.7.0.0/16 dev eth0 metric 7 mtu 1300", f"route add 10.6.0.0/16 via {GATEWAY} src 172.16.0.3 proto dhcp",
@@ -584,9 +584,9 @@ class Recorder:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="armed-")
         self.dir = os.path.join(self.folder.name, "run")
-        said = subprocess.run([AGENT, "arm", "--no-bpf", "--no-symbols", "--run-dir", self.dir], capture_output=True, text=True,
+        output = subprocess.run([AGENT, "arm", "--no-bpf", "--no-symbols", "--run-dir", self.dir], capture_output=True, text=True,
                               check=True)
-        assert said.stdout.startswith("armed directory=0x") and not said.stderr, said
+        assert output.stdout.startswith("armed directory=0x") and not output.stderr, output
 
     def __enter__(self):
         return self
@@ -659,18 +659,18 @@ def one_agent_per_ring():
 
 def not_armed():
     with tempfile.TemporaryDirectory() as folder:
-        said = subprocess.run([AGENT, "status", "--run-dir", folder], capture_output=True, text=True, check=False)
-        assert said.returncode == 1 and not said.stdout and "no recorder is armed" in said.stderr, said
+        output = subprocess.run([AGENT, "status", "--run-dir", folder], capture_output=True, text=True, check=False)
+        assert output.returncode == 1 and not output.stdout and "no recorder is armed" in output.stderr, output
     for words in (["arm", "--ring-size", "3KiB"], ["arm", "--without", "NOTHING"], ["arm", "more"], ["status", "--never"]):
-        said = subprocess.run([AGENT, *words], capture_output=True, text=True, check=False)
-        assert said.returncode == 2 and not said.stdout and said.stderr, said
+        output = subprocess.run([AGENT, *words], capture_output=True, text=True, check=False)
+        assert output.returncode == 2 and not output.stdout and output.stderr, output
 
 
 def manual_page():
     page = (TOP / "docs/man/forkscope-guest.1").read_text(encoding="utf-8").replace("\\", "")
     for command, count in (("agent", 11), ("arm", 7), ("status", 3)):
-        said = subprocess.run([AGENT, command, "--help"], capture_output=True, text=True, check=True).stdout
-        options = {word for word in re.split(r"[\s,():]+", said) if word.startswith("--")}
+        output = subprocess.run([AGENT, command, "--help"], capture_output=True, text=True, check=True).stdout
+        options = {word for word in re.split(r"[\s,():]+", output) if word.startswith("--")}
         assert len(options) == count and not [option for option in options if option not in page], options
 
 

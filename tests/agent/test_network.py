@@ -298,7 +298,7 @@ def random_networks(busy):
 
 
 def many_neighbours():
-    """More than one message has room for: one that the kernel does not take back is told, whichever message it was in."""
+    """More than one message has room for: one that the kernel does not take back is reported, whichever message it was in."""
     with Net() as net:
         net.ip("addr add 172.16.0.3/29 dev eth0", *(f"neigh add 10.7.{i // 200}.{i % 200 + 1} lladdr 02:00:00:00:00:01 nud permanent dev eth0"
                                                     for i in range(400)))
@@ -313,7 +313,7 @@ def many_neighbours():
 CASES = [
     ("random networks: nothing else goes, and undone is undone", lambda: random_networks(False)),
     ("the same with a device that must go down for a new MAC", lambda: random_networks(True)),
-    ("one of very many neighbours that is lost is told", many_neighbours),
+    ("one of very many neighbours that is lost is reported", many_neighbours),
 ]
 
 

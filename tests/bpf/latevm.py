@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Makes a VM with a memory slot and a vCPU, says so, and runs the vCPU once told to on standard input.
+"""Makes a VM with a memory slot and a vCPU, says so, and runs the vCPU once asked to on standard input.
 
 latevm.py [N]: with N memory slots, of a page each.
 """

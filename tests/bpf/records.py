@@ -199,7 +199,7 @@ def sparse(folder):
 
 
 def untraced(folder):
-    """A VM beside the recorded command: none of its records may be there."""
+    """A VM next to the recorded command: none of its records may be there."""
     with subprocess.Popen([O / "tests/mini", "--pages", "64", "--ports", "1000"], stdout=subprocess.PIPE, text=True) as other:
         _, events = record(folder, "sleep", "0.3")
         other.communicate()

@@ -155,7 +155,7 @@ def total(way):
     return sum(size for _, size in way)
 
 
-def said(way):
+def describe(way):
     return f"{total(way)} bytes: {', '.join(f'{name} {size}' for name, size in way)}"
 
 
@@ -165,12 +165,12 @@ def judge(path):
         functions = Object(file.read())
     programs = [(each.section, each.first) for each in functions.programs()]
     deepest, longest = ways(functions, total), ways(functions, len)
-    wrong = [said(deepest[each]) for each in programs if total(deepest[each]) > MOST]
-    wrong += [f"{len(longest[each])} frames: {said(longest[each])}" for each in programs if len(longest[each]) > FRAMES]
+    wrong = [describe(deepest[each]) for each in programs if total(deepest[each]) > MOST]
+    wrong += [f"{len(longest[each])} frames: {describe(longest[each])}" for each in programs if len(longest[each]) > FRAMES]
     if not programs:
         wrong = ["there is no program in it"]
     worst = max((deepest[each] for each in programs), key=total, default=[])
-    return not wrong, f"{path}: {len(programs)} programs, at most {MOST} bytes of stack in {FRAMES} frames; most: {said(worst)}", wrong
+    return not wrong, f"{path}: {len(programs)} programs, at most {MOST} bytes of stack in {FRAMES} frames; most: {describe(worst)}", wrong
 
 
 def main(paths):

@@ -62,7 +62,7 @@ is 'colours on a terminal' on_terminal xterm
 on_terminal dumb
 is 'none with TERM=dumb' test $? = 1
 
-# bytes that are no UTF-8: a name of é in Latin 1, beside a backslash
+# bytes that are no UTF-8: a name of é in Latin 1, next to a backslash
 odd=$(printf 'm\351\\x')
 mkdir "$tmp/$odd"
 head -c 65536 /dev/zero >"$tmp/$odd/mem"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What a machine is told that lacks something: pkg-config and the packages, root, sudo. TAP.
+# What is reported on a machine that lacks something: pkg-config and the packages, root, sudo. TAP.
 # And what the compiler must refuse.
 . tests/check/tap
 

@@ -70,14 +70,14 @@ expect 2 '--prefetch is about making them' 'a prefetch of recordings' $P test --
 expect 2 'no command after' 'a command with recordings' $P test --from "$tmp/ab.fsr" -- true
 expect 2 'which recording' 'no recording to test' $P test --from
 expect 0 '(page-cache' "the bench's name of a mechanism" $P test --from "$tmp/ab.fsr" --mechanism read --ranges 0x100000+32KiB
-cp "$tmp/ab.fsr" "$tmp/told.fsr"
-cat >"$tmp/told.fsr.json" <<'END'
+cp "$tmp/ab.fsr" "$tmp/given.fsr"
+cat >"$tmp/given.fsr.json" <<'END'
 {"mechanism": "populate", "arms": [{"name": "sig:none", "prefetch": "none", "ranges": []},
 	{"name": "sig:all", "prefetch": "range:0x100000:32KiB", "ranges": [[1048576, 32768]]}]}
 END
-expect 0 '8 pages in the ranges' 'what was prefetched is known from the file of the bench' $P test --from "$tmp/told.fsr"
+expect 0 '8 pages in the ranges' 'what was prefetched is known from the file of the bench' $P test --from "$tmp/given.fsr"
 is 'and how' grep -q 'ceiling (populate)' "$tmp/out"
-expect 0 '(page-cache, ' 'options count more' $P test --from --mechanism page-cache --ranges 0x100000+16KiB "$tmp/told.fsr"
+expect 0 '(page-cache, ' 'options count more' $P test --from --mechanism page-cache --ranges 0x100000+16KiB "$tmp/given.fsr"
 is 'of both' grep -q '4 pages in the ranges' "$tmp/out"
 echo '{"arms": [{"name": "sig:all", "prefetch": "all", "ranges": [[-1, 4096]]}]}' >"$tmp/told.fsr.json"
 expect 0 'does not name what was prefetched' 'a file that lies' $P test --from "$tmp/told.fsr"

@@ -83,7 +83,7 @@ is 'and what diff --svg writes' \
 	python3 "$tmp/maps.py" "$tmp/used.svg" "$F" diff --svg "$tmp/used.svg" "$R" "$R"
 expect 0 '' 'a pipe is written to' "$F" report --fork 1 --svg /dev/null "$R"
 expect 1 '' 'a reader that has left: 1, and no end by a signal' to_nobody "$F" report --fork 1 "$R"
-is 'and nobody is told' test ! -s "$tmp/err"
+is 'and nothing is reported' test ! -s "$tmp/err"
 
 # three unikernels, which look like 64-bit kernels that a VMM starts
 sed 's/rip=0xffffffff9b800482 cr0=0x80050033 cr4=0x3006f0 efer=0xd01/rip=0x100200 cr0=0x80000011 cr4=0x20 efer=0x500/' \

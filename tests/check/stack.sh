@@ -42,7 +42,7 @@ END
 judged 0 'most: 480 bytes: program 480' 'exactly as much as may be' <<'END'
 PROGRAM(480, 1)
 END
-judged 1 'there is no program in it' 'an object without programs proves nothing' <<'END'
+judged 1 'there is no program in it' 'an object without programs shows nothing' <<'END'
 int n = 1;
 END
 done_testing

@@ -69,9 +69,9 @@ printf '#!/bin/sh\necho "not ok 1 - x"; echo "#  for a reason"; echo "ok 2 - y";
 FORKSCOPE_TOTALS=$tmp/totals tools/tap-sum -n one "$tmp/p1" > "$tmp/out"
 n=$((n + 1))
 if tools/tap-sum --total "$tmp/totals" | grep -A 2 "^FAILED: $tmp/p1: x\$" | tr '\n' '+' | grep -q '+    for a reason+one: 1 passed'; then
-	echo "ok $n - the sum of all tells what failed, and why"
+	echo "ok $n - the sum of all reports what failed, and why"
 else
-	echo "not ok $n - the sum of all tells what failed, and why"
+	echo "not ok $n - the sum of all reports what failed, and why"
 	fail=1
 fi
 n=$((n + 1))

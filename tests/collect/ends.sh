@@ -80,7 +80,7 @@ status_of_command()
 	start "$TMP/s.fsr" -- sh -c 'exit 7' && finish 0 && says 'ended with status 7' "$TMP/s.fsr.err" &&
 		readable "$TMP/s.fsr" && says '"exit": ?7' "$TMP/s.fsr.txt"
 }
-ok "the command's own status is told and stored" status_of_command
+ok "the command's own status is reported and stored" status_of_command
 
 timeout_ends()
 {

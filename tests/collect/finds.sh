@@ -32,7 +32,7 @@ ok "each of which ran a first time" count "$TMP/a.fsr" FIRST_RUN 4
 ok "the processes are said to have become traced by their name" says 'PROC_ADD .*why=COMM ' \
 	"$TMP/a.fsr.txt"
 
-# One whose making was not told, as when the kernel skipped the program that would have: here, since it
+# One whose making was not recorded, as when the kernel skipped the program that would have: here, since it
 # had another name. It is found by the next thing that is done with its VM, before its first run; its
 # process is younger than the recording, and so is the VM.
 skipped()

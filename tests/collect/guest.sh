@@ -66,7 +66,7 @@ at_the_end()
 ok "each fork's own records, once its end has come" at_the_end
 
 # The first record of each is written 300 ms after the end: the reading waits for it, as long as a
-# guest may be kept from it; what never comes is said to be torn.
+# guest may be kept from it; what never comes is counted as partial (torn).
 interrupted()
 {
 	start "$TMP/i.fsr" --end pio:0xf4 -- "$MINI" --vms $VMS --pages 16 --file "$TMP/mem" \
@@ -76,7 +76,7 @@ interrupted()
 on_time() { interrupted 300 $((VMS * (NEW + 1))) 0 && exact "$TMP/i.fsr.json" $VMS; }
 never() { VMS=1 interrupted 60000 "$NEW" 1; }
 ok "a record that an interrupted program ends late is waited for" on_time
-ok "one that does not come is torn, and the others are there" never
+ok "one that does not come is partial, and the others are there" never
 
 text_again()
 {
@@ -145,7 +145,7 @@ asked()
 }
 ok "whether it was read can be asked, before its VMM is ended" asked
 
-# A guest that does not answer is told by its reader, which stands still: others are read by another.
+# A guest that does not answer is noticed by its reader, which stands still: others are read by another.
 hangs()
 {
 	local own=$TMP/mini$$ reader slow
@@ -315,7 +315,7 @@ write_again()
 	return 1
 }
 
-# Read at each end that is told, and when the recording stops: each record once. Behind the end what has a gap is left out.
+# Read at each end that is marked, and when the recording stops: each record once. Behind the end what has a gap is left out.
 several()
 {
 	cp "$MINI" "$TMP/mini-ag-$$" # a name of its own: others may run VMs too, and a mark is for all that are traced
@@ -340,7 +340,7 @@ several()
 	new, lines = int(sys.argv[2]), [json.loads(l) for l in open(sys.argv[1])]
 	mine = lambda what: [l[what] for l in lines if what in l]
 	assert [h["state"] for h in mine("guest")] == [0, 0, 0, 0], mine("guest")
-	assert len(mine("guest_dir")) == 1, "the directory is told once"
+	assert len(mine("guest_dir")) == 1, "the directory is recorded once"
 	cpu = [r["n"] for r in mine("guest_record") if r["ring"] == "cpu"]
 	assert cpu == list(range(10, 10 + 3 * new)), (cpu[:3], len(cpu), cpu[-3:])   # the last ones have a gap: 3 * new do not fit into the ring
 	agent = [r["n"] for r in mine("guest_record") if r["ring"] == "agent"]

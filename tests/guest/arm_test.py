@@ -54,9 +54,9 @@ class Rings:
     """All rings at one moment."""
 
     def __init__(self):
-        said = subprocess.run([DUMP, RUN], check=True, capture_output=True, text=True).stdout
+        output = subprocess.run([DUMP, RUN], check=True, capture_output=True, text=True).stdout
         self.heads, self.holes, self.by_cpu = {}, [], {}
-        for line in said.splitlines():
+        for line in output.splitlines():
             words = line.split()
             if words[0] == "ring":
                 cpu = int(words[2]) if words[1] == "cpu" else "agent"
@@ -81,17 +81,17 @@ def status():
 
 
 def programs():
-    said = subprocess.run(["bpftool", "-j", "prog"], check=True, capture_output=True, text=True).stdout
-    return [p["name"] for p in json.loads(said) if p.get("name", "").startswith("fsg_")]
+    output = subprocess.run(["bpftool", "-j", "prog"], check=True, capture_output=True, text=True).stdout
+    return [p["name"] for p in json.loads(output) if p.get("name", "").startswith("fsg_")]
 
 
 @contextlib.contextmanager
 def armed(*options, **more):
-    said = arm(*options, **more)
-    assert re.match(r"armed directory=0x[0-9a-f]+000 pid=\d+ programs=\d+ rings=", said.stdout), said
+    output = arm(*options, **more)
+    assert re.match(r"armed directory=0x[0-9a-f]+000 pid=\d+ programs=\d+ rings=", output.stdout), output
     state = status()
     try:
-        yield state, said
+        yield state, output
     finally:
         os.kill(state["pid"], signal.SIGTERM)
         end = time.monotonic() + 60
@@ -300,14 +300,14 @@ def hooks_of(state):
 
 def first_ranks():
     began = time.monotonic()
-    with armed() as (state, said):
+    with armed() as (state, output):
         took = time.monotonic() - began
         hooks = hooks_of(state)
         absent = {w for w, h in hooks.items() if not h["got"]}
         assert all(h["rank"] == 1 for h in hooks.values() if h["got"]), [h for h in hooks.values() if h["rank"] > 1]
         assert all(w.startswith("VM") for w in absent), absent         # no such driver in this kernel
         assert not (os.path.exists("/sys/module/ptp_vmclock") and absent), absent
-        assert all(f"not recorded: {w} " in said.stderr for w in absent), said.stderr
+        assert all(f"not recorded: {w} " in output.stderr for w in absent), output.stderr
         assert state["split"] and state["signal"] and state["faults"] and state["probe_ns"] > 0, state
         assert state["meta"]["kernel"] == os.uname().release and state["meta"]["symbols"] == ""
         assert state["meta"]["tasks"]["1"], "tasks are named"
@@ -336,8 +336,8 @@ def second_ranks():
 def no_btf():
     """As on a kernel without BTF: /sys/kernel/btf is empty."""
     hide = "mount -t tmpfs none /sys/kernel/btf && mount -t tmpfs none /boot && exec \"$0\" arm --run-dir " + RUN
-    said = subprocess.run(["unshare", "-m", "sh", "-c", hide, GUEST], check=True, capture_output=True, text=True)
-    assert said.stdout.startswith("armed "), said
+    output = subprocess.run(["unshare", "-m", "sh", "-c", hide, GUEST], check=True, capture_output=True, text=True)
+    assert output.stdout.startswith("armed "), output
     state = status()
     try:
         hooks = hooks_of(state)
@@ -351,10 +351,10 @@ def no_btf():
 
 def no_function_probes():
     """As on a kernel with neither: tracepoints are what is left, and it says what is lost."""
-    with armed("--without", TYPED + "," + KPROBES) as (state, said):
+    with armed("--without", TYPED + "," + KPROBES) as (state, output):
         hooks = hooks_of(state)
         assert hooks["FAULTS"]["rank"] == 3 and not hooks["UDP"]["got"] and hooks["UDP"]["lost"], hooks["FAULTS"]
-        assert "not recorded: UDP" in said.stderr and not state["faults"] and not state["signal"] and state["split"], said
+        assert "not recorded: UDP" in output.stderr and not state["faults"] and not state["signal"] and state["split"], output
         pages = touch_memory()
         rings = Rings()
         faults_seen(rings, pages, next(iter(pages)), ends=False)
@@ -373,8 +373,8 @@ def forbid_bpf():
 
 
 def no_bpf():
-    with armed(preexec_fn=forbid_bpf) as (state, said):
-        assert "no programs: " in said.stderr and "makes no BPF maps" in said.stderr, said
+    with armed(preexec_fn=forbid_bpf) as (state, output):
+        assert "no programs: " in output.stderr and "makes no BPF maps" in output.stderr, output
         assert not state["split"] and state["meta"]["bpf"], state["meta"]["bpf"]
         assert [r["of"] for r in state["rings"]] == ["agent"] and state["moved_pages"] == 0
         Path("/proc/sys/vm/compact_memory").write_text("1", encoding="ascii")
@@ -383,9 +383,9 @@ def no_bpf():
 
 
 def frames_hidden():
-    said = subprocess.run(["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", GUEST, "arm", "--run-dir", RUN,
+    output = subprocess.run(["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", GUEST, "arm", "--run-dir", RUN,
                            "--no-bpf"], check=False, capture_output=True, text=True)
-    assert said.returncode == 1 and "hides where pages lie" in said.stderr and not said.stdout, said
+    assert output.returncode == 1 and "hides where pages lie" in output.stderr and not output.stdout, output
     assert not os.path.exists(RUN)
 
 

@@ -45,8 +45,8 @@ def died(folder):
     """
     path = folder / "run.forks.json"
     if not path.exists():
-        said = (folder / "forks.log").read_text(encoding="utf-8", errors="replace")
-        return not any(line.startswith("lab: ") and "forkscope record" in line for line in said.splitlines())
+        output = (folder / "forks.log").read_text(encoding="utf-8", errors="replace")
+        return not any(line.startswith("lab: ") and "forkscope record" in line for line in output.splitlines())
     forks = json.loads(path.read_text(encoding="utf-8"))["forks"]
     return sum(fork["vmm_status"] is not None for fork in forks) > max(len(forks) // 20, len(forks) >= BURST)
 

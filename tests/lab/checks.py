@@ -89,7 +89,7 @@ class Context:
         return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
 
 
-def _told_dead(fork):
+def _reported_dead(fork):
     return not fork["complete"] and any("ended before" in str(note) for note in fork["notes"])
 
 
@@ -107,7 +107,7 @@ def whole(context):
     for pid, fork in seen.items():
         total = sum(cell["ns"] for cell in fork["cells"])
         if not fork["complete"]:
-            if pid not in charged and (pid not in dead or not _told_dead(fork)):
+            if pid not in charged and (pid not in dead or not _reported_dead(fork)):
                 wrong.append(f"pid {pid}: not complete: {fork.get('notes')}")
             continue
         if total != fork["gap_ns"] or sum(fork["buckets"].values()) != fork["gap_ns"]:
@@ -122,8 +122,8 @@ def whole(context):
         wrong.append(f"{lost} records were lost")
     context.findings["whole"] = {"forks": len(seen), "unknown_share": shares, "lost": lost, "skipped_runs": skips.runs(report),
                                  "charged": len(charged), "gap_ms": [round((fork["gap_ns"] or 0) / 1e6, 3) for fork in seen.values()]}
-    but = f" (but {len(dead)} whose guest died, which is told)" if dead else ""
-    return not wrong, f"{len(made)} forks, complete{but}, cells sum to the gap, unknown at most 1 %{skips.told(report)}", "\n".join(wrong)
+    but = f" (but {len(dead)} whose guest died, which is reported)" if dead else ""
+    return not wrong, f"{len(made)} forks, complete{but}, cells sum to the gap, unknown at most 1 %{skips.reported(report)}", "\n".join(wrong)
 
 
 def _usual(context, cause):
@@ -141,7 +141,7 @@ def _verdict(context, cause, findings, size):
     name = f"{size} of injected delay are {cause}"
     if shares:
         name += f": at least {min(shares):.2%} of {sum(f['path_ns'] for f in findings.values()) / 1e6:.0f} ms"
-    return bool(findings) and not wrong, name + skips.told(context.report()), "\n".join(wrong) if findings else "no fork to judge"
+    return bool(findings) and not wrong, name + skips.reported(context.report()), "\n".join(wrong) if findings else "no fork to judge"
 
 
 def _tids(context, pid):
@@ -170,7 +170,7 @@ def injected(context, cause):
             inner, outer = [(row["t0"], row["t1"]) for row in rows], [(row["o0"], row["o1"]) for row in rows]
         if cause == "sched.delay":   # what holds the CPU delays only who wants it: not while it waits for a lock, say
             inner = judge.without(inner, ftrace.blocked_intervals(context.folder / "run.trace", _tids(context, pid)))
-            # Whom it held up runs before the vCPU when it is gone; ftrace tells when the vCPU's thread wanted a CPU.
+            # Whom it held up runs before the vCPU when it is gone; ftrace has when the vCPU's thread wanted a CPU.
             outer += ftrace.runnable_intervals(context.folder / "run.trace", _tids(context, pid))
         if cause == "sched.blocked":   # besides being stopped, the thread waits for locks of its VMM: as ftrace saw it sleep
             outer += ftrace.blocked_intervals(context.folder / "run.trace", _tids(context, pid))
@@ -205,7 +205,7 @@ def disk(context, cause):
             # While one read goes on, the thread may be back from another and want a CPU: that is no wait for the disk. Nor is what the guest
             # does once it has its page and the rest of a large read is still under way.
             own = judge.without(reads, ftrace.runnable_intervals(trace, tids) + judge.gone_on(fork["segs"], reads, cause))
-            # A vCPU also waits for pages that another thread is reading, and for its asynchronous faults until it is told of the page.
+            # A vCPU also waits for pages that another thread is reading, and for its asynchronous faults until it is notified of the page.
             any_reader = [(begin, end) for _, begin, end in rows] + spans
             findings[str(made["pid"])] = judge.judge(fork, known(context, made["pid"], fork, own), any_reader, cause, 0, by_exit=True)
     return _verdict(context, cause, findings, f"{context.scenario.words[context.scenario.words.index('--dm-delay') + 1]} ms a read")
@@ -217,7 +217,7 @@ def uffd(context, cause):
     spans = _apf_spans(context)
     for pid, fork in context.ledgers().items():
         rows = [(row["t0"], row["t1"]) for row in log if row["pid"] == pid and row["t0"] < fork["end_ns"] and row["t1"] > fork["start_ns"]]
-        # An asynchronous fault's wait begins before the handler reads it and ends when the vCPU is told: the kernel's own trace.
+        # An asynchronous fault's wait begins before the handler reads it and ends when the vCPU is notified: the kernel's own trace.
         outer = [(row["o0"], row["o1"]) for row in log if row["pid"] == pid] + spans
         for begin, end in rows:
             split["asynchronous" if judge.overlap(begin, end, spans) else "synchronous"] += 1
@@ -230,9 +230,9 @@ def uffd(context, cause):
 def died(context):
     """A VMM that dies mid-fork: the recording is readable, the fork is there and says so."""
     report = context.report()
-    told = [fork for fork in report["forks"] if _told_dead(fork)]
+    reported = [fork for fork in report["forks"] if _reported_dead(fork)]
     whole_cells = all(sum(cell["ns"] for cell in fork["cells"]) == fork.get("window_ns", fork["gap_ns"]) for fork in report["forks"])
-    return bool(told) and whole_cells, "a VMM that dies mid-fork is told", "" if told else f"forks: {[(f['complete'], f['notes']) for f in report['forks']]}"
+    return bool(reported) and whole_cells, "a VMM that dies mid-fork is reported", "" if reported else f"forks: {[(f['complete'], f['notes']) for f in report['forks']]}"
 
 
 def statistics_agree(context):
@@ -254,7 +254,7 @@ def statistics_agree(context):
         if not 0 <= faults <= row["mmio_pf"] + skipped:
             wrong.append(f"pid {fork['pid']}: KVM counts {kvm['pf_taken']} page faults, we recorded {row['n_pf']} of which {row['mmio_pf']} MMIO")
     context.findings["statistics"] = found
-    return not wrong, f"counts agree with KVM's own (exits within one per vCPU, page faults up to the MMIO ones){skips.told(context.report())}", "\n".join(wrong)
+    return not wrong, f"counts agree with KVM's own (exits within one per vCPU, page faults up to the MMIO ones){skips.reported(context.report())}", "\n".join(wrong)
 
 
 def apart(context, count):
@@ -273,13 +273,13 @@ def apart(context, count):
             wrong.append(f"pid {fork['pid']}: {row['wrong']} events of other VMMs were given to it")
         if fork["pid"] not in context.dead():
             wrong += resume_differs(fork, got, context.ledgers()[fork["pid"]]) + acks_differ(fork, got, fork["pid"] in charged)
-    return not wrong, f"{count} at once: {count} ledgers, no event in the wrong fork, resume and acks agree with the maker's{skips.told(context.report())}", "\n".join(wrong)
+    return not wrong, f"{count} at once: {count} ledgers, no event in the wrong fork, resume and acks agree with the maker's{skips.reported(context.report())}", "\n".join(wrong)
 
 
 def resume_differs(made, got, ledger):
     """
     The resume was seen between the maker's question and the answer. A vCPU's thread that is awake (or wants a CPU) since an earlier wake-up is
-    not woken by the resume: then that earlier one is told, and the thread has not waited for anybody until it was resumed.
+    not woken by the resume: then that earlier one is reported, and the thread has not waited for anybody until it was resumed.
     """
     early = [cause for begin, _, _, cause, *_ in ledger["segs"] if begin < made["resume_ns"]]
     if got["resume_ns"] <= made["resumed_ns"] and "sched.blocked" not in early:
@@ -325,12 +325,12 @@ def warmer(context, cold_name):
 
 def tap(context, cases):
     """A script of its own: all of its cases ran, and none failed or was skipped."""
-    said = (context.folder / "tap").read_text(encoding="utf-8", errors="replace")
-    good, bad = re.findall(r"^ok \d+ - (.*)$", said, re.MULTILINE), re.findall(r"^not ok \d+ - (.*)$", said, re.MULTILINE)
+    output = (context.folder / "tap").read_text(encoding="utf-8", errors="replace")
+    good, bad = re.findall(r"^ok \d+ - (.*)$", output, re.MULTILINE), re.findall(r"^not ok \d+ - (.*)$", output, re.MULTILINE)
     skipped = [name for name in good if "# SKIP" in name]
     context.findings["tap"] = {"passed": len(good), "failed": len(bad)}
     whole_run = context.status() == 0 and len(good) == cases and not bad and not skipped
-    return whole_run, f"{len(good)} of {cases} cases of {context.scenario.script}", "" if whole_run else f"status {context.status()}\n{said[-4000:]}"
+    return whole_run, f"{len(good)} of {cases} cases of {context.scenario.script}", "" if whole_run else f"status {context.status()}\n{output[-4000:]}"
 
 
 CHECKS = {"whole": whole, "injected": injected, "disk": disk, "uffd": uffd, "died": died, "statistics": statistics_agree, "apart": apart,

@@ -48,11 +48,11 @@ def ns_of(fork, cause):
     return sum(cell["ns"] for cell in fork["cells"] if cell["cause"] == cause)
 
 
-def charges_wrong(told, missed, cpus):
-    """What lies wholly in a time in which runs of a program that tells causes were skipped on its CPU is charged."""
-    wrong, charged = [], skips.charged(told)
+def charges_wrong(reported, missed, cpus):
+    """What lies wholly in a time in which runs of a program that records causes were skipped on its CPU is charged."""
+    wrong, charged = [], skips.charged(reported)
     spans = [(each["ts_start"], each["ts"]) for each in missed if "," not in cpus and not each["prog"].startswith(skips.NO_CAUSE)]
-    for fork in told["forks"]:
+    for fork in reported["forks"]:
         begin, end, pid = fork["start_ns"], fork["start_ns"] + fork["window_ns"], fork["vmm"]["pid"]
         if any(t0 <= begin and end <= t1 for t0, t1 in spans) and not (pid in charged and ns_of(fork, "unknown")):
             wrong.append(f"fork {fork['id']} was running while runs were skipped: {ns_of(fork, 'unknown')} ns unknown, notes {fork['notes']}")
@@ -63,11 +63,11 @@ def wrong_of(recorded, missed, stats, report, ended, cpus):
     """`ended`: pids of the VMs that came to their end by their own account. An emulated guest may die: then its fork has no end."""
     counted = sum(each["runs"] for each in missed)
     by_kernel = sum(prog["misses"] for prog in stats["progs"] if "_again" not in prog["name"])
-    told = json.loads(report.stdout)
-    forks, wrong = told["forks"], charges_wrong(told, missed, cpus)
-    if counted != stats["missed"]["runs"] or skips.runs(told) != counted or counted > by_kernel:
-        wrong.append(f"{counted} runs in MISSED records, {stats['missed']['runs']} in STATS, {skips.runs(told)} reported, the kernel counted {by_kernel}")
-    if not (skips.status_fits(recorded.returncode, told) and skips.status_fits(report.returncode, told)):
+    reported = json.loads(report.stdout)
+    forks, wrong = reported["forks"], charges_wrong(reported, missed, cpus)
+    if counted != stats["missed"]["runs"] or skips.runs(reported) != counted or counted > by_kernel:
+        wrong.append(f"{counted} runs in MISSED records, {stats['missed']['runs']} in STATS, {skips.runs(reported)} reported, the kernel counted {by_kernel}")
+    if not (skips.status_fits(recorded.returncode, reported) and skips.status_fits(report.returncode, reported)):
         wrong.append(f"{counted} runs skipped, but the exit statuses are {recorded.returncode} and {report.returncode}")
     complete = {fork["vmm"]["pid"] for fork in forks if fork["complete"]}
     if len(forks) != VMS or complete != ended or len(ended) < VMS - DEATHS:

@@ -34,7 +34,7 @@ def _said(context):
 
 
 def counted(context, number, least):
-    """Every fork is done, or is told to have failed with its reason; an emulated guest may die now and then."""
+    """Every fork is done, or is reported as failed with its reason; an emulated guest may die now and then."""
     forks, wrong = _forks(context), []
     ends = {end: sum(fork["end"] == end for fork in forks) for end in ("done", "fell-back", "failed", "stopped")}
     status = int((context.folder / "bench.status").read_text(encoding="ascii"))
@@ -45,7 +45,7 @@ def counted(context, number, least):
     if status != (0 if ends["done"] == number and not skips.runs(context.report()) else 3):
         wrong.append(f"exit status {status}")
     context.findings["counted"] = {**ends, "why": [fork["why"] for fork in forks if fork.get("why")]}
-    return not wrong, f"{number} forks: {ends['done']} done, each other told with its reason, the exit status says so", "\n".join(wrong)
+    return not wrong, f"{number} forks: {ends['done']} done, each other reported with its reason, the exit status says so", "\n".join(wrong)
 
 
 def _ledger_differs(made, got, row, ledger, lost, charged):
@@ -83,7 +83,7 @@ def ledgers(context):
     context.findings["ledgers"] = {"forks": len(seen), "unseen": len(unseen), "skipped_runs": skips.runs(report), "charged": len(charged),
                                    "unknown_share_most": max(shares, default=None), "lost": lost,
                                    "gap_ms": [round((fork["gap_ns"] or 0) / 1e6, 3) for fork in seen.values()]}
-    return not wrong, f"{len(_done(context)) - len(unseen)} ledgers, each sums to its gap, no event in the wrong one, nothing lost{skips.told(report)}", "\n".join(wrong)
+    return not wrong, f"{len(_done(context)) - len(unseen)} ledgers, each sums to its gap, no event in the wrong one, nothing lost{skips.reported(report)}", "\n".join(wrong)
 
 
 def _rising(dist):
@@ -101,8 +101,8 @@ def percentiles(context):
     gap, total = steady["gap"], arm["columns"]["total_ns"]
     context.findings["percentiles"] = {"gap": gap, "total": total, "n": steady["n"]}
     good = steady["n"] >= P95_NEEDS and _rising(gap) and _rising(total) and "\n  p95 " in _said(context)
-    told = ["no end" if gap[key] is None else f"{gap[key] / 1e6:.0f} ms" for key in ("p50_ns", "p95_ns")]
-    return good, f"p50 and p95 of the gap ({told[0]} and {told[1]}) and of the columns, n = {steady['n']}", "" if good else f"{gap} {total}"
+    reported = ["no end" if gap[key] is None else f"{gap[key] / 1e6:.0f} ms" for key in ("p50_ns", "p95_ns")]
+    return good, f"p50 and p95 of the gap ({reported[0]} and {reported[1]}) and of the columns, n = {steady['n']}", "" if good else f"{gap} {total}"
 
 
 def contended(context, at_once):

@@ -82,14 +82,14 @@ def _guest_of(fork):
 
 
 def chain(context, signal, own="own"):
-    """Each fork has the whole chain of its signal, in order, from an agent that tells its own stages (or not)."""
+    """Each fork has the whole chain of its signal, in order, from an agent that reports its own stages (or not)."""
     wrong, seen, charged = [], {}, skips.charged(context.report())
     acks = {fork["vmm"]["pid"]: fork["acks"] for fork in context.report()["forks"]}
     for pid, fork in context.ledgers().items():
         of_host = [] if pid in charged else _chain_of(fork, signal == "vmclock-spin") + _sends_of(fork, acks.get(pid, []))
         found = _guest_of(fork) or of_host
         if fork["signal"] != signal:
-            found.append(f"the signal is told to be '{fork['signal']}', not {signal}")
+            found.append(f"the signal is reported as '{fork['signal']}', not {signal}")
         if fork["guest"]["own"] != (own == "own"):
             found.append(f"the agent '{fork['guest']['agent']}' is taken for {'our own' if fork['guest']['own'] else 'a foreign one'}")
         wrong += [f"pid {pid}: {each}" for each in found]
@@ -101,7 +101,7 @@ def chain(context, signal, own="own"):
                           "containment_error_us": fork["guest"]["containment_error_ns"] / 1e3, "limited_by": fork["guest"]["limited_by"],
                           "worst_outside_ns": fork.get("inside", {}).get("worst_ns")}
     context.findings["chain"] = seen
-    return bool(seen) and not wrong, f"{len(seen)} forks: the chain of {signal}, in order; no guest record lost or outside guest mode, acks leave after their sends{skips.told(context.report())}", "\n".join(wrong) or ("" if seen else "no fork")
+    return bool(seen) and not wrong, f"{len(seen)} forks: the chain of {signal}, in order; no guest record lost or outside guest mode, acks leave after their sends{skips.reported(context.report())}", "\n".join(wrong) or ("" if seen else "no fork")
 
 
 def clock(context):
@@ -147,20 +147,20 @@ def _by_group(fork):
 def _differs(full, alone, tracer, gap):
     """
     By which share of the gap a cause of the host differs. Faults at the recorder's own pages are `tracer` only where the guest's half
-    tells which pages these are, so without it the memory faults may have that much more.
+    has which pages these are, so without it the memory faults may have that much more.
     """
     more = alone - full
     return max(-more, more - tracer, 0) / gap
 
 
 def agree(context):
-    """With the guest's half and without it, the same recording tells the same of the host."""
+    """With the guest recording and without it, the report of the host is the same."""
     wrong, worst = [], 0.0
     alone = {fork["vmm"]["pid"]: fork for fork in context.report("--no-guest")["forks"]}
     for fork in context.report()["forks"]:
         pid, gap = fork["vmm"]["pid"], fork["gap_ns"]
         if not fork["complete"]:
-            continue   # `whole` tells that
+            continue   # `whole` reports that
         other = alone.get(pid)
         if not other or other["gap_ns"] != gap:
             wrong.append(f"pid {pid}: the gap is {gap}, without the guest's half {other and other['gap_ns']}")
@@ -189,9 +189,9 @@ def bare(context):
     for pid, fork in context.ledgers().items():
         split = [seg for seg in fork["segs"] if seg[3] in ("guest.signal", "guest.other", "guest.fault")]
         if split:
-            wrong.append(f"pid {pid}: {len(split)} pieces of the path are told apart in a guest that cannot be")
+            wrong.append(f"pid {pid}: {len(split)} pieces of the path are separated in a guest where they cannot be")
         if fork["guest"]["flags"] & HAS_BPF:
-            wrong.append(f"pid {pid}: its recorder is said to have BPF programs")
+            wrong.append(f"pid {pid}: its recorder is reported to have BPF programs")
     for fork in context.report()["forks"]:
         if not fork["buckets"]["guest_unsplit_ns"]:
             wrong.append(f"pid {fork['vmm']['pid']}: guest (not split) is 0")
@@ -234,7 +234,7 @@ def _told(context, stage, causes, findings):
     context.findings[cell] = findings
     wrong = [f"pid {which}: {found['why']}" for which, found in findings.items() if not found["ok"]]
     name = f"{cell}: " + "; ".join(f"{which.partition(', ')[2]}: {found['share']:.2%} of {found['path_ns'] / 1e6:.0f} ms" for which, found in findings.items())
-    return bool(findings) and not wrong, name + skips.told(context.report()), "\n".join(wrong) if findings else "no fork to judge"
+    return bool(findings) and not wrong, name + skips.reported(context.report()), "\n".join(wrong) if findings else "no fork to judge"
 
 
 def held_back(context, what, stage, cause, end="ack:mailbox"):

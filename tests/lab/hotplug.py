@@ -40,14 +40,14 @@ def main():
         return 0
     with tempfile.TemporaryDirectory() as folder:
         try:
-            status, said, report = record(Path(folder))
+            status, output, report = record(Path(folder))
         finally:
             ONLINE.write_text("1", encoding="ascii")
     lost, forks = report["trust"]["lost_host"], report["forks"]
     faults = sum(cell["count"] for fork in forks for cell in fork["cells"] if cell["cause"].startswith("fault."))
     good = skips.status_fits(status, report) and not lost and len(forks) == 1 and forks[0]["complete"] and (faults >= PAGES or skips.charged(report))
-    print(f"{'' if good else 'not '}ok 1 - a VM on a CPU that came online while recording: status {status}, {lost} lost, {len(forks)} forks, {faults} faults{skips.told(report)}")
-    print("#", *said.splitlines(), sep="\n# ")
+    print(f"{'' if good else 'not '}ok 1 - a VM on a CPU that came online while recording: status {status}, {lost} lost, {len(forks)} forks, {faults} faults{skips.reported(report)}")
+    print("#", *output.splitlines(), sep="\n# ")
     return 0 if good else 1
 
 

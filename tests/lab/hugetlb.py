@@ -101,8 +101,8 @@ def is_guarded():
 def copies():
     path, copy = memory("copied", (AT, b"tok")), f"{folder}/copy"
     before, free_before = page(path, 0, SIZE), free()
-    said = mailbox("patch", path, *FIELDS, "--private-copy", f"{folder}/huge/copy", status=1).stderr
-    assert "copies are not made" in said and "another file system" in said, said
+    output = mailbox("patch", path, *FIELDS, "--private-copy", f"{folder}/huge/copy", status=1).stderr
+    assert "copies are not made" in output and "another file system" in output, output
     assert os.listdir(f"{folder}/huge") == ["copied"], os.listdir(f"{folder}/huge")
     mailbox("patch", path, *FIELDS, "--private-copy", copy)
     after = bytearray(Path(copy).read_bytes())

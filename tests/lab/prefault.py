@@ -41,7 +41,7 @@ def judge(program, out):
     if not path.exists():
         return False, "it was not tried"
     statuses = json.loads(path.read_text(encoding="utf-8"))
-    if any(told["status"] not in (0, skips.INCOMPLETE) for told in statuses.values()):
+    if any(reported["status"] not in (0, skips.INCOMPLETE) for reported in statuses.values()):
         return False, json.dumps(statuses)
     recordings = [str(Path(out) / f"prefault-{name}.fsr") for name in ("without", "with")]
     reports = [_report(program, recording) for recording in recordings]

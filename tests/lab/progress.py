@@ -8,7 +8,7 @@ FAULT = "FAULT OF THE LAB"
 
 
 class Watch:
-    """While this is open: follows the file `path` and tells say() of it."""
+    """While this is open: follows the file `path` and passes it to say()."""
 
     def __init__(self, path, say):
         self.path, self.say = path, say

@@ -13,9 +13,9 @@ Scenario = namedtuple("Scenario", "name words env traces checks tool script", de
 
 DIED = ".died"   # after a scenario's name: the folder of a first try in which a guest died
 
-PATIENCE = ["--fork-timeout", "180s"]   # a busy machine is no finding
-QEMU = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=4M", *PATIENCE]
-FIRECRACKER = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=4M", *PATIENCE]
+TIMEOUT = ["--fork-timeout", "180s"]   # a busy machine is no finding
+QEMU = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=4M", *TIMEOUT]
+FIRECRACKER = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=4M", *TIMEOUT]
 HOOK = ["--hook", "tests/lab/hook"]
 WARM, COLD = ["--cache", "warm"], ["--cache", "cold"]
 HANDLER = ".output/tests/uffd_handler"
@@ -29,13 +29,13 @@ def injected(vmm, kind, size, words, trace=(), check=None):
 def uffd(size_us, forks=2):
     # The kernel's own memory faults are served by the handler too: a touched megabyte is plenty.
     vmm = ["--vmm", "firecracker", "--signal", "vmgenid", "--workload", "touch=1M"]
-    return Scenario(f"uffd-{size_us}us", [*vmm, "--count", str(forks), *WARM, "--uffd", HANDLER, *PATIENCE],
+    return Scenario(f"uffd-{size_us}us", [*vmm, "--count", str(forks), *WARM, "--uffd", HANDLER, *TIMEOUT],
                     {"UFFD_DELAY_US": str(size_us)}, ("apf",), (("whole",), ("uffd", "fault.uffd")))
 
 
 def slow_disk(milliseconds):
     vmm = ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=256K"]
-    return Scenario(f"disk-{milliseconds}", [*vmm, "--count", "1", *COLD, *HOOK, "--dm-delay", str(milliseconds), *PATIENCE],
+    return Scenario(f"disk-{milliseconds}", [*vmm, "--count", "1", *COLD, *HOOK, "--dm-delay", str(milliseconds), *TIMEOUT],
                     {"INJECT": "blocks", "INJECT_MS": "0"}, ("block", "run", "apf"), (("whole",), ("disk", "fault.major")))
 
 
@@ -70,11 +70,11 @@ FORKS = [
     Scenario("burst-fc", [*FIRECRACKER, "--count", "8", "--at-once", *COLD], {}, (), (("whole",), ("apart", 8))),
 ]
 
-# Up to 6.5 KVM comes to hugetlb memory past handle_mm_fault: on bookworm's kernel its faults cannot be told apart.
+# Up to 6.5 KVM comes to hugetlb memory past handle_mm_fault: on bookworm's kernel its faults cannot be distinguished.
 HUGE_FAULTS = Scenario("hugefaults", checks=(("tap", 8),), script="tests/lab/hugefaults.py")
 
 SMOKE = [
-    Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *PATIENCE], {}, (), (("whole",),)),
+    Scenario("smoke", ["--vmm", "qemu", "--signal", "vmclock-spin", "--workload", "touch=1M", "--count", "2", *COLD, *TIMEOUT], {}, (), (("whole",),)),
     Scenario("arm", checks=(("tap", 9),), script="tests/guest/arm_test.py"),   # on a kernel of its own release
     Scenario("unseen", checks=(("tap", 4),), script="tests/lab/unseen.py"),
     Scenario("last-thread", checks=(("tap", 2),), script="tests/collect/last_thread.sh"),   # a matter of kernels before 6.16
@@ -88,15 +88,15 @@ CROWD = [
     Scenario("hotplug", checks=(("tap", 1),), script="tests/lab/hotplug.py"),
 ]
 
-# The guest's half: a recorder armed in the guest. The injector in the guest is told by the hook how much to delay each fork; 0 = not at all.
-OWN = ["--vmm", "qemu", "--arm", *PATIENCE]
-OWN_FC = ["--vmm", "firecracker", "--arm", *PATIENCE]
+# The guest recording: a recorder armed in the guest. The hook gives the injector in the guest how much to delay each fork; 0 = not at all.
+OWN = ["--vmm", "qemu", "--arm", *TIMEOUT]
+OWN_FC = ["--vmm", "firecracker", "--arm", *TIMEOUT]
 INJECTOR = ".output/tests/inject"
 NO_SYMBOLS = ["--arm-arg=--no-symbols"]   # packing them takes emulated processors long
 
 
-def own_agent(name, vmm, signal, told, words, *more):
-    return Scenario(name, [*vmm, "--signal", signal, *words], {}, (), (("whole",), ("chain", told), *more))
+def own_agent(name, vmm, signal, reported, words, *more):
+    return Scenario(name, [*vmm, "--signal", signal, *words], {}, (), (("whole",), ("chain", reported), *more))
 
 
 def in_guest(kind, signal, amounts, *found):
@@ -151,7 +151,7 @@ PREFETCH = [
 # One arm of 60 steady forks (a few may lose their ack), and what `prefetch test --null` says of it: the test must not find gains where there are none.
 NULL = [Scenario("one-arm", [*QEMU, "--count", "61", *COLD], {}, (), (("null", 55, 2000),))]
 
-# `forkscope bench` as a platform would use it, and the Firecracker driver's ways on the real one. An emulated guest may die: then that is told.
+# `forkscope bench` as a platform would use it, and the Firecracker driver's ways on the real one. An emulated guest may die: then that is reported.
 JAIL = ["--jailer", "@lab/jailer", "--jail-base", "@scratch/jails"]
 SERVED = ["--uffd", "@top/" + HANDLER]
 IN_LOAD = ["--resume-in-load"]
@@ -181,7 +181,7 @@ FANOUT = [
 # `probe`: what forkscope finds of this kernel, and what it leaves when it is killed, is looked at too. `cpus`: L1's processors.
 Boot = namedtuple("Boot", "name kernel scenarios minutes probe cpus", defaults=(False, 2))
 
-BOOTS = [   # other suites run beside the first; those that judge by statistics come when they are over. L1s of one processor: side by side
+BOOTS = [   # other suites run in parallel with the first; those that judge by statistics come when they are over. L1s of one processor: side by side
     Boot("smoke-trixie", "trixie", [*SMOKE, HUGE_FAULTS], 30, probe=True, cpus=1),
     Boot("smoke-bookworm", "bookworm", SMOKE, 30, probe=True, cpus=1),
     Boot("guest-chain", "backports", CHAIN, 30),

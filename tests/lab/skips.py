@@ -2,7 +2,7 @@
 """
 Runs of the recorder's probes that the kernel skipped (from Linux 7.0 on it may, where a thread is preempted in one). The recorder counts
 them and charges them: the forks that ran there carry a note, what they did meanwhile is `unknown`, and the exit status is 3. That is
-no failure of a test, but it is told; a fork that is not charged is judged as ever.
+no failure of a test, but it is reported; a fork that is not charged is judged as ever.
 """
 INCOMPLETE = 3
 NO_CAUSE = ("fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock", "fs_signal")   # programs of ends, of milestones and of the guest's clock
@@ -29,6 +29,6 @@ def unknown(fork):
     return [(begin, end) for begin, end, _, cause, *_ in fork["segs"] if cause == "unknown"]
 
 
-def told(report):
+def reported(report):
     """For the name of a case."""
     return f" ({runs(report)} runs of probes skipped, charged to {len(charged(report))} forks)" if runs(report) else ""

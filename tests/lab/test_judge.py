@@ -267,8 +267,8 @@ def leaves_out_what_the_guest_does_while_a_read_goes_on():
 def refuses_arms_that_were_resident_alike():
     unlike = tested(3, 1, 1)
     unlike["proof"]["differ"] = False
-    return (not verdicts.wrong_proof(tested(3, 1, 1)) and verdicts.wrong_proof(tested(3, 1, 1, (16000, 32000))) and verdicts.wrong_proof(tested(3, 1, 1, (32000, 32000))) and
-            verdicts.wrong_proof(unlike))
+    return (not verdicts.wrong_evidence(tested(3, 1, 1)) and verdicts.wrong_evidence(tested(3, 1, 1, (16000, 32000))) and verdicts.wrong_evidence(tested(3, 1, 1, (32000, 32000))) and
+            verdicts.wrong_evidence(unlike))
 
 
 @case

@@ -132,14 +132,14 @@ def a_boot_has_one_name():
 
 @case
 def a_guest_that_says_nothing_for_long_is_dead():
-    clock, said = Clock(), io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, quickly(console, "time", clock), quickly(say, "time", clock), contextlib.redirect_stderr(said):
+    clock, output = Clock(), io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, quickly(console, "time", clock), quickly(say, "time", clock), contextlib.redirect_stderr(output):
         guest = Guest(folder, clock)
         try:
             console.wait_for(guest, b"L2READY", 500, "booting the template")
         except console.DeadGuest as dead:
             return (guest.looked and "no line on its console for 60 s" in str(dead) and "it stands still" in str(dead) and 60 < clock.now < 61
-                    and said.getvalue().count("waiting for the guest's 'L2READY'") >= 3)
+                    and output.getvalue().count("waiting for the guest's 'L2READY'") >= 3)
     return False
 
 
@@ -194,25 +194,25 @@ def a_guests_line_has_the_processor_time_of_what_it_waits_for():
         process.stdout.readline()
         script = f"""eval "$(sed -n '/^used() {{/,/^}}/p' {init})"; used {2 ** 30}; echo "$ticks"
             first=; while used {process.pid}; [ "$ticks" != '?' ] && first=${{first:-$ticks}} && [ "$ticks" -eq "$first" ]; do sleep 0.1; done; echo "$first $ticks" """
-        said = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
+        output = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
         os.killpg(process.pid, signal.SIGKILL)
     if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
         print("# this kernel does not list a process's children")
-        return said[0] == "?"
-    return len(said) == 2 and said[0] == "?" and int(said[1].split()[1]) > int(said[1].split()[0])
+        return output[0] == "?"
+    return len(output) == 2 and output[0] == "?" and int(output[1].split()[1]) > int(output[1].split()[0])
 
 
 @case
 def a_dead_template_is_made_again_and_counted():
-    made, said = [], io.StringIO()
+    made, output = [], io.StringIO()
 
     def make(*_):
         made.append(1)
         if len(made) < 3:
             raise console.DeadGuest("no line for long")
-    with quickly(template, "_make", make), contextlib.redirect_stderr(said):
+    with quickly(template, "_make", make), contextlib.redirect_stderr(output):
         template._make_until_it_lives(None, None, None, 3)   # pylint: disable=protected-access
-    return len(made) == 3 and said.getvalue().count(progress.FAULT) == 2
+    return len(made) == 3 and output.getvalue().count(progress.FAULT) == 2
 
 
 @case
@@ -229,13 +229,13 @@ def a_template_that_dies_each_time_fails():
 
 @case
 def what_is_waited_for_is_said():
-    said, clock = io.StringIO(), Clock()
-    with quickly(say, "time", clock), contextlib.redirect_stderr(said):
+    output, clock = io.StringIO(), Clock()
+    with quickly(say, "time", clock), contextlib.redirect_stderr(output):
         waiting = say.Waiting("the tide")
         for _ in range(31):
             waiting.look("; it is out")
             clock.sleep(1)
-    return said.getvalue().count("waiting for the tide, 15 s by now; it is out") == 1 and said.getvalue().count("\n") == 2
+    return output.getvalue().count("waiting for the tide, 15 s by now; it is out") == 1 and output.getvalue().count("\n") == 2
 
 
 @case

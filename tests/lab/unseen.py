@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """VMs whose making or first KVM_RUN no program of ours sees, as when the kernel skips it: each is a fork all the same. TAP; root.
 
-The first entry alone tells then, so this needs a KVM that shows its entries:
+The first entry alone shows it then, so this needs a KVM that shows its entries:
 
     tools/lab run [--kernel K] tests/lab/unseen.py
 """
@@ -31,13 +31,13 @@ def forks_of(folder, calls):
     report = json.loads(subprocess.run([OUT / "forkscope", "report", "--json", "--end", END, recording], capture_output=True, check=False).stdout)
     if not skips.status_fits(recorded.returncode, report):
         raise ValueError(f"record ended with status {recorded.returncode}: {recorded.stderr}")
-    said = [json.loads(line) for line in log.read_text(encoding="ascii").splitlines()]
+    output = [json.loads(line) for line in log.read_text(encoding="ascii").splitlines()]
     dumped = subprocess.run([OUT / "forkscope", "dump", "--json", recording], capture_output=True, text=True, check=False).stdout.splitlines()
     entered = {}
     for event in map(json.loads, dumped):
         if event.get("event") == "VMEXIT":
             entered.setdefault(event["tgid"], event["ts"])
-    return {each["pid"]: each for each in said}, report["forks"], entered
+    return {each["pid"]: each for each in output}, report["forks"], entered
 
 
 def wrong_of(truth, forks, entries):
@@ -54,7 +54,7 @@ def wrong_of(truth, forks, entries):
         # what lies before the first entry is not known; what comes after it is
         if not sum(cell["count"] for cell in fork["cells"] if cell["cause"].startswith("fault.")) >= PAGES or not cells.get("unknown"):
             wrong.append(f"pid {pid}: {cells}")
-        before = entries[pid] - fork["start_ns"]   # its own record: the first run's has a time from before what it tells of the VM is read
+        before = entries[pid] - fork["start_ns"]   # its own record: the first run's has a time from before what it says of the VM is read
         if cells.get("unknown", 0) > before:
             wrong.append(f"pid {pid}: more is unknown than the {before} ns before its first entry: {cells}")
     return wrong

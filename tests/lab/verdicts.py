@@ -11,7 +11,7 @@ import skips
 from checks import PROGRAM, TIMEOUT_S, Missing
 
 NEAR_WARM = (0.4, 2.5)        # the time for memory faults over that of warm forks, which were made at another time, under another load
-GAP_AT_MOST = 3.0             # times that of warm forks: the guest itself runs slower beside cold forks, emulated
+GAP_AT_MOST = 3.0             # times that of warm forks: the guest itself runs slower in parallel with cold forks, emulated
 FETCHING_LEFT = 0.05          # of the time that forks without the prefetch spend on fetching pages
 NEAR_CEILING = (0.7, 1.3)     # time for fetching that is gone, over the ceiling
 GAIN_OF_CEILING = (0.3, 1.5)  # gain over the ceiling: what forks vary by besides is in it
@@ -67,12 +67,12 @@ def beyond_ceiling(test):
     return test["pages"]["above_ceiling"] and test["effect"]["lo_ns"] - max(guest["a_ns"] - guest["b_ns"], 0) > test["pages"]["ceiling_max_ns"]
 
 
-def wrong_proof(test, ranked=True):
+def wrong_evidence(test, ranked=True):
     """Sentences about what does not show that the prefetched pages were resident in the one arm and not in the other: by medians, and by the rank test."""
     resident, pages = test["proof"]["resident_pages"], test["pages"]["pages"]
     wrong = [] if test["proof"]["differ"] or not ranked else ["the arms did not differ"]
     if not resident["n_a"] or not resident["n_b"]:
-        return wrong + ["what was resident was not told"]
+        return wrong + ["what was resident was not marked"]
     if resident["b"] - resident["a"] < RESIDENT_MORE * pages:
         wrong.append(f"for {pages} prefetched pages {resident['a']} were resident without, {resident['b']} with")
     return wrong
@@ -106,7 +106,7 @@ def verdict(context, wanted):
 
 def near_warm(context, name):
     test, warm = _of(context), _of(context.other(name))
-    wrong, ratio, of_faults, left = wrong_proof(test), over_warm(test, warm, gap), over_warm(test, warm, faults), fetching_left(test)
+    wrong, ratio, of_faults, left = wrong_evidence(test), over_warm(test, warm, gap), over_warm(test, warm, faults), fetching_left(test)
     if not NEAR_WARM[0] <= of_faults <= NEAR_WARM[1]:
         wrong.append(f"the time for memory faults is {of_faults:.2f} times that of warm forks")
     if ratio > GAP_AT_MOST:
@@ -141,7 +141,7 @@ def no_ceiling(context):
     test = _of(context)
     pages = test["pages"]
     wrong = [] if pages["ceiling_p50_ns"] == 0 and pages["ceiling_max_ns"] == 0 else [f"the ceiling is {_ms(pages['ceiling_p50_ns'])}, at most {_ms(pages['ceiling_max_ns'])}"]
-    wrong += wrong_proof(test, ranked=False)   # few pages of many: one fork that was not cold hides them from the rank test
+    wrong += wrong_evidence(test, ranked=False)   # few pages of many: one fork that was not cold hides them from the rank test
     if pages["used"] or pages["too_late"]:
         wrong.append(f"{pages['used']} pages were used, {pages['too_late']} too late")
     return not wrong, f"the ceiling is 0, {pages['never']:.0f} of {pages['pages']} prefetched pages were never used", "\n".join(wrong)
@@ -164,11 +164,11 @@ def null(context, forks, rounds):
     """Random halves of forks of one arm against each other: almost none may differ."""
     done = subprocess.run([str(PROGRAM), "prefetch", "test", "--from", "--null", str(rounds), "--timeout", f"{TIMEOUT_S}s", str(context.folder / "run.fsr")],
                           capture_output=True, text=True, check=False, timeout=300)
-    said = done.stdout.strip()
-    context.findings["null"] = said
-    halved = re.search(r"of the (\d+) forks", said)
+    output = done.stdout.strip()
+    context.findings["null"] = output
+    halved = re.search(r"of the (\d+) forks", output)
     good = skips.status_fits(done.returncode, context.report()) and bool(halved) and int(halved[1]) >= forks
-    return good, said or "the null test", "" if good else f"status {done.returncode}: {done.stderr.strip()}"
+    return good, output or "the null test", "" if good else f"status {done.returncode}: {done.stderr.strip()}"
 
 
 CHECKS = {"null": null, "verdict": verdict, "near_warm": near_warm, "moves": moves, "reaches_ceiling": reaches_ceiling, "no_ceiling": no_ceiling, "alike": alike, "needs_more": needs_more}

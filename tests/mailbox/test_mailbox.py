@@ -62,9 +62,9 @@ def good(*words, **more):
 
 def refused(*words, says, status=1, **more):
     done = call(*words, **more)
-    said = done.stderr.decode()
-    assert done.returncode == status, (words, done.returncode, said)
-    assert says in said, (says, said)
+    output = done.stderr.decode()
+    assert done.returncode == status, (words, done.returncode, output)
+    assert says in output, (says, output)
     return done
 
 
@@ -426,7 +426,7 @@ def other_namespaces():
             done = subprocess.run([*words, "--unseen-ok"], capture_output=True, text=True, check=False)     # the only way on
             assert done.returncode == 0, (words, done)
         path = memory((0x3000, b"tok"))
-        done = subprocess.run(words, capture_output=True, text=True, check=False)      # nobody has it open: the lease proves it from there too
+        done = subprocess.run(words, capture_output=True, text=True, check=False)      # nobody has it open: the lease suffices from there too
         assert done.returncode == 0, (words, done)
     return None
 
@@ -486,7 +486,7 @@ def overlays():
         with Holder(below, maps=True) as pid:
             unharmed(below, "--unseen-ok", says=f"is mapped by process {pid}")
             unharmed(merged, "--unseen-ok", says=f"is mapped by process {pid}")
-        unharmed(merged, says="a file of an overlay")         # nobody is seen, which proves nothing
+        unharmed(merged, says="a file of an overlay")         # nobody is seen, which shows nothing
         assert layer == "upper" or not os.path.exists(f"{top}/upper/lower-memory"), "a refusal has copied the file up"
         good("patch", below, "--token", "tok", "--no-remember", *FIELDS)
     fresh = memory((0x3000, b"tok"), name="merged/fresh")
@@ -542,7 +542,7 @@ def other_users():
     refused("patch", path, "--token", "tok", "--no-remember", *FIELDS, says="belongs to user 0", preexec_fn=nobody)
     os.chown(path, 65534, 65534)
     good("find", path, "--token", "tok", "--no-remember", preexec_fn=nobody)
-    good("patch", path, "--token", "tok", "--no-remember", *FIELDS, preexec_fn=nobody)   # the lease proves it alone
+    good("patch", path, "--token", "tok", "--no-remember", *FIELDS, preexec_fn=nobody)   # the lease alone suffices
     path = memory((0x3000, b"tok"), mode=0o660)
     os.chown(path, 65534, 65534)
     with open(path, "rb"):                          # open elsewhere: no lease, and root's processes cannot be seen

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A VMM that has no VM: speaks Firecracker, Cloud Hypervisor or QMP, strict about methods, paths, fields and order.
 
-Which of them is told by the arguments, as the real ones take them: `--api-sock PATH --id ID` (Firecracker),
+Which of them follows from the arguments, as the real ones take them: `--api-sock PATH --id ID` (Firecracker),
 `--api-socket path=PATH` (Cloud Hypervisor), `-qmp unix:PATH,server=on,wait=off ... -incoming defer -S` (QEMU).
 `--uid U --exec-file F ... -- ARGS` is Firecracker's jailer: it becomes F inside of its chroot's folder (without chroot).
 

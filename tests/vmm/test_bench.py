@@ -99,10 +99,10 @@ def bench(*words, status=0, says=(), vmm="firecracker", record=False, **env):
     done = subprocess.run(command([*words, *([] if record else ["--no-record"])] if "--" not in words else
                                   [*words[:words.index("--")], "--no-record", *words[words.index("--"):]], vmm),
                           capture_output=True, text=True, errors="backslashreplace", check=False, env=environment(**env), timeout=250, cwd=TOP)
-    said = done.stderr
-    assert done.returncode == status, (words, done.returncode, said, done.stdout)
+    output = done.stderr
+    assert done.returncode == status, (words, done.returncode, output, done.stdout)
     for each in [says] if isinstance(says, str) else says:
-        assert each in said + done.stdout, (each, said, done.stdout)
+        assert each in output + done.stdout, (each, output, done.stdout)
     nothing_left()
     return done
 
@@ -249,7 +249,7 @@ class Reader:
 
     def serve(self):
         while True:
-            question, asker = self.socket.recvfrom(200)
+            question, sender = self.socket.recvfrom(200)
             if not question:
                 return
             magic, pid = struct.unpack_from("<8s8xI", question)
@@ -257,7 +257,7 @@ class Reader:
             if not os.path.exists(f"/proc/{pid}"):
                 self.dead.append(pid)
             try:
-                self.socket.sendto(bytes([pid in self.asked]), asker)
+                self.socket.sendto(bytes([pid in self.asked]), sender)
             except OSError as error:
                 self.unheard.append((pid, str(error)))
             else:
@@ -410,7 +410,7 @@ def vmm_hangs():
 
 
 def each_counted_for_what_it_is():
-    """Of eight forks one is refused, one hangs, one dies, two never finish: each is told with its reason, and the others stand."""
+    """Of eight forks one is refused, one hangs, one dies, two never finish: each is reported with its reason, and the others stand."""
     words = ["--snapshot", snapshot(), "--token", "tok", "--iters", "8", "-c", "4", "--timeout", "6s", "--call-timeout", "15s"]
     refused, guests = "refuse PUT /snapshot/load@fork-2", "fork-4=mailbox,die;fork-5=mailbox;fork-6=;mailbox,applied"
     run = result(*words, status=3, FIXTURE_FAULT=refused + ";hang PATCH /vm@fork-3", FIXTURE_GUEST=guests)
@@ -656,12 +656,12 @@ def signals_that_are_not_there():
 
 
 def interrupt(*words, until, again=False, **env):
-    """(status, forks, what was said) of a bench that is told to end once it has said `until`."""
+    """(status, forks, what was said) of a bench that is asked to end once it has said `until`."""
     with subprocess.Popen(command(["--snapshot", snapshot(), "--token", "tok", "--json", "--no-record", "--timeout", "60s", *words]), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, env=environment(**env)) as run:
-        said = ""
+        output = ""
         for line in run.stderr:
-            said += line
+            output += line
             if until in line:
                 break
         time.sleep(0.5)
@@ -670,7 +670,7 @@ def interrupt(*words, until, again=False, **env):
             time.sleep(0.2)
             run.send_signal(signal.SIGINT)
         out, rest = run.communicate(timeout=60)
-    return run.returncode, json.loads(out)["forks"] if out else None, said + rest
+    return run.returncode, json.loads(out)["forks"] if out else None, output + rest
 
 
 def interrupted_while_a_guest_is_awaited():
@@ -841,7 +841,7 @@ def vsock():
     # pages are still populated through its mapping, which is one of another mount namespace
     run = result("--snapshot", path, "--token", "tok", "--iters", "1", "--vsock", where, "--prefetch", "head:2MiB", "--mechanism", "populate")
     assert ends(run) == ["done"] and run["forks"][0]["prefetch_missed_bytes"] == 0, run
-    # copies of the memory lie beside it, and are removed
+    # copies of the memory lie next to it, and are removed
     Path(path, "state").write_text(f"state vsock={path}/v.sock\n")
     run = result(*words, "--vsock", path + "/v.sock", "--network", "host", "--override", "eth0", "--addresses", "172.16.0.0/28")
     assert ends(run) == ["done"] * 4 and sorted(os.listdir(path)) == ["mem", "state"], (run, os.listdir(path))
@@ -964,8 +964,8 @@ def recorded():
     assert arms and ends(run) == ["done"] * 4 and json.loads(Path(out + ".json").read_text()) == run, arms
     dump = subprocess.run([FORKSCOPE, "dump", out], capture_output=True, text=True, check=True).stdout
     marks = re.findall(r'MARK .*tgid=(\d+) .*name="arm:([^"]+)"', dump)
-    told = re.findall(r'MARK .*tgid=(\d+) .*name="(?:resident|prefetch):([^"]+)"', dump)
-    assert len(told) == 8 and (str(run["forks"][0]["pid"]), str(run["forks"][0]["resident_bytes"] // 4096)) in told, told
+    reported = re.findall(r'MARK .*tgid=(\d+) .*name="(?:resident|prefetch):([^"]+)"', dump)
+    assert len(reported) == 8 and (str(run["forks"][0]["pid"]), str(run["forks"][0]["resident_bytes"] // 4096)) in reported, reported
     assert marks == [(str(fork["pid"]), fork["arm"]) for fork in run["forks"]], (marks, run["forks"])
     table = bench("--snapshot", snapshot(), "--token", "tok", "--iters", "2", "-o", out, "--end", "after:50ms", record=True, says="no fork is in the recording").stdout
     assert re.search(r"^auto:none +1 +[\d.]+ / \d+ / \d+", table, re.M), table

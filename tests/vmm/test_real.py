@@ -29,7 +29,7 @@ folder = None
 
 
 def kernel(path):
-    """An ELF of one segment, `pause; jmp` in it, and the note that tells a PVH loader the entry."""
+    """An ELF of one segment, `pause; jmp` in it, and the note that gives a PVH loader the entry."""
     code = b"\xf3\x90\xeb\xfc" + b"\x90" * 60
     note = struct.pack("<III4sI", 4, 4, 18, b"Xen\0", ENTRY)
     head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, ENTRY, 64, 0, 0, 64, 56, 2, 0, 0, 0)
@@ -58,8 +58,8 @@ class Api(http.client.HTTPConnection):
     def ask(self, method, url, body):
         self.request(method, url, json.dumps(body) if body else None, {"Content-Type": "application/json"} if body else {})
         answer = self.getresponse()
-        said = answer.read()
-        assert answer.status in (200, 204), (url, answer.status, said)
+        output = answer.read()
+        assert answer.status in (200, 204), (url, answer.status, output)
 
 
 def drive(vmm, *words, **names):
@@ -162,7 +162,7 @@ def fc_signals(program):
 def fc_jailer(program):
     jailer = os.environ.get("JAILER") or os.path.join(os.path.dirname(program), "jailer")
     if os.geteuid() or not os.access(jailer, os.X_OK):
-        return "SKIP no jailer beside it, or not root"
+        return "SKIP no jailer next to it, or not root"
     # the jail's file system must allow programs and devices
     with tempfile.TemporaryDirectory(prefix="forkscope-jail-", dir="/var/tmp") as base:
         os.chmod(base, 0o755)
@@ -196,7 +196,7 @@ def fc_bench(program):
     """`forkscope bench` with the jailer, a userfaultfd handler, and both, resumed inside of the load and after it; nothing is left."""
     handler, jailer = OUT / "tests/uffd_handler", os.path.join(os.path.dirname(program), "jailer")
     if os.geteuid() or not os.access(jailer, os.X_OK):
-        return "SKIP no jailer beside it, or not root"
+        return "SKIP no jailer next to it, or not root"
     with tempfile.TemporaryDirectory(prefix="forkscope-jail-", dir="/var/tmp") as base:
         os.chmod(base, 0o755)
         os.mkdir(base + "/tmp")

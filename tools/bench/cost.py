@@ -2,7 +2,7 @@
 """What one recorded event costs: page faults of one process, traced in turn by each tool.
 
 All arms in one run, interleaved in random order; each arm by the lowest decile of its bursts, because
-machines are noisy. Every tool traces that process alone and must prove that it saw the faults.
+machines are noisy. Every tool traces that process alone and must show that it saw the faults.
 """
 import contextlib
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How fast a recording becomes a ledger on one core, beside perf script on as many records, and how much memory it takes."""
+"""How fast a recording becomes a ledger on one core, compared with perf script on as many records, and how much memory it takes."""
 import os
 import re
 import subprocess

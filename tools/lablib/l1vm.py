@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One boot of the L1 host VM: starts QEMU, follows the job's output, tells how it ended."""
+"""One boot of the L1 host VM: starts QEMU, follows the job's output, reports how it ended."""
 import contextlib
 import os
 import re
@@ -165,8 +165,8 @@ class Boot:
         panic = PANIC.search(text)
         if panic:
             return f"L1's kernel panicked: {panic[0].strip()}"
-        said = (self.work / "qemu.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return f"QEMU ended with status {self.qemu.returncode}" + (f": {said[-1]}" if said else "") + "; last words of L1's kernel: " + \
+        output = (self.work / "qemu.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"QEMU ended with status {self.qemu.returncode}" + (f": {output[-1]}" if output else "") + "; last words of L1's kernel: " + \
             (" / ".join(text.strip().splitlines()[-3:]) or "none")
 
     def _check(self, deadline):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# make bench: the cost of one recorded event and the speed of reports, beside other tools.
+# make bench: the cost of one recorded event and the speed of reports, compared with other tools.
 
 BENCH     := $(O)/bench
 BENCH_BIN := $(BENCH)/faulter $(BENCH)/grow $(BENCH)/emit

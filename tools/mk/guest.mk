@@ -18,7 +18,7 @@ GUEST_FLAGS := -std=c11 $(WARN) -O2 -g -fno-pie -fno-stack-protector -fno-asynch
 GUEST_LIBS := $(call pkg,--libs libbpf zlib jansson)
 GUEST_SKEL := $(O)/guest.skel.h
 $(GUEST_HOT:%.c=$(O)/guest/%.o): GUEST_FLAGS += -Os -fno-tree-loop-distribute-patterns -fno-function-sections
-# Hot code has string functions of its own, beside it (mem.c); all else keeps the C library's.
+# Hot code has string functions of its own, next to it (mem.c); all else keeps the C library's.
 GUEST_OWN  := memcpy memset memcmp strlen strchr
 
 all: $(GUEST)
@@ -105,7 +105,7 @@ $(MBOX_SEEDS)/payload: tools/mk/guest.mk
 	@printf '\003xHYPEMAN_RESUME_NETWORK_MAILBOX_V1\0t%029d\001\0\0\0\002\0\0\0{}' 0 | tr 0 '\0' > $(@D)/file
 	@printf '\0{"interface_name":"eth0","mac":"06:00:ac:10:00:22","ipv4":"172.16.0.2","prefix":29,"gateway":"172.16.0.1","ack_port":9797}' > $@
 
-## bench-mailbox   how fast a mailbox is found, beside memmem and plain reading (BENCH_SIZE=1GiB)
+## bench-mailbox   how fast a mailbox is found, compared with memmem and plain reading (BENCH_SIZE=1GiB)
 BENCH_SIZE   ?= 1GiB
 BENCH_ROUNDS ?= 40
 MBOX_BENCH   := $(O)/tests/mailbox-bench

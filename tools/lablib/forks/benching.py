@@ -20,7 +20,7 @@ def make(vmm, signal, words, place):
     options.check(arguments, emulated=place.emulated)
     spec = template.Spec(arguments, place)
     folder = template.get(spec, engine.DRIVERS[vmm], place)
-    for path in (folder / "snapshot").glob("*.json"):       # Cloud Hypervisor's state: the bench looks for it beside the memory
+    for path in (folder / "snapshot").glob("*.json"):       # Cloud Hypervisor's state: the bench looks for it next to the memory
         link = folder / path.name
         if not link.exists():
             link.symlink_to(path)

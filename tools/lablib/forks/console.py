@@ -21,10 +21,10 @@ class DeadGuest(LabError):
 
 def tail(path, lines=15):
     try:
-        said = Path(path).read_bytes().decode("utf-8", "replace").splitlines()
+        output = Path(path).read_bytes().decode("utf-8", "replace").splitlines()
     except OSError:
         return "(nothing)"
-    return "\n".join([line for line in said if ALIVE.decode() not in line][-lines:]) or "(nothing)"
+    return "\n".join([line for line in output if ALIVE.decode() not in line][-lines:]) or "(nothing)"
 
 
 class _Ear:

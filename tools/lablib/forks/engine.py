@@ -102,12 +102,12 @@ class Series:
 
 def _all(forks, action):
     """The same action on all forks, at the same time."""
-    gate = threading.Barrier(len(forks))
+    barrier = threading.Barrier(len(forks))
     failures = []
 
     def body(fork):
         try:
-            gate.wait()
+            barrier.wait()
             action(fork)
         except LabError as error:
             failures.append(error)

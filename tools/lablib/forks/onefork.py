@@ -42,7 +42,7 @@ class OneFork:
         self.times[name] = _now()
 
     def _beside(self, name):
-        """A file beside the recording, of this fork."""
+        """A file next to the recording, of this fork."""
         folder = self.series.out.with_name(self.series.out.stem + ".forks")
         folder.mkdir(exist_ok=True)
         return folder / f"{self.number}.{name}"
@@ -88,7 +88,7 @@ class OneFork:
                                       timeout=HOOK_SECONDS, check=False)
             except subprocess.TimeoutExpired:
                 raise LabError(f"fork {self.number}: the hook {self.arguments.hook} did not end within {HOOK_SECONDS} s; "
-                               "what is to go on beside the fork must be put in the background, with its output closed") from None
+                               "what is to go on in parallel with the fork must be put in the background, with its output closed") from None
         self._mark("hook_end_ns")
         self.hook_status = done.returncode
         if done.returncode != 0:

@@ -56,7 +56,7 @@ TABLE = [
     ("--arm", "flag", {"help": "forkscope-guest arm runs in the guest before the snapshot (default: when the agent is forkscope)"}),
     ("--no-arm", "flag", {"help": "it does not"}),
     ("--arm-arg", "list", {"metavar": "ARG", "help": "one more argument for forkscope-guest arm"}),
-    ("--beside", "file", {"metavar": "PATH", "help": "a static program that runs in the guest beside the agent; it must print L2BESIDE when the snapshot may be taken"}),
+    ("--beside", "file", {"metavar": "PATH", "help": "a static program that runs in the guest in parallel with the agent; it must print L2BESIDE when the snapshot may be taken"}),
     ("--restore-mode", "value", {"choices": ["copy", "ondemand"], "help": "Cloud Hypervisor: copy all memory at the load, or fault it in later"}),
     ("--kaslr", "flag", {"help": "QEMU: start the guest's kernel from its bzImage, which moves it to a random address"}),
     ("--append", "list", {"metavar": "WORD", "help": "one more word on the guest's kernel command line"}),
@@ -84,7 +84,7 @@ def add(parser):
             parser.add_argument(name, nargs="+", action="extend", default=[], **words)
         else:
             parser.add_argument(name, **words)
-    parser.add_argument("-o", "--out", required=True, metavar="RUN.fsr", help="the recording; RUN.forks.json and others are written beside it")
+    parser.add_argument("-o", "--out", required=True, metavar="RUN.fsr", help="the recording; RUN.forks.json and others are written next to it")
 
 
 def value_of(arguments, option):
@@ -176,7 +176,7 @@ def workload_words(arguments):
     return words
 
 
-def settle(arguments):
+def complete(arguments):
     """Fills in what was left open and depends on something else."""
     foreign = arguments.workload or arguments.vmm == "cloud-hypervisor"
     arguments.agent = arguments.agent or (WAITER if foreign else FORKSCOPE)
@@ -198,7 +198,7 @@ def _check_agent(arguments):
 
 def check(arguments, emulated):
     """Refuses what cannot work, with the reason."""
-    settle(arguments)
+    complete(arguments)
     _check_agent(arguments)
     _check_files(arguments)
     _check_signal(arguments)

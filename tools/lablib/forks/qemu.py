@@ -80,7 +80,7 @@ class Monitor:
                 return answer["return"]
 
     def last_events(self):
-        """All that it told unasked; only once QEMU has ended."""
+        """All that it sent unasked; only once QEMU has ended."""
         while line := self._line("its last events"):
             self.events += [line] if '"event"' in line else []
         return self.events

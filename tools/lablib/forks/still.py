@@ -7,7 +7,7 @@ from pathlib import Path
 from . import kvmstat
 
 APART_SECONDS = 2
-# What tells a guest that runs from one that waits, and whether what it waits for is delivered.
+# What distinguishes a guest that runs from one that waits, and whether what it waits for is delivered.
 COUNTERS = ["exits", "halt_exits", "halt_wakeup", "irq_exits", "irq_window", "io_exits", "mmio_exits", "signal_exits", "request_irq_exits", "pf_taken"]
 
 

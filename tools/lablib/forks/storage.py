@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where the forks find the memory file: beside the template, in a folder of the user's, or on a slow device."""
+"""Where the forks find the memory file: next to the template, in a folder of the user's, or on a slow device."""
 import contextlib
 import os
 import shutil

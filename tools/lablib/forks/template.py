@@ -70,7 +70,7 @@ class Spec:
         """Waits until the snapshot may be taken; receives the guest's symbols, if asked for."""
         if self.listener:
             threading.Thread(target=self._receive_symbols, daemon=True).start()
-        # The guest's own init starts them in this order: arm, what runs beside, the agent.
+        # The guest's own init starts them in this order: arm, what runs in parallel, the agent.
         words = ([b"armed directory="] if self.armed else []) + [b"armed signal=" if self.own else b"L2READY"] + ([b"L2BESIDE"] if self.beside else [])
         for word in words:
             console.wait_for(machine, word, self.boot_seconds, "booting the template")
@@ -79,8 +79,8 @@ class Spec:
 
     def directory(self):
         """Where forkscope-guest arm said that its directory is, or None."""
-        said = re.search(rb"^armed directory=(0x[0-9a-f]+)", (self.folder / "console").read_bytes(), re.MULTILINE)
-        return said[1].decode() if said else None
+        output = re.search(rb"^armed directory=(0x[0-9a-f]+)", (self.folder / "console").read_bytes(), re.MULTILINE)
+        return output[1].decode() if output else None
 
     def _receive_symbols(self):
         self.listener.settimeout(self.boot_seconds)
@@ -115,7 +115,7 @@ def _identity(path):
 
 
 def _signal(arguments):
-    """What the guest is told: Cloud Hypervisor has no signal, so there the guest polls its mailbox."""
+    """What the guest is given: Cloud Hypervisor has no signal, so there the guest polls its mailbox."""
     return "none" if arguments.vmm == "cloud-hypervisor" else arguments.signal or "auto"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""VMClock under QEMU: a page of guest memory that the lab writes, and the ACPI table that tells the guest of it."""
+"""VMClock under QEMU: a page of guest memory that the lab writes, and the ACPI table that announces it to the guest."""
 import struct
 import uuid
 
