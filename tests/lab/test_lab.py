@@ -193,7 +193,10 @@ def a_guests_line_has_the_processor_time_of_what_it_waits_for():
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, start_new_session=True) as process:
         process.stdout.readline()
         script = f"""eval "$(sed -n '/^used() {{/,/^}}/p' {init})"; used {2 ** 30}; echo "$ticks"
-            first=; while used {process.pid}; [ "$ticks" != '?' ] && first=${{first:-$ticks}} && [ "$ticks" -eq "$first" ]; do sleep 0.1; done; echo "$first $ticks" """
+            first=
+            while used {process.pid}; [ "$ticks" != '?' ] && first=${{first:-$ticks}} &&
+                [ "$ticks" -eq "$first" ]; do sleep 0.1; done
+            echo "$first $ticks" """
         output = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
         os.killpg(process.pid, signal.SIGKILL)
     if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):

@@ -61,7 +61,8 @@ mount -t proc proc "$1/proc"
 mount --rbind /sys "$1/sys"
 mount --rbind /dev "$1/dev"
 for place in tmp run root var/tmp; do mount -t tmpfs -o mode=1777 tmpfs "$1/$place"; done
-exec chroot "$1" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+exec chroot "$1" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
+\tPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 \tsh -c "cd /src && $3"
 """
 

@@ -108,11 +108,15 @@ def add_modules(image, tree, version, names):
     image.file("modules/order", ("\n".join(listed) + "\n").encode())
 
 
+APPLETS = """sh mount insmod cat echo ip ls mkdir sleep switch_root poweroff nc hexdump uname
+    mknod""".split()
+
+
 def add_busybox(image, busybox):
     for name in ("bin", "dev", "proc", "sys", "tmp", "root"):
         image.folder(name)
     image.file("bin/busybox", Path(busybox).read_bytes(), executable=True)
-    for applet in "sh mount insmod cat echo ip ls mkdir sleep switch_root poweroff nc hexdump uname mknod".split():
+    for applet in APPLETS:
         image.link(f"bin/{applet}", "busybox")
     image.character_device("dev/console", 5, 1)
 

@@ -8,9 +8,9 @@ from .proc import path_with_sbin, run
 
 SUITE = "trixie"
 PACKAGES = """
-    acl bpftool bpftrace busybox-static dmsetup e2fsprogs ethtool iproute2 iputils-ping jq kmod libbpf1 libcap2 libcap2-bin
-    libcurl4t64 libelf1t64 libjansson4 linux-perf procps psmisc python3 qemu-system-x86 socat strace trace-cmd
-    util-linux xxd xz-utils zlib1g
+    acl bpftool bpftrace busybox-static dmsetup e2fsprogs ethtool iproute2 iputils-ping jq kmod
+    libbpf1 libcap2 libcap2-bin libcurl4t64 libelf1t64 libjansson4 linux-perf procps psmisc
+    python3 qemu-system-x86 socat strace trace-cmd util-linux xxd xz-utils zlib1g
     """.split()
 # Files that no test needs and that only make the image larger.
 EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/var/lib/apt/lists/*Packages*"]

@@ -49,7 +49,8 @@ def _inside(path, folder, number):
 def environment(extra):
     values = {"FORKSCOPE_TOP": INSIDE, "FORKSCOPE_LAB": "1", "FORKSCOPE_GUEST": "/lab", "FORKSCOPE_WAITER": f"{INSIDE}/.lab/waiter",
               "OUT": "/out", "SCRATCH": "/scratch", "PYTHONPYCACHEPREFIX": "/tmp/pyc",
-              "PATH": f"{INSIDE}/.output:{INSIDE}/tools:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+              "PATH": f"{INSIDE}/.output:{INSIDE}/tools:"
+                      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     values.update(extra)
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
