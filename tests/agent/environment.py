@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A host and a guest without a VM: two network namespaces, a pair of veth interfaces between them, and a guest process
-whose memory can be written to a file (a snapshot) and put back (a fork)."""
+"""A host and a guest without a VM: two network namespaces, a pair of veth interfaces between them,
+and a guest process whose memory can be written to a file (a snapshot) and put back (a fork)."""
+
 import ctypes
 import os
 import re
@@ -36,7 +37,19 @@ class Guest:
         mine = os.readlink("/proc/self/ns/net")
         while os.readlink(f"/proc/{self.keeper.pid}/ns/net") == mine:
             time.sleep(0.005)
-        run("ip", "link", "add", "tap0", "type", "veth", "peer", "name", "eth0", "netns", str(self.keeper.pid))
+        run(
+            "ip",
+            "link",
+            "add",
+            "tap0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            str(self.keeper.pid),
+        )
         run("ip", "addr", "add", GATEWAY + "/29", "dev", "tap0")
         run("ip", "link", "set", "tap0", "up")
         self.ip("link", "set", "lo", "up")
@@ -44,9 +57,12 @@ class Guest:
             self.ip("addr", "add", address, "dev", "eth0")
             self.ip("link", "set", "eth0", "up")
             self.ip("route", "add", "default", "via", GATEWAY)
-            # Known, as in a guest that has run: a first ack that had to wait for ARP would be lost when the address changes.
+            # Known, as in a guest that has run: a first ack that had to wait for ARP would be lost
+            # when the address changes.
             gateway = re.search(r"link/ether (\S+)", run("ip", "link", "show", "tap0"))[1]
-            self.ip("neigh", "replace", GATEWAY, "lladdr", gateway, "dev", "eth0", "nud", "reachable")
+            self.ip(
+                "neigh", "replace", GATEWAY, "lladdr", gateway, "dev", "eth0", "nud", "reachable"
+            )
 
     def inside(self, *words):
         return ["nsenter", "-t", str(self.keeper.pid), "-n", *words]
@@ -97,7 +113,8 @@ class Acks:
 
 
 class Memory:
-    """A process's writable memory as a flat file, page by page: what a snapshot is to the patcher."""
+    """A process's writable memory as a flat file, page by page: what a snapshot is to the
+    patcher."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -123,9 +140,12 @@ class Memory:
                 out.write(body)
 
     def restore_changes(self, path, before):
-        """Puts the pages of `path` that differ from those of `before` back; returns their number."""
+        """Puts the pages of `path` that differ from those of `before` back; returns their
+        number."""
         changed = 0
-        with open(path, "rb") as new, open(before, "rb") as old, open(f"/proc/{self.pid}/mem", "r+b", buffering=0) as memory:
+        with open(path, "rb") as new, open(before, "rb") as old, open(
+            f"/proc/{self.pid}/mem", "r+b", buffering=0
+        ) as memory:
             for address, offset in self.pages:
                 new.seek(offset)
                 old.seek(offset)
@@ -160,7 +180,8 @@ def clock_page(generation, flags=0x300, seq=0, magic=0x4B4C4356):
 
 
 class ClockFile:
-    """A regular file in place of /dev/vmclock0: can be read and mapped; poll() of it is always ready."""
+    """A regular file in place of /dev/vmclock0: can be read and mapped; poll() of it is always
+    ready."""
 
     def __init__(self, generation=7, flags=0x300, **more):
         self.path = tempfile.mktemp(prefix="vmclock-", dir="/dev/shm")
@@ -186,9 +207,15 @@ class Process:
     """An agent, ours or a peer, in the guest."""
 
     def __init__(self, guest, words, environment):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("HYPEMAN_")}
-        self.popen = subprocess.Popen(guest.inside(*words), env={**clean, **environment}, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE)
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("HYPEMAN_")
+        }
+        self.popen = subprocess.Popen(
+            guest.inside(*words),
+            env={**clean, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         self.out = b""
 
     @property
@@ -203,10 +230,14 @@ class Process:
             if newline:
                 self.out = rest
                 if line.startswith(b"armed"):
-                    return dict(field.split("=", 1) for field in line.decode().split() if "=" in field)
+                    return dict(
+                        field.split("=", 1) for field in line.decode().split() if "=" in field
+                    )
                 continue
             if self.popen.poll() is not None:
-                raise RuntimeError(f"it ended with {self.popen.returncode}: {self.popen.stderr.read().decode()}")
+                raise RuntimeError(
+                    f"it ended with {self.popen.returncode}: {self.popen.stderr.read().decode()}"
+                )
             if select.select([self.popen.stdout], [], [], 0.1)[0]:
                 self.out += os.read(self.popen.stdout.fileno(), 4096)
         raise TimeoutError("it did not arm")
@@ -237,6 +268,7 @@ class Tap:
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is the case's failure
             self.failed += 1
             import traceback
+
             for line in traceback.format_exc().splitlines():
                 print("#", line)
             print(f"not ok {self.number} - {name}: {type(error).__name__}")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A /dev/vmclock0 whose poll() works as the driver's does from Linux 7.0 on: a file of a small FUSE file system.
+"""A /dev/vmclock0 whose poll() works as the driver's does from Linux 7.0 on: a file of a small FUSE
+file system.
 
-poll says readable while the page's sequence count differs from that of the last read through the same open file (0 for a
-fresh one); without the notification flag it says hang-up. Only what the agent needs of the FUSE protocol is spoken.
-"""
+poll says readable while the page's sequence count differs from that of the last read through the
+same open file (0 for a fresh one); without the notification flag it says hang-up. Only what the
+agent needs of the FUSE protocol is spoken."""
+
 import ctypes
 import os
 import select
@@ -20,7 +22,9 @@ POLLIN, POLLHUP, POLLRDNORM = 0x1, 0x10, 0x40
 
 
 def _attributes(node, mode, size):
-    return struct.pack("<QQQQQQIIIIIIIIII", node, size, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
+    return struct.pack(
+        "<QQQQQQIIIIIIIIII", node, size, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0
+    )
 
 
 class FuseClock:
@@ -33,8 +37,8 @@ class FuseClock:
             raise OSError(ctypes.get_errno(), "mounting FUSE")
         self.path = self.folder + "/vmclock0"
         self.lock = threading.Lock()
-        self.seen = {}      # open file -> sequence count of its last read
-        self.waiting = {}   # open file -> kernel's poll handle
+        self.seen = {}  # open file -> sequence count of its last read
+        self.waiting = {}  # open file -> kernel's poll handle
         self.reads = 0
         self.stop = os.pipe()
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -66,13 +70,17 @@ class FuseClock:
         """The reply's body, or a negative errno, or None for no reply."""
         if opcode == INIT:
             major, minor, readahead, _ = struct.unpack_from("<IIII", body)
-            return struct.pack("<IIIIHHIIHHI", major, min(minor, 31), readahead, 0, 12, 9, 4096, 1, 0, 0, 0) + bytes(28)
+            return struct.pack(
+                "<IIIIHHIIHHI", major, min(minor, 31), readahead, 0, 12, 9, 4096, 1, 0, 0, 0
+            ) + bytes(28)
         if opcode == LOOKUP:
             if body.rstrip(b"\0") != b"vmclock0":
                 return -2
             return struct.pack("<QQQQII", 2, 0, 0, 0, 0, 0) + _attributes(2, 0o100444, 4096)
         if opcode == GETATTR:
-            return struct.pack("<QII", 0, 0, 0) + (_attributes(1, 0o40755, 0) if node == 1 else _attributes(2, 0o100444, 4096))
+            return struct.pack("<QII", 0, 0, 0) + (
+                _attributes(1, 0o40755, 0) if node == 1 else _attributes(2, 0o100444, 4096)
+            )
         if opcode == OPEN:
             with self.lock:
                 handle = max(self.seen, default=0) + 1
@@ -84,7 +92,7 @@ class FuseClock:
                 self.reads += 1
                 self.seen[handle] = self.seq
                 page = clock_page(self.generation, self.flags, self.seq).ljust(4096, b"\0")
-            return page[offset:offset + size]
+            return page[offset : offset + size]
         if opcode == POLL:
             handle, kernel, flags, _ = struct.unpack_from("<QQII", body)
             with self.lock:
@@ -119,4 +127,4 @@ class FuseClock:
             try:
                 os.write(self.fd, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
             except OSError:
-                pass   # the caller has gone
+                pass  # the caller has gone

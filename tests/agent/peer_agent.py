@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""An agent of the resume-network mailbox, written from the protocol's description alone (signal vmgenid; a pipe stands for
-/dev/kmsg). Configured by the protocol's environment; applies with the ip command.
+"""An agent of the resume-network mailbox, written from the protocol's description alone (signal
+vmgenid; a pipe stands for /dev/kmsg). Configured by the protocol's environment; applies with the ip
+command.
 
     peer_agent.py KMSG
 """
+
 import ctypes
 import json
 import os
@@ -42,9 +44,14 @@ def ack(payload, stage, more=""):
 
 def apply(payload):
     name = payload["interface_name"]
-    for words in (["link", "set", name, "address", payload["mac"]], ["addr", "flush", "dev", name],
-                  ["addr", "add", f"{payload['ipv4']}/{payload['prefix']}", "dev", name], ["link", "set", name, "up"],
-                  ["route", "replace", "default", "via", payload["gateway"], "dev", name], ["neigh", "flush", "dev", name]):
+    for words in (
+        ["link", "set", name, "address", payload["mac"]],
+        ["addr", "flush", "dev", name],
+        ["addr", "add", f"{payload['ipv4']}/{payload['prefix']}", "dev", name],
+        ["link", "set", name, "up"],
+        ["route", "replace", "default", "via", payload["gateway"], "dev", name],
+        ["neigh", "flush", "dev", name],
+    ):
         subprocess.run(["ip", *words], check=True)
 
 
@@ -57,7 +64,7 @@ def serve(box):
     while struct.unpack_from("<I", box, 64)[0] == 0:
         time.sleep(0.0001)
     length = struct.unpack_from("<I", box, 68)[0]
-    payload = json.loads(box.raw[72:72 + length])
+    payload = json.loads(box.raw[72 : 72 + length])
     if os.environ.get("HYPEMAN_RESUME_NETWORK_ACK_STAGES") == "1":
         ack(payload, "mailbox")
     apply(payload)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A host of the resume-network and fork mailbox protocols, written from the protocol's description alone: it shares no code
-and no constants with forkscope, so that the two can be held against each other.
+"""A host of the resume-network and fork mailbox protocols, written from the protocol's description
+alone: it shares no code and no constants with forkscope, so that the two can be held against each
+other.
 
     peer_patcher.py FILE TOKEN PAYLOAD           fills the resume-network mailbox
     peer_patcher.py FILE TOKEN PAYLOAD NAME      fills the fork mailbox NAME
 """
+
 import mmap
 import struct
 import sys
@@ -29,9 +31,9 @@ def patch(path, token, payload, name=None):
         if at < 0 or memory.find(wanted, at + 1) >= 0:
             raise SystemExit("not exactly one mailbox")
         start = at + sequence + 8
-        memory[start:start + len(payload)] = payload
-        memory[at + sequence + 4:at + sequence + 8] = struct.pack("<I", len(payload))
-        memory[at + sequence:at + sequence + 4] = struct.pack("<I", 1)
+        memory[start : start + len(payload)] = payload
+        memory[at + sequence + 4 : at + sequence + 8] = struct.pack("<I", len(payload))
+        memory[at + sequence : at + sequence + 4] = struct.pack("<I", 1)
     return at
 
 
@@ -44,7 +46,7 @@ def read(page, name=None):
     """(sequence, payload) of a mailbox, as an agent reads it."""
     at = 64 if name is None else 256
     sequence, length = struct.unpack_from("<II", page, at)
-    return sequence, bytes(page[at + 8:at + 8 + length])
+    return sequence, bytes(page[at + 8 : at + 8 + length])
 
 
 if __name__ == "__main__":

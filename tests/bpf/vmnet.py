@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A VMM as far as packets go: makes a VM and a TAP (in this network namespace), writes packets to it.
+"""A VMM as far as packets go: makes a VM and a TAP (in this network namespace), writes packets to
+it.
 
-Prints the frames' ports and the TAP's name as JSON. To be run under `unshare -n`; with --macvtap, whose
-device is an end of a veth pair, under `unshare -n -m`.
+Prints the frames' ports and the TAP's name as JSON. To be run under `unshare -n`; with --macvtap,
+whose device is an end of a veth pair, under `unshare -n -m`.
 """
+
 import fcntl
 import json
 import os
@@ -29,7 +31,19 @@ def up(name):
 
 
 def frame(proto, body):
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0, 64, proto, 0, bytes([10, 0, 0, 2]), bytes([10, 0, 0, 1]))
+    ip = struct.pack(
+        ">BBHHHBBH4s4s",
+        0x45,
+        0,
+        20 + len(body),
+        0,
+        0,
+        64,
+        proto,
+        0,
+        bytes([10, 0, 0, 2]),
+        bytes([10, 0, 0, 1]),
+    )
     return b"\xff" * 6 + b"\x02\0\0\0\0\x01" + b"\x08\0" + ip + body
 
 
@@ -49,11 +63,20 @@ def plain_tap():
 
 
 def macvtap():
-    """Its character device, without the header that virtio has; what comes in by the other end is the VM's."""
-    for words in ("add fsv0 type veth peer name fsv1", "set fsv0 up", "set fsv1 up", "add link fsv0 name fstest0 type macvtap mode bridge", "set fstest0 up"):
+    """Its character device, without the header that virtio has; what comes in by the other end is
+    the VM's."""
+    for words in (
+        "add fsv0 type veth peer name fsv1",
+        "set fsv0 up",
+        "set fsv1 up",
+        "add link fsv0 name fstest0 type macvtap mode bridge",
+        "set fstest0 up",
+    ):
         subprocess.run(["ip", "link", *words.split()], check=True)
     folder = tempfile.mkdtemp()
-    subprocess.run(["mount", "-t", "sysfs", "sysfs", folder], check=True)   # of this network namespace
+    subprocess.run(
+        ["mount", "-t", "sysfs", "sysfs", folder], check=True
+    )  # of this network namespace
     node = next(Path(folder, "class/net/fstest0/macvtap").iterdir())
     major, minor = (node / "dev").read_text(encoding="ascii").split(":")
     subprocess.run(["umount", folder], check=True)
@@ -67,17 +90,17 @@ def macvtap():
 def main():
     tap = macvtap() if sys.argv[1:] == ["--macvtap"] else plain_tap()
     arp = b"\xff" * 6 + b"\x02\0\0\0\0\x01" + b"\x08\x06" + b"\0" * 28
-    os.write(tap, udp(1, 2, PAYLOAD))   # before there is a VM: nobody's packet
+    os.write(tap, udp(1, 2, PAYLOAD))  # before there is a VM: nobody's packet
     vm = fcntl.ioctl(os.open("/dev/kvm", os.O_RDWR), KVM_CREATE_VM, 0)
-    os.write(tap, arp)                                  # the first packet
-    os.write(tap, udp(4711, 5000, PAYLOAD))             # an ack
-    os.write(tap, udp(4711, 5001, b"stag"))             # too short for one
-    os.write(tap, udp(4711, 5002, b"stage=" + b"x" * 200))   # longer than is kept
-    os.write(tap, tcp(22, 40000, 0x12))                 # SYN-ACK
-    os.write(tap, tcp(23, 40000, 0x10))                 # a mere ACK
-    os.write(tap, udp(1, 2, b"")[:30])                  # cut short
+    os.write(tap, arp)  # the first packet
+    os.write(tap, udp(4711, 5000, PAYLOAD))  # an ack
+    os.write(tap, udp(4711, 5001, b"stag"))  # too short for one
+    os.write(tap, udp(4711, 5002, b"stage=" + b"x" * 200))  # longer than is kept
+    os.write(tap, tcp(22, 40000, 0x12))  # SYN-ACK
+    os.write(tap, tcp(23, 40000, 0x10))  # a mere ACK
+    os.write(tap, udp(1, 2, b"")[:30])  # cut short
     if sys.argv[1:]:
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as other:   # from outside to the VM
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as other:  # from outside to the VM
             other.bind(("fsv1", 0))
             other.send(udp(1, 7000, PAYLOAD))
     os.close(vm)

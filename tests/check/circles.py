@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Circles between files of src and bpf: who calls whom by the symbols of the objects, who includes whom by the sources.
+"""Circles between files of src and bpf: who calls whom by the symbols of the objects, who includes
+whom by the sources.
 
-    tests/check/circles.py [FOLDER]     where the objects are (.output); one line for each circle, nothing if there is none
-    tests/check/circles.py --uses FILE  what src/FILE.c uses of other files, and who uses it
-"""
+tests/check/circles.py [FOLDER]     where the objects are (.output); one line for each circle,
+nothing if there is none tests/check/circles.py --uses FILE  what src/FILE.c uses of other files,
+and who uses it"""
+
 import os
 import re
 import subprocess
@@ -13,14 +15,20 @@ from collections import defaultdict
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-OBJECTS = Path(sys.argv[1]) if len(sys.argv) == 2 and not sys.argv[1].startswith("-") else TOP / os.environ.get("O", ".output")
+OBJECTS = (
+    Path(sys.argv[1])
+    if len(sys.argv) == 2 and not sys.argv[1].startswith("-")
+    else TOP / os.environ.get("O", ".output")
+)
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
 def symbols(paths):
     """{file: (defined, undefined)} of these objects"""
     found = {}
-    out = subprocess.run(["nm", "-A", "-g", *map(str, paths)], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        ["nm", "-A", "-g", *map(str, paths)], capture_output=True, text=True, check=True
+    ).stdout
     for line in out.splitlines():
         path, _, rest = line.partition(".o:")
         kind, name = rest.split()[-2:]
@@ -30,7 +38,8 @@ def symbols(paths):
 
 
 def calls(folder, sources):
-    """{source: {other source: symbols of it that are used}}, of programs that are linked together; `sources` without their .c"""
+    """{source: {other source: symbols of it that are used}}, of programs that are linked together;
+    `sources` without their .c"""
     paths = [folder / f"{source}.o" for source in sources]
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
@@ -87,12 +96,22 @@ def circles(uses):
 
 def groups():
     """What is linked together: forkscope, the guest's program."""
+
     def under(*folders):
-        return [str(path.relative_to(TOP))[:-2] for folder in folders for path in sorted((TOP / "src" / folder).rglob("*.c"))]
-    parts = sorted(path.name for path in (TOP / "src").iterdir() if path.is_dir() and path.name != "guest")
+        return [
+            str(path.relative_to(TOP))[:-2]
+            for folder in folders
+            for path in sorted((TOP / "src" / folder).rglob("*.c"))
+        ]
+
+    parts = sorted(
+        path.name for path in (TOP / "src").iterdir() if path.is_dir() and path.name != "guest"
+    )
     yield OBJECTS, under(*parts)
     yield OBJECTS / "guest", under("guest")
-    yield OBJECTS, [str(path.relative_to(TOP))[:-2] for path in sorted((TOP / "bpf").glob("*.bpf.c"))]
+    yield OBJECTS, [
+        str(path.relative_to(TOP))[:-2] for path in sorted((TOP / "bpf").glob("*.bpf.c"))
+    ]
 
 
 def show(part, uses):
@@ -100,7 +119,10 @@ def show(part, uses):
     for one in part:
         for other, names in sorted(uses[one].items()):
             if other in part:
-                print(f"  {one} -> {other}: {', '.join(sorted(names)[:6])}{' ...' if len(names) > 6 else ''}")
+                print(
+                    f"  {one} -> {other}: "
+                    f"{', '.join(sorted(names)[:6])}{' ...' if len(names) > 6 else ''}"
+                )
 
 
 def uses_of(name):

@@ -7,16 +7,25 @@
 A message is the format string of a call of fs_errf(), fs_error() and the like. In the normal form
 each part that varies is "..." and each run of spaces is one.
 """
+
 import re
 import sys
 
 # name: which argument is the format
-CALLS = {"fs_errf": 3, "fs_err_say": 2, "fs_error": 0, "fs_warn": 0, "fs_info": 0,
-         "fs_opts_bad": 1, "snprintf": 2}
+CALLS = {
+    "fs_errf": 3,
+    "fs_err_say": 2,
+    "fs_error": 0,
+    "fs_warn": 0,
+    "fs_info": 0,
+    "fs_opts_bad": 1,
+    "snprintf": 2,
+}
 CALL = re.compile(r"\b(%s)\s*\(" % "|".join(CALLS))
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|/\*.*?\*/|//[^\n]*|.', re.S)
-CONVERSION = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?"
-                        r"(?:hh|h|ll|l|j|z|t)?[diouxXeEfgGcspm]")
+CONVERSION = re.compile(
+    r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?" r"(?:hh|h|ll|l|j|z|t)?[diouxXeEfgGcspm]"
+)
 
 
 def arguments(text, at):

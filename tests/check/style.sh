@@ -41,6 +41,10 @@ report "functions of at most 80 lines" "$(
 report "milliseconds to wait come from fs_poll_ms()" "$(
 	grep -nE '\((int|long)\).*/ ?(1000000|MS|NS_PER_MS)\b' $(find src -name '*.c') | grep -v '^src/base/clock.c')"
 
+report "Python within 100 columns" "$(
+	awk 'length($0) > 100 { print FILENAME ":" FNR }' \
+		$(grep -lsE '^#!.*python' $scripts) $(find tests tools -name '*.py'))"
+
 report "no trailing space" "$(
 	grep -InE '[ 	]+$' $all_code)"
 done_testing

@@ -10,6 +10,7 @@ first four are major faults of that length together, else they are served from t
 runs for WORK_MS (100) and up to NOISE_MS more. Arms are interleaved. --no-end: the last N forks of
 the last arm never send their ack.
 """
+
 import argparse
 import random
 
@@ -22,8 +23,12 @@ class Arm:
     def __init__(self, text):
         name, forks, *numbers = text.split("/")
         self.name, self.forks = name, int(forks)
-        self.major, self.noise, self.work, self.prefetch = (
-            [float(x) for x in numbers] + [0, 0, 100, 0][len(numbers):])
+        self.major, self.noise, self.work, self.prefetch = [float(x) for x in numbers] + [
+            0,
+            0,
+            100,
+            0,
+        ][len(numbers) :]
 
 
 class Lines(list):
@@ -34,12 +39,22 @@ class Lines(list):
 def fault(out, at, ns, page, hints, who):
     gpa = 0x100000 + page * 4096 if page < 100 else 0x200000 + (page - 100) * 4096
     if "MAJOR" in hints:
-        out.add(at + ns - 3000, "BIO", who, f"ts_start={at + 2000} bytes=4096 sector=8 dev=0x800001")
-        out.add(at + ns - 2000, "OFFCPU", who,
-                f"ts_out={at + 3000} ts_wake={at + ns - 3000} waker_flags=IRQ|BIO prev_state=0x2 "
-                'iowait=1 next_comm="swapper/1" prev_comm="swapper/1"')
-    out.add(at + ns, "VMEXIT", who,
-            f"ts_exit={at} reason=0x400 isa=SVM gpa={gpa:#x} rip=0xffffffff9b800010 hints={hints}")
+        out.add(
+            at + ns - 3000, "BIO", who, f"ts_start={at + 2000} bytes=4096 sector=8 dev=0x800001"
+        )
+        out.add(
+            at + ns - 2000,
+            "OFFCPU",
+            who,
+            f"ts_out={at + 3000} ts_wake={at + ns - 3000} waker_flags=IRQ|BIO prev_state=0x2 "
+            'iowait=1 next_comm="swapper/1" prev_comm="swapper/1"',
+        )
+    out.add(
+        at + ns,
+        "VMEXIT",
+        who,
+        f"ts_exit={at} reason=0x400 isa=SVM gpa={gpa:#x} rip=0xffffffff9b800010 hints={hints}",
+    )
     return at + ns
 
 
@@ -59,9 +74,13 @@ def fork(out, arm, number, t0, rng, end):
     out.add(began + 50, "VCPU_CREATE", vm, f"ts_start={began + 45} fd=6")
     out.add(began + 60, "FORK", vm, f'child_tid={pid + 1} child_tgid={pid} comm="vcpu"')
     resume = began + 5 * MS
-    out.add(resume + 10, "OFFCPU", vcpu,
-            f"ts_out={began + 70} ts_wake={resume} waker_tid={pid} waker_tgid={pid} prev_state=0x1 "
-            'waker_comm="vmm" prev_comm="x"')
+    out.add(
+        resume + 10,
+        "OFFCPU",
+        vcpu,
+        f"ts_out={began + 70} ts_wake={resume} waker_tid={pid} waker_tgid={pid} prev_state=0x1 "
+        'waker_comm="vmm" prev_comm="x"',
+    )
     out.add(resume + 20, "FIRST_RUN", vcpu, REGS)
     out.add(resume + 50, "VMEXIT", vcpu, "run_ns=30")
     at = resume + MS
@@ -75,9 +94,13 @@ def fork(out, arm, number, t0, rng, end):
     out.add(at, "VMEXIT", vcpu, f"ts_exit={at - 5000} reason=0x7c isa=SVM rip=0xffffffff9b800405")
     if end:
         for delay, stage in ((0, "mailbox"), (3 * MS, "applied")):
-            out.add(at - 2000 + delay, "NET_TX", vcpu,
-                    "what=FIRST|STAGE eth_proto=0x800 ifname=\"tap0\" "
-                    f'payload_len={len(stage) + 7} payload="stage={stage} "')
+            out.add(
+                at - 2000 + delay,
+                "NET_TX",
+                vcpu,
+                "what=FIRST|STAGE eth_proto=0x800 ifname=\"tap0\" "
+                f'payload_len={len(stage) + 7} payload="stage={stage} "',
+            )
     for page in (100, 101):
         at = fault(out, at + 1000 * page, 20000, page, "PF|HMM|FILEMAP|MEMSLOT", vcpu)
     at += 10 * MS
@@ -101,8 +124,10 @@ def main():
         left[id(arm)] -= 1
         end = arm is not arms[-1] or left[id(arm)] >= o.no_end
         now = fork(out, arm, number, now, rng, end) + (0 if end else 1100 * MS)
-    print('META {"format":1,"tool":"forkscope","version":"0.1.0","end":"ack:mailbox",'
-          '"timeout_ns":1000000000}')
+    print(
+        'META {"format":1,"tool":"forkscope","version":"0.1.0","end":"ack:mailbox",'
+        '"timeout_ns":1000000000}'
+    )
     out.sort(key=lambda x: x[0])
     print("\n".join(text for _, text in out))
     print(f'ts={now} MARK name="over"')

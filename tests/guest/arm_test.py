@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""forkscope-guest arm on a whole kernel: known actions are recorded, as they were, by every rank. Root, in a machine that is
-for tests alone (the recorder sees all of it):
+"""forkscope-guest arm on a whole kernel: known actions are recorded, as they were, by every rank.
+Root, in a machine that is for tests alone (the recorder sees all of it):
 
     tools/lab run [--kernel K] tests/guest/arm_test.py
 """
+
 import contextlib
 import ctypes
 import json
@@ -27,14 +28,35 @@ RUN = "/run/forkscope-test"
 PAGES = 64
 HARDIRQ, SOFTIRQ, PREEMPT = 1 << 15, 1 << 14, 1 << 13
 PRINTK, KMSG_READ = 11, 12
-STEPS = ("gpe", "ged", "acpi_work", "acpi_notify", "vmclock_notify", "vmclock_poll", "vmclock_read", "vmclock_mmap", "vmgenid_notify",
-         "vmfork", "kmsg_read")
+STEPS = (
+    "gpe",
+    "ged",
+    "acpi_work",
+    "acpi_notify",
+    "vmclock_notify",
+    "vmclock_poll",
+    "vmclock_read",
+    "vmclock_mmap",
+    "vmgenid_notify",
+    "vmfork",
+    "kmsg_read",
+)
 # a program of each first rank that has a second one: without it the second is taken
-TYPED = ",".join(["fsg_switch", "fsg_waking", "fsg_irq_begin", "fsg_work_queue",
-                  *(f"fsg_{name}_begin" for name in ("fault", "rtnl", "udp", *STEPS))])
+TYPED = ",".join(
+    [
+        "fsg_switch",
+        "fsg_waking",
+        "fsg_irq_begin",
+        "fsg_work_queue",
+        *(f"fsg_{name}_begin" for name in ("fault", "rtnl", "udp", *STEPS)),
+    ]
+)
 KPROBES = ",".join(f"fsg_{name}_kp" for name in ("fault", "rtnl", "udp", *STEPS))
-OTHERS = ("SWITCHES,WAKEUPS,IRQS,VECTORS,SOFTIRQS,WORKS,FAULTS,RTNL,LOCKS,PRINTK,GPE,GED,ACPI_WORK,ACPI_NOTIFY,VMCLOCK_NOTIFY,"
-          "VMCLOCK_POLL,VMCLOCK_READ,VMCLOCK_MMAP,VMGENID_NOTIFY,VMFORK,KMSG_READ")   # all wants but UDP
+OTHERS = (
+    "SWITCHES,WAKEUPS,IRQS,VECTORS,SOFTIRQS,WORKS,FAULTS,RTNL,LOCKS,PRINTK,GPE,GED,ACPI_WORK,"
+    "ACPI_NOTIFY,VMCLOCK_NOTIFY,"
+    "VMCLOCK_POLL,VMCLOCK_READ,VMCLOCK_MMAP,VMGENID_NOTIFY,VMFORK,KMSG_READ"
+)  # all wants but UDP
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -47,7 +69,10 @@ class Record:
         self.flags, self.a = int(flags, 16), int(a, 16)
 
     def __repr__(self):
-        return f"{self.cpu}:{self.n} {self.ts} {self.kind} {self.flags:x} {self.tid} {self.x} {self.a:x}"
+        return (
+            f"{self.cpu}:{self.n} {self.ts} {self.kind} {self.flags:x} {self.tid} {self.x} "
+            f"{self.a:x}"
+        )
 
 
 class Rings:
@@ -60,7 +85,12 @@ class Rings:
             words = line.split()
             if words[0] == "ring":
                 cpu = int(words[2]) if words[1] == "cpu" else "agent"
-                self.heads[cpu] = {"head": int(words[4]), "records": int(words[6]), "lost": int(words[8]), "mark": words[10]}
+                self.heads[cpu] = {
+                    "head": int(words[4]),
+                    "records": int(words[6]),
+                    "lost": int(words[8]),
+                    "mark": words[10],
+                }
                 self.by_cpu[cpu] = []
             elif words[0] == "hole":
                 self.holes.append((cpu, int(words[1])))
@@ -69,38 +99,59 @@ class Rings:
         self.all = sorted((r for rs in self.by_cpu.values() for r in rs), key=lambda r: r.ts)
 
     def of(self, kind, **want):
-        return [r for r in self.all if r.kind == kind and all(getattr(r, k) == v for k, v in want.items())]
+        return [
+            r
+            for r in self.all
+            if r.kind == kind and all(getattr(r, k) == v for k, v in want.items())
+        ]
 
 
 def arm(*options, check=True, **more):
-    return subprocess.run([GUEST, "arm", "--run-dir", RUN, *options], check=check, capture_output=True, text=True, **more)
+    return subprocess.run(
+        [GUEST, "arm", "--run-dir", RUN, *options],
+        check=check,
+        capture_output=True,
+        text=True,
+        **more,
+    )
 
 
 def status():
-    return json.loads(subprocess.run([GUEST, "status", "--json", "--run-dir", RUN], check=True, capture_output=True).stdout)
+    return json.loads(
+        subprocess.run(
+            [GUEST, "status", "--json", "--run-dir", RUN], check=True, capture_output=True
+        ).stdout
+    )
 
 
 def programs():
-    output = subprocess.run(["bpftool", "-j", "prog"], check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(
+        ["bpftool", "-j", "prog"], check=True, capture_output=True, text=True
+    ).stdout
     return [p["name"] for p in json.loads(output) if p.get("name", "").startswith("fsg_")]
 
 
 @contextlib.contextmanager
 def armed(*options, **more):
     output = arm(*options, **more)
-    assert re.match(r"armed directory=0x[0-9a-f]+000 pid=\d+ programs=\d+ rings=", output.stdout), output
+    assert re.match(
+        r"armed directory=0x[0-9a-f]+000 pid=\d+ programs=\d+ rings=", output.stdout
+    ), output
     state = status()
     try:
         yield state, output
     finally:
         os.kill(state["pid"], signal.SIGTERM)
         end = time.monotonic() + 60
-        while time.monotonic() < end and (os.path.exists(RUN) or os.path.exists(f"/proc/{state['pid']}")):
+        while time.monotonic() < end and (
+            os.path.exists(RUN) or os.path.exists(f"/proc/{state['pid']}")
+        ):
             time.sleep(0.05)
         assert not os.path.exists(RUN), "the run folder is left"
 
 
 # ---- actions that are known -------------------------------------------------------------------
+
 
 def send_udp():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -134,7 +185,9 @@ def fault_from_disk():
 
 def ask_links():
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
-        s.send(struct.pack("=IHHIIBxHiII", 32, 18, 1, 1, 0, 0, 0, 1, 0, 0))  # RTM_GETLINK of interface 1
+        s.send(
+            struct.pack("=IHHIIBxHiII", 32, 18, 1, 1, 0, 0, 0, 1, 0, 0)
+        )  # RTM_GETLINK of interface 1
         s.recv(65536)
 
 
@@ -167,6 +220,7 @@ def use_kernel_log():
 
 # ---- what must be in the rings ------------------------------------------------------------------
 
+
 def whole_rings(rings, state):
     cpus = os.cpu_count()
     assert set(rings.heads) == {*range(cpus), "agent"}, rings.heads
@@ -189,14 +243,16 @@ def udp_seen(rings, ports):
 def faults_seen(rings, pages, cold, ends):
     me = threading.get_native_id()
     mine = [r for r in rings.of("FAULT", tid=me) if r.a & ~4095 in pages]
-    assert {r.a & ~4095 for r in mine} == pages and len(mine) <= PAGES + 4, len(mine)   # a fault may be started over
-    assert all(r.x & 2 for r in mine), mine[0]                       # writes
+    assert {r.a & ~4095 for r in mine} == pages and len(mine) <= PAGES + 4, len(
+        mine
+    )  # a fault may be started over
+    assert all(r.x & 2 for r in mine), mine[0]  # writes
     at_cold = [r for r in rings.of("FAULT", tid=me) if r.a & ~4095 == cold]
     assert at_cold, "the fault from disk"
     if not ends:
         return
     after = [r for r in rings.of("FAULT_END", tid=me) if r.ts > at_cold[0].ts]
-    assert after[0].x == 1, after[:2]                                # major
+    assert after[0].x == 1, after[:2]  # major
     assert len(rings.of("FAULT_END", tid=me)) == len(rings.of("FAULT", tid=me))
     minor = next(r for r in rings.of("FAULT_END", tid=me) if r.ts > mine[0].ts)
     assert minor.x == 0, minor
@@ -246,8 +302,12 @@ def pairs_match(rings, begin, end, key=lambda r: r.x):
 def interrupts_seen(rings):
     pairs_match(rings, "VECTOR", "VECTOR_END")
     pairs_match(rings, "SOFTIRQ", "SOFTIRQ_END")
-    assert all(r.flags & HARDIRQ for r in rings.all if r.kind in ("IRQ", "IRQ_END", "VECTOR", "VECTOR_END"))
-    assert not any(r.flags & HARDIRQ for r in rings.all if r.kind in ("RTNL", "UDP_SEND", "WORK", "STAGE"))
+    assert all(
+        r.flags & HARDIRQ for r in rings.all if r.kind in ("IRQ", "IRQ_END", "VECTOR", "VECTOR_END")
+    )
+    assert not any(
+        r.flags & HARDIRQ for r in rings.all if r.kind in ("RTNL", "UDP_SEND", "WORK", "STAGE")
+    )
 
 
 def work_seen(rings):
@@ -265,9 +325,13 @@ def work_seen(rings):
 def log_seen(rings, state):
     me = threading.get_native_id()
     word = int.from_bytes(b"recorded"[:8], "little")
-    assert [r for r in rings.of("STEP", x=PRINTK) if r.a == word], [hex(r.a) for r in rings.of("STEP", x=PRINTK)]
+    assert [r for r in rings.of("STEP", x=PRINTK) if r.a == word], [
+        hex(r.a) for r in rings.of("STEP", x=PRINTK)
+    ]
     assert rings.of("STEP", x=KMSG_READ, tid=me) and rings.of("STEP_END", x=KMSG_READ, tid=me)
-    assert [w for w in state["watchers"] if w["tgid"] == os.getpid() and w["how"] == "KMSG_READ"], state["watchers"]
+    assert [
+        w for w in state["watchers"] if w["tgid"] == os.getpid() and w["how"] == "KMSG_READ"
+    ], state["watchers"]
 
 
 def all_actions(ports=True, ends=True):
@@ -294,6 +358,7 @@ def all_actions(ports=True, ends=True):
 
 # ---- cases --------------------------------------------------------------------------------------
 
+
 def hooks_of(state):
     return {h["want"]: h for h in state["meta"]["hooks"]}
 
@@ -304,17 +369,24 @@ def first_ranks():
         took = time.monotonic() - began
         hooks = hooks_of(state)
         absent = {w for w, h in hooks.items() if not h["got"]}
-        assert all(h["rank"] == 1 for h in hooks.values() if h["got"]), [h for h in hooks.values() if h["rank"] > 1]
-        assert all(w.startswith("VM") for w in absent), absent         # no such driver in this kernel
+        assert all(h["rank"] == 1 for h in hooks.values() if h["got"]), [
+            h for h in hooks.values() if h["rank"] > 1
+        ]
+        assert all(w.startswith("VM") for w in absent), absent  # no such driver in this kernel
         assert not (os.path.exists("/sys/module/ptp_vmclock") and absent), absent
         assert all(f"not recorded: {w} " in output.stderr for w in absent), output.stderr
-        assert state["split"] and state["signal"] and state["faults"] and state["probe_ns"] > 0, state
+        assert (
+            state["split"] and state["signal"] and state["faults"] and state["probe_ns"] > 0
+        ), state
         assert state["meta"]["kernel"] == os.uname().release and state["meta"]["symbols"] == ""
         assert state["meta"]["tasks"]["1"], "tasks are named"
         held = Path(f"/proc/{state['pid']}/status").read_text(encoding="ascii")
         sizes = {p["kind"]: p["bytes"] for p in state["parts"]}
-        return (f"armed in {took:.1f} s; symbols {sizes['symbols']} bytes, meta {sizes['meta']}; the process that stays holds "
-                f"{re.search(r'VmRSS:.(.*)', held)[1].strip()}; {all_actions()}")
+        return (
+            f"armed in {took:.1f} s; symbols {sizes['symbols']} bytes, meta {sizes['meta']}; the "
+            f"process that stays holds "
+            f"{re.search(r'VmRSS:.(.*)', held)[1].strip()}; {all_actions()}"
+        )
 
 
 def programs_go():
@@ -329,19 +401,28 @@ def second_ranks():
         hooks = hooks_of(state)
         got = " ".join(h["got"] or "" for h in hooks.values())
         assert not re.search(r"\b(tp_btf|fentry|fexit)/", got), got
-        assert hooks["SWITCHES"]["got"] == "tp/sched/sched_switch" and hooks["FAULTS"]["rank"] == 2, got
+        assert (
+            hooks["SWITCHES"]["got"] == "tp/sched/sched_switch" and hooks["FAULTS"]["rank"] == 2
+        ), got
         return all_actions(ports=False)
 
 
 def no_btf():
     """As on a kernel without BTF: /sys/kernel/btf is empty."""
-    hide = "mount -t tmpfs none /sys/kernel/btf && mount -t tmpfs none /boot && exec \"$0\" arm --run-dir " + RUN
-    output = subprocess.run(["unshare", "-m", "sh", "-c", hide, GUEST], check=True, capture_output=True, text=True)
+    hide = (
+        "mount -t tmpfs none /sys/kernel/btf && mount -t tmpfs none /boot && exec \"$0\" arm "
+        "--run-dir " + RUN
+    )
+    output = subprocess.run(
+        ["unshare", "-m", "sh", "-c", hide, GUEST], check=True, capture_output=True, text=True
+    )
     assert output.stdout.startswith("armed "), output
     state = status()
     try:
         hooks = hooks_of(state)
-        assert "no BTF" in hooks["SWITCHES"]["why"] and hooks["SWITCHES"]["rank"] == 2, hooks["SWITCHES"]
+        assert "no BTF" in hooks["SWITCHES"]["why"] and hooks["SWITCHES"]["rank"] == 2, hooks[
+            "SWITCHES"
+        ]
         return all_actions(ports=False)
     finally:
         os.kill(state["pid"], signal.SIGTERM)
@@ -353,8 +434,15 @@ def no_function_probes():
     """As on a kernel with neither: tracepoints are what is left, and it says what is lost."""
     with armed("--without", TYPED + "," + KPROBES) as (state, output):
         hooks = hooks_of(state)
-        assert hooks["FAULTS"]["rank"] == 3 and not hooks["UDP"]["got"] and hooks["UDP"]["lost"], hooks["FAULTS"]
-        assert "not recorded: UDP" in output.stderr and not state["faults"] and not state["signal"] and state["split"], output
+        assert (
+            hooks["FAULTS"]["rank"] == 3 and not hooks["UDP"]["got"] and hooks["UDP"]["lost"]
+        ), hooks["FAULTS"]
+        assert (
+            "not recorded: UDP" in output.stderr
+            and not state["faults"]
+            and not state["signal"]
+            and state["split"]
+        ), output
         pages = touch_memory()
         rings = Rings()
         faults_seen(rings, pages, next(iter(pages)), ends=False)
@@ -363,8 +451,15 @@ def no_function_probes():
 
 def forbid_bpf():
     """The system call bpf() does not exist for this process (a seccomp filter)."""
-    code = b"".join(struct.pack("=HBBI", *insn) for insn in (
-        (0x20, 0, 0, 0), (0x15, 0, 1, 321), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000)))
+    code = b"".join(
+        struct.pack("=HBBI", *insn)
+        for insn in (
+            (0x20, 0, 0, 0),
+            (0x15, 0, 1, 321),
+            (0x06, 0, 0, 0x00050000 | 38),
+            (0x06, 0, 0, 0x7FFF0000),
+        )
+    )
     body = ctypes.create_string_buffer(code)
     prog = ctypes.create_string_buffer(struct.pack("=HxxxxxxQ", 4, ctypes.addressof(body)))
     libc.prctl(38, 1, 0, 0, 0)
@@ -383,9 +478,26 @@ def no_bpf():
 
 
 def frames_hidden():
-    output = subprocess.run(["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", GUEST, "arm", "--run-dir", RUN,
-                           "--no-bpf"], check=False, capture_output=True, text=True)
-    assert output.returncode == 1 and "hides where pages lie" in output.stderr and not output.stdout, output
+    output = subprocess.run(
+        [
+            "setpriv",
+            "--bounding-set",
+            "-sys_admin",
+            "--inh-caps",
+            "-sys_admin",
+            GUEST,
+            "arm",
+            "--run-dir",
+            RUN,
+            "--no-bpf",
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        output.returncode == 1 and "hides where pages lie" in output.stderr and not output.stdout
+    ), output
     assert not os.path.exists(RUN)
 
 
@@ -398,24 +510,41 @@ def small_ring():
         os.sched_setaffinity(0, range(os.cpu_count()))
         rings, me = Rings(), threading.get_native_id()
         assert state["meta"]["options"]["without"] == OTHERS and not rings.holes
-        assert rings.heads[0]["head"] == 200 and all(rings.heads[cpu]["head"] == 0 for cpu in range(1, os.cpu_count())), rings.heads
+        assert rings.heads[0]["head"] == 200 and all(
+            rings.heads[cpu]["head"] == 0 for cpu in range(1, os.cpu_count())
+        ), rings.heads
         assert [r.n for r in rings.by_cpu[0]] == list(range(72, 200)), rings.by_cpu[0][:2]
-        want = [("UDP_SEND", 4242, 17), ("UDP_SENT", 0, 17), ("UDP_SEND", 4243, 9), ("UDP_SENT", 0, 9)]
-        assert [(r.kind, r.x, r.a) for r in rings.by_cpu[0]] == want * 32 and {r.tid for r in rings.all} == {me}
+        want = [
+            ("UDP_SEND", 4242, 17),
+            ("UDP_SENT", 0, 17),
+            ("UDP_SEND", 4243, 9),
+            ("UDP_SENT", 0, 9),
+        ]
+        assert [(r.kind, r.x, r.a) for r in rings.by_cpu[0]] == want * 32 and {
+            r.tid for r in rings.all
+        } == {me}
 
 
 def twice():
     with armed("--no-symbols") as (state, _):
         again = arm("--no-symbols", check=False)
-        assert again.returncode == 1 and f"kill {state['pid']}" in again.stderr and not again.stdout, again
+        assert (
+            again.returncode == 1 and f"kill {state['pid']}" in again.stderr and not again.stdout
+        ), again
         assert status()["pid"] == state["pid"]
 
 
-CASES = [("known actions, first ranks", first_ranks), ("nothing stays in the kernel after SIGTERM", programs_go),
-         ("known actions, second ranks", second_ranks), ("known actions, without BTF", no_btf),
-         ("without function probes", no_function_probes), ("without the system call bpf", no_bpf),
-         ("frames that the kernel hides are an error", frames_hidden), ("a small ring keeps the newest", small_ring),
-         ("arming twice is refused", twice)]
+CASES = [
+    ("known actions, first ranks", first_ranks),
+    ("nothing stays in the kernel after SIGTERM", programs_go),
+    ("known actions, second ranks", second_ranks),
+    ("known actions, without BTF", no_btf),
+    ("without function probes", no_function_probes),
+    ("without the system call bpf", no_bpf),
+    ("frames that the kernel hides are an error", frames_hidden),
+    ("a small ring keeps the newest", small_ring),
+    ("arming twice is refused", twice),
+]
 
 
 def main():
@@ -423,7 +552,9 @@ def main():
         print("1..0 # SKIP runs in the lab: tools/lab run tests/guest/arm_test.py")
         return 0
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    subprocess.run(["modprobe", "ptp_vmclock"], check=False, capture_output=True)   # where the kernel has it
+    subprocess.run(
+        ["modprobe", "ptp_vmclock"], check=False, capture_output=True
+    )  # where the kernel has it
     failed, wanted = 0, sys.argv[1:]
     for number, (name, case) in enumerate(CASES, 1):
         if wanted and name not in wanted:
@@ -433,7 +564,10 @@ def main():
             print(f"ok {number} - {name}" + (f" ({note})" if note else ""), flush=True)
         except Exception as problem:  # pylint: disable=broad-except
             failed += 1
-            print(f"# {type(problem).__name__}: {str(problem)[:1500]}\nnot ok {number} - {name}", flush=True)
+            print(
+                f"# {type(problem).__name__}: {str(problem)[:1500]}\nnot ok {number} - {name}",
+                flush=True,
+            )
             if os.path.exists(RUN):
                 os.kill(status()["pid"], signal.SIGTERM)
                 time.sleep(2)

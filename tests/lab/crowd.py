@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A hundred VMs on one CPU, and on two: whatever the kernel skips there is counted, charged, and rare. TAP; root.
+"""A hundred VMs on one CPU, and on two: whatever the kernel skips there is counted, charged, and
+rare. TAP; root.
 
-Threads are preempted inside the recorder's programs, which from Linux 7.0 on keeps these from all others on that CPU:
+Threads are preempted inside the recorder's programs, which from Linux 7.0 on keeps these from all
+others on that CPU:
 
     tools/lab run [--kernel K] tests/lab/crowd.py [CPUS...]      0 and 0,1 unless given
 """
+
 import json
 import os
 import subprocess
@@ -15,7 +18,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
-import skips   # noqa: E402
+import skips  # noqa: E402
 
 TOP = Path(os.environ.get("FORKSCOPE_TOP", Path(__file__).resolve().parents[2]))
 OUT = TOP / os.environ.get("O", ".output")
@@ -26,12 +29,29 @@ DEATHS = 5                            # guests that emulation may kill
 
 
 def run(*words):
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, check=False
+    )
 
 
 def record(folder, cpus):
     out, log = folder / "r.fsr", folder / "log"
-    mini = ["taskset", "-c", cpus, OUT / "tests/mini", "--vms", VMS, "--pages", PAGES, "--ports", PORTS, "--file", folder / "memory", "--log", log]
+    mini = [
+        "taskset",
+        "-c",
+        cpus,
+        OUT / "tests/mini",
+        "--vms",
+        VMS,
+        "--pages",
+        PAGES,
+        "--ports",
+        PORTS,
+        "--file",
+        folder / "memory",
+        "--log",
+        log,
+    ]
     recorded = run(OUT / "forkscope", "record", "--end", END, "-o", out, "--", *mini)
     ended = {vm["pid"] for vm in map(json.loads, log.read_text(encoding="ascii").splitlines()) if all(vcpu["end_ns"] for vcpu in vm["vcpus"])}
     lines = [json.loads(line) for line in run(OUT / "forkscope", "dump", "--json", out).stdout.splitlines() if line.startswith("{")]
@@ -49,13 +69,23 @@ def ns_of(fork, cause):
 
 
 def charges_wrong(reported, missed, cpus):
-    """What lies wholly in a time in which runs of a program that records causes were skipped on its CPU is charged."""
+    """What lies wholly in a time in which runs of a program that records causes were skipped on its
+    CPU is charged."""
     wrong, charged = [], skips.charged(reported)
-    spans = [(each["ts_start"], each["ts"]) for each in missed if "," not in cpus and not each["prog"].startswith(skips.NO_CAUSE)]
+    spans = [
+        (each["ts_start"], each["ts"])
+        for each in missed
+        if "," not in cpus and not each["prog"].startswith(skips.NO_CAUSE)
+    ]
     for fork in reported["forks"]:
         begin, end, pid = fork["start_ns"], fork["start_ns"] + fork["window_ns"], fork["vmm"]["pid"]
-        if any(t0 <= begin and end <= t1 for t0, t1 in spans) and not (pid in charged and ns_of(fork, "unknown")):
-            wrong.append(f"fork {fork['id']} was running while runs were skipped: {ns_of(fork, 'unknown')} ns unknown, notes {fork['notes']}")
+        if any(t0 <= begin and end <= t1 for t0, t1 in spans) and not (
+            pid in charged and ns_of(fork, "unknown")
+        ):
+            wrong.append(
+                f"fork {fork['id']} was running while runs were skipped: {ns_of(fork, 'unknown')} "
+                f"ns unknown, notes {fork['notes']}"
+            )
     return wrong
 
 
@@ -86,7 +116,10 @@ def main(sets):
         wrong, counted = wrong_of(recorded, missed, stats, report, ended, cpus)
         print(f"{'not ' if wrong else ''}ok {2 * number + 1} - {VMS} VMs on CPUs {cpus}: every skipped run is counted and charged", *wrong[:10], sep="\n# ", flush=True)
         few = counted <= AT_MOST * BEFORE[cpus]
-        print(f"{'' if few else 'not '}ok {2 * number + 2} - ... and they are few: {counted}", flush=True)
+        print(
+            f"{'' if few else 'not '}ok {2 * number + 2} - ... and they are few: {counted}",
+            flush=True,
+        )
         for prog in sorted(stats["progs"], key=lambda prog: -prog["misses"])[:8]:
             print(f"# {prog['name']}: {prog['misses']}")
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An independent witness: ftrace instances with the clock `mono`, and what their text says.
 
-The tracer under test uses BPF; these use the kernel's own ring and its text, and share no code with it.
-"""
+The tracer under test uses BPF; these use the kernel's own ring and its text, and share no code with
+it."""
+
 import contextlib
 import os
 import re
@@ -11,12 +12,21 @@ from collections import namedtuple
 from pathlib import Path
 
 TRACING = Path("/sys/kernel/tracing")
-# Kernels name the place where a quota is used up differently; the first that the kernel knows is taken.
+# Kernels name the place where a quota is used up differently; the first that the kernel knows is
+# taken.
 THROTTLED_AT = ("throttle_cfs_rq_work", "throttle_cfs_rq")
-EVENTS = {"run": ["sched/sched_switch", "sched/sched_waking"], "switch": ["sched/sched_switch", "kprobes/fs_throttled"], "throttle": ["kprobes/fs_unthrottled"],
-          "block": ["block/block_bio_queue", "block/block_bio_complete"],
-          "apf": ["kvm/kvm_async_pf_not_present", "kvm/kvm_async_pf_ready", "kvm/kvm_async_pf_repeated_fault"],
-          "cpuid": ["kvm/kvm_cpuid"]}
+EVENTS = {
+    "run": ["sched/sched_switch", "sched/sched_waking"],
+    "switch": ["sched/sched_switch", "kprobes/fs_throttled"],
+    "throttle": ["kprobes/fs_unthrottled"],
+    "block": ["block/block_bio_queue", "block/block_bio_complete"],
+    "apf": [
+        "kvm/kvm_async_pf_not_present",
+        "kvm/kvm_async_pf_ready",
+        "kvm/kvm_async_pf_repeated_fault",
+    ],
+    "cpuid": ["kvm/kvm_cpuid"],
+}
 
 Line = namedtuple("Line", "task tid cpu ns event text")
 _LINE = re.compile(r"^\s*(.+)-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d{6}): (\w+): (.*)$")
@@ -26,7 +36,10 @@ def _kprobes():
     """Defines the probes that the instances of a quota need."""
     known = (TRACING / "available_filter_functions").read_text(encoding="ascii")
     where = next(name for name in THROTTLED_AT if re.search(rf"^{name}( |$)", known, re.MULTILINE))
-    (TRACING / "kprobe_events").write_text(f"p:kprobes/fs_throttled {where}\np:kprobes/fs_unthrottled unthrottle_cfs_rq\n", encoding="ascii")
+    (TRACING / "kprobe_events").write_text(
+        f"p:kprobes/fs_throttled {where}\np:kprobes/fs_unthrottled unthrottle_cfs_rq\n",
+        encoding="ascii",
+    )
 
 
 def _start(name):
@@ -35,7 +48,9 @@ def _start(name):
     (folder / "trace_clock").write_text("mono")
     (folder / "buffer_size_kb").write_text("16384")
     if name in ("switch", "run"):
-        (folder / "set_event_pid").write_text(f"{os.getpid()}\n")   # not everybody; the hook adds the threads
+        (folder / "set_event_pid").write_text(
+            f"{os.getpid()}\n"
+        )  # not everybody; the hook adds the threads
     for event in EVENTS[name]:
         (folder / "events" / event / "enable").write_text("1")
     return folder
@@ -66,7 +81,14 @@ def read(path):
         for text in handle:
             match = _LINE.match(text)
             if match:
-                yield Line(match[1], int(match[2]), int(match[3]), int(match[4]) * 10**9 + int(match[5]) * 1000, match[6], match[7])
+                yield Line(
+                    match[1],
+                    int(match[2]),
+                    int(match[3]),
+                    int(match[4]) * 10**9 + int(match[5]) * 1000,
+                    match[6],
+                    match[7],
+                )
 
 
 def block_intervals(path, major, minor):
@@ -86,11 +108,12 @@ def block_intervals(path, major, minor):
 
 
 def throttle_intervals(switch_path, throttle_path, tids):
-    """[(tid, o0, t0, t1, o1)]: t0 = switched out after the quota's own work, t1 = the group was let go on, o1 = it ran again.
+    """[(tid, o0, t0, t1, o1)]: t0 = switched out after the quota's own work, t1 = the group was let
+    go on, o1 = it ran again.
 
-    A thread that slept while its group ran out of quota is held back without that work: then only the outer interval,
-    all of its time off the CPU, is certain to hold the delay, and the inner one is empty.
-    """
+    A thread that slept while its group ran out of quota is held back without that work: then only
+    the outer interval, all of its time off the CPU, is certain to hold the delay, and the inner one
+    is empty."""
     freed = sorted(line.ns for line in read(throttle_path) if line.event == "fs_unthrottled")
     work, out, found = {}, {}, []
     for line in read(switch_path):
@@ -142,7 +165,8 @@ def blocked_intervals(path, tids):
 
 
 def runnable_intervals(path, tids):
-    """[(t0, t1)]: from wanting a CPU (woken, or switched out against its will) to getting one, of those threads."""
+    """[(t0, t1)]: from wanting a CPU (woken, or switched out against its will) to getting one, of
+    those threads."""
     since, found = {}, []
     for line in read(path):
         if line.event == "sched_waking":

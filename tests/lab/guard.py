@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""VMs on a CPU where a process is preempted within bpf(2) calls on a map: what the kernel skips then is counted. TAP; root.
+"""VMs on a CPU where a process is preempted within bpf(2) calls on a map: what the kernel skips
+then is counted. TAP; root.
 
-From Linux 7.0 on some of the recorder's programs stand on perf's tracepoints, whose guard such a call holds with preemption on:
+From Linux 7.0 on some of the recorder's programs stand on perf's tracepoints, whose guard such a
+call holds with preemption on:
 
     tools/lab run [--kernel K] tests/lab/guard.py
 """
+
 import ctypes
 import json
 import os
@@ -17,11 +20,11 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
-import crowd   # noqa: E402
-import skips   # noqa: E402
+import crowd  # noqa: E402
+import skips  # noqa: E402
 
 SYS_BPF, MAP_CREATE, MAP_LOOKUP_ELEM, ARRAY = 321, 0, 1, 2
-VALUE = 32 << 20   # copied within the guard: longer than a thread runs before another has its turn
+VALUE = 32 << 20  # copied within the guard: longer than a thread runs before another has its turn
 VMS, PAGES = 20, 64
 
 
@@ -35,7 +38,14 @@ def hold(cpu):
     os.sched_setaffinity(0, {cpu})
     key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(VALUE)
     fd = bpf(MAP_CREATE, struct.pack("=IIII", ARRAY, 4, VALUE, 1))
-    while fd >= 0 and bpf(MAP_LOOKUP_ELEM, struct.pack("=IIQQ", fd, 0, ctypes.addressof(key), ctypes.addressof(value))) == 0:
+    while (
+        fd >= 0
+        and bpf(
+            MAP_LOOKUP_ELEM,
+            struct.pack("=IIQQ", fd, 0, ctypes.addressof(key), ctypes.addressof(value)),
+        )
+        == 0
+    ):
         pass
     sys.exit("guard: the map cannot be made or read")
 
@@ -43,34 +53,83 @@ def hold(cpu):
 def record(folder):
     """(the end of `record`, its STATS, its MISSED records, the report)"""
     out = folder / "r.fsr"
-    mini = ["taskset", "-c", "0", crowd.OUT / "tests/mini", "--vms", VMS, "--pages", PAGES, "--file", folder / "memory"]
+    mini = [
+        "taskset",
+        "-c",
+        "0",
+        crowd.OUT / "tests/mini",
+        "--vms",
+        VMS,
+        "--pages",
+        PAGES,
+        "--file",
+        folder / "memory",
+    ]
     with subprocess.Popen([sys.executable, __file__, "hold"]) as holder:
         try:
-            recorded = crowd.run(crowd.OUT / "forkscope", "record", "--end", crowd.END, "-o", out, "--", *mini)
+            recorded = crowd.run(
+                crowd.OUT / "forkscope", "record", "--end", crowd.END, "-o", out, "--", *mini
+            )
         finally:
             holder.kill()
-    lines = [json.loads(line) for line in crowd.run(crowd.OUT / "forkscope", "dump", "--json", out).stdout.splitlines() if line.startswith("{")]
-    report = json.loads(crowd.run(crowd.OUT / "forkscope", "report", "--json", "--end", crowd.END, out).stdout)
-    return recorded, next(line["stats"] for line in lines if "stats" in line), [line for line in lines if line.get("event") == "MISSED"], report
+    lines = [
+        json.loads(line)
+        for line in crowd.run(crowd.OUT / "forkscope", "dump", "--json", out).stdout.splitlines()
+        if line.startswith("{")
+    ]
+    report = json.loads(
+        crowd.run(crowd.OUT / "forkscope", "report", "--json", "--end", crowd.END, out).stdout
+    )
+    return (
+        recorded,
+        next(line["stats"] for line in lines if "stats" in line),
+        [line for line in lines if line.get("event") == "MISSED"],
+        report,
+    )
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
         recorded, stats, missed, report = record(Path(folder))
-    by_kernel = {prog["name"]: prog["misses"] for prog in stats["progs"] if prog["name"].endswith("_perf") and "page_alloc" not in prog["name"]}
-    counted = {name: sum(each["runs"] for each in missed if each["prog"] == name) for name in by_kernel}
+    by_kernel = {
+        prog["name"]: prog["misses"]
+        for prog in stats["progs"]
+        if prog["name"].endswith("_perf") and "page_alloc" not in prog["name"]
+    }
+    counted = {
+        name: sum(each["runs"] for each in missed if each["prog"] == name) for name in by_kernel
+    }
     if not sum(by_kernel.values()):
-        print("1..0 # SKIP nothing was skipped: no program stands on perf's tracepoints here, or none met that guard")
+        print(
+            "1..0 # SKIP nothing was skipped: no program stands on perf's tracepoints here, or "
+            "none met that guard"
+        )
         return 0
-    # the kernel goes on counting until the programs are taken off, which is after the end of the recording
-    few = sum(counted.values()) < 0.9 * sum(by_kernel.values()) or any(counted[name] > by_kernel[name] for name in by_kernel)
-    good = not few and skips.status_fits(recorded.returncode, report) and recorded.returncode == skips.INCOMPLETE
+    # the kernel goes on counting until the programs are taken off, which is after the end of the
+    # recording
+    few = sum(counted.values()) < 0.9 * sum(by_kernel.values()) or any(
+        counted[name] > by_kernel[name] for name in by_kernel
+    )
+    good = (
+        not few
+        and skips.status_fits(recorded.returncode, report)
+        and recorded.returncode == skips.INCOMPLETE
+    )
     print("1..2")
-    print(f"{'' if good else 'not '}ok 1 - what the kernel skipped on perf's tracepoints is counted ({sum(by_kernel.values())} runs)", by_kernel, counted, sep="\n# ")
+    print(
+        f"{'' if good else 'not '}ok 1 - what the kernel skipped on perf's tracepoints is counted "
+        f"({sum(by_kernel.values())} runs)",
+        by_kernel,
+        counted,
+        sep="\n# ",
+    )
     forks, charged = report["forks"], skips.charged(report)
     lacking = [fork for fork in forks if not fork["complete"] or crowd.faults_of(fork) < PAGES]
     good = len(forks) == VMS and charged and all(fork["vmm"]["pid"] in charged for fork in lacking)
-    print(f"{'' if good else 'not '}ok 2 - ... and charged: {len(forks)} forks, {len(charged)} charged, among them all of the {len(lacking)} that lack faults or their end")
+    print(
+        f"{'' if good else 'not '}ok 2 - ... and charged: {len(forks)} forks, {len(charged)} "
+        f"charged, among them all of the {len(lacking)} that lack faults or their end"
+    )
     return 0
 
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""forkscope mailbox on hugetlbfs: it takes no huge page of the host, and fills a mailbox all the same. TAP; root.
+"""forkscope mailbox on hugetlbfs: it takes no huge page of the host, and fills a mailbox all the
+same. TAP; root.
 
 It sets vm.nr_hugepages, so it runs in the lab alone:
 
     tools/lab run [--kernel K] tests/lab/hugetlb.py
 """
+
 import json
 import mmap
 import os
@@ -22,9 +24,20 @@ import peer_patcher
 from environment import Tap
 
 HUGE, MIB = 2 << 20, 1 << 20
-SIZE, PAGES = 64 * MIB, 24        # the file is larger than what is free, and mostly holes
-AT = 13 * HUGE + 0x12e00          # of a mailbox that is not aligned to a page
-FIELDS = ["--interface", "eth0", "--mac", "06:00:ac:10:00:22", "--ip", "172.16.0.2", "--prefix", "29", "--gateway", "172.16.0.1"]
+SIZE, PAGES = 64 * MIB, 24  # the file is larger than what is free, and mostly holes
+AT = 13 * HUGE + 0x12E00  # of a mailbox that is not aligned to a page
+FIELDS = [
+    "--interface",
+    "eth0",
+    "--mac",
+    "06:00:ac:10:00:22",
+    "--ip",
+    "172.16.0.2",
+    "--prefix",
+    "29",
+    "--gateway",
+    "172.16.0.1",
+]
 folder = None
 
 
@@ -40,7 +53,7 @@ def memory(name, *boxes):
         for at, box in [*((at, peer_patcher.arm(token)) for at, token in boxes), (7 * HUGE, b"x")]:
             base, end = at // HUGE * HUGE, -(-(at + len(box)) // HUGE) * HUGE
             with mmap.mmap(out.fileno(), end - base, offset=base) as pages:
-                pages[at - base:at - base + len(box)] = box
+                pages[at - base : at - base + len(box)] = box
     os.chmod(path, 0o640)
     return path
 
@@ -51,7 +64,12 @@ def page(path, at, size=4096):
 
 
 def mailbox(*words, status=0):
-    done = subprocess.run([str(OUT / "forkscope"), "mailbox", *words, "--token", "tok", "--no-remember"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(OUT / "forkscope"), "mailbox", *words, "--token", "tok", "--no-remember"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == status, (words, done)
     return done
 
@@ -61,7 +79,7 @@ def finds():
     before = free()
     out = json.loads(mailbox("find", path, "--json").stdout)
     assert out["offset"] == AT and out["searched"] == 2 * HUGE, out
-    border = memory("border", (4 * HUGE - 20, b"tok"))     # across two of the search's reads
+    border = memory("border", (4 * HUGE - 20, b"tok"))  # across two of the search's reads
     assert json.loads(mailbox("find", border, "--json").stdout)["offset"] == 4 * HUGE - 20
     os.unlink(border)
     assert "no mailbox" in mailbox("find", memory("none"), status=1).stderr
@@ -76,10 +94,10 @@ def fills():
     before, free_before = page(path, 0, SIZE), free()
     mailbox("patch", path, *FIELDS)
     after = page(path, 0, SIZE)
-    sequence, body = peer_patcher.read(after[AT:AT + 4096])
+    sequence, body = peer_patcher.read(after[AT : AT + 4096])
     assert sequence == 1 and json.loads(body)["ipv4"] == "172.16.0.2", (sequence, body)
     expected = bytearray(before)
-    expected[AT + 64:AT + 72 + len(body)] = b"\1\0\0\0" + len(body).to_bytes(4, "little") + body
+    expected[AT + 64 : AT + 72 + len(body)] = b"\1\0\0\0" + len(body).to_bytes(4, "little") + body
     assert after == bytes(expected), "it wrote something else"
     assert free() == free_before, f"{free_before - free()} huge pages are used up"
     assert "full already" in mailbox("patch", path, *FIELDS, status=1).stderr
@@ -91,9 +109,17 @@ def is_guarded():
     before = page(path, 0, SIZE)
     for flags in (mmap.MAP_PRIVATE, mmap.MAP_SHARED):
         with open(path, "rb") as handle:
-            with mmap.mmap(handle.fileno(), SIZE, flags=flags | getattr(mmap, "MAP_NORESERVE", 0x4000), prot=mmap.PROT_READ):
+            with mmap.mmap(
+                handle.fileno(),
+                SIZE,
+                flags=flags | getattr(mmap, "MAP_NORESERVE", 0x4000),
+                prot=mmap.PROT_READ,
+            ):
                 handle.close()
-                assert f"mapped by process {os.getpid()}" in mailbox("patch", path, *FIELDS, "--unseen-ok", status=1).stderr
+                assert (
+                    f"mapped by process {os.getpid()}"
+                    in mailbox("patch", path, *FIELDS, "--unseen-ok", status=1).stderr
+                )
     assert page(path, 0, SIZE) == before
     os.unlink(path)
 
@@ -101,13 +127,15 @@ def is_guarded():
 def copies():
     path, copy = memory("copied", (AT, b"tok")), f"{folder}/copy"
     before, free_before = page(path, 0, SIZE), free()
-    output = mailbox("patch", path, *FIELDS, "--private-copy", f"{folder}/huge/copy", status=1).stderr
+    output = mailbox(
+        "patch", path, *FIELDS, "--private-copy", f"{folder}/huge/copy", status=1
+    ).stderr
     assert "copies are not made" in output and "another file system" in output, output
     assert os.listdir(f"{folder}/huge") == ["copied"], os.listdir(f"{folder}/huge")
     mailbox("patch", path, *FIELDS, "--private-copy", copy)
     after = bytearray(Path(copy).read_bytes())
-    assert peer_patcher.read(bytes(after[AT:AT + 4096]))[0] == 1
-    after[AT + 64:AT + 4096] = before[AT + 64:AT + 4096]
+    assert peer_patcher.read(bytes(after[AT : AT + 4096]))[0] == 1
+    after[AT + 64 : AT + 4096] = before[AT + 64 : AT + 4096]
     assert after == before and page(path, 0, SIZE) == before
     assert os.stat(copy).st_blocks * 512 <= 4 * MIB, "holes became data"
     assert free() == free_before, f"{free_before - free()} huge pages are used up"
@@ -123,8 +151,12 @@ def main():
     with tempfile.TemporaryDirectory(prefix="forkscope-huge-") as folder:
         os.mkdir(f"{folder}/huge")
         subprocess.run(["mount", "-t", "hugetlbfs", "none", f"{folder}/huge"], check=True)
-        for name, case in (("find takes no huge page", finds), ("patch fills a mailbox there", fills), ("patch is guarded there", is_guarded),
-                           ("private copies", copies)):
+        for name, case in (
+            ("find takes no huge page", finds),
+            ("patch fills a mailbox there", fills),
+            ("patch is guarded there", is_guarded),
+            ("private copies", copies),
+        ):
             tap.case(name, case)
         subprocess.run(["umount", f"{folder}/huge"], check=False)
     Path("/proc/sys/vm/nr_hugepages").write_text("0")

@@ -3,12 +3,13 @@
 
 All intervals are half-open, in nanoseconds of CLOCK_MONOTONIC. docs/truth.md states the rules.
 """
+
 import bisect
 
-GUEST = "guest.run"          # host-only, the guest's mode is this alone
+GUEST = "guest.run"  # host-only, the guest's mode is this alone
 IN_GUEST = (GUEST, "guest.signal", "guest.other", "guest.fault")
-INSIDE_AT_LEAST = 0.98       # of the path's time inside, guest mode left out
-OUTSIDE_AT_MOST = 0.02       # of the injected time, beyond what forks without the injection have
+INSIDE_AT_LEAST = 0.98  # of the path's time inside, guest mode left out
+OUTSIDE_AT_MOST = 0.02  # of the injected time, beyond what forks without the injection have
 LEAST_INJECTED_NS = 10_000_000
 
 
@@ -28,7 +29,8 @@ def clip(intervals, begin, end):
 
 
 def overlap(begin, end, intervals):
-    """Nanoseconds of [begin, end) that lie in the intervals, which are sorted and disjoint (union() makes them so)."""
+    """Nanoseconds of [begin, end) that lie in the intervals, which are sorted and disjoint (union()
+    makes them so)."""
     total = 0
     for index in range(max(bisect.bisect_left(intervals, (begin,)) - 1, 0), len(intervals)):
         a, b = intervals[index]
@@ -68,7 +70,8 @@ def inside(segs, intervals):
 
 
 def groups(segs):
-    """Runs of pieces without guest mode between them: one exit, from leaving the guest to entering it again."""
+    """Runs of pieces without guest mode between them: one exit, from leaving the guest to entering
+    it again."""
     run = []
     for seg in segs:
         if seg[3] in IN_GUEST:
@@ -82,8 +85,9 @@ def groups(segs):
 
 
 def gone_on(segs, intervals, cause):
-    """Pieces of the path, of other causes, in which the guest had gone on while the rest of what its fault began to read was still under way: from the
-    first guest mode in an interval on, its exits and other faults are its own work and no wait."""
+    """Pieces of the path, of other causes, in which the guest had gone on while the rest of what
+    its fault began to read was still under way: from the first guest mode in an interval on, its
+    exits and other faults are its own work and no wait."""
     found = []
     for begin, end in intervals:
         back = False
@@ -97,11 +101,14 @@ def gone_on(segs, intervals, cause):
 
 def outside_exact(segs, outer, cause):
     """Nanoseconds in the cell outside the outer intervals."""
-    return sum(end - begin - overlap(begin, end, outer) for begin, end, _, got, *_ in segs if got == cause)
+    return sum(
+        end - begin - overlap(begin, end, outer) for begin, end, _, got, *_ in segs if got == cause
+    )
 
 
 def outside_by_exit(segs, outer, cause):
-    """Nanoseconds in the cell in exits that no interval touches: a fault's time is all of its exit."""
+    """Nanoseconds in the cell in exits that no interval touches: a fault's time is all of its
+    exit."""
     total = 0
     for run in groups(segs):
         if not overlap(run[0][0], run[-1][1], outer):
@@ -111,9 +118,9 @@ def outside_by_exit(segs, outer, cause):
 
 def judge(fork, inner, outer, cause, usual_ns=0, by_exit=False):
     """
-    fork: {"start_ns", "end_ns", "segs"}; inner, outer: intervals that are certainly in, and that certainly hold, the delay.
-    usual_ns: what forks without the injection have in that cell. Returns the finding as a dict with "ok" and "why".
-    """
+    fork: {"start_ns", "end_ns", "segs"}; inner, outer: intervals that are certainly in, and that
+    certainly hold, the delay. usual_ns: what forks without the injection have in that cell. Returns
+    the finding as a dict with "ok" and "why"."""
     begin, end = fork["start_ns"], fork["end_ns"]
     inner, outer = union(clip(inner, begin, end)), union(clip(outer, begin, end))
     found = inside(fork["segs"], inner)
@@ -122,21 +129,47 @@ def judge(fork, inner, outer, cause, usual_ns=0, by_exit=False):
     beyond = (outside_by_exit if by_exit else outside_exact)(fork["segs"], outer, cause)
     injected = sum(b - a for a, b in inner)
     share = right / path if path else 0.0
-    result = {"cause": cause, "gap_ns": end - begin, "intervals": len(inner), "injected_ns": injected, "path_ns": path, "right_ns": right,
-              "share": share, "outside_ns": beyond, "usual_ns": usual_ns, "inside": found, "ok": True, "why": ""}
+    result = {
+        "cause": cause,
+        "gap_ns": end - begin,
+        "intervals": len(inner),
+        "injected_ns": injected,
+        "path_ns": path,
+        "right_ns": right,
+        "share": share,
+        "outside_ns": beyond,
+        "usual_ns": usual_ns,
+        "inside": found,
+        "ok": True,
+        "why": "",
+    }
     if path < LEAST_INJECTED_NS:
-        result.update(ok=False, why=f"only {path / 1e6:.1f} ms of the path lay inside the injected intervals: nothing was tested")
+        result.update(
+            ok=False,
+            why=f"only {path / 1e6:.1f} ms of the path lay inside the injected intervals: nothing "
+            f"was tested",
+        )
     elif share < INSIDE_AT_LEAST:
-        others = sorted(((ns, name) for name, ns in found.items() if name not in (GUEST, cause)), reverse=True)
-        result.update(ok=False, why=f"{share:.2%} of {path / 1e6:.1f} ms in {cause}; besides " +
-                      ", ".join(f"{name} {ns / 1e6:.2f} ms" for ns, name in others[:3]))
+        others = sorted(
+            ((ns, name) for name, ns in found.items() if name not in (GUEST, cause)), reverse=True
+        )
+        result.update(
+            ok=False,
+            why=f"{share:.2%} of {path / 1e6:.1f} ms in {cause}; besides "
+            + ", ".join(f"{name} {ns / 1e6:.2f} ms" for ns, name in others[:3]),
+        )
     elif beyond > usual_ns + OUTSIDE_AT_MOST * path:
-        result.update(ok=False, why=f"{beyond / 1e6:.1f} ms of {cause} lie outside the injected intervals (usual: {usual_ns / 1e6:.1f} ms)")
+        result.update(
+            ok=False,
+            why=f"{beyond / 1e6:.1f} ms of {cause} lie outside the injected intervals (usual: "
+            f"{usual_ns / 1e6:.1f} ms)",
+        )
     return result
 
 
 def of_guest(cause):
-    """Is it the guest's own doing, or waiting? What the host took of the time meanwhile (exits, faults, its scheduler) is another matter."""
+    """Is it the guest's own doing, or waiting? What the host took of the time meanwhile (exits,
+    faults, its scheduler) is another matter."""
     return cause.startswith("guest.") or cause == "unknown"
 
 
@@ -152,35 +185,72 @@ def cells_inside(segs, intervals):
 
 def cell_outside(segs, outer, stage, causes, who=None):
     """Nanoseconds in these cells outside of the intervals; who: only of that task of the guest."""
-    return sum(end - begin - overlap(begin, end, outer) for begin, end, where, cause, _, _, task in segs
-               if where == stage and cause in causes and who in (None, task))
+    return sum(
+        end - begin - overlap(begin, end, outer)
+        for begin, end, where, cause, _, _, task in segs
+        if where == stage and cause in causes and who in (None, task)
+    )
 
 
 def judge_guest(fork, intervals, stage, causes, usual_ns=None, outer=None, who=None):
     """
-    A delay made in the guest, in `intervals`, all of it in `outer` (None = the same): of all of the path's time inside the intervals at least 98 % is in the stage, and of what the host did not take,
-    at least 98 % is in one of the causes. usual_ns: what a fork without the delay has of that outside; None = the cell may hold other time too.
-    who: the task of the guest whose time is meant there; None = anybody's.
-    """
+    A delay made in the guest, in `intervals`, all of it in `outer` (None = the same): of all of the
+    path's time inside the intervals at least 98 % is in the stage, and of what the host did not
+    take, at least 98 % is in one of the causes. usual_ns: what a fork without the delay has of that
+    outside; None = the cell may hold other time too. who: the task of the guest whose time is meant
+    there; None = anybody's."""
     begin, end = fork["start_ns"], fork["end_ns"]
     intervals = union(clip(intervals, begin, end))
     found = cells_inside(fork["segs"], intervals)
     all_ns = sum(found.values())
     guest = {cell: ns for cell, ns in found.items() if of_guest(cell[1])}
-    path, right = sum(guest.values()), sum(ns for cell, ns in guest.items() if cell[0] == stage and cell[1] in causes)
+    path, right = sum(guest.values()), sum(
+        ns for cell, ns in guest.items() if cell[0] == stage and cell[1] in causes
+    )
     in_stage = sum(ns for cell, ns in found.items() if cell[0] == stage)
     outer = intervals if outer is None else union(clip(outer, begin, end))
     beyond = cell_outside(fork["segs"], outer, stage, causes, who)
     share = right / path if path else 0.0
-    result = {"cause": f"{stage}/{'+'.join(causes)}", "gap_ns": end - begin, "intervals": len(intervals), "injected_ns": all_ns, "path_ns": path, "right_ns": right,
-              "share": share, "stage_share": in_stage / all_ns if all_ns else 0.0, "outside_ns": beyond, "usual_ns": usual_ns or 0, "ok": True, "why": "",
-              "inside": {"/".join(cell): ns for cell, ns in found.items()}}
+    result = {
+        "cause": f"{stage}/{'+'.join(causes)}",
+        "gap_ns": end - begin,
+        "intervals": len(intervals),
+        "injected_ns": all_ns,
+        "path_ns": path,
+        "right_ns": right,
+        "share": share,
+        "stage_share": in_stage / all_ns if all_ns else 0.0,
+        "outside_ns": beyond,
+        "usual_ns": usual_ns or 0,
+        "ok": True,
+        "why": "",
+        "inside": {"/".join(cell): ns for cell, ns in found.items()},
+    }
     if path < LEAST_INJECTED_NS:
-        result.update(ok=False, why=f"only {path / 1e6:.1f} ms of the path lay inside the injected intervals: nothing was tested")
+        result.update(
+            ok=False,
+            why=f"only {path / 1e6:.1f} ms of the path lay inside the injected intervals: nothing "
+            f"was tested",
+        )
     elif share < INSIDE_AT_LEAST or in_stage < INSIDE_AT_LEAST * all_ns:
-        others = sorted(((ns, "/".join(cell)) for cell, ns in found.items() if cell[0] != stage or (of_guest(cell[1]) and cell[1] not in causes)), reverse=True)
-        result.update(ok=False, why=f"{share:.2%} of {path / 1e6:.1f} ms in {result['cause']}, {in_stage / all_ns:.2%} of {all_ns / 1e6:.1f} ms in its stage; "
-                      "besides " + ", ".join(f"{name} {ns / 1e6:.2f} ms" for ns, name in others[:4]))
+        others = sorted(
+            (
+                (ns, "/".join(cell))
+                for cell, ns in found.items()
+                if cell[0] != stage or (of_guest(cell[1]) and cell[1] not in causes)
+            ),
+            reverse=True,
+        )
+        result.update(
+            ok=False,
+            why=f"{share:.2%} of {path / 1e6:.1f} ms in {result['cause']}, "
+            f"{in_stage / all_ns:.2%} of {all_ns / 1e6:.1f} ms in its stage; "
+            "besides " + ", ".join(f"{name} {ns / 1e6:.2f} ms" for ns, name in others[:4]),
+        )
     elif usual_ns is not None and beyond > usual_ns + OUTSIDE_AT_MOST * path:
-        result.update(ok=False, why=f"{beyond / 1e6:.1f} ms of {result['cause']} lie outside the injected intervals (usual: {usual_ns / 1e6:.1f} ms)")
+        result.update(
+            ok=False,
+            why=f"{beyond / 1e6:.1f} ms of {result['cause']} lie outside the injected intervals "
+            f"(usual: {usual_ns / 1e6:.1f} ms)",
+        )
     return result

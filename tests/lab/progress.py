@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a program that runs silently into a file is doing: its last line every 15 s, and at once that emulation broke."""
+"""What a program that runs silently into a file is doing: its last line every 15 s, and at once
+that emulation broke."""
+
 import threading
 import time
 
@@ -41,4 +43,6 @@ class Watch:
                 now = time.monotonic()
                 if not ended and now - shown >= EVERY_SECONDS:
                     shown = now
-                    self.say(f"{self._name()}: running for {now - began:.0f} s, last said: {last[:160]}")
+                    self.say(
+                        f"{self._name()}: running for {now - began:.0f} s, last said: {last[:160]}"
+                    )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
-Runs of the recorder's probes that the kernel skipped (from Linux 7.0 on it may, where a thread is preempted in one). The recorder counts
-them and charges them: the forks that ran there carry a note, what they did meanwhile is `unknown`, and the exit status is 3. That is
-no failure of a test, but it is reported; a fork that is not charged is judged as ever.
-"""
+Runs of the recorder's probes that the kernel skipped (from Linux 7.0 on it may, where a thread is
+preempted in one). The recorder counts them and charges them: the forks that ran there carry a note,
+what they did meanwhile is `unknown`, and the exit status is 3. That is no failure of a test, but it
+is reported; a fork that is not charged is judged as ever."""
+
 INCOMPLETE = 3
 NO_CAUSE = ("fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock", "fs_signal")   # programs of ends, of milestones and of the guest's clock
 NOTE = "events of this fork were lost"   # FSA_N_LOST_EVENTS of src/attribute/model/model.h
@@ -21,7 +22,15 @@ def status_fits(status, report):
 
 def charged(report):
     """Pids of the forks that what was skipped is charged to."""
-    return {fork["vmm"]["pid"] for fork in report["forks"] if any(str(note).startswith(NOTE) for note in fork["notes"])} if runs(report) else set()
+    return (
+        {
+            fork["vmm"]["pid"]
+            for fork in report["forks"]
+            if any(str(note).startswith(NOTE) for note in fork["notes"])
+        }
+        if runs(report)
+        else set()
+    )
 
 
 def unknown(fork):
@@ -31,4 +40,8 @@ def unknown(fork):
 
 def reported(report):
     """For the name of a case."""
-    return f" ({runs(report)} runs of probes skipped, charged to {len(charged(report))} forks)" if runs(report) else ""
+    return (
+        f" ({runs(report)} runs of probes skipped, charged to {len(charged(report))} forks)"
+        if runs(report)
+        else ""
+    )

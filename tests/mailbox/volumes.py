@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""File systems that show other devices in /proc/PID/maps than stat() does, mounted for a test: btrfs and overlayfs.
+"""File systems that show other devices in /proc/PID/maps than stat() does, mounted for a test:
+btrfs and overlayfs.
 
-Root. The caller is in a mount namespace of its own, so that nothing stays mounted, and calls unmount() before its folder goes.
-"""
+Root. The caller is in a mount namespace of its own, so that nothing stays mounted, and calls
+unmount() before its folder goes."""
+
 import os
 import subprocess
 import sys
-
 
 mounted = []
 
@@ -17,7 +18,9 @@ class Unavailable(Exception):
 
 def run(*words):
     try:
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(word) for word in words], capture_output=True, text=True, check=False
+        )
     except FileNotFoundError as error:
         raise Unavailable(str(error)) from error
     if done.returncode:
@@ -25,9 +28,12 @@ def run(*words):
 
 
 def plain_folder():
-    """A folder for temporary files that is not of an overlay or FUSE, where the guard refuses; None = there is only the usual one."""
+    """A folder for temporary files that is not of an overlay or FUSE, where the guard refuses; None
+    = there is only the usual one."""
     for each in (os.environ.get("TMPDIR", "/tmp"), "/var/tmp", "/dev/shm"):
-        kind = subprocess.run(["stat", "-f", "-c", "%T", each], capture_output=True, text=True, check=False).stdout.strip()
+        kind = subprocess.run(
+            ["stat", "-f", "-c", "%T", each], capture_output=True, text=True, check=False
+        ).stdout.strip()
         if kind and kind not in ("overlayfs", "fuseblk", "fuse") and os.access(each, os.W_OK):
             return each
     return None
@@ -45,14 +51,16 @@ def unmount():
 
 
 def own_mounts():
-    """Runs this program again in a mount namespace of its own, when it is root; returns in there."""
+    """Runs this program again in a mount namespace of its own, when it is root; returns in
+    there."""
     if os.geteuid() == 0 and os.environ.get("FORKSCOPE_TEST_MOUNTNS") != "1":
         os.environ["FORKSCOPE_TEST_MOUNTNS"] = "1"
         os.execvp("unshare", ["unshare", "-m", sys.executable, "-B", *sys.argv])
 
 
 def btrfs(folder):
-    """A btrfs at folder/btrfs, with the subvolumes one and two; returns its path. Once for each folder."""
+    """A btrfs at folder/btrfs, with the subvolumes one and two; returns its path. Once for each
+    folder."""
     place = os.path.join(folder, "btrfs")
     if os.path.isdir(os.path.join(place, "two")):
         return place
@@ -73,6 +81,12 @@ def overlay(folder):
     for name in ("lower", "upper", "work", "merged"):
         os.makedirs(os.path.join(folder, name), exist_ok=True)
     if not os.path.ismount(os.path.join(folder, "merged")):
-        mount(os.path.join(folder, "merged"), "-t", "overlay", "overlay", "-o",
-              f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work")
+        mount(
+            os.path.join(folder, "merged"),
+            "-t",
+            "overlay",
+            "overlay",
+            "-o",
+            f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work",
+        )
     return folder

@@ -1,22 +1,29 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A VMM that has no VM: speaks Firecracker, Cloud Hypervisor or QMP, strict about methods, paths, fields and order.
+"""A VMM that has no VM: speaks Firecracker, Cloud Hypervisor or QMP, strict about methods, paths,
+fields and order.
 
-Which of them follows from the arguments, as the real ones take them: `--api-sock PATH --id ID` (Firecracker),
-`--api-socket path=PATH` (Cloud Hypervisor), `-qmp unix:PATH,server=on,wait=off ... -incoming defer -S` (QEMU).
-`--uid U --exec-file F ... -- ARGS` is Firecracker's jailer: it becomes F inside of its chroot's folder (without chroot).
+Which of them follows from the arguments, as the real ones take them: `--api-sock PATH --id ID`
+(Firecracker), `--api-socket path=PATH` (Cloud Hypervisor), `-qmp unix:PATH,server=on,wait=off ...
+-incoming defer -S` (QEMU). `--uid U --exec-file F ... -- ARGS` is Firecracker's jailer: it becomes
+F inside of its chroot's folder (without chroot).
 
-    FIXTURE_FAULT="KIND METHOD PATH" (QMP: "KIND COMMAND"), several divided by ";"; with "@fork-2" behind it of that fork alone
+    FIXTURE_FAULT="KIND METHOD PATH" (QMP: "KIND COMMAND"), several divided by ";"; with "@fork-2"
+    behind it of that fork alone
                      (Firecracker, by its --id). KIND: refuse; hang; die (before it answers);
-                     tear (dies in the middle of the answer); garbage; big (an endless body); deep (JSON of 100,000 levels);
-                     drip (a byte each 50 ms); QMP: mute (no greeting), late (answers after 100 ms)
+                     tear (dies in the middle of the answer); garbage; big (an endless body); deep
+                     (JSON of 100,000 levels); drip (a byte each 50 ms); QMP: mute (no greeting),
+                     late (answers after 100 ms)
     FIXTURE_LOG=FILE     each request on a line: METHOD PATH BODY
     FIXTURE_VERSION=V    what it says it is (1.12.1; Cloud Hypervisor: v53.0.0)
-    FIXTURE_GUEST=STAGES acts as a guest once it is resumed: reads the mailbox out of the memory file, sends these acks
-                         ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack, "flood" sends acks without end.
-                         "error+reason=payload+what=mac" has more words, "error-+..." neither MAC nor address. "fork-2=STAGES;STAGES"
-                         is for that fork, and for the others
+    FIXTURE_GUEST=STAGES acts as a guest once it is resumed: reads the mailbox out of the memory
+    file, sends these acks
+                         ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack,
+                         "flood" sends acks without end. "error+reason=payload+what=mac" has more
+                         words, "error-+..." neither MAC nor address. "fork-2=STAGES;STAGES" is for
+                         that fork, and for the others
 """
+
 import ctypes
 import fcntl
 import json
@@ -31,7 +38,9 @@ import threading
 import time
 
 MAGIC = b"HYPEMAN_RESUME_NETWORK_MAILBOX_V1\0"
-faults = [tuple(each.split(" ", 1)) for each in os.environ.get("FIXTURE_FAULT", "").split(";") if each]
+faults = [
+    tuple(each.split(" ", 1)) for each in os.environ.get("FIXTURE_FAULT", "").split(";") if each
+]
 version = os.environ.get("FIXTURE_VERSION", "1.12.1")
 
 
@@ -42,24 +51,33 @@ def since(major, minor=0):
 
 
 def bind_vsock(path):
-    """As the real ones: bound at the load, nothing is removed before it, and the file stays when they are killed."""
+    """As the real ones: bound at the load, nothing is removed before it, and the file stays when
+    they are killed."""
     bind_vsock.kept = socket.socket(socket.AF_UNIX)
     try:
         bind_vsock.kept.bind(path)
     except OSError as error:
-        raise Refused(f"Load snapshot error: Failed to restore from snapshot: Error restoring vsock backend: Error binding to the host-side "
-                      f"Unix socket: {error.strerror} (os error {error.errno})") from error
+        raise Refused(
+            f"Load snapshot error: Failed to restore from snapshot: Error restoring vsock "
+            f"backend: Error binding to the host-side "
+            f"Unix socket: {error.strerror} (os error {error.errno})"
+        ) from error
     bind_vsock.kept.listen(1)
     note(f"vsock: {path}")
 
 
 def fault_of(request):
-    return next((kind for kind, what in faults if what in (request, f"{request}@{Firecracker.id}")), None)
+    return next(
+        (kind for kind, what in faults if what in (request, f"{request}@{Firecracker.id}")), None
+    )
 
 
 def stages_of_guest():
     """Those of this fork, or of all."""
-    choices = [each.split("=", 1) if re.match(r"fork-\d+=", each) else [None, each] for each in os.environ.get("FIXTURE_GUEST", "").split(";")]
+    choices = [
+        each.split("=", 1) if re.match(r"fork-\d+=", each) else [None, each]
+        for each in os.environ.get("FIXTURE_GUEST", "").split(";")
+    ]
     return next((stages for fork, stages in choices if fork in (None, Firecracker.id)), "")
 
 
@@ -91,8 +109,10 @@ def guest(memory):
     if at < 0 or sequence != 1:
         note("guest: no payload")
         return
-    payload = json.loads(body[at + 72:at + 72 + length])
-    tap = open_tap(os.environ.get("FIXTURE_TAP", "tap0") if not Firecracker.tap else Firecracker.tap)
+    payload = json.loads(body[at + 72 : at + 72 + length])
+    tap = open_tap(
+        os.environ.get("FIXTURE_TAP", "tap0") if not Firecracker.tap else Firecracker.tap
+    )
     for stage in stages.split(","):
         time.sleep(0.01)
         if stage == "die":
@@ -108,11 +128,15 @@ def ack(stage, payload):
         return b"\x1b[2Jstage=\0" + b"x" * 1200
     stage, *words = stage.split("+")
     mac, address = ("-", "-") if stage.endswith("-") else (payload["mac"], payload["ipv4"])
-    return " ".join([f"stage={stage.rstrip('-')}", f"mac={mac}", f"ip={address}", *words]).encode() + b"\n"
+    return (
+        " ".join([f"stage={stage.rstrip('-')}", f"mac={mac}", f"ip={address}", *words]).encode()
+        + b"\n"
+    )
 
 
 def flood(payload):
-    """More than anybody can read: two processes that do nothing else, from the gateway's side of the TAP."""
+    """More than anybody can read: two processes that do nothing else, from the gateway's side of
+    the TAP."""
     many = 1024
     text = ctypes.create_string_buffer(ack("noise", payload))
     vector = struct.pack("PN", ctypes.addressof(text), len(text.value))
@@ -146,7 +170,9 @@ def frame(payload, text):
     """Ethernet (to everybody: the TAP's address is not known here), IPv4, UDP."""
     source, gateway = (socket.inet_aton(payload[key]) for key in ("ipv4", "gateway"))
     udp = struct.pack("!HHHH", 40000, payload["ack_port"], 8 + len(text), 0) + text
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0x4000, 64, 17, 0, source, gateway)
+    head = struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0x4000, 64, 17, 0, source, gateway
+    )
     head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
     return b"\xff" * 6 + bytes.fromhex(payload["mac"].replace(":", "")) + b"\x08\0" + head + udp
 
@@ -168,7 +194,9 @@ def fields(body, needed, allowed=()):
     """Unknown fields are refused, as the real ones do, and so are missing ones."""
     for key in body:
         if key not in needed and key not in allowed:
-            raise Refused(f"unknown field `{key}`, expected one of {', '.join([*needed, *allowed])}")
+            raise Refused(
+                f"unknown field `{key}`, expected one of {', '.join([*needed, *allowed])}"
+            )
     for key in needed:
         if key not in body:
             raise Refused(f"missing field `{key}`")
@@ -177,18 +205,20 @@ def fields(body, needed, allowed=()):
 
 def must_be_file(path, what):
     if not isinstance(path, str) or not os.path.isfile(path):
-        raise Refused(f"Load snapshot error: Failed to open {what}: No such file or directory (os error 2)")
+        raise Refused(
+            f"Load snapshot error: Failed to open {what}: No such file or directory (os error 2)"
+        )
 
 
 class Firecracker:
     success = b"204 "
-    tap = None      # of the network override
+    tap = None  # of the network override
     id = None
 
     def __init__(self):
         self.vm = {"state": "Not started"}
         self.metrics, self.boot = None, set()
-        self.after = None   # what happens once the answer is sent
+        self.after = None  # what happens once the answer is sent
 
     def do(self, method, path, body):
         if method == "GET":
@@ -197,10 +227,21 @@ class Firecracker:
             if path == "/version":
                 return {"firecracker_version": version}
             if path == "/":
-                return {"id": self.id, "state": self.vm["state"], "vmm_version": version, "app_name": "Firecracker"}
-        name = {("PUT", "/metrics"): "put_metrics", ("PUT", "/snapshot/load"): "load", ("PUT", "/snapshot/create"): "create",
-                ("PATCH", "/vm"): "patch_vm", ("PUT", "/actions"): "actions", ("PUT", "/machine-config"): "configure",
-                ("PUT", "/boot-source"): "configure"}.get((method, path))
+                return {
+                    "id": self.id,
+                    "state": self.vm["state"],
+                    "vmm_version": version,
+                    "app_name": "Firecracker",
+                }
+        name = {
+            ("PUT", "/metrics"): "put_metrics",
+            ("PUT", "/snapshot/load"): "load",
+            ("PUT", "/snapshot/create"): "create",
+            ("PATCH", "/vm"): "patch_vm",
+            ("PUT", "/actions"): "actions",
+            ("PUT", "/machine-config"): "configure",
+            ("PUT", "/boot-source"): "configure",
+        }.get((method, path))
         if not name:
             raise Refused(f"Invalid request method and/or path: {method} {path}.")
         if not isinstance(body, dict):
@@ -221,10 +262,24 @@ class Firecracker:
 
     def load(self, body):
         needed = ["snapshot_path"]
-        fields(body, needed, ("mem_backend", "mem_file_path", "resume_vm", "track_dirty_pages", "enable_diff_snapshots", "network_overrides",
-                              *(["clock_realtime"] if since(1, 15) else []), *(["vsock_override"] if since(1, 16) else [])))
+        fields(
+            body,
+            needed,
+            (
+                "mem_backend",
+                "mem_file_path",
+                "resume_vm",
+                "track_dirty_pages",
+                "enable_diff_snapshots",
+                "network_overrides",
+                *(["clock_realtime"] if since(1, 15) else []),
+                *(["vsock_override"] if since(1, 16) else []),
+            ),
+        )
         if self.boot or self.vm["state"] != "Not started":
-            raise Refused("Loading a microVM snapshot not allowed after configuring boot-specific resources.")
+            raise Refused(
+                "Loading a microVM snapshot not allowed after configuring boot-specific resources."
+            )
         if ("mem_backend" in body) == ("mem_file_path" in body):
             raise Refused("one of mem_backend and mem_file_path")
         backend = body["mem_backend"]
@@ -246,7 +301,9 @@ class Firecracker:
                     sock.connect(path)
             self.restore_vsock(inside(body["snapshot_path"]), body.get("vsock_override"))
         except (Refused, OSError):
-            self.after = lambda: last_words("the restore failed", 1)    # as the real one: refused, and gone
+            self.after = lambda: last_words(
+                "the restore failed", 1
+            )  # as the real one: refused, and gone
             raise
         self.vm.update(state="Paused", memory=path if kind == "File" else None)
         if kind == "File":
@@ -260,7 +317,9 @@ class Firecracker:
         with open(state, encoding="utf-8") as handle:
             saved = re.search(r"vsock=(\S+)", handle.read())
         if override is not None and not saved:
-            raise Refused("Load snapshot error: Failed to get snapshot state from file: Unknown Vsock Device.")
+            raise Refused(
+                "Load snapshot error: Failed to get snapshot state from file: Unknown Vsock Device."
+            )
         if saved:
             bind_vsock(inside(override["uds_path"] if override else saved[1]))
 
@@ -273,7 +332,7 @@ class Firecracker:
                 out.write(b"\0" * 4096)
 
     def patch_vm(self, body):
-        state, = fields(body, ["state"])
+        (state,) = fields(body, ["state"])
         if self.vm["state"] == "Not started":
             raise Refused("The requested operation is not supported before starting the microVM.")
         if state == "Resumed":
@@ -284,11 +343,19 @@ class Firecracker:
             raise Refused(f"unknown variant `{state}`, expected `Paused` or `Resumed`")
 
     def actions(self, body):
-        action, = fields(body, ["action_type"])
+        (action,) = fields(body, ["action_type"])
         if action != "FlushMetrics" or self.vm["state"] == "Not started":
             raise Refused("The requested operation is not supported before starting the microVM.")
         with open(self.metrics, "a", encoding="utf-8") as out:
-            out.write(json.dumps({"utc_timestamp_ms": 1, "latencies_us": {"load_snapshot": 4321, "resume_vm": 17}}) + "\n")
+            out.write(
+                json.dumps(
+                    {
+                        "utc_timestamp_ms": 1,
+                        "latencies_us": {"load_snapshot": 4321, "resume_vm": 17},
+                    }
+                )
+                + "\n"
+            )
 
 
 class CloudHypervisor:
@@ -300,7 +367,12 @@ class CloudHypervisor:
 
     def do(self, method, path, body):
         if (method, path) == ("GET", "/api/v1/vmm.ping"):
-            return {"build_version": version, "version": version, "pid": os.getpid(), "features": []}
+            return {
+                "build_version": version,
+                "version": version,
+                "pid": os.getpid(),
+                "features": [],
+            }
         name = path.removeprefix("/api/v1/")
         if method != "PUT" or name not in ("vm.restore", "vm.resume", "vm.pause", "vm.snapshot"):
             raise Refused("Not found")
@@ -308,14 +380,20 @@ class CloudHypervisor:
 
     def vm_restore(self, body):
         # the real one does not refuse what it does not know: it reads over it
-        url, = fields(body, ["source_url"], ("prefault", "memory_restore_mode", "resume", "net_fds"))
+        (url,) = fields(
+            body, ["source_url"], ("prefault", "memory_restore_mode", "resume", "net_fds")
+        )
         if self.vm["state"] != "none":
             raise Refused("VM already exists")
         folder = url.removeprefix("file://")
         for name in ("config.json", "state.json"):
             if not os.path.isfile(f"{folder}/{name}"):
                 raise Refused(f"Error restoring VM: no {name}")
-        if body.get("memory_restore_mode", "Copy") not in ("Copy", "OnDemand", *(["CopyOnWrite"] if since(54) else [])):
+        if body.get("memory_restore_mode", "Copy") not in (
+            "Copy",
+            "OnDemand",
+            *(["CopyOnWrite"] if since(54) else []),
+        ):
             raise Refused("unknown variant")
         with open(f"{folder}/config.json", encoding="utf-8") as handle:
             config = json.load(handle)
@@ -323,7 +401,7 @@ class CloudHypervisor:
         Firecracker.tap = (config.get("net") or [{}])[0].get("tap")
         for device in ("serial", "console", "debug_console"):
             if path := config.get(device, {}).get("file"):
-                with open(path, "w", encoding="utf-8") as out:     # truncated, as by the real one
+                with open(path, "w", encoding="utf-8") as out:  # truncated, as by the real one
                     out.write(f"{device} of {folder}\n")
         if path := config.get("vsock", {}).get("socket"):
             bind_vsock(path)
@@ -333,11 +411,12 @@ class CloudHypervisor:
 
     @staticmethod
     def map_memory(folder, config):
-        """Of zones that are shared files nothing is in memory-ranges; what is not shared there is mapped privately."""
+        """Of zones that are shared files nothing is in memory-ranges; what is not shared there is
+        mapped privately."""
         zones = [zone for zone in config.get("memory", {}).get("zones") or [] if zone.get("file")]
         for zone in zones:
             if zone.get("shared"):
-                with open(zone["file"], "r+b") as handle:      # a VM that runs writes into it
+                with open(zone["file"], "r+b") as handle:  # a VM that runs writes into it
                     handle.seek(0)
                     handle.write(b"the guest of a fork wrote this")
             map_privately(zone["file"])
@@ -358,7 +437,7 @@ class CloudHypervisor:
         self.vm["state"] = "paused"
 
     def vm_snapshot(self, body):
-        url, = fields(body, ["destination_url"])
+        (url,) = fields(body, ["destination_url"])
         if self.vm["state"] != "paused":
             raise Refused("Error taking a snapshot: not paused")
         for name in ("config.json", "state.json", "memory-ranges"):
@@ -369,7 +448,9 @@ class CloudHypervisor:
 def map_privately(path):
     """So that the memory file is in /proc/PID/maps, and pages can be populated from outside."""
     with open(path, "rb") as handle:
-        map_privately.kept = mmap.mmap(handle.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+        map_privately.kept = mmap.mmap(
+            handle.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
+        )
 
 
 def read_request(stream):
@@ -428,15 +509,25 @@ def answer(vmm, stream, method, path, raw):
         result = vmm.do(method, path, json.loads(raw) if raw else None)
     except (Refused, OSError, ValueError, KeyError) as error:
         body = json.dumps({"fault_message": str(error)}).encode()
-        stream.write(b"HTTP/1.1 400 \r\nServer: Firecracker API\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"
-                     b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        stream.write(
+            b"HTTP/1.1 400 \r\nServer: Firecracker API\r\nConnection: keep-alive\r\nContent-Type: "
+            b"application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
     else:
         if result is None:
-            stream.write(b"HTTP/1.1 " + vmm.success + b"\r\nServer: Firecracker API\r\nConnection: keep-alive\r\n\r\n")
+            stream.write(
+                b"HTTP/1.1 "
+                + vmm.success
+                + b"\r\nServer: Firecracker API\r\nConnection: keep-alive\r\n\r\n"
+            )
         else:
             body = json.dumps(result).encode()
-            stream.write(b"HTTP/1.1 200 \r\nServer: Firecracker API\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"
-                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            stream.write(
+                b"HTTP/1.1 200 \r\nServer: Firecracker API\r\nConnection: keep-alive\r\n"
+                b"Content-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(body) + body
+            )
     stream.flush()
     if vmm.after:
         time.sleep(0.05)
@@ -464,7 +555,9 @@ def serve_http(path, vmm):
 
 class Qemu:
     def __init__(self, arguments):
-        self.vm = {"state": "inmigrate" if "-S" in arguments and "defer" in arguments else "running"}
+        self.vm = {
+            "state": "inmigrate" if "-S" in arguments and "defer" in arguments else "running"
+        }
         self.negotiated, self.ignore_shared, self.migrated = False, False, None
         memory = re.search(r"mem-path=([^,\s]+)", " ".join(arguments))
         self.vm["memory"] = memory.group(1) if memory else None
@@ -476,22 +569,31 @@ class Qemu:
             self.negotiated = True
             return {}
         if not self.negotiated:
-            raise Refused(f"Expecting capabilities negotiation with 'qmp_capabilities', not {command}")
-        name = {"migrate-set-capabilities": "capabilities", "migrate-incoming": "incoming", "query-status": "status", "cont": "cont", "stop": "stop",
-                "migrate": "migrate", "query-migrate": "query_migrate"}.get(command)
+            raise Refused(
+                f"Expecting capabilities negotiation with 'qmp_capabilities', not {command}"
+            )
+        name = {
+            "migrate-set-capabilities": "capabilities",
+            "migrate-incoming": "incoming",
+            "query-status": "status",
+            "cont": "cont",
+            "stop": "stop",
+            "migrate": "migrate",
+            "query-migrate": "query_migrate",
+        }.get(command)
         if not name:
             raise Refused(f"The command {command} has not been found")
         return getattr(self, name)(arguments)
 
     def capabilities(self, arguments):
-        asked, = fields(arguments, ["capabilities"])
+        (asked,) = fields(arguments, ["capabilities"])
         self.ignore_shared = asked == [{"capability": "x-ignore-shared", "state": True}]
         if not self.ignore_shared:
             raise Refused("Invalid parameter")
         return {}
 
     def incoming(self, arguments):
-        uri, = fields(arguments, ["uri"])
+        (uri,) = fields(arguments, ["uri"])
         if self.vm["state"] != "inmigrate" or not self.ignore_shared:
             raise Refused("'-incoming' was not specified on the command line")
         if not os.path.isfile(uri.removeprefix("file:")):
@@ -514,7 +616,7 @@ class Qemu:
         return {}
 
     def migrate(self, arguments):
-        uri, = fields(arguments, ["uri"])
+        (uri,) = fields(arguments, ["uri"])
         with open(uri.removeprefix("file:"), "wb") as out:
             out.write(b"state")
         self.migrated = "completed"
@@ -570,7 +672,10 @@ def serve_qmp(path, vmm):
         if fault_of("greeting") == "mute":
             time.sleep(3600)
         try:
-            stream.write(b'{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}, "package": ""}, "capabilities": []}}\r\n')
+            stream.write(
+                b'{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}, "package": '
+                b'""}, "capabilities": []}}\r\n'
+            )
             stream.flush()
             while line := stream.readline():
                 answer_qmp(vmm, stream, line)
@@ -581,7 +686,7 @@ def serve_qmp(path, vmm):
 
 # --- who we are ---------------------------------------------------------------------------------
 
-root = ""   # of the jail: the fixture does not chroot
+root = ""  # of the jail: the fixture does not chroot
 
 
 def inside(path):
@@ -596,15 +701,21 @@ def jailer(arguments):
     """Its options, then -- and those of the VMM, which it becomes."""
     global root
     cut = arguments.index("--")
-    mine, rest = arguments[:cut], arguments[cut + 1:]
-    known, more = {"--id", "--exec-file", "--uid", "--gid", "--chroot-base-dir"}, {"--cgroup", "--resource-limit", "--parent-cgroup"}
+    mine, rest = arguments[:cut], arguments[cut + 1 :]
+    known, more = {"--id", "--exec-file", "--uid", "--gid", "--chroot-base-dir"}, {
+        "--cgroup",
+        "--resource-limit",
+        "--parent-cgroup",
+    }
     if set(mine[::2]) - more != known:
         last_words(f"jailer: needs exactly {sorted(known)}, not {mine[::2]}")
     note(f"jailer: {' '.join(mine)}")
     if "--id" in rest:
         last_words("firecracker: the argument '--id' was provided more than once")
     program = value(mine, "--exec-file")
-    root = f"{value(mine, '--chroot-base-dir')}/{os.path.basename(program)}/{value(mine, '--id')}/root"
+    root = (
+        f"{value(mine, '--chroot-base-dir')}/{os.path.basename(program)}/{value(mine, '--id')}/root"
+    )
     os.setgid(int(value(mine, "--gid")))
     os.setuid(int(value(mine, "--uid")))
     return rest + ["--id", value(mine, "--id")]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What one recorded event costs: page faults of one process, traced in turn by each tool.
 
-All arms in one run, interleaved in random order; each arm by the lowest decile of its bursts, because
-machines are noisy. Every tool traces that process alone and must show that it saw the faults.
-"""
+All arms in one run, interleaved in random order; each arm by the lowest decile of its bursts,
+because machines are noisy. Every tool traces that process alone and must show that it saw the
+faults."""
+
 import contextlib
 import json
 import os
@@ -29,7 +30,9 @@ class Faulter:
     """The load, and its process id."""
 
     def __init__(self, program, cpu):
-        self.child = subprocess.Popen([program, str(cpu)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.child = subprocess.Popen(
+            [program, str(cpu)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         word, pid, faults = self.child.stdout.readline().split()
         if word != "ready":
             raise RuntimeError("the load did not start")
@@ -68,6 +71,7 @@ def ftrace(load):
                 found = dict(re.findall(r"^(\w[\w ]*): (\d+)", cpu.read_text(), re.MULTILINE))
                 total += int(found["entries"]) + int(found["overrun"])
             return total
+
         yield seen
     finally:
         (folder / "events/exceptions/page_fault_user/enable").write_text("0")
@@ -89,10 +93,15 @@ def _wait_for(child, found, what):
 def bpftrace(load):
     if not shutil.which("bpftrace"):
         raise ArmError("bpftrace is not installed")
-    program = f"BEGIN {{ printf(\"started\\n\"); }} tracepoint:{EVENT} /pid == {load.pid}/ {{ @seen = count(); }}"
+    program = (
+        f"BEGIN {{ printf(\"started\\n\"); }} tracepoint:{EVENT} /pid == {load.pid}/ {{ "
+        f"@seen = count(); }}"
+    )
     out = Path(load.scratch) / "bpftrace.out"
     with open(out, "w", encoding="utf-8") as handle:
-        child = subprocess.Popen(["bpftrace", "-e", program], stdout=handle, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(
+            ["bpftrace", "-e", program], stdout=handle, stderr=subprocess.STDOUT
+        )
     try:
         _wait_for(child, lambda: "started" in out.read_text(), "bpftrace")
         time.sleep(0.5)
@@ -102,6 +111,7 @@ def bpftrace(load):
             child.wait(START_TIMEOUT)
             match = re.search(r"@seen: (\d+)", out.read_text())
             return int(match[1]) if match else 0
+
         yield seen
     finally:
         child.kill()
@@ -113,8 +123,11 @@ def perf(load):
     if not shutil.which("perf"):
         raise ArmError("perf is not installed")
     out = Path(load.scratch) / "perf.data"
-    child = subprocess.Popen(["perf", "record", "-q", "-m", "64M", "-e", EVENT, "-p", str(load.pid), "-o", str(out)],
-                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    child = subprocess.Popen(
+        ["perf", "record", "-q", "-m", "64M", "-e", EVENT, "-p", str(load.pid), "-o", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     try:
         _wait_for(child, out.exists, "perf record")
         time.sleep(0.5)
@@ -122,9 +135,15 @@ def perf(load):
         def seen():
             child.send_signal(signal.SIGINT)
             child.wait(START_TIMEOUT)
-            text = subprocess.run(["perf", "report", "-i", str(out), "--stats"], capture_output=True, text=True, check=False).stdout
+            text = subprocess.run(
+                ["perf", "report", "-i", str(out), "--stats"],
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout
             match = re.search(r"SAMPLE events:\s+(\d+)", text)
             return int(match[1]) if match else 0
+
         yield seen
     finally:
         child.kill()
@@ -135,7 +154,12 @@ def perf(load):
 def ours(load):
     """forkscope's own emit path (bpf/emit.bpf.h), rings and consumer, written to a recording."""
     out = Path(load.scratch) / "bench.fsr"
-    child = subprocess.Popen([load.emitter, str(load.pid), str(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [load.emitter, str(load.pid), str(out)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         line = child.stdout.readline()
         if not line.startswith("attached"):
@@ -147,13 +171,20 @@ def ours(load):
             child.wait(START_TIMEOUT)
             match = re.search(r"events (\d+) lost (\d+)", text)
             return int(match[1]) if match and match[2] == "0" else 0
+
         yield seen
     finally:
         child.kill()
         child.wait()
 
 
-ARMS = {"bare": bare, "forkscope": ours, "ftrace ring": ftrace, "bpftrace count()": bpftrace, "perf record": perf}
+ARMS = {
+    "bare": bare,
+    "forkscope": ours,
+    "ftrace ring": ftrace,
+    "bpftrace count()": bpftrace,
+    "perf record": perf,
+}
 
 
 def lowest_decile(values):
@@ -191,18 +222,38 @@ def measure(faulter, emitter, scratch, rounds, bursts, cpu):
             for name in random.sample(list(ARMS), len(ARMS)):
                 if name not in broken:
                     one_turn(name, load, bursts, samples, broken, shares)
-            print(f"bench: cost of an event: round {turn + 1} of {rounds}", file=sys.stderr, flush=True)
+            print(
+                f"bench: cost of an event: round {turn + 1} of {rounds}",
+                file=sys.stderr,
+                flush=True,
+            )
     finally:
         load.close()
     base = lowest_decile(samples["bare"])
-    arms = {name: {"ns": lowest_decile(got), "added_ns": lowest_decile(got) - base, "n": len(got), "recorded": shares[name]}
-            for name, got in samples.items() if got and name not in broken}
+    arms = {
+        name: {
+            "ns": lowest_decile(got),
+            "added_ns": lowest_decile(got) - base,
+            "n": len(got),
+            "recorded": shares[name],
+        }
+        for name, got in samples.items()
+        if got and name not in broken
+    }
     ratio = None
     if "forkscope" in arms and "ftrace ring" in arms and arms["ftrace ring"]["added_ns"] > 0:
         ratio = arms["forkscope"]["added_ns"] / arms["ftrace ring"]["added_ns"]
-    return {"faults_per_burst": load.faults, "rounds": rounds, "arms": arms, "ratio_to_ftrace": ratio, "skipped": broken}
+    return {
+        "faults_per_burst": load.faults,
+        "rounds": rounds,
+        "arms": arms,
+        "ratio_to_ftrace": ratio,
+        "skipped": broken,
+    }
 
 
 if __name__ == "__main__":
     os.makedirs(sys.argv[3], exist_ok=True)
-    print(json.dumps(measure(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), 8, 0), indent=1))
+    print(
+        json.dumps(measure(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), 8, 0), indent=1)
+    )

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A static busybox from the archive, for the initramfs of L1 and of the guests; not installed on this machine."""
+"""A static busybox from the archive, for the initramfs of L1 and of the guests; not installed on
+this machine."""
+
 from . import archive, cache
 
 SUITE = "trixie"
@@ -11,7 +13,10 @@ def resolve(refresh):
         return known
     box = archive.Archive("busybox", [SUITE])
     box.update()
-    known = {"packages": box.closure("busybox-static", SUITE, "busybox-static"), "release": box.release_digest()}
+    known = {
+        "packages": box.closure("busybox-static", SUITE, "busybox-static"),
+        "release": box.release_digest(),
+    }
     cache.store("busybox", known)
     return known
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The cache: folders named after the hash of what they were made from, made whole or not at all."""
+
 import contextlib
 import fcntl
 import hashlib
@@ -18,7 +19,9 @@ KEPT_SECONDS = 14 * 24 * 3600
 def root():
     base = os.environ.get("FORKSCOPE_CACHE")
     if not base:
-        base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "forkscope")
+        base = os.path.join(
+            os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "forkscope"
+        )
     path = Path(base)
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -60,7 +63,9 @@ def get(name, inputs, make):
         work = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root()))
         try:
             make(work)
-            (work / "inputs.json").write_text(json.dumps(inputs, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            (work / "inputs.json").write_text(
+                json.dumps(inputs, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+            )
             os.chmod(work, 0o755)
             os.rename(work, wanted)
         finally:
@@ -84,7 +89,8 @@ def store(name, value):
 
 
 def work_folder(purpose):
-    """A folder for one run, named after its process; those of processes that are gone are removed."""
+    """A folder for one run, named after its process; those of processes that are gone are
+    removed."""
     for folder in root().glob(f".{purpose}-*"):
         pid = folder.name.split("-")[1]
         if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):

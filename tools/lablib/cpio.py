@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A writer of the kernel's initramfs format (cpio, "newc"), uncompressed.
 
-Not cpio(1): it archives files only, so that all would be written to a folder first (40 MiB take 0.27 s instead of 0.12),
-and a device could be put there by root alone.
+Not cpio(1): it archives files only, so that all would be written to a folder first (40 MiB take
+0.27 s instead of 0.12), and a device could be put there by root alone.
 """
+
 import stat
 
 
@@ -14,7 +15,21 @@ class Writer:
 
     def _entry(self, name, mode, body=b"", device=(0, 0)):
         self._inode += 1
-        fields = (self._inode, mode, 0, 0, 2 if stat.S_ISDIR(mode) else 1, 0, len(body), 0, 0, device[0], device[1], len(name) + 1, 0)
+        fields = (
+            self._inode,
+            mode,
+            0,
+            0,
+            2 if stat.S_ISDIR(mode) else 1,
+            0,
+            len(body),
+            0,
+            0,
+            device[0],
+            device[1],
+            len(name) + 1,
+            0,
+        )
         head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
         self._parts.append(head + b"\0" * (-len(head) % 4) + body + b"\0" * (-len(body) % 4))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian's cloud kernels, in the versions that the archive has now: for L1, and for the guests."""
+
 import lzma
 import re
 import shutil
@@ -11,7 +12,11 @@ from .proc import path_with_sbin, run
 from .say import LabError, USAGE, say
 
 # --kernel NAME -> the suite it comes from, and those needed to resolve it
-SUITES = {"trixie": ["trixie"], "backports": ["trixie", "trixie-backports"], "bookworm": ["bookworm"]}
+SUITES = {
+    "trixie": ["trixie"],
+    "backports": ["trixie", "trixie-backports"],
+    "bookworm": ["bookworm"],
+}
 DEFAULT = "backports"
 META = "linux-image-cloud-amd64"
 WANTED = r"linux-(?:image|binary|modules|base)-[0-9].*"
@@ -42,7 +47,9 @@ def version_of(tree):
     """The release string of an unpacked kernel (its module folder's name)."""
     folders = [path for path in (Path(tree) / "usr/lib/modules").iterdir() if path.is_dir()]
     if len(folders) != 1:
-        raise LabError(f"unpacking a kernel: expected one module folder in {tree}, found {len(folders)}")
+        raise LabError(
+            f"unpacking a kernel: expected one module folder in {tree}, found {len(folders)}"
+        )
     return folders[0].name
 
 
@@ -51,28 +58,47 @@ def unpack(kernel, packages, folder):
     tree.mkdir()
     for path in ("usr/lib", "boot"):
         (tree / path).mkdir(parents=True)
-    (tree / "lib").symlink_to("usr/lib")   # dpkg-deb -x then puts /lib/modules where it is on a merged system
+    (tree / "lib").symlink_to(
+        "usr/lib"
+    )  # dpkg-deb -x then puts /lib/modules where it is on a merged system
     box = _archive(kernel)
     if not any((box.folder / "lists").glob("*InRelease")):
         box.update()
     box.unpack(packages, tree, folder / "debs")
     shutil.rmtree(folder / "debs")
-    if not (tree / "lib").is_symlink():   # older dpkg-deb puts a folder in the link's place
+    if not (tree / "lib").is_symlink():  # older dpkg-deb puts a folder in the link's place
         shutil.copytree(tree / "lib", tree / "usr/lib", dirs_exist_ok=True, symlinks=True)
         shutil.rmtree(tree / "lib")
         (tree / "lib").symlink_to("usr/lib")
     version = version_of(tree)
-    run(["depmod", "-b", str(tree), version], f"indexing the modules of {version}", env=path_with_sbin())
-    vmlinuz = next((path for path in (tree / f"usr/lib/modules/{version}/vmlinuz", tree / f"boot/vmlinuz-{version}") if path.exists()), None)
+    run(
+        ["depmod", "-b", str(tree), version],
+        f"indexing the modules of {version}",
+        env=path_with_sbin(),
+    )
+    vmlinuz = next(
+        (
+            path
+            for path in (
+                tree / f"usr/lib/modules/{version}/vmlinuz",
+                tree / f"boot/vmlinuz-{version}",
+            )
+            if path.exists()
+        ),
+        None,
+    )
     if not vmlinuz:
-        raise LabError(f"unpacking kernel {version}: no vmlinuz in {', '.join(name for name, _ in packages)}")
+        raise LabError(
+            f"unpacking kernel {version}: no vmlinuz in {', '.join(name for name, _ in packages)}"
+        )
     shutil.copy(vmlinuz, folder / "bzImage")
     (folder / "version").write_text(version + "\n", encoding="ascii")
     return tree, version
 
 
 def module_order(tree, version, names):
-    """Paths of these modules and what they depend on, in the order to load them; those built in or absent are left out."""
+    """Paths of these modules and what they depend on, in the order to load them; those built in or
+    absent are left out."""
     base = Path(tree) / "usr/lib/modules" / version
     depends = {}
     for line in (base / "modules.dep").read_text(encoding="ascii").splitlines():
@@ -127,15 +153,26 @@ def _make_l1(kernel, packages, busybox):
         image = cpio.Writer()
         add_busybox(image, busybox)
         add_modules(image, tree, version, L1_MODULES)
-        image.file("init", (Path(__file__).parent / "l1/initramfs-init").read_bytes(), executable=True)
+        image.file(
+            "init", (Path(__file__).parent / "l1/initramfs-init").read_bytes(), executable=True
+        )
         (folder / "initrd").write_bytes(image.bytes())
-        disks.from_folder(tree / "usr/lib/modules", folder / "modules.img", "modules", spare=16 << 20)
+        disks.from_folder(
+            tree / "usr/lib/modules", folder / "modules.img", "modules", spare=16 << 20
+        )
         shutil.rmtree(tree)
+
     return make
 
 
 def l1(kernel, refresh, busybox):
     """The folder with bzImage, initrd, modules.img and version of L1's kernel."""
     known = resolve(kernel, refresh)
-    maker = cache.file_digest(__file__, Path(__file__).parent / "l1/initramfs-init", Path(__file__).parent / "cpio.py")
-    return cache.get(f"kernel-{kernel}", {"packages": known["packages"], "maker": maker}, _make_l1(kernel, known["packages"], busybox))
+    maker = cache.file_digest(
+        __file__, Path(__file__).parent / "l1/initramfs-init", Path(__file__).parent / "cpio.py"
+    )
+    return cache.get(
+        f"kernel-{kernel}",
+        {"packages": known["packages"], "maker": maker},
+        _make_l1(kernel, known["packages"], busybox),
+    )

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What L1's emulated CPUs do, as QEMU's monitor has it: asked for when L1 is silent, for whoever wants to know why."""
+"""What L1's emulated CPUs do, as QEMU's monitor has it: asked for when L1 is silent, for whoever
+wants to know why."""
+
 import json
 import socket
 
 ASKED = ("info cpus", "info registers -a", "info lapic")
-SECONDS = 5     # a QEMU that hangs too is not waited for
+SECONDS = 5  # a QEMU that hangs too is not waited for
 
 
 def _ask(stream, command, **arguments):
@@ -26,6 +28,10 @@ def look(path):
             with sock.makefile("rw", encoding="utf-8") as stream:
                 stream.readline()
                 _ask(stream, "qmp_capabilities")
-                return "\n".join(f"## {command}\n{_ask(stream, 'human-monitor-command', **{'command-line': command})}" for command in ASKED * 2)
+                return "\n".join(
+                    f"## {command}\n"
+                    f"{_ask(stream, 'human-monitor-command', **{'command-line': command})}"
+                    for command in ASKED * 2
+                )
     except (OSError, ValueError) as error:
         return f"QEMU's monitor does not answer: {error}"

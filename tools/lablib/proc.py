@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Running other programs: quietly when they work, with all they said when they fail."""
+
 import ctypes
 import os
 import shlex
@@ -16,13 +17,26 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def run(command, why, advice="", **options):
     """Runs a command; on failure raises with its last output, what it was for, and what to do."""
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace", check=False, **options)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            **options,
+        )
     except FileNotFoundError as error:
-        raise LabError(f"{why}: cannot run {command[0]}: it is not installed. {advice}".strip()) from error
+        raise LabError(
+            f"{why}: cannot run {command[0]}: it is not installed. {advice}".strip()
+        ) from error
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-20:])
-        raise LabError(f"{why}: `{shlex.join(map(str, command))}` ended with status {done.returncode}:\n{tail}\n{advice}".strip())
+        raise LabError(
+            f"{why}: `{shlex.join(map(str, command))}` ended with status {done.returncode}:\n"
+            f"{tail}\n{advice}".strip()
+        )
     return done.stdout
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The one way the lab talks to people: lines on stderr, and errors that end it."""
+
 import sys
 import time
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A job in L1, from its disks to its exit status: boots, retries a fault of the lab once, brings the files back."""
+"""A job in L1, from its disks to its exit status: boots, retries a fault of the lab once, brings
+the files back."""
+
 import os
 import shutil
 import signal
@@ -9,9 +11,9 @@ from pathlib import Path
 from . import build, cache, disks, l1vm, slots, stage
 from .say import LAB_FAULT, TIMED_OUT, say, step
 
-OUT_SIZE = 8 << 30          # sparse
-SCRATCH_SIZE = 24 << 30     # sparse
-TRIES = 2                   # boots of L1, if one breaks
+OUT_SIZE = 8 << 30  # sparse
+SCRATCH_SIZE = 24 << 30  # sparse
+TRIES = 2  # boots of L1, if one breaks
 
 
 class _Stopped(Exception):
@@ -39,7 +41,10 @@ def _attempt(parts, work, seconds, shell, cpus):
     except l1vm.Fault as fault:
         return None, str(fault)
     except l1vm.JobTimeout:
-        say(f"the job did not end within its {seconds:g} s: L1 was stopped (--timeout D gives it longer)")
+        say(
+            f"the job did not end within its {seconds:g} s: L1 was stopped (--timeout D gives it "
+            f"longer)"
+        )
         return TIMED_OUT, None
 
 
@@ -70,18 +75,37 @@ def _boot_until_it_holds(parts, work, seconds, out, shell, tries, cpus):
     return LAB_FAULT
 
 
-def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False, tries=TRIES, cpus=l1vm.CPUS):
+def run(
+    kernel,
+    words,
+    out,
+    seconds=600.0,
+    files=(),
+    extra=None,
+    shell=False,
+    tries=TRIES,
+    cpus=l1vm.CPUS,
+):
     """
-    Runs a command in L1 and returns its exit status; its files under $OUT are then in the folder `out`.
-    tries: boots of L1, should one break; cpus: its processors.
+    Runs a command in L1 and returns its exit status; its files under $OUT are then in the folder
+    `out`. tries: boots of L1, should one break; cpus: its processors.
     """
     made = build.parts(kernel)
-    old = {number: signal.signal(number, _on_signal) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    old = {
+        number: signal.signal(number, _on_signal)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    }
     work = cache.work_folder("run")
     try:
         stage.make(work / "top", work / "top.img", made["waiter"], words, files, extra)
-        parts = {"kernel": made["kernel"], "root": made["root"], "guest": made["guest"] / "guest.img",
-                 "top": work / "top.img", "out": work / "out.img", "scratch": work / "scratch.img"}
+        parts = {
+            "kernel": made["kernel"],
+            "root": made["root"],
+            "guest": made["guest"] / "guest.img",
+            "top": work / "top.img",
+            "out": work / "out.img",
+            "scratch": work / "scratch.img",
+        }
         with slots.take(cpus):
             version = (made["kernel"] / "version").read_text(encoding="ascii").strip()
             step(f"booting L1 (emulated, Linux {version})")
@@ -102,4 +126,9 @@ def run(kernel, words, out, seconds=600.0, files=(), extra=None, shell=False, tr
 def terminal():
     """The terminal's size, for a shell in L1."""
     size = os.get_terminal_size() if os.isatty(0) else os.terminal_size((80, 24))
-    return {"LAB_MODE": "shell", "LAB_ROWS": str(size.lines), "LAB_COLUMNS": str(size.columns), "TERM": os.environ.get("TERM", "vt100")}
+    return {
+        "LAB_MODE": "shell",
+        "LAB_ROWS": str(size.lines),
+        "LAB_COLUMNS": str(size.columns),
+        "TERM": os.environ.get("TERM", "vt100"),
+    }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""No more processors of L1 VMs at once on a machine than it has, and at most four: the others wait, and say so.
+"""No more processors of L1 VMs at once on a machine than it has, and at most four: the others wait,
+and say so.
 
-Two L1s of two processors each on two processors take far longer than one after the other: each holds the locks that its other
-vCPU spins for. Two of one processor each have nobody to spin for, and run side by side.
-"""
+Two L1s of two processors each on two processors take far longer than one after the other: each
+holds the locks that its other vCPU spins for. Two of one processor each have nobody to spin for,
+and run side by side."""
+
 import contextlib
 import fcntl
 import os
@@ -19,7 +21,9 @@ FOLDER = "/run/lock" if os.path.isdir("/run/lock") else "/tmp"
 def _open(name):
     path = f"{FOLDER}/forkscope-lab.{name}"
     try:
-        return os.open(path, os.O_RDWR)       # made by another user perhaps: then O_CREAT would be refused
+        return os.open(
+            path, os.O_RDWR
+        )  # made by another user perhaps: then O_CREAT would be refused
     except FileNotFoundError:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         os.fchmod(handle, 0o666)
@@ -38,7 +42,8 @@ def _lock(name):
 
 
 def _add_slots(held, wanted, count):
-    """Takes of the slots that are free what is still wanted; they are named after their processors."""
+    """Takes of the slots that are free what is still wanted; they are named after their
+    processors."""
     for number in range(count):
         if len(held) < wanted:
             handle = _lock(f"cpu{number}")
@@ -50,7 +55,10 @@ def _wait_for_slots(wanted, count):
     """In order of arrival: who waits for slots holds the queue's lock, the others wait for that."""
     queue, held = _lock("queue"), []
     if queue is None or not _add_slots(held, wanted, count):
-        say(f"other lab VMs run on this machine already, with as many processors as it has for them ({count}); waiting for one to end")
+        say(
+            f"other lab VMs run on this machine already, with as many processors as it has for "
+            f"them ({count}); waiting for one to end"
+        )
     if queue is None:
         queue = _open("queue")
         fcntl.flock(queue, fcntl.LOCK_EX)

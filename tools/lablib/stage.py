@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What L1 sees of the project: a read-only image with the built project, the tests, the tools and the job to run."""
+"""What L1 sees of the project: a read-only image with the built project, the tests, the tools and
+the job to run."""
+
 import os
 import shlex
 import shutil
@@ -19,19 +21,32 @@ def _copy_project(into):
         source = TOP / name
         if not source.exists():
             continue
-        skip = LEFT_OUT if name != ".output" else lambda base, names: (["lab"] if Path(base) == TOP / ".output" else []) + list(LEFT_OUT(base, names))
-        shutil.copytree(source, into / name, symlinks=True, ignore=skip, copy_function=_link_or_copy, ignore_dangling_symlinks=True)
+        skip = (
+            LEFT_OUT
+            if name != ".output"
+            else lambda base, names: (["lab"] if Path(base) == TOP / ".output" else [])
+            + list(LEFT_OUT(base, names))
+        )
+        shutil.copytree(
+            source,
+            into / name,
+            symlinks=True,
+            ignore=skip,
+            copy_function=_link_or_copy,
+            ignore_dangling_symlinks=True,
+        )
 
 
 def _link_or_copy(source, target):
-    """A hard link where the cache and the project share a disk: the image is made from it at once and it goes."""
+    """A hard link where the cache and the project share a disk: the image is made from it at once
+    and it goes."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
         try:
             shutil.copy2(source, target, follow_symlinks=False)
         except FileNotFoundError:
-            pass   # gone since it was listed: a build may be going on
+            pass  # gone since it was listed: a build may be going on
 
 
 def _inside(path, folder, number):
@@ -47,16 +62,24 @@ def _inside(path, folder, number):
 
 
 def environment(extra):
-    values = {"FORKSCOPE_TOP": INSIDE, "FORKSCOPE_LAB": "1", "FORKSCOPE_GUEST": "/lab", "FORKSCOPE_WAITER": f"{INSIDE}/.lab/waiter",
-              "OUT": "/out", "SCRATCH": "/scratch", "PYTHONPYCACHEPREFIX": "/tmp/pyc",
-              "PATH": f"{INSIDE}/.output:{INSIDE}/tools:"
-                      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    values = {
+        "FORKSCOPE_TOP": INSIDE,
+        "FORKSCOPE_LAB": "1",
+        "FORKSCOPE_GUEST": "/lab",
+        "FORKSCOPE_WAITER": f"{INSIDE}/.lab/waiter",
+        "OUT": "/out",
+        "SCRATCH": "/scratch",
+        "PYTHONPYCACHEPREFIX": "/tmp/pyc",
+        "PATH": f"{INSIDE}/.output:{INSIDE}/tools:"
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }
     values.update(extra)
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def make(folder, image, waiter, words, files=(), extra=None):
-    """Makes the image. words: the command to run, in which an integer n stands for files[n], wherever L1 finds it."""
+    """Makes the image. words: the command to run, in which an integer n stands for files[n],
+    wherever L1 finds it."""
     folder = Path(folder)
     (folder / ".lab").mkdir(parents=True)
     _copy_project(folder)

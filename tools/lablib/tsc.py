@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The frequency of this machine's TSC, which is that of an emulated CPU's too: QEMU's TCG passes on the host's counter.
+"""The frequency of this machine's TSC, which is that of an emulated CPU's too: QEMU's TCG passes on
+the host's counter.
 
-L1 is given it (tsc_early_khz): its own measurement, against the emulated PIT, is wrong by a factor of up to 12 where
-QEMU has to wait for a processor, and its clock is then as wrong.
+L1 is given it (tsc_early_khz): its own measurement, against the emulated PIT, is wrong by a factor
+of up to 12 where QEMU has to wait for a processor, and its clock is then as wrong.
 """
+
 import ctypes
 import mmap
 import platform
 import time
 
-SAMPLES = 50            # reads of the clock around one of the counter: the closest counts
+SAMPLES = 50  # reads of the clock around one of the counter: the closest counts
 APART_SECONDS = 0.1
 MOST_ERROR = 0.001
 TRIES = 5
-_RDTSC = bytes.fromhex("0f31 48c1e220 4809d0 c3")   # rdtsc; shl rdx, 32; or rax, rdx; ret
+_RDTSC = bytes.fromhex("0f31 48c1e220 4809d0 c3")  # rdtsc; shl rdx, 32; or rax, rdx; ret
 
 
 def _counter():
@@ -26,12 +28,13 @@ def _counter():
         return None
     page.write(_RDTSC)
     function = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
-    function.page = page    # as long as the function lives
+    function.page = page  # as long as the function lives
     return function
 
 
 def _sample(counter):
-    """(width in ns, ns, counter): of several, the one with the least time between the two looks at the clock."""
+    """(width in ns, ns, counter): of several, the one with the least time between the two looks at
+    the clock."""
     found = []
     for _ in range(SAMPLES):
         before = time.monotonic_ns()
@@ -55,6 +58,7 @@ def khz():
 
 
 def kernel_words():
-    """For the command line of L1's kernel. Its watchdog stays on (no tsc=reliable): it finds a TSC that is wrong for all that."""
+    """For the command line of L1's kernel. Its watchdog stays on (no tsc=reliable): it finds a TSC
+    that is wrong for all that."""
     found = khz()
     return [f"tsc_early_khz={found}"] if found else []

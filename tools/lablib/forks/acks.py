@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Collects one fork's acks, each with the CLOCK_MONOTONIC time at which it was read."""
+
 import threading
 import time
 
@@ -23,7 +24,7 @@ class Waiter:
             if body == b"" or not body.startswith(b"stage="):
                 continue
             text = body.decode("ascii", "replace").strip()
-            stage = text.split()[0][len("stage="):]
+            stage = text.split()[0][len("stage=") :]
             self.acks.append({"stage": stage, "at_ns": now, "text": text})
             if stage == self.last:
                 self._done.set()

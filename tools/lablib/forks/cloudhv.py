@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Forks under Cloud Hypervisor, through its HTTP API. It has no resume signal: the guest polls its mailbox."""
+"""Forks under Cloud Hypervisor, through its HTTP API. It has no resume signal: the guest polls its
+mailbox."""
+
 import json
 import os
 import shutil
@@ -25,8 +27,18 @@ class Machine:
         self.console = self.folder / "console"
         self.log = self.folder / "vmm.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(network.prefix() + [spec.program, "--api-socket", f"path={self.folder}/api.sock"],  # pylint: disable=consider-using-with
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+            self.process = subprocess.Popen(
+                network.prefix()
+                + [
+                    spec.program,
+                    "--api-socket",
+                    f"path={self.folder}/api.sock",
+                ],  # pylint: disable=consider-using-with
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,
+            )
         try:
             self.api = Api(self.folder / "api.sock", self.process, "Cloud Hypervisor")
         except LabError as error:
@@ -46,10 +58,18 @@ class Machine:
 
 
 def _config(spec, console_file):
-    return {"cpus": {"boot_vcpus": spec.vcpus, "max_vcpus": spec.vcpus}, "memory": {"size": spec.memory},
-            "payload": {"kernel": str(spec.guest / "vmlinux"), "initramfs": str(spec.initrd), "cmdline": spec.command_line},
-            "serial": {"mode": "File", "file": str(console_file)}, "console": {"mode": "Off"},
-            "net": [{"tap": netns.TAP, "mac": netns.GUEST_MAC}]}
+    return {
+        "cpus": {"boot_vcpus": spec.vcpus, "max_vcpus": spec.vcpus},
+        "memory": {"size": spec.memory},
+        "payload": {
+            "kernel": str(spec.guest / "vmlinux"),
+            "initramfs": str(spec.initrd),
+            "cmdline": spec.command_line,
+        },
+        "serial": {"mode": "File", "file": str(console_file)},
+        "console": {"mode": "Off"},
+        "net": [{"tap": netns.TAP, "mac": netns.GUEST_MAC}],
+    }
 
 
 def make_template(spec, folder, network):
@@ -67,12 +87,16 @@ def make_template(spec, folder, network):
         machine.kill()
     (snapshot / MEMORY).rename(folder / "mem")
     if (folder / "mem").stat().st_size != spec.memory:
-        raise LabError(f"Cloud Hypervisor's memory file has {(folder / 'mem').stat().st_size} bytes, not the guest's {spec.memory}: "
-                       "this version's snapshots are not flat")
+        raise LabError(
+            f"Cloud Hypervisor's memory file has {(folder / 'mem').stat().st_size} bytes, not the "
+            f"guest's {spec.memory}: "
+            "this version's snapshots are not flat"
+        )
 
 
 class Fork:
-    """One fork: its own folder with the template's state, the shared memory file, and its own console."""
+    """One fork: its own folder with the template's state, the shared memory file, and its own
+    console."""
 
     def __init__(self, spec, template, memfile, folder, network, _uffd):
         snapshot = Path(folder) / "snapshot"

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A guest's console file: waited on for a word. A guest that says nothing for a minute is dead, and so is one that gets nowhere."""
+"""A guest's console file: waited on for a word. A guest that says nothing for a minute is dead, and
+so is one that gets nowhere."""
+
 import re
 import time
 from pathlib import Path
@@ -7,11 +9,15 @@ from pathlib import Path
 from ..say import LabError, Waiting
 
 BAD = (b"L2FAILED", b"Kernel panic")
-ALIVE = b"L2ALIVE"      # its init says so every 5 s until the agent is started, what it is doing, and the processor time used for that
-SILENT_SECONDS = 60     # without a line while it boots or arms its recorder
+# its init says so every 5 s until the agent is started, what it is doing, and the processor time
+# used for that
+ALIVE = b"L2ALIVE"
+SILENT_SECONDS = 60  # without a line while it boots or arms its recorder
 # The init's lines count the guest's own time: a guest that is kept from running says fewer.
-SAME_BEATS = 12         # lines in a row between which what it does has used no processor time: it stands still
-MOST_BEATS = 48         # lines in which it does the same thing, whatever else is on the console
+SAME_BEATS = (
+    12  # lines in a row between which what it does has used no processor time: it stands still
+)
+MOST_BEATS = 48  # lines in which it does the same thing, whatever else is on the console
 _BEAT = re.compile(rb"^L2ALIVE (\w+) (\d+|\?)\r?$", re.MULTILINE)
 
 
@@ -24,7 +30,9 @@ def tail(path, lines=15):
         output = Path(path).read_bytes().decode("utf-8", "replace").splitlines()
     except OSError:
         return "(nothing)"
-    return "\n".join([line for line in output if ALIVE.decode() not in line][-lines:]) or "(nothing)"
+    return (
+        "\n".join([line for line in output if ALIVE.decode() not in line][-lines:]) or "(nothing)"
+    )
 
 
 class _Ear:
@@ -45,20 +53,29 @@ class _Ear:
 
 def _last_in_common(beats):
     """How many of the last ones are equal."""
-    return next((number for number, beat in enumerate(reversed(beats)) if beat != beats[-1]), len(beats))
+    return next(
+        (number for number, beat in enumerate(reversed(beats)) if beat != beats[-1]), len(beats)
+    )
 
 
 def gets_nowhere(body):
-    """Why the guest with this on its console will not get on, or None: by its init's lines, which no other line resets."""
+    """Why the guest with this on its console will not get on, or None: by its init's lines, which
+    no other line resets."""
     beats = _BEAT.findall(body)
     if not beats:
         return None
     doing, used = beats[-1]
     same, long = _last_in_common(beats), _last_in_common([beat[0] for beat in beats])
     if used != b"?" and same >= SAME_BEATS:
-        return f"dead: {doing.decode()} used no processor time between {same} of its init's lines (every 5 s of its own time)"
+        return (
+            f"dead: {doing.decode()} used no processor time between {same} of its init's lines "
+            f"(every 5 s of its own time)"
+        )
     if long >= MOST_BEATS:
-        return f"dead: {doing.decode()} was not done in {long} of its init's lines (every 5 s of its own time)"
+        return (
+            f"dead: {doing.decode()} was not done in {long} of its init's lines (every 5 s of "
+            f"its own time)"
+        )
     return None
 
 
@@ -80,11 +97,14 @@ def _why(body, ear, process, waiting, seconds):
 def _doing(body):
     """What its init said last that it does."""
     doing, used = (_BEAT.findall(body) or [(b"", b"?")])[-1]
-    return (f"; {doing.decode()}" if doing else "") + (f", {used.decode()} ticks of processor time" if used != b"?" else "")
+    return (f"; {doing.decode()}" if doing else "") + (
+        f", {used.decode()} ticks of processor time" if used != b"?" else ""
+    )
 
 
 def wait_for(machine, word, seconds, what):
-    """Until the machine's console has the word. Raises DeadGuest; what the VMM knows of a guest that stands still is then in its text."""
+    """Until the machine's console has the word. Raises DeadGuest; what the VMM knows of a guest
+    that stands still is then in its text."""
     ear, waiting = _Ear(machine.console), Waiting(f"the guest's '{word.decode()}' ({what})")
     while True:
         body = ear.body()
@@ -93,6 +113,9 @@ def wait_for(machine, word, seconds, what):
         why = _why(body, ear, machine.process, waiting, seconds)
         if why:
             seen = machine.look() if machine.process.poll() is None else ""
-            raise DeadGuest(f"{what}: waiting for {word.decode()}: {why}. The end of the console:\n{tail(machine.console)}\n{seen}".rstrip())
+            raise DeadGuest(
+                f"{what}: waiting for {word.decode()}: {why}. The end of the console:\n"
+                f"{tail(machine.console)}\n{seen}".rstrip()
+            )
         waiting.look(f"; its console has said nothing for {ear.silent_for():.0f} s{_doing(body)}")
         time.sleep(0.05)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Makes the forks: template, memory file, recorder, then each fork's spawn, load, hook, resume and acks."""
+"""Makes the forks: template, memory file, recorder, then each fork's spawn, load, hook, resume and
+acks."""
+
 import json
 import os
 import platform
@@ -13,12 +15,13 @@ from ..say import FAILED, LabError, say, step
 from . import cloudhv, firecracker, onefork, pagecache, qemu, recorder, storage, template
 
 DRIVERS = {"qemu": qemu, "firecracker": firecracker, "cloud-hypervisor": cloudhv}
-SETTLE_SECONDS = 0.3        # between arming or the last fork's end and the next thing
+SETTLE_SECONDS = 0.3  # between arming or the last fork's end and the next thing
 
 
 @dataclass
 class Place:
     """Where the forks run, and what they run from."""
+
     name: str
     emulated: bool
     guest: Path
@@ -37,7 +40,9 @@ class Series:
         self.memfile = None
 
     def prepare_cache(self):
-        files = [self.memfile] + [path for path in self.template.iterdir() if path.name.startswith("state")]
+        files = [self.memfile] + [
+            path for path in self.template.iterdir() if path.name.startswith("state")
+        ]
         if self.arguments.cache == "warm":
             pagecache.fill(self.memfile)
         elif self.place.emulated:
@@ -122,18 +127,30 @@ def _all(forks, action):
 
 
 def _options(arguments):
-    return {name: value for name, value in vars(arguments).items() if name not in ("command", "out")}
+    return {
+        name: value for name, value in vars(arguments).items() if name not in ("command", "out")
+    }
 
 
 def _write_json(series, forks, status):
     arguments = series.arguments
     out = series.out.with_name(series.out.stem + ".forks.json")
-    body = {"format": 1, "where": series.place.name, "emulated": series.place.emulated, "host_kernel": platform.release(),
-            "guest_kernel": (series.place.guest / "version").read_text(encoding="ascii").strip(), "options": _options(arguments),
-            "signal": series.spec.signal, "command_line": series.spec.command_line, "token": arguments.token,
-            "armed": {"directory": series.spec.directory()} if series.spec.armed else None,
-            "recording": series.out.name if status is not None else None, "record_status": status,
-            "guest_symbols": None, "forks": [fork.result() for fork in forks]}
+    body = {
+        "format": 1,
+        "where": series.place.name,
+        "emulated": series.place.emulated,
+        "host_kernel": platform.release(),
+        "guest_kernel": (series.place.guest / "version").read_text(encoding="ascii").strip(),
+        "options": _options(arguments),
+        "signal": series.spec.signal,
+        "command_line": series.spec.command_line,
+        "token": arguments.token,
+        "armed": {"directory": series.spec.directory()} if series.spec.armed else None,
+        "recording": series.out.name if status is not None else None,
+        "record_status": status,
+        "guest_symbols": None,
+        "forks": [fork.result() for fork in forks],
+    }
     if arguments.with_guest_symbols:
         body["guest_symbols"] = series.out.stem + ".kallsyms"
         shutil.copy(series.template / "kallsyms", series.out.with_name(body["guest_symbols"]))
@@ -161,6 +178,9 @@ def run(arguments, place, out):
         say(f"forks without their last ack: {', '.join(map(str, late))} of {len(forks)}")
     dead = [fork.number for fork in forks if fork.died is not None]
     if dead:
-        say(f"forks whose VMM ended by itself: {', '.join(map(str, dead))} of {len(forks)}; their consoles are in {out.stem}.forks")
+        say(
+            f"forks whose VMM ended by itself: {', '.join(map(str, dead))} of {len(forks)}; their "
+            f"consoles are in {out.stem}.forks"
+        )
     say(f"{len(forks)} forks done on {place.name}")
     return FAILED if dead or status not in (None, *recorder.FINE) else 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Forks under Firecracker: its own snapshots, through its API on a unix socket."""
+
 import http.client
 import json
 import os
@@ -28,13 +29,22 @@ class Api(http.client.HTTPConnection):
 
     def ask(self, method, url, body=None):
         try:
-            self.request(method, url, None if body is None else json.dumps(body), {"Content-Type": "application/json"} if body is not None else {})
+            self.request(
+                method,
+                url,
+                None if body is None else json.dumps(body),
+                {"Content-Type": "application/json"} if body is not None else {},
+            )
             answer = self.getresponse()
             text = answer.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
-            raise LabError(f"{self.what}: {method} {url}: no answer ({error}); is it still running?") from error
+            raise LabError(
+                f"{self.what}: {method} {url}: no answer ({error}); is it still running?"
+            ) from error
         if answer.status not in (200, 204):
-            raise LabError(f"{self.what} refused {method} {url} with {answer.status}: {text.strip()}")
+            raise LabError(
+                f"{self.what} refused {method} {url} with {answer.status}: {text.strip()}"
+            )
         return json.loads(text) if text else None
 
 
@@ -46,11 +56,26 @@ class Machine:
         self.console = self.folder / "console"
         program = spec.program or str(spec.guest / "firecracker")
         if not os.path.exists(program):
-            raise LabError("the lab has no Firecracker (its package could not be had when the lab was built): give one with --vmm-bin PATH, "
-                           "or run `tools/lab build` again")
+            raise LabError(
+                "the lab has no Firecracker (its package could not be had when the lab was "
+                "built): give one with --vmm-bin PATH, "
+                "or run `tools/lab build` again"
+            )
         with open(self.console, "wb") as log:
-            self.process = subprocess.Popen(network.prefix() + [program, "--api-sock", str(self.folder / "api.sock"), "--id", name],  # pylint: disable=consider-using-with
-                                            stdin=subprocess.PIPE, stdout=log, stderr=log, preexec_fn=die_with_parent)
+            self.process = subprocess.Popen(
+                network.prefix()
+                + [
+                    program,
+                    "--api-sock",
+                    str(self.folder / "api.sock"),
+                    "--id",
+                    name,
+                ],  # pylint: disable=consider-using-with
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,
+            )
         try:
             self.api = Api(self.folder / "api.sock", self.process, "Firecracker")
         except LabError as error:
@@ -71,13 +96,35 @@ def make_template(spec, folder, network):
     machine = Machine(spec, folder, network, "template")
     try:
         api = machine.api
-        api.ask("PUT", "/machine-config", {"vcpu_count": spec.vcpus, "mem_size_mib": spec.memory >> 20})
-        api.ask("PUT", "/boot-source", {"kernel_image_path": str(spec.guest / "vmlinux"), "initrd_path": str(spec.initrd), "boot_args": spec.command_line})
-        api.ask("PUT", "/network-interfaces/eth0", {"iface_id": "eth0", "host_dev_name": netns.TAP, "guest_mac": netns.GUEST_MAC})
+        api.ask(
+            "PUT", "/machine-config", {"vcpu_count": spec.vcpus, "mem_size_mib": spec.memory >> 20}
+        )
+        api.ask(
+            "PUT",
+            "/boot-source",
+            {
+                "kernel_image_path": str(spec.guest / "vmlinux"),
+                "initrd_path": str(spec.initrd),
+                "boot_args": spec.command_line,
+            },
+        )
+        api.ask(
+            "PUT",
+            "/network-interfaces/eth0",
+            {"iface_id": "eth0", "host_dev_name": netns.TAP, "guest_mac": netns.GUEST_MAC},
+        )
         api.ask("PUT", "/actions", {"action_type": "InstanceStart"})
         spec.wait_armed(machine)
         api.ask("PATCH", "/vm", {"state": "Paused"})
-        api.ask("PUT", "/snapshot/create", {"snapshot_type": "Full", "snapshot_path": str(folder / "state"), "mem_file_path": str(folder / "mem")})
+        api.ask(
+            "PUT",
+            "/snapshot/create",
+            {
+                "snapshot_type": "Full",
+                "snapshot_path": str(folder / "state"),
+                "mem_file_path": str(folder / "mem"),
+            },
+        )
     finally:
         machine.kill()
 
@@ -93,9 +140,17 @@ class Fork:
         self.console = self.machine.console
 
     def load(self, resume):
-        backend = {"backend_type": "Uffd", "backend_path": str(self.uffd)} if self.uffd else {"backend_type": "File", "backend_path": str(self.memfile)}
+        backend = (
+            {"backend_type": "Uffd", "backend_path": str(self.uffd)}
+            if self.uffd
+            else {"backend_type": "File", "backend_path": str(self.memfile)}
+        )
         try:
-            self.machine.api.ask("PUT", "/snapshot/load", {"snapshot_path": str(self.state), "mem_backend": backend, "resume_vm": resume})
+            self.machine.api.ask(
+                "PUT",
+                "/snapshot/load",
+                {"snapshot_path": str(self.state), "mem_backend": backend, "resume_vm": resume},
+            )
         except LabError as error:
             raise LabError(f"{error}. It said: {console.tail(self.console, 5)}") from error
 

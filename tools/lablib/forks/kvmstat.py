@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """KVM's own statistics of a VM, from debugfs, where the folder is named after the VMM's pid."""
+
 import os
 
 FOLDER = "/sys/kernel/debug/kvm"
@@ -15,7 +16,7 @@ def _numbers(folder):
             with open(path, encoding="ascii") as handle:
                 values[name] = int(handle.read())
         except (OSError, ValueError):
-            continue   # some files hold tables, some want more than reading
+            continue  # some files hold tables, some want more than reading
     return values
 
 
@@ -29,5 +30,9 @@ def read(pid):
         return None
     base = os.path.join(FOLDER, folders[0])
     values = _numbers(base)
-    values["vcpus"] = {name: _numbers(os.path.join(base, name)) for name in sorted(os.listdir(base)) if name.startswith("vcpu")}
+    values["vcpus"] = {
+        name: _numbers(os.path.join(base, name))
+        for name in sorted(os.listdir(base))
+        if name.startswith("vcpu")
+    }
     return values

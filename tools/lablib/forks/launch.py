@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Decides where the forks run (this host's KVM, or L1), says so, and starts them there."""
+
 import os
 import shutil
 from pathlib import Path
@@ -21,14 +22,29 @@ def _here(arguments, place):
     out = Path(arguments.out).absolute()
     out.parent.mkdir(parents=True, exist_ok=True)
     if os.environ.get("FORKSCOPE_LAB"):
-        return engine.run(arguments, engine.Place(place, True, Path(os.environ["FORKSCOPE_GUEST"]), Path(os.environ["FORKSCOPE_WAITER"]),
-                                                  Path(os.environ["SCRATCH"])), out)
+        return engine.run(
+            arguments,
+            engine.Place(
+                place,
+                True,
+                Path(os.environ["FORKSCOPE_GUEST"]),
+                Path(os.environ["FORKSCOPE_WAITER"]),
+                Path(os.environ["SCRATCH"]),
+            ),
+            out,
+        )
     if os.geteuid() != 0:
-        raise LabError("forks on this host's KVM need root (network namespaces, BPF): run it with sudo")
+        raise LabError(
+            "forks on this host's KVM need root (network namespaces, BPF): run it with sudo"
+        )
     made = build.parts(arguments.kernel)
     scratch = cache.work_folder("forks")
     try:
-        return engine.run(arguments, engine.Place(place, False, made["guest"] / "guest", made["waiter"], scratch), out)
+        return engine.run(
+            arguments,
+            engine.Place(place, False, made["guest"] / "guest", made["waiter"], scratch),
+            out,
+        )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One network namespace per fork, each with the same TAP: so that one patched memory file serves all."""
+"""One network namespace per fork, each with the same TAP: so that one patched memory file serves
+all."""
+
 import ctypes
 import os
 import socket
@@ -26,18 +28,23 @@ class Namespace:
         if os.path.exists(self.path):
             self.remove()
         _ip(["netns", "add", name])
-        _ip(["-n", name, "-batch", "-"],
-            f"tuntap add {TAP} mode tap\nlink set {TAP} address {TAP_MAC}\naddr add {mailbox.GATEWAY}/29 dev {TAP}\nlink set {TAP} up\nlink set lo up\n")
+        _ip(
+            ["-n", name, "-batch", "-"],
+            f"tuntap add {TAP} mode tap\nlink set {TAP} address {TAP_MAC}\naddr add "
+            f"{mailbox.GATEWAY}/29 dev {TAP}\nlink set {TAP} up\nlink set lo up\n",
+        )
 
     def remove(self):
         subprocess.run(["ip", "netns", "del", self.name], stderr=subprocess.DEVNULL, check=False)
 
     def prefix(self):
-        """Words before a command that is to run inside; the command replaces them, so its pid is the one started."""
+        """Words before a command that is to run inside; the command replaces them, so its pid is
+        the one started."""
         return ["nsenter", f"--net={self.path}", "--"]
 
     def _inside(self, make):
-        """Runs make() on a thread of its own that is in the namespace: sockets made there stay there."""
+        """Runs make() on a thread of its own that is in the namespace: sockets made there stay
+        there."""
         result = []
 
         def body():
@@ -63,6 +70,7 @@ class Namespace:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.bind((mailbox.GATEWAY, port))
             return sock
+
         return self._inside(make)
 
     def tcp_listener(self, port):
@@ -71,4 +79,5 @@ class Namespace:
             sock.bind((mailbox.GATEWAY, port))
             sock.listen(1)
             return sock
+
         return self._inside(make)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One fork from its network to its end, with the times of its milestones (CLOCK_MONOTONIC, ns)."""
+
 import os
 import shutil
 import subprocess
@@ -52,27 +53,54 @@ class OneFork:
         self.resident["before_spawn"] = pagecache.resident(self.series.memfile)
         socket = self._start_handler() if self.arguments.uffd else None
         self._mark("spawn_ns")
-        self.vmm = self.series.driver.Fork(self.series.spec, self.series.template, self.series.memfile, self.folder, self.network, socket)
+        self.vmm = self.series.driver.Fork(
+            self.series.spec,
+            self.series.template,
+            self.series.memfile,
+            self.folder,
+            self.network,
+            socket,
+        )
         self._mark("spawned_ns")
         self.ticks = _start_ticks(self.vmm.pid)
 
     def _environment(self):
-        return dict(os.environ, FORK_ID=str(self.number), VMM_PID=str(self.vmm.pid if self.vmm else ""), VCPU_TIDS=" ".join(map(str, self.tids)),
-                    MEMFILE=str(self.series.memfile), OUT=str(self.series.out.parent), NETNS=self.network.name)
+        return dict(
+            os.environ,
+            FORK_ID=str(self.number),
+            VMM_PID=str(self.vmm.pid if self.vmm else ""),
+            VCPU_TIDS=" ".join(map(str, self.tids)),
+            MEMFILE=str(self.series.memfile),
+            OUT=str(self.series.out.parent),
+            NETNS=self.network.name,
+        )
 
     def _start_handler(self):
         path = self.folder / "uffd.sock"
         self.handler_log = self._beside("uffd.log")
         with open(self.handler_log, "wb") as log:
-            self.handler = subprocess.Popen([self.arguments.uffd, str(path), str(self.series.memfile)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,  # pylint: disable=consider-using-with
-                                            env=self._environment(), preexec_fn=die_with_parent)
+            self.handler = subprocess.Popen(
+                [self.arguments.uffd, str(path), str(self.series.memfile)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,  # pylint: disable=consider-using-with
+                env=self._environment(),
+                preexec_fn=die_with_parent,
+            )
         waiting = Waiting(f"the Uffd handler of fork {self.number}")
         while not path.exists():
             waiting.look()
             if self.handler.poll() is not None or waiting.seconds() > UFFD_SECONDS:
-                raise LabError(f"fork {self.number}: the Uffd handler {self.arguments.uffd} did not listen on {path}: " +
-                               (f"it ended with status {self.handler.returncode}" if self.handler.poll() is not None else f"not within {UFFD_SECONDS} s") +
-                               f"; its words are in {self.handler_log}")
+                raise LabError(
+                    f"fork {self.number}: the Uffd handler {self.arguments.uffd} did not listen "
+                    f"on {path}: "
+                    + (
+                        f"it ended with status {self.handler.returncode}"
+                        if self.handler.poll() is not None
+                        else f"not within {UFFD_SECONDS} s"
+                    )
+                    + f"; its words are in {self.handler_log}"
+                )
             time.sleep(0.01)
         return path
 
@@ -84,15 +112,29 @@ class OneFork:
         self._mark("hook_start_ns")
         with open(self.hook_log, "wb") as log:
             try:
-                done = subprocess.run([self.arguments.hook], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(),
-                                      timeout=HOOK_SECONDS, check=False)
+                done = subprocess.run(
+                    [self.arguments.hook],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=self._environment(),
+                    timeout=HOOK_SECONDS,
+                    check=False,
+                )
             except subprocess.TimeoutExpired:
-                raise LabError(f"fork {self.number}: the hook {self.arguments.hook} did not end within {HOOK_SECONDS} s; "
-                               "what is to go on in parallel with the fork must be put in the background, with its output closed") from None
+                raise LabError(
+                    f"fork {self.number}: the hook {self.arguments.hook} did not end within "
+                    f"{HOOK_SECONDS} s; "
+                    "what is to go on in parallel with the fork must be put in the background, "
+                    "with its output closed"
+                ) from None
         self._mark("hook_end_ns")
         self.hook_status = done.returncode
         if done.returncode != 0:
-            raise LabError(f"fork {self.number}: the hook {self.arguments.hook} ended with status {done.returncode}; its words are in {self.hook_log}")
+            raise LabError(
+                f"fork {self.number}: the hook {self.arguments.hook} ended with status "
+                f"{done.returncode}; its words are in {self.hook_log}"
+            )
 
     def load(self):
         """Loads without resuming, and pins."""
@@ -134,7 +176,8 @@ class OneFork:
                 return
 
     def wait(self):
-        """Waits for the acks, lets the fork go on a little, then stops it and reads KVM's statistics."""
+        """Waits for the acks, lets the fork go on a little, then stops it and reads KVM's
+        statistics."""
         self._await_acks()
         self._mark("wait_end_ns")
         if self.died is None:
@@ -150,7 +193,8 @@ class OneFork:
             self.statistics = kvmstat.read(self.vmm.pid)
 
     def _keep_words(self):
-        """The guest's console; of a VMM that ended by itself also what it said, where that is apart."""
+        """The guest's console; of a VMM that ended by itself also what it said, where that is
+        apart."""
         if self.vmm.console.exists():
             shutil.copy(self.vmm.console, self._beside("console"))
         if self.died is not None and getattr(self.vmm, "log", None):
@@ -174,15 +218,35 @@ class OneFork:
 
     def line(self):
         since = self.times.get("resume_ns", 0)
-        seen = ", ".join(f"{ack['stage']} {(ack['at_ns'] - since) / 1e6:.0f} ms" for ack in self.waiter.acks) or "no acks"
+        seen = (
+            ", ".join(
+                f"{ack['stage']} {(ack['at_ns'] - since) / 1e6:.0f} ms" for ack in self.waiter.acks
+            )
+            or "no acks"
+        )
         load = (self.times["load_end_ns"] - self.times["load_start_ns"]) / 1e6
-        return f"fork {self.number}: load {load:.0f} ms, after resume: {seen}" + \
-            (" (timed out)" if self.timed_out else f" (its VMM ended with status {self.died})" if self.died is not None else "")
+        return f"fork {self.number}: load {load:.0f} ms, after resume: {seen}" + (
+            " (timed out)"
+            if self.timed_out
+            else f" (its VMM ended with status {self.died})" if self.died is not None else ""
+        )
 
     def result(self):
         root = self.series.out.parent
-        return {"id": self.number, "vmm": self.arguments.vmm, "pid": self.vmm.pid, "start_ticks": self.ticks, "vcpu_tids": self.tids,
-                "netns": self.network.name, "pinned_cpu": self.arguments.pin, **self.times, "acks": self.waiter.acks, "timed_out": self.timed_out,
-                "vmm_status": self.died,
-                "memfile_resident_bytes": self.resident, "hook_log": str(self.hook_log.relative_to(root)) if self.hook_log else None,
-                "uffd_log": str(self.handler_log.relative_to(root)) if self.handler_log else None, "kvm": self.statistics}
+        return {
+            "id": self.number,
+            "vmm": self.arguments.vmm,
+            "pid": self.vmm.pid,
+            "start_ticks": self.ticks,
+            "vcpu_tids": self.tids,
+            "netns": self.network.name,
+            "pinned_cpu": self.arguments.pin,
+            **self.times,
+            "acks": self.waiter.acks,
+            "timed_out": self.timed_out,
+            "vmm_status": self.died,
+            "memfile_resident_bytes": self.resident,
+            "hook_log": str(self.hook_log.relative_to(root)) if self.hook_log else None,
+            "uffd_log": str(self.handler_log.relative_to(root)) if self.handler_log else None,
+            "kvm": self.statistics,
+        }

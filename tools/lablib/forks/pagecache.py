@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The page cache of a memory file: emptied, filled, counted."""
+
 import ctypes
 import mmap
 import os
@@ -31,10 +32,14 @@ def fill(path):
 
 def resident(path):
     """Bytes of the file that are in the page cache."""
-    with open(path, "rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_COPY) as memory:
+    with open(path, "rb") as handle, mmap.mmap(
+        handle.fileno(), 0, access=mmap.ACCESS_COPY
+    ) as memory:
         size = len(memory)
         anchor = ctypes.c_char.from_buffer(memory)
         present = ctypes.create_string_buffer((size + _PAGE - 1) // _PAGE)
-        failed = ctypes.CDLL(None).mincore(ctypes.c_void_p(ctypes.addressof(anchor)), ctypes.c_size_t(size), present)
+        failed = ctypes.CDLL(None).mincore(
+            ctypes.c_void_p(ctypes.addressof(anchor)), ctypes.c_size_t(size), present
+        )
         del anchor
     return None if failed else present.raw.count(b"\1") * _PAGE

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """forkscope record, around the forks."""
+
 import os
 import signal
 import subprocess
@@ -24,7 +25,9 @@ class Recorder:
         self.log = out.with_name(out.stem + ".record.log")
         self._armed = threading.Event()
         command = [str(program()), "record", "--all", "-o", str(out), *more]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=die_with_parent)  # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=die_with_parent
+        )  # pylint: disable=consider-using-with
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
         self._wait_armed()
@@ -46,10 +49,16 @@ class Recorder:
             waiting.look()
             if self.process.poll() is not None:
                 self._thread.join(5)
-                raise LabError(f"forkscope record ended with status {self.process.returncode} before it recorded. It said:\n{self._said()}")
+                raise LabError(
+                    f"forkscope record ended with status {self.process.returncode} before it "
+                    f"recorded. It said:\n{self._said()}"
+                )
             if waiting.seconds() > ARM_SECONDS:
                 self.process.kill()
-                raise LabError(f"forkscope record did not say '{ARMED}' within {ARM_SECONDS} s. It said:\n{self._said()}")
+                raise LabError(
+                    f"forkscope record did not say '{ARMED}' within {ARM_SECONDS} s. It said:\n"
+                    f"{self._said()}"
+                )
         step("forkscope is recording")
 
     def stop(self):
@@ -61,7 +70,10 @@ class Recorder:
             waiting.look()
             if waiting.seconds() > END_SECONDS:
                 self.process.kill()
-                raise LabError(f"forkscope record did not end within {END_SECONDS} s of SIGINT. It said:\n{self._said()}")
+                raise LabError(
+                    f"forkscope record did not end within {END_SECONDS} s of SIGINT. It said:\n"
+                    f"{self._said()}"
+                )
             time.sleep(0.05)
         self._thread.join(5)
         if status not in FINE:
@@ -70,8 +82,11 @@ class Recorder:
 
 
 def _memfile(path):
-    """Words that tell the recorder of the file in which the guest's recorder is, if it takes them."""
-    known = subprocess.run([str(program()), "record", "--help"], capture_output=True, text=True, check=False)
+    """Words that tell the recorder of the file in which the guest's recorder is, if it takes
+    them."""
+    known = subprocess.run(
+        [str(program()), "record", "--help"], capture_output=True, text=True, check=False
+    )
     return ["--memfile", str(path)] if "--memfile" in known.stdout + known.stderr else []
 
 
@@ -80,6 +95,9 @@ def start(arguments, out, memfile):
     if arguments.no_record:
         return None
     if not os.access(program(), os.X_OK):
-        say("forkscope is not built (.output/forkscope): the forks run without a recording; run `make` first, or say --no-record")
+        say(
+            "forkscope is not built (.output/forkscope): the forks run without a recording; run "
+            "`make` first, or say --no-record"
+        )
         return None
     return Recorder(out, [*(_memfile(memfile) if arguments.arm else []), *arguments.record_arg])

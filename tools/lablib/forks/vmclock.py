@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""VMClock under QEMU: a page of guest memory that the lab writes, and the ACPI table that announces it to the guest."""
+"""VMClock under QEMU: a page of guest memory that the lab writes, and the ACPI table that announces
+it to the guest."""
+
 import struct
 import uuid
 
 from ..say import LabError
 from .. import cpio
 
-GUID = uuid.UUID("324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87")    # of the template; each fork gets a new one
-BELOW_TOP = 16 << 20        # where the page is: this far below the end of memory
+GUID = uuid.UUID(
+    "324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87"
+)  # of the template; each fork gets a new one
+BELOW_TOP = 16 << 20  # where the page is: this far below the end of memory
 _MAGIC, _PAGE, _FLAGS = 0x4B4C4356, 0x1000, (1 << 8) | (1 << 9)
 _SEQUENCE, _DISRUPTION, _GENERATION = 12, 16, 104
 # The values in vmclock.asl that stand for the two addresses.
 _GENID_MARK, _FIRST_MARK, _LAST_MARK = 0x51DE0000, 0x52DE0000, 0x52DE0FFF
-GENID_OFFSET = 0x28         # of the id in its page
+GENID_OFFSET = 0x28  # of the id in its page
 
 
 def address(memory):
@@ -27,8 +31,10 @@ def assumed_genid_page(memory):
 def _replace(table, mark, value):
     at = table.find(struct.pack("<I", mark))
     if at < 0 or table.find(struct.pack("<I", mark), at + 1) >= 0:
-        raise LabError(f"filling in the ACPI table: expected the value {mark:#x} in it exactly once")
-    table[at:at + 4] = struct.pack("<I", value)
+        raise LabError(
+            f"filling in the ACPI table: expected the value {mark:#x} in it exactly once"
+        )
+    table[at : at + 4] = struct.pack("<I", value)
 
 
 def acpi(compiled, genid_page, memory):
@@ -61,15 +67,22 @@ def bump(path, memory):
         handle.seek(address(memory))
         page = bytearray(handle.read(112))
         if struct.unpack_from("<I", page)[0] != _MAGIC:
-            raise LabError(f"bumping VMClock in {path}: there is no VMClock page at {address(memory):#x}")
-        for offset, form, by in ((_SEQUENCE, "<I", 2), (_DISRUPTION, "<Q", 1), (_GENERATION, "<Q", 1)):
+            raise LabError(
+                f"bumping VMClock in {path}: there is no VMClock page at {address(memory):#x}"
+            )
+        for offset, form, by in (
+            (_SEQUENCE, "<I", 2),
+            (_DISRUPTION, "<Q", 1),
+            (_GENERATION, "<Q", 1),
+        ):
             struct.pack_into(form, page, offset, struct.unpack_from(form, page, offset)[0] + by)
         handle.seek(address(memory))
         handle.write(page)
 
 
 def genid_pages(path):
-    """Pages of the memory file that hold the template's generation id where the firmware puts it."""
+    """Pages of the memory file that hold the template's generation id where the firmware puts
+    it."""
     with open(path, "rb") as handle:
         memory = handle.read()
     found, at = [], memory.find(GUID.bytes_le)
