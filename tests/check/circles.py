@@ -3,9 +3,11 @@
 """Circles between files of src and bpf: who calls whom by the symbols of the objects, who includes
 whom by the sources.
 
-tests/check/circles.py [FOLDER]     where the objects are (.output); one line for each circle,
-nothing if there is none tests/check/circles.py --uses FILE  what src/FILE.c uses of other files,
-and who uses it"""
+    tests/check/circles.py [FOLDER]     where the objects are (.output); a line for each circle
+    tests/check/circles.py --uses FILE  what src/FILE.c uses of other files, and who uses it
+
+Prints nothing if there is no circle.
+"""
 
 import os
 import re

@@ -79,8 +79,8 @@ expect 0 '8 pages in the ranges' 'what was prefetched is known from the file of 
 is 'and how' grep -q 'ceiling (populate)' "$tmp/out"
 expect 0 '(page-cache, ' 'options count more' $P test --from --mechanism page-cache --ranges 0x100000+16KiB "$tmp/given.fsr"
 is 'of both' grep -q '4 pages in the ranges' "$tmp/out"
-echo '{"arms": [{"name": "sig:all", "prefetch": "all", "ranges": [[-1, 4096]]}]}' >"$tmp/told.fsr.json"
-expect 0 'does not name what was prefetched' 'a file that lies' $P test --from "$tmp/told.fsr"
+echo '{"arms": [{"name": "sig:all", "prefetch": "all", "ranges": [[-1, 4096]]}]}' >"$tmp/given.fsr.json"
+expect 0 'does not name what was prefetched' 'a file that lies' $P test --from "$tmp/given.fsr"
 is 'is not believed' sh -c "! grep -q 'in the ranges' '$tmp/out'"
 expect 2 'moment beside' 'populating before an attached command' $P test --vmm attach --snapshot "$tmp" \
 	-o "$tmp/x.fsr" --prefetch all --mechanism populate -- true

@@ -34,7 +34,7 @@
 #include "mark.h"
 #include "rtnl_hold.h"
 
-enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112, PATIENCE_MS = 60000 };
+enum { PAGE = 4096, GENERATION_OFF = 104, CLOCK_BYTES = 112, TIMEOUT_MS = 60000 };
 #define GPE "/sys/firmware/acpi/interrupts/gpe05" /* both devices' notification: vmclock.asl */
 
 struct control {
@@ -236,7 +236,7 @@ static void wait_idle(void)
 	uint64_t until = idle_ms() + shared.control.amount;
 
 	mark(MARK_BEGIN);
-	for (int naps = 0; idle_ms() < until && naps < PATIENCE_MS / 10; naps++)
+	for (int sleeps = 0; idle_ms() < until && sleeps < TIMEOUT_MS / 10; sleeps++)
 		nap_ms(10);
 	mark(MARK_OVER);
 }
@@ -248,10 +248,10 @@ static void hold_once_wanted(void)
 {
 	char text[2048];
 
-	for (int seen = 0, naps = 0; seen < 3; nap_ms(1)) {
+	for (int seen = 0, sleeps = 0; seen < 3; nap_ms(1)) {
 		read_text(agent_status, text, sizeof(text));
 		seen = strstr(text, "State:\tD") ? seen + 1 : 0;
-		if (++naps > PATIENCE_MS)
+		if (++sleeps > TIMEOUT_MS)
 			return; /* no mark: the test will say that it tested nothing */
 	}
 	wait_idle();

@@ -325,7 +325,7 @@ static struct arena fill_arena(void)
 	a.base = base;
 	for (size_t i = 0; i < a.pages; i++)
 		memset(base + i * PAGE, (int)(i * 31 + 1), PAGE);
-	// Told to whoever looks into the memory file: which pages will be touched.
+	// For whoever looks into the memory file: which pages will be touched.
 	for (size_t i = 0; i < a.touched; i++)
 		memcpy(base + touched_page(&a, i) * PAGE, TOUCHED_MARK, sizeof TOUCHED_MARK);
 	return a;

@@ -23,9 +23,12 @@ import skips  # noqa: E402
 TOP = Path(os.environ.get("FORKSCOPE_TOP", Path(__file__).resolve().parents[2]))
 OUT = TOP / os.environ.get("O", ".output")
 END, VMS, PAGES, PORTS = "pio:0xf4", 100, 320, 50
-BEFORE = {"0": 41716, "0,1": 28689}   # runs that the kernel skipped, by CPUs, when nothing was done for it
-AT_MOST = 0.01                        # of that
-DEATHS = 5                            # guests that emulation may kill
+BEFORE = {
+    "0": 41716,
+    "0,1": 28689,
+}  # runs that the kernel skipped, by CPUs, when nothing was done for it
+AT_MOST = 0.01  # of that
+DEATHS = 5  # guests that emulation may kill
 
 
 def run(*words):
@@ -53,8 +56,16 @@ def record(folder, cpus):
         log,
     ]
     recorded = run(OUT / "forkscope", "record", "--end", END, "-o", out, "--", *mini)
-    ended = {vm["pid"] for vm in map(json.loads, log.read_text(encoding="ascii").splitlines()) if all(vcpu["end_ns"] for vcpu in vm["vcpus"])}
-    lines = [json.loads(line) for line in run(OUT / "forkscope", "dump", "--json", out).stdout.splitlines() if line.startswith("{")]
+    ended = {
+        vm["pid"]
+        for vm in map(json.loads, log.read_text(encoding="ascii").splitlines())
+        if all(vcpu["end_ns"] for vcpu in vm["vcpus"])
+    }
+    lines = [
+        json.loads(line)
+        for line in run(OUT / "forkscope", "dump", "--json", out).stdout.splitlines()
+        if line.startswith("{")
+    ]
     report = run(OUT / "forkscope", "report", "--json", "--end", END, out)
     stats = next(line["stats"] for line in lines if "stats" in line)
     return recorded, [line for line in lines if line.get("event") == "MISSED"], stats, report, ended
@@ -90,21 +101,41 @@ def charges_wrong(reported, missed, cpus):
 
 
 def wrong_of(recorded, missed, stats, report, ended, cpus):
-    """`ended`: pids of the VMs that came to their end by their own account. An emulated guest may die: then its fork has no end."""
+    """`ended`: pids of the VMs that came to their end by their own account. An emulated guest may
+    die: then its fork has no end."""
     counted = sum(each["runs"] for each in missed)
     by_kernel = sum(prog["misses"] for prog in stats["progs"] if "_again" not in prog["name"])
     reported = json.loads(report.stdout)
     forks, wrong = reported["forks"], charges_wrong(reported, missed, cpus)
     if counted != stats["missed"]["runs"] or skips.runs(reported) != counted or counted > by_kernel:
-        wrong.append(f"{counted} runs in MISSED records, {stats['missed']['runs']} in STATS, {skips.runs(reported)} reported, the kernel counted {by_kernel}")
-    if not (skips.status_fits(recorded.returncode, reported) and skips.status_fits(report.returncode, reported)):
-        wrong.append(f"{counted} runs skipped, but the exit statuses are {recorded.returncode} and {report.returncode}")
+        wrong.append(
+            f"{counted} runs in MISSED records, {stats['missed']['runs']} in STATS, "
+            f"{skips.runs(reported)} reported, the kernel counted {by_kernel}"
+        )
+    if not (
+        skips.status_fits(recorded.returncode, reported)
+        and skips.status_fits(report.returncode, reported)
+    ):
+        wrong.append(
+            f"{counted} runs skipped, but the exit statuses are {recorded.returncode} and "
+            f"{report.returncode}"
+        )
     complete = {fork["vmm"]["pid"] for fork in forks if fork["complete"]}
     if len(forks) != VMS or complete != ended or len(ended) < VMS - DEATHS:
-        wrong.append(f"{len(forks)} forks, {len(complete)} complete; {len(ended)} VMs came to their end, of them {len(complete & ended)} complete")
-    for fork in forks:   # what is missing of a fork is unknown, and said
-        if faults_of(fork) < PAGES and fork["vmm"]["pid"] in ended and not (ns_of(fork, "unknown") and fork["vmm"]["pid"] in skips.charged(told)):
-            wrong.append(f"fork {fork['id']}: {faults_of(fork)} faults of {PAGES}, {ns_of(fork, 'unknown')} ns unknown, notes {fork['notes']}")
+        wrong.append(
+            f"{len(forks)} forks, {len(complete)} complete; {len(ended)} VMs came to their end, "
+            f"of them {len(complete & ended)} complete"
+        )
+    for fork in forks:  # what is missing of a fork is unknown, and said
+        if (
+            faults_of(fork) < PAGES
+            and fork["vmm"]["pid"] in ended
+            and not (ns_of(fork, "unknown") and fork["vmm"]["pid"] in skips.charged(reported))
+        ):
+            wrong.append(
+                f"fork {fork['id']}: {faults_of(fork)} faults of {PAGES}, "
+                f"{ns_of(fork, 'unknown')} ns unknown, notes {fork['notes']}"
+            )
     return wrong, counted
 
 
@@ -114,7 +145,13 @@ def main(sets):
         with tempfile.TemporaryDirectory() as folder:
             recorded, missed, stats, report, ended = record(Path(folder), cpus)
         wrong, counted = wrong_of(recorded, missed, stats, report, ended, cpus)
-        print(f"{'not ' if wrong else ''}ok {2 * number + 1} - {VMS} VMs on CPUs {cpus}: every skipped run is counted and charged", *wrong[:10], sep="\n# ", flush=True)
+        print(
+            f"{'not ' if wrong else ''}ok {2 * number + 1} - {VMS} VMs on CPUs {cpus}: every "
+            f"skipped run is counted and charged",
+            *wrong[:10],
+            sep="\n# ",
+            flush=True,
+        )
         few = counted <= AT_MOST * BEFORE[cpus]
         print(
             f"{'' if few else 'not '}ok {2 * number + 2} - ... and they are few: {counted}",

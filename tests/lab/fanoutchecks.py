@@ -146,8 +146,12 @@ def _rising(dist):
 
 
 def percentiles(context):
-    """The median and the 95th percentile are there, in words and as numbers, of the gap and of the columns."""
-    steady = next((cohort for cohort in context.report()["cohorts"] if cohort["name"].endswith("steady")), None)
+    """The median and the 95th percentile are there, in words and as numbers, of the gap and of the
+    columns."""
+    steady = next(
+        (cohort for cohort in context.report()["cohorts"] if cohort["name"].endswith("steady")),
+        None,
+    )
     arm = context.report("--variants")["arms"][0]
     if not steady:
         raise checks.Missing("there is no cohort of steady forks")

@@ -6,8 +6,14 @@ what they did meanwhile is `unknown`, and the exit status is 3. That is no failu
 is reported; a fork that is not charged is judged as ever."""
 
 INCOMPLETE = 3
-NO_CAUSE = ("fs_kvm_pio", "fs_net", "fs_tsc_offset", "fs_pvclock", "fs_signal")   # programs of ends, of milestones and of the guest's clock
-NOTE = "events of this fork were lost"   # FSA_N_LOST_EVENTS of src/attribute/model/model.h
+NO_CAUSE = (
+    "fs_kvm_pio",
+    "fs_net",
+    "fs_tsc_offset",
+    "fs_pvclock",
+    "fs_signal",
+)  # programs of ends, of milestones and of the guest's clock
+NOTE = "events of this fork were lost"  # FSA_N_LOST_EVENTS of src/attribute/model/model.h
 
 
 def runs(report):

@@ -42,7 +42,10 @@ def injected():
 
 
 def guest():
-    print("\n| scenario | forks | stages of the signal path, ms: median | clock error, largest (by containment alone) | guest records |")
+    print(
+        "\n| scenario | forks | stages of the signal path, ms: median | clock error, largest (by "
+        "containment alone) | guest records |"
+    )
     print("|---|---|---|---|---|")
     for boot, scenario, found in findings():
         rows = list(found.get("chain", {}).values())

@@ -107,7 +107,7 @@ static int run_one(const struct mini_opts *all, unsigned int number, int *ready,
 	return failed;
 }
 
-/* 0, or what the worst of them ended with: MINI_NO_PRE_FAULT is told apart. */
+/* 0, or what the worst of them ended with: MINI_NO_PRE_FAULT has a status of its own. */
 static int reap(unsigned int count, int die)
 {
 	int status, failed = 0;

@@ -410,7 +410,7 @@ static void late_is_not_lost(void **state)
 	attr_done(res);
 }
 
-/* A KVM without entries and exits: time inside KVM_RUN cannot be told. */
+/* A KVM without entries and exits: time inside KVM_RUN is not separable. */
 static void no_exits(void **state)
 {
 	struct fsa_result *res =

@@ -185,7 +185,7 @@ static void kinds(void **state)
 		/* a unikernel: an identity map, no system calls, but its own CR4 */
 		{"rip=0x101200 cr0=0x80010033 cr4=0x620 efer=0x500 valid=0x1f", 0, FSA_K_RESTORE,
 		 FSA_W_SET_UP, 1},
-		/* one that has left all as the VMM made it cannot be told from a boot */
+		/* one that has left all as the VMM made it cannot be distinguished from a boot */
 		{"rip=0x101200 cr0=0x80000011 cr4=0x20 efer=0x500 valid=0x1f", 0, FSA_K_BOOT,
 		 FSA_W_IDENTITY, 0},
 		{"rip=0x101200 cr0=0x80000011 cr4=0x20 efer=0x500 valid=0x1f", FSA_K_RESTORE,

@@ -44,7 +44,7 @@ static void vmclock(void **state)
 }
 
 /* What comes of the notification in any way of it that takes the same time. */
-#define TOLD                   "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000"
+#define STAGES                 "raise=1000 inject=1040 notify=4500 wakeup=10000 mailbox=30000 ack=45000"
 #define CELLS(notify, mailbox) CELLS_IDLE(notify, "500", mailbox)
 #define CELLS_IDLE(notify, idle, mailbox)                                 \
 	"inject/sched.delay=10 inject/exit.kernel=20 inject/exit.vmm=10 " \
@@ -73,8 +73,8 @@ static void vmclock(void **state)
 static void vmgenid(void **state)
 {
 	(void)state;
-	guest_expect(LOG_READER("0xf6"), "ack:mailbox", TOLD, CELLS(WORKED, DECODED));
-	guest_expect(LOG_READER("0xec"), "ack:mailbox", TOLD, CELLS(WORKED, DECODED));
+	guest_expect(LOG_READER("0xf6"), "ack:mailbox", STAGES, CELLS(WORKED, DECODED));
+	guest_expect(LOG_READER("0xec"), "ack:mailbox", STAGES, CELLS(WORKED, DECODED));
 }
 
 /* The interrupt's handler is a thread, woken when the record of the handler's first half has ended.
@@ -94,7 +94,7 @@ static void vmgenid(void **state)
 static void threaded_handler(void **state)
 {
 	(void)state;
-	guest_expect(THREADED("", " flags=HARDIRQ", "", ""), "ack:mailbox", TOLD,
+	guest_expect(THREADED("", " flags=HARDIRQ", "", ""), "ack:mailbox", STAGES,
 		     CELLS("notify/guest.signal=2150 notify/guest.other=800", DECODED));
 }
 
@@ -104,12 +104,12 @@ static void threaded_handler_in_softirq(void **state)
 	(void)state;
 	guest_expect(THREADED("", " flags=HARDIRQ|SOFTIRQ", " flags=SOFTIRQ",
 			      "GREC ts=1700 SOFTIRQ_END tid=0 x=1 flags=SOFTIRQ\n"),
-		     "ack:mailbox", TOLD,
+		     "ack:mailbox", STAGES,
 		     CELLS("notify/guest.signal=2150 notify/guest.other=800", DECODED));
 	guest_expect(
 		THREADED("GREC ts=1050 SOFTIRQ tid=0 x=1 flags=SOFTIRQ\n", " flags=HARDIRQ|SOFTIRQ",
 			 " flags=SOFTIRQ", "GREC ts=1700 SOFTIRQ_END tid=0 x=1 flags=SOFTIRQ\n"),
-		"ack:mailbox", TOLD,
+		"ack:mailbox", STAGES,
 		CELLS_IDLE("notify/guest.signal=2150 notify/guest.other=1000", "300", DECODED));
 }
 
@@ -135,12 +135,12 @@ static void threaded_handler_in_softirq(void **state)
 static void begin_unseen(void **state)
 {
 	(void)state;
-	guest_expect(BUSY_WORKER("GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n"), "ack:mailbox", TOLD,
-		     CELLS_BUSY(2440, 1010));
-	guest_expect(BUSY_WORKER(""), "ack:mailbox", TOLD, CELLS_BUSY(2440, 1010));
+	guest_expect(BUSY_WORKER("GREC ts=3500 WORK tid=20 x=0x111 a=0xf1\n"), "ack:mailbox",
+		     STAGES, CELLS_BUSY(2440, 1010));
+	guest_expect(BUSY_WORKER(""), "ack:mailbox", STAGES, CELLS_BUSY(2440, 1010));
 	/* after another item, whose queueing was not seen: that one's time is not the signal's */
 	guest_expect(BUSY_WORKER("GREC ts=3600 WORK_END tid=20 x=0x222 a=0xf1\n"), "ack:mailbox",
-		     TOLD, CELLS_BUSY(2340, 1110));
+		     STAGES, CELLS_BUSY(2340, 1110));
 }
 
 /* It reads other lines when the one of the fork is written: nobody has to wake it. */
@@ -160,7 +160,7 @@ static void log_reader_awake(void **state)
 					  "GREC ts=12000 STEP_END tid=71 x=KMSG_READ\n"
 					  "GREC ts=32000 UDP_SEND tid=71 x=9000 a=40\n"
 					  "GREC ts=40000 UDP_SENT tid=71 a=40\n" AGENT_STAGES(2),
-		     "ack:mailbox", TOLD, CELLS(WORKED, "mailbox/guest.signal=18000"));
+		     "ack:mailbox", STAGES, CELLS(WORKED, "mailbox/guest.signal=18000"));
 }
 
 /* A VM without a signal: the agent looks into its mailbox, and nothing is raised or sent to it. */

@@ -27,7 +27,7 @@
 	"GREC ts=" #t0 " STEP tid=71 x=KMSG_READ a=8192\n" \
 	"GREC ts=" #t1 " STEP_END tid=71 x=KMSG_READ a=60\n"
 #define SENDS(ts) "GREC ts=" #ts " UDP_SEND tid=71 x=9000 a=40\n"
-#define NAP       WOKEN(6000, 6100, 6200, "0xec", 72) FROM_HOG(6500, 72) TO_SLEEP(7000, 72)
+#define SLEEPS    WOKEN(6000, 6100, 6200, "0xec", 72) FROM_HOG(6500, 72) TO_SLEEP(7000, 72)
 
 /* The notification of @guest, whose ack `mailbox` ends the window, as far as its links tell. */
 static void expect_links(const char *text, const char *end, const char *links)
@@ -38,19 +38,19 @@ static void expect_links(const char *text, const char *end, const char *links)
 	attr_done(res);
 }
 
-/* A thread of its runtime naps; the one that reads the log is woken by printk, later. */
+/* A thread of its runtime sleeps; the one that reads the log is woken by printk, later. */
 static void a_nap_tells_nothing(void **state)
 {
 	(void)state;
-	expect_links(HOST PEER("KMSG_READ")
-			     IRQ_TO_WORKER FORK_LINE TO_HOG NAP WOKEN(8000, 8100, 8200, "0xf6", 71)
-				     FROM_HOG(9000, 71) READS(9100, 9200) SENDS(32000),
+	expect_links(HOST PEER("KMSG_READ") IRQ_TO_WORKER FORK_LINE TO_HOG SLEEPS WOKEN(
+			     8000, 8100, 8200, "0xf6", 71) FROM_HOG(9000, 71) READS(9100, 9200)
+			     SENDS(32000),
 		     "ack:mailbox",
 		     "raise=1000 inject=1040 notify=8100 wakeup=9000 mailbox=32000 ack=45000");
 	/* printk was in no hurry: the tick woke the reader, once */
-	expect_links(HOST PEER("KMSG_READ")
-			     IRQ_TO_WORKER FORK_LINE TO_HOG NAP WOKEN(8000, 8100, 8200, "0xec", 71)
-				     FROM_HOG(9000, 71) READS(9100, 9200) SENDS(32000),
+	expect_links(HOST PEER("KMSG_READ") IRQ_TO_WORKER FORK_LINE TO_HOG SLEEPS WOKEN(
+			     8000, 8100, 8200, "0xec", 71) FROM_HOG(9000, 71) READS(9100, 9200)
+			     SENDS(32000),
 		     "ack:mailbox",
 		     "raise=1000 inject=1040 notify=8100 wakeup=9000 mailbox=32000 ack=45000");
 }
@@ -62,7 +62,7 @@ static void woken_by_another_line(void **state)
 	expect_links(HOST PEER("KMSG_READ") IRQ_TO_WORKER
 		     "GREC ts=3550 WAKING tid=20 x=71 a=\"peer\"\n" FORK_LINE
 		     "GREC ts=5200 SWITCH tid=20 x=71 a=\"peer\" flags=0x1\n" READS(5300, 5400)
-			     TO_SLEEP(5500, 71) NAP FROM_HOG(7100, 71) READS(7200, 7300)
+			     TO_SLEEP(5500, 71) SLEEPS FROM_HOG(7100, 71) READS(7200, 7300)
 				     SENDS(32000),
 		     "ack:mailbox",
 		     "raise=1000 inject=1040 notify=3800 wakeup=5200 mailbox=32000 ack=45000");
@@ -98,19 +98,19 @@ static void expect_not_separable(const char *text)
 static void not_separable(void **state)
 {
 	(void)state;
-	/* the tick woke the reader twice: a nap, and the line */
+	/* the tick woke the reader twice: a sleep, and the line */
 	expect_not_separable(HOST PEER("KMSG_READ") IRQ_TO_WORKER FORK_LINE TO_HOG WOKEN(
 		6000, 6100, 6200, "0xec", 71) FROM_HOG(6500, 71) TO_SLEEP(7000, 71)
 				     WOKEN(8000, 8100, 8200, "0xec", 71) FROM_HOG(9000, 71)
 					     READS(9100, 9200) SENDS(32000));
 	/* two threads, and no read of either is recorded */
-	expect_not_separable(HOST PEER("KMSG_READ") IRQ_TO_WORKER FORK_LINE TO_HOG NAP WOKEN(
+	expect_not_separable(HOST PEER("KMSG_READ") IRQ_TO_WORKER FORK_LINE TO_HOG SLEEPS WOKEN(
 		8000, 8100, 8200, "0xf6", 71) FROM_HOG(9000, 71) SENDS(32000));
 	/* it slept when the line was written, and what woke it was not seen */
 	expect_not_separable(
 		HOST PEER("KMSG_READ") IRQ_TO_WORKER
 		"GREC ts=3510 SWITCH tid=20 x=71 a=\"peer\" flags=PREEMPT\n"
-		"GREC ts=3520 SWITCH tid=71 x=20 a=\"kworker/\" flags=0x1\n" FORK_LINE TO_HOG NAP
+		"GREC ts=3520 SWITCH tid=71 x=20 a=\"kworker/\" flags=0x1\n" FORK_LINE TO_HOG SLEEPS
 			FROM_HOG(9000, 71) READS(9100, 9200) SENDS(32000));
 }
 

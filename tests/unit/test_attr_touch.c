@@ -159,8 +159,8 @@ static void assumed(void **state)
 	attr_done(res);
 }
 
-/* Told before the VMM has a VM, and after its fork's end. */
-static void told(void **state)
+/* Marked before the VMM has a VM, and after its fork's end. */
+static void marked(void **state)
 {
 	struct fsa_result *res = run("ts=50 MARK tgid=10 name=\"arm:vmgenid:none\"\n" STANDARD END
 				     "ts=2100 MARK tgid=10 name=\"prefetch:12.5ms\"\n"
@@ -228,7 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(off_by_default),    cmocka_unit_test(path_faults),
 		cmocka_unit_test(touches),           cmocka_unit_test(offsets),
-		cmocka_unit_test(assumed),           cmocka_unit_test(told),
+		cmocka_unit_test(assumed),           cmocka_unit_test(marked),
 		cmocka_unit_test(too_many_variants),
 	};
 

@@ -367,7 +367,7 @@ static void two_variants(void **state)
 	assert_int_equal(t.resident.na, 0);
 	assert_true(t.fetched.median_a == 1 && t.fetched.median_b == 0);
 	assert_true(fsx_abtest_differ(&t));
-	/* moved work: told, the rest is alike */
+	/* moved work: reported, the rest is alike */
 	assert_true(t.before.more == 0 && t.prefetch.median_b == 30e6);
 	assert_true(fsx_abtest_moved(&t));
 	/* pages 1 to 5: 1 used, 2 by half of the forks in time, 3 later, 4 and 5 never */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The memory of another process: what is present, and how one that has gone is told from an empty
+/* The memory of another process: what is present, and how one that has gone differs from an empty
  * one. */
 #include <fcntl.h>
 #include <setjmp.h>

@@ -211,7 +211,7 @@ static void those_that_end(void **state)
 	assert_int_equal(vm, 2);
 	assert_int_equal(tgid, 200);
 	assert_false(lives);
-	assert_false(fs_guestwatch_unread(w, false, &vm, &tgid, &lives)); /* told once */
+	assert_false(fs_guestwatch_unread(w, false, &vm, &tgid, &lives)); /* reported once */
 	/* the others live: they are read at the stop, and one is not in time */
 	fs_guestwatch_stop(w);
 	assert_true(fs_guestwatch_next(w, 1, &req, slots));

@@ -245,7 +245,7 @@ static void test_wrong_length(void **state)
 	close(fd);
 }
 
-/* Told a size that the file has no longer. */
+/* Given a size that the file no longer has. */
 static void test_shorter_than_said(void **state)
 {
 	struct fs_mbox_found f;

@@ -290,7 +290,7 @@ static void verdicts(void **state)
 	assert_int_equal(fss_test(near_a, 20, near_a + 20, 20, -1, 1, &t), 0);
 	assert_int_equal(t.verdict, FSS_REFUTED);
 	assert_true(fabs(t.gain) < 1000 && t.smallest < t.delta);
-	/* much noise, few forks: it could not be told, and that is said */
+	/* much noise, few forks: nothing could be concluded, and that is reported */
 	for (size_t i = 0; i < 8; i++) {
 		wild[i] = 1e8 * (double)(1 + fss_rng_below(&rng, 100)) / 20;
 		wild2[i] = 1e8 * (double)(1 + fss_rng_below(&rng, 100)) / 20;

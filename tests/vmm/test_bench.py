@@ -1920,7 +1920,11 @@ def load_fields():
     assert "unknown field `clock_realtime`" in run["forks"][0]["why"], run
     run = result(*words, "--load-json", '{"x": "{nothing}"}', status=1)
     assert "{nothing} is nothing that is known here" in run["forks"][0]["why"], run
-    for text, why in (("[1]", "is not a JSON object"), ("{", "is not a JSON object"), ('{"resume_vm": true}', 'the bench sets "resume_vm" itself')):
+    for text, why in (
+        ("[1]", "is not a JSON object"),
+        ("{", "is not a JSON object"),
+        ('{"resume_vm": true}', 'the bench sets "resume_vm" itself'),
+    ):
         bench(*words, "--load-json", text, status=2, says=why)
     bench(
         "--iters",

@@ -213,7 +213,7 @@ static size_t vmm_rows(struct bench_asked *a, struct fs_opt *to)
 {
 	struct fs_bench_opts *o = &a->o;
 	const struct fs_opt rows[] = {
-		FS_OPT("--moment", NULL, "WHEN", parse_moment, &o->beside,
+		FS_OPT("--moment", NULL, "WHEN", parse_moment, &o->in_parallel,
 		       "prefetch before the fork (the default), or in parallel with it (beside) from the resume on"),
 		FS_OPT("--prefetch-rate", NULL, "SIZE", fs_opt_bytes, &o->rate,
 		       "at most this much in a second"),

@@ -116,7 +116,7 @@ void mailbox_remember(struct mailbox_request *r)
 
 	if (r->asked.forget || !r->memory.path[0])
 		return;
-	ret = fs_offsets_put(&r->memory, &r->st, r->proof.hit.offset);
+	ret = fs_offsets_put(&r->memory, &r->st, r->verified.hit.offset);
 	if (ret && r->asked.offset_file)
 		fs_warn("writing %s: %s; the offset is not remembered", r->memory.path,
 			strerror(-ret));
@@ -139,8 +139,8 @@ int mailbox_locate(struct mailbox_request *r)
 		say_not_one(r);
 		return -1;
 	}
-	ret = fs_mbox_prove(r->fd, (uint64_t)r->st.st_size, &r->asked.query,
-			    r->found.hits.v[0].offset, &r->proof, r->err, sizeof(r->err));
+	ret = fs_mbox_verify(r->fd, (uint64_t)r->st.st_size, &r->asked.query,
+			     r->found.hits.v[0].offset, &r->verified, r->err, sizeof(r->err));
 	if (ret) {
 		fs_error("%s: %s", r->asked.file, r->err);
 		return -1;

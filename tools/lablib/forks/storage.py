@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ..proc import path_with_sbin, run
-from ..say import LabError, say, step
+from ..say import say, step
 
 UNDO_SECONDS = 20  # a VMM that was just killed holds its file for a while
 
