@@ -23,6 +23,36 @@ static int interrupt(struct at *a, const struct fs_ev *ev)
 	}
 }
 
+static int process(struct at *a, const struct fs_ev *ev)
+{
+	switch (ev->kind) {
+	case FS_EV_PROC_ADD:
+		return at_on_proc_add(a, (const void *)ev);
+	case FS_EV_FORK:
+		return at_on_fork(a, (const void *)ev);
+	case FS_EV_EXEC:
+		return at_on_exec(a, (const void *)ev);
+	case FS_EV_EXIT_TASK:
+		return at_on_exit_task(a, (const void *)ev);
+	default:
+		return 0;
+	}
+}
+
+static int vm_setup(struct at *a, const struct fs_ev *ev)
+{
+	switch (ev->kind) {
+	case FS_EV_VM_CREATE:
+		return at_on_vm_create(a, (const void *)ev);
+	case FS_EV_VCPU_CREATE:
+		return at_on_vcpu_create(a, (const void *)ev);
+	case FS_EV_MEMSLOT:
+		return at_on_memslot(a, (const void *)ev);
+	default:
+		return 0;
+	}
+}
+
 static int clocks(struct at *a, const struct fs_ev *ev)
 {
 	switch (ev->kind) {
@@ -41,19 +71,14 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 {
 	switch ((enum fs_ev_kind)ev->kind) {
 	case FS_EV_PROC_ADD:
-		return at_on_proc_add(a, (const void *)ev);
 	case FS_EV_FORK:
-		return at_on_fork(a, (const void *)ev);
 	case FS_EV_EXEC:
-		return at_on_exec(a, (const void *)ev);
 	case FS_EV_EXIT_TASK:
-		return at_on_exit_task(a, (const void *)ev);
+		return process(a, ev);
 	case FS_EV_VM_CREATE:
-		return at_on_vm_create(a, (const void *)ev);
 	case FS_EV_VCPU_CREATE:
-		return at_on_vcpu_create(a, (const void *)ev);
 	case FS_EV_MEMSLOT:
-		return at_on_memslot(a, (const void *)ev);
+		return vm_setup(a, ev);
 	case FS_EV_FIRST_RUN:
 		return at_on_first_run(a, (const void *)ev);
 	case FS_EV_RUN:
