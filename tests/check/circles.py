@@ -140,7 +140,11 @@ def main():
     if sys.argv[1:2] == ["--uses"]:
         uses_of(sys.argv[2])
         return 0
-    graphs = [calls(*group) for group in groups()] + [headers()]
+    if sys.argv[1:2] == ["--objects"]:
+        objects = [name.removesuffix(".o") for name in sys.argv[3:]]
+        graphs = [calls(Path(sys.argv[2]), objects)]
+    else:
+        graphs = [calls(*group) for group in groups()] + [headers()]
     bad = [(part, uses) for uses in graphs for part in circles(uses)]
     for part, uses in bad:
         show(part, uses)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# What style.md of the project asks and a program can see: formatting, sizes, licences.
+# What style.md of the project asks and a program can see: formatting, licences (size.sh: sizes).
 . tests/check/tap
 
 # Not git's list: root testing another user's checkout is refused by git, and an archive has none.
@@ -22,19 +22,6 @@ fi
 report "every file carries its licence" "$(
 	for f in $all_code; do
 		[ -s "$f" ] && ! head -n 5 "$f" | grep -q SPDX-License-Identifier && echo "$f"
-	done)"
-
-report "files of at most 700 lines" "$(
-	for f in $(find src bpf -name '*.[ch]'); do
-		lines=$(wc -l < "$f")
-		[ "$lines" -gt 700 ] && echo "$f has $lines lines"
-	done)"
-
-# A function begins at a line that begins with an opening brace alone and ends at its closing one.
-report "functions of at most 80 lines" "$(
-	for f in $(find src bpf -name '*.c' -o -path 'bpf/*.h'); do
-		awk -v f="$f" '/^\{$/ { start = NR } /^\}/ && start {
-			if (NR - start + 1 > 80) print f ":" start ": " NR - start + 1 " lines"; start = 0 }' "$f"
 	done)"
 
 # (int)(ns / 1000000) makes an endless wait, or none, of a long one: fs_poll_ms() does not.
