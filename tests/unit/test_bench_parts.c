@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
@@ -328,6 +329,7 @@ static pid_t start_mapper(const char *path)
 		    mmap(NULL, 3 * 4096, PROT_READ, MAP_SHARED, fd, 4 * 4096) == MAP_FAILED ||
 		    ftruncate(fd, 6 * 4096) || write(ready[1], "", 1) != 1)
 			_exit(1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody */
 		pause();
 		_exit(0);
 	}

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 #include "collect/guest/guestring.h"
@@ -47,6 +48,7 @@ static void live(uint8_t *mem, unsigned int gone, int ready)
 	for (unsigned int i = 0; i < d->nparts; i++)
 		if (gone && d->parts[i].kind == gone)
 			munmap(craft_at(&c, craft_gfn(&c, d->parts[i].first)), FSG_PAGE);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody */
 	if (write(ready, "", 1) == 1)
 		pause();
 	_exit(1);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -183,6 +184,7 @@ static pid_t start_mapper(const char *path, int protection, int flags)
 		if (fd < 0 || mmap(NULL, 4096, protection, flags, fd, 4096) == MAP_FAILED)
 			_exit(1);
 		close(fd);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody */
 		if (write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(0);

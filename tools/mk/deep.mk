@@ -9,7 +9,7 @@ CLANG_FLAGS := -fsanitize=address,undefined,nullability,local-bounds,float-divid
 	       -fno-omit-frame-pointer -g -O1
 UNIT_NAMES  := $(UNIT_SRC:%.c=%) $(FORMAT_SRC:%.c=%)
 # They need pidfd_open(2) or cachestat(2), which Debian 12's valgrind does not know.
-NO_VALGRIND := tests/unit/test_guestmem tests/unit/test_vmm tests/unit/test_bench_parts
+NO_VALGRIND := tests/unit/test_guestmem tests/unit/test_guestring tests/unit/test_vmm tests/unit/test_bench_parts
 VALGRIND    := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 
 ## check-deep      all unit tests under valgrind, by clang's sanitizers, and with LD_BIND_NOW (minutes)
