@@ -134,7 +134,8 @@ static void choose_file(struct at_vm *vm, struct fsa_memory *m)
 		vm->regions.v[n++] = r;
 	}
 	vm->nregions = n;
-	m->other_files = count_files(vm->regions.v + n, vm->regions.n - n);
+	if (n < vm->regions.n)
+		m->other_files = count_files(vm->regions.v + n, vm->regions.n - n);
 }
 
 static int region_by_gpa(const void *x, const void *y)
