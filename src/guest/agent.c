@@ -17,7 +17,7 @@
 #include "guest/recorder/block.h"
 #include "guest/resume/serve.h"
 #include "guest/resume/signal.h"
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 #define STACK_BYTES (64u << 10)
 #define NOTE_LEN    1024

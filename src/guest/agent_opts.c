@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/opts.h"
 #include "guest/recorder/armed.h"
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 #define ENV_ARMED  "HYPEMAN_RESUME_NETWORK_MAILBOX"
 #define ENV_TOKEN  "HYPEMAN_RESUME_NETWORK_MAILBOX_TOKEN"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
-#include "mailbox/scan.h"
+#include "mailbox/magic_scan.h"
 #include "mailbox/store.h"
 
 #ifndef MADV_POPULATE_READ

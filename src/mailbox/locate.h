@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/vec.h"
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 struct fs_mbox_query {
 	unsigned int kinds; /* bits of enum fs_mbox_kind */

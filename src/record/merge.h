@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "bpf/event.h"
-#include "record/pool.h"
+#include "record/buf_pool.h"
 #include "record/reader.h"
 
 #define FSR_MERGE_BUDGET (64u << 20) /* bytes of parts held in memory */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "align/clock.h"
+#include "align/clock_map.h"
 
 #define MAX 48
 

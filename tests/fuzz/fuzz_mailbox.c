@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include "mailbox/locate.h"
 #include "mailbox/payload.h"
-#include "mailbox/scan.h"
+#include "mailbox/magic_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

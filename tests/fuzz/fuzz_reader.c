@@ -16,7 +16,7 @@
 #include "record/reader_impl.h"
 #include "record/text/event_text.h"
 #include "tests/fuzz/check.h"
-#include "tools/mkrec/event.h"
+#include "tools/mkrec/event_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

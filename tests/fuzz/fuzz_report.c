@@ -16,7 +16,7 @@
 #include "record/writer.h"
 #include "render/view.h"
 #include "tests/fuzz/check.h"
-#include "tools/mkrec/event.h"
+#include "tools/mkrec/event_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

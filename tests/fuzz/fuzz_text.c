@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
-#include "tools/mkrec/event.h"
+#include "tools/mkrec/event_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "mailbox/locate.h"
-#include "mailbox/scan.h"
+#include "mailbox/magic_scan.h"
 
 #define MAX_ROUNDS 1000
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "align/clock.h"
+#include "align/clock_map.h"
 
 #define MS    1000000ull
 #define S     1000000000ull

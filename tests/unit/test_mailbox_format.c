@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 #define MAGIC      "HYPEMAN_RESUME_NETWORK_MAILBOX_V1"
 #define FORK_MAGIC "HYPEMAN_FORK_MAILBOX_V1"

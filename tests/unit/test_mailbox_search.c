@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "mailbox/locate.h"
-#include "mailbox/scan.h"
+#include "mailbox/magic_scan.h"
 
 static const struct fs_mbox_query any_kind = {.kinds = FS_MBOX_ALL, .token = "tok"};
 

@@ -12,7 +12,7 @@
 #include "record/kinds.h"
 #include "record/reader.h"
 #include "record/text/event_text.h"
-#include "tools/mkrec/event.h"
+#include "tools/mkrec/event_line.h"
 #include "tmp.h"
 
 static uint64_t rnd(void)

@@ -7,7 +7,7 @@ GUEST_HOT  := src/guest/resume/serve.c src/guest/resume/signal.c src/guest/resum
 	      src/guest/net/net_apply.c src/guest/net/net_change.c src/guest/net/net_batch.c \
 	      src/guest/net/net_neigh.c src/guest/net/net_watch.c src/guest/resume/stage.c \
 	      src/guest/common/mem.c src/mailbox/payload.c src/mailbox/payload_json.c
-GUEST_COLD := $(filter-out $(GUEST_HOT),$(call sources,guest)) src/mailbox/format.c \
+GUEST_COLD := $(filter-out $(GUEST_HOT),$(call sources,guest)) src/mailbox/mbox_layout.c \
 	      src/base/units.c src/base/maps.c src/base/err.c src/base/vec.c src/base/log.c \
 	      src/base/opts.c src/base/json.c src/base/kallsyms.c $(HOOKS_SRC)
 GUEST_OBJ  := $(GUEST_HOT:%.c=$(O)/guest/%.o) $(GUEST_COLD:%.c=$(O)/guest/%.o)

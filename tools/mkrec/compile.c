@@ -12,7 +12,7 @@
 #include "base/fresh.h"
 #include "base/vec.h"
 #include "record/writer.h"
-#include "tools/mkrec/event.h"
+#include "tools/mkrec/event_line.h"
 #include "tools/mkrec/guest.h"
 
 #define CHUNK_BYTES (64u << 10) /* where a CPU's records are cut into chunks */

@@ -3,7 +3,7 @@
 #ifndef FORKSCOPE_ATTR_OBJECTS_H
 #define FORKSCOPE_ATTR_OBJECTS_H
 
-#include "align/clock.h"
+#include "align/clock_map.h"
 #include "attribute/model/model.h"
 #include "attribute/state/timeline.h"
 

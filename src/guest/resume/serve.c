@@ -2,7 +2,7 @@
 /* Serves one fork, from the resume signal to the last ack. Hot. */
 #include "guest/resume/serve.h"
 #include "guest/common/fastpath.h"
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 #define SLEEP_NS                                   100000
 

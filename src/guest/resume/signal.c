@@ -3,7 +3,7 @@
 #include "guest/resume/signal.h"
 #include "guest/common/fastpath.h"
 #include "guest/resume/vmclock.h"
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 /* A spin loop looks at the other descriptor after so many rounds (some 10 ms). */
 #define SPIN_ROUNDS 300000u

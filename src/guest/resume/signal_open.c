@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "guest/resume/signal.h"
 #include "guest/resume/vmclock.h"
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 #define PAGE_SIZE 4096
 #define PATH_ROOM 4200

@@ -18,7 +18,7 @@
  * The error is the sum of half the brackets in which clocks were read on both sides, and of the
  * rates' uncertainty over the distance to the nearest read.
  */
-#include "align/clock.h"
+#include "align/clock_map.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "mailbox/scan.h"
+#include "mailbox/magic_scan.h"
 #include <string.h>
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 
 /*
  * A search for one byte would stop at every 256th byte of dense data; for two bytes at a fixed

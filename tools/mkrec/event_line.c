@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Reads a record of the host from its line of text. */
-#include "tools/mkrec/event.h"
+#include "tools/mkrec/event_line.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>

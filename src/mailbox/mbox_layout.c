@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "mailbox/format.h"
+#include "mailbox/mbox_layout.h"
 #include <string.h>
 
 const struct fs_mbox_layout fs_mbox_layouts[FS_MBOX_KINDS] = {

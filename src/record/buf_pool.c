@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record/pool.h"
+#include "record/buf_pool.h"
 #include <stdlib.h>
 
 #define SMALLEST  4096u
