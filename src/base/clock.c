@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Reads the clocks, and adds and converts times without overflow. */
 #include "base/clock.h"
 #include <limits.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Writes the sentence of an error into the caller's buffer. */
 #include "base/err.h"
 #include <stdio.h>
 #include <string.h>

@@ -75,8 +75,7 @@ const char *fs_fresh_why(int err)
 	case -EEXIST:
 		return "it exists and is not a regular file";
 	case -EMEDIUMTYPE:
-		return "a file of another kind is there, perhaps a VM's memory, and is not "
-		       "replaced: give another name, or remove it first";
+		return "a file of another kind is there, perhaps a VM's memory, and is not replaced: give another name, or remove it first";
 	default:
 		return strerror(-err);
 	}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Makes JSON strings of bytes that need not be UTF-8. */
 #include "base/json.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Prints diagnostics to stderr, each as one line. */
 #include "base/log.h"
 #include <errno.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Parses /proc/PID/maps, and compares the files of mappings. */
 #include "base/maps.h"
 #include <errno.h>
 #include <fcntl.h>

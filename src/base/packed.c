@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Recognises compressed files by their first bytes. */
 #include "base/packed.h"
 #include <stddef.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Finds out whether this process is in the first PID namespace. */
 #include "base/pidns.h"
 #include <errno.h>
 #include <stdio.h>

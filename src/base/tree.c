@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Removes a folder with all that is in it, and finds out whether two paths are one file. */
 #include "base/tree.h"
 #include <ftw.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Parses and prints durations and sizes. */
 #include "base/units.h"
 #include <ctype.h>
 #include <errno.h>

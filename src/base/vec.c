@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Makes room in a growing array. */
 #include "base/vec.h"
 #include <stdint.h>
 

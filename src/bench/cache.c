@@ -36,9 +36,7 @@ const char *fs_cache_why_kept(int fd)
 	if (type == HUGETLBFS_MAGIC)
 		return "it is on hugetlbfs, which has it nowhere else";
 	if (type == OVERLAYFS_SUPER_MAGIC)
-		return "it is a file of an overlay, and pages of the lower file that are not "
-		       "written back yet cannot be dropped through it (run sync first); or a "
-		       "process maps or writes it";
+		return "it is a file of an overlay, and pages of the lower file that are not written back yet cannot be dropped through it (run sync first); or a process maps or writes it";
 	return "a process maps or writes it";
 }
 

@@ -40,8 +40,7 @@ static int drop(const struct fs_bench *b, int fd, char *err, size_t len)
 				       strerror(-rc));
 		rc = fs_cache_resident(fd, &all, &bytes);
 		if (rc)
-			fs_warn("--cache cold: what of the memory file stays in the page cache "
-				"cannot be counted (%s): that forks are cold is not verified",
+			fs_warn("--cache cold: what of the memory file stays in the page cache cannot be counted (%s): that forks are cold is not verified",
 				strerror(-rc));
 		if (rc || bytes <= all.size / 100)
 			return 0;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Takes the acks of one fork and keeps those that count. */
 #include "bench/fork_acks.h"
 #include <string.h>
 

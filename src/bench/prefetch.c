@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Parses a prefetch, works out its ranges, and reads them into memory. */
 #include "bench/prefetch.h"
 #include <ctype.h>
 #include <errno.h>
@@ -69,8 +70,7 @@ int fs_prefetch_parse(const char *text, struct fs_prefetch_spec *s, char *err, s
 	for (const char *c = text; !rc && *c; c++)
 		rc = isalnum((unsigned char)*c) || strchr("._:-", *c) ? 0 : -EINVAL;
 	return rc ? fs_errf(err, len, -EINVAL,
-			    "\"%.60s\" is none of none, mailbox:SIZE, head:SIZE, "
-			    "range:OFFSET:SIZE, workingset, all (as in mailbox:64MiB)",
+			    "\"%.60s\" is none of none, mailbox:SIZE, head:SIZE, range:OFFSET:SIZE, workingset, all (as in mailbox:64MiB)",
 			    text)
 		  : 0;
 }
@@ -120,10 +120,10 @@ int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t
 		break;
 	case FS_PREFETCH_MAILBOX:
 		if (mailbox == UINT64_MAX)
-			return fs_errf(err, len, -ENOENT,
-				       "--prefetch %s: it is not known where the mailbox is: give "
-				       "--token",
-				       s->text);
+			return fs_errf(
+				err, len, -ENOENT,
+				"--prefetch %s: it is not known where the mailbox is: give --token",
+				s->text);
 		rc = add_mailbox(s, size, mailbox, out, clamped);
 		break;
 	case FS_PREFETCH_HEAD:
@@ -251,8 +251,7 @@ int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, ch
 	if (p->how == FS_MECH_POPULATE && p->done && p->missed == p->done)
 		return fs_errf(
 			err, len, -ENOENT,
-			"populating: no page of these ranges of the memory file could be read "
-			"through VMM %d (with userfaultfd its memory is another)",
+			"populating: no page of these ranges of the memory file could be read through VMM %d (with userfaultfd its memory is another)",
 			(int)p->vmm);
 	return 0;
 }

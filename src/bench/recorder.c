@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Runs `forkscope record` as a child for the time of a bench. */
 #include "bench/recorder.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -56,8 +57,7 @@ int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more
 				     fs_log_tail(r->log, text, sizeof(text)));
 		else if (fs_mono_ns() > until)
 			rc = fs_errf(err, len, -ETIMEDOUT,
-				     "the recorder was not armed in time. "
-				     "Its last output: %s",
+				     "the recorder was not armed in time. Its last output: %s",
 				     fs_log_tail(r->log, text, sizeof(text)));
 	}
 	if (rc)

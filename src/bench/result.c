@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Turns what a run measured into JSON, CSV and the experiment's rows. */
 #include "bench/result.h"
 #include "bench/fork_acks.h"
 #include <inttypes.h>
@@ -182,8 +183,8 @@ void fs_bench_csv(const struct fs_bench *b, FILE *out)
 	fprintf(out, "fork,signal,prefetch,first,end,pid");
 	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 		fprintf(out, ",%s", fsx_column_key((enum fsx_column)c));
-	fprintf(out, ",load_ns,resident_bytes,resident_range_bytes,prefetched_bytes,prefetch_ns,"
-		     "error_reason,error_what,error_errno\n");
+	fprintf(out,
+		",load_ns,resident_bytes,resident_range_bytes,prefetched_bytes,prefetch_ns,error_reason,error_what,error_errno\n");
 	for (size_t i = 0; i < b->forks.n; i++) {
 		const struct fs_fork_result *r = &b->forks.v[i];
 		const struct fs_arm *a = &b->arms[r->arm];

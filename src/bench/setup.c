@@ -38,8 +38,7 @@ static int open_templates(struct fs_bench *b)
 		if (!rc)
 			rc = fs_template_lock(t, b->templates, i, b->err, sizeof(b->err));
 		if (!rc && t->others)
-			fs_warn("the snapshot %s has %zu more memory files than %s: this one alone "
-				"is searched, prefetched, dropped and counted in the page cache",
+			fs_warn("the snapshot %s has %zu more memory files than %s: this one alone is searched, prefetched, dropped and counted in the page cache",
 				t->folder, t->others, t->memory);
 	}
 	return rc;
@@ -71,8 +70,7 @@ static int probe(struct fs_bench *b)
 		o->plan.is = fs_vmm_read_version(plan.version);
 	}
 	if (!rc && v.ops->load_fields && !plan.socket && !v.is.known)
-		fs_warn("%s says it is \"%s\", in which no version is to be read: --vmm-version "
-			"N.N says which it is like",
+		fs_warn("%s says it is \"%s\", in which no version is to be read: --vmm-version N.N says which it is like",
 			v.ops->name, v.version);
 	if (rc)
 		fs_errf(b->err, sizeof(b->err), rc, "%s", v.err);
@@ -95,8 +93,7 @@ static void say_clamped(const struct fs_bench *b, const struct fs_arm *a)
 {
 	char asked[FS_UNITS_LEN], got[FS_UNITS_LEN];
 
-	fs_info("arm %s: %s are asked for, but the guest has only %s of memory there: it is cut to "
-		"that",
+	fs_info("arm %s: %s are asked for, but the guest has only %s of memory there: it is cut to that",
 		a->name, fs_fmt_bytes(a->spec->bytes, asked, sizeof(asked)),
 		fs_fmt_bytes(fs_ranges_bytes(&a->ranges), got, sizeof(got)));
 	(void)b;

@@ -127,8 +127,8 @@ void fs_bench_table(const struct fs_bench *b, FILE *out)
 	if (!v)
 		return;
 	fprintf(out,
-		"avg / p50 / max in ms, the first fork of each arm apart (its total alone); "
-		"seed %" PRIu64 "\n",
+		"avg / p50 / max in ms, the first fork of each arm apart (its total alone); seed %" PRIu64
+		"\n",
 		b->o.seed);
 	fprintf(out, "%-*s  %3s", w, "arm", "n");
 	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Finds, fills and empties the mailbox in a snapshot's memory. */
 #include "bench/template.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +33,7 @@ int fs_template_lock(struct fs_template *t, const struct fs_template *before, si
 	if (errno == EWOULDBLOCK)
 		return fs_errf(
 			err, len, -EBUSY,
-			"the snapshot %s is in use: another bench makes forks of it (it holds "
-			"a lock on %s). Wait until that has ended",
+			"the snapshot %s is in use: another bench makes forks of it (it holds a lock on %s). Wait until that has ended",
 			t->folder, t->state);
 	fs_warn("%s cannot be locked (%s): see that no other bench uses the snapshot meanwhile",
 		t->state, strerror(errno));
@@ -57,10 +57,10 @@ static int locate(int fd, const struct fs_template *t, const char *token,
 	if (rc)
 		return fs_errf(err, len, rc, "searching %s for the mailbox: %s", t->memory, why);
 	if (n != 1)
-		return fs_errf(err, len, -ENOENT,
-			       "token not found: %s has %zu mailboxes of this token, and it must "
-			       "be one (see forkscope mailbox find)",
-			       t->memory, n);
+		return fs_errf(
+			err, len, -ENOENT,
+			"token not found: %s has %zu mailboxes of this token, and it must be one (see forkscope mailbox find)",
+			t->memory, n);
 	return fs_mbox_verify(fd, t->size, &q, at, page, err, len);
 }
 
@@ -95,11 +95,11 @@ int fs_template_find(struct fs_template *t, const char *token, char *err, size_t
 		return rc;
 	t->mailbox = true;
 	t->offset = page.hit.offset;
-	return page.seq == 0 ? 0
-			     : fs_errf(err, len, -EBUSY,
-				       "the mailbox in %s is full: forks with copies of their own "
-				       "need an empty one",
-				       t->memory);
+	return page.seq == 0
+		       ? 0
+		       : fs_errf(err, len, -EBUSY,
+				 "the mailbox in %s is full: forks with copies of their own need an empty one",
+				 t->memory);
 }
 
 /* Writes @payload into the empty mailbox at @page of @fd. */
@@ -120,10 +120,10 @@ static int take_full(struct fs_template *t, const struct fs_mbox_verified *p, ch
 	if (p->seq == 1 && p->payload)
 		e = fs_payload_decode((const char *)p->payload, p->payload_len, &t->payload);
 	if (e)
-		return fs_errf(err, len, -EINVAL,
-			       "the mailbox in %s is full, and the agent would refuse what is in "
-			       "it: %s",
-			       t->memory, fs_payload_error_text(e));
+		return fs_errf(
+			err, len, -EINVAL,
+			"the mailbox in %s is full, and the agent would refuse what is in it: %s",
+			t->memory, fs_payload_error_text(e));
 	fs_info("the mailbox in %s is full already: forks get %s, acks go to %s:%u", t->memory,
 		t->payload.ip_text, t->payload.gateway_text, t->payload.ack_port);
 	return 0;

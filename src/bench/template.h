@@ -37,12 +37,10 @@ struct fs_template {
 };
 
 /* The usual names, as the program's help names them. */
-#define FS_TEMPLATE_STATES                                                                         \
-	"state, vmstate, snapshot, snapshot_file, snap_file, state_file, vmstate.bin, state.bin, " \
-	"snapshot.bin, vm.state, vm.snap"
-#define FS_TEMPLATE_MEMORIES                                                               \
-	"mem, memory, memory-ranges, mem_file, memory_file, mem.bin, memory.bin, vm.mem, " \
-	"memory.img, mem.img"
+#define FS_TEMPLATE_STATES \
+	"state, vmstate, snapshot, snapshot_file, snap_file, state_file, vmstate.bin, state.bin, snapshot.bin, vm.state, vm.snap"
+#define FS_TEMPLATE_MEMORIES \
+	"mem, memory, memory-ranges, mem_file, memory_file, mem.bin, memory.bin, vm.mem, memory.img, mem.img"
 
 /*
  * Finds the files in @folder, under the names that are given or one of the usual ones: two of these

@@ -53,10 +53,10 @@ static int pick(const char *folder, const char *names, const char *option, char 
 		if (!*name || join(folder, name, one) || !is_there(one))
 			continue;
 		if (!rc)
-			return fs_errf(err, len, -EINVAL,
-				       "the snapshot %s has both %s and %s: %s NAME says which it "
-				       "is",
-				       folder, strrchr(path, '/') + 1, name, option);
+			return fs_errf(
+				err, len, -EINVAL,
+				"the snapshot %s has both %s and %s: %s NAME says which it is",
+				folder, strrchr(path, '/') + 1, name, option);
 		memcpy(path, one, sizeof(one));
 		rc = 0;
 	}
@@ -97,10 +97,10 @@ static int find_state(struct fs_template *t, const struct fs_template_files *fil
 	int rc = find(t->folder, files->state, names, "--state-file", t->state, err, len);
 
 	if (rc > 0)
-		return fs_errf(err, len, -ENOENT,
-			       "the snapshot %s has no file %s in it (%s): --state-file NAME says "
-			       "which it is",
-			       t->folder, files->is_folder ? "state.json" : "state", names);
+		return fs_errf(
+			err, len, -ENOENT,
+			"the snapshot %s has no file %s in it (%s): --state-file NAME says which it is",
+			t->folder, files->is_folder ? "state.json" : "state", names);
 	if (!rc)
 		rc = must_be_regular(t->state, "state", err, len);
 	if (rc || !files->is_folder)
@@ -143,8 +143,7 @@ static int find_zone(struct fs_template *t, char *err, size_t len)
 	if (n == 1)
 		return 0;
 	return n ? fs_errf(err, len, -EINVAL,
-			   "the snapshot %s has its memory in %zu files of zones: --memory-file "
-			   "FILE says in which the mailbox is and pages are to be prefetched",
+			   "the snapshot %s has its memory in %zu files of zones: --memory-file FILE says in which the mailbox is and pages are to be prefetched",
 			   t->folder, n)
 		 : 1;
 }
@@ -161,10 +160,10 @@ static int find_memory(struct fs_template *t, const struct fs_template_files *fi
 	if (rc > 0 && files->is_folder)
 		rc = find_zone(t, err, len);
 	if (rc > 0)
-		return fs_errf(err, len, -ENOENT,
-			       "the snapshot %s has no memory file in it (%s): --memory-file NAME "
-			       "says which it is",
-			       t->folder, FS_TEMPLATE_MEMORIES);
+		return fs_errf(
+			err, len, -ENOENT,
+			"the snapshot %s has no memory file in it (%s): --memory-file NAME says which it is",
+			t->folder, FS_TEMPLATE_MEMORIES);
 	if (!rc && files->is_folder) {
 		size_t zones = shared_zones(t, zone);
 		char ranges[PATH_MAX + 16];
@@ -189,10 +188,10 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 	if (stat(folder, &st))
 		return fs_errf(err, len, -errno, "the snapshot %s: %m", folder);
 	if (!S_ISDIR(st.st_mode))
-		return fs_errf(err, len, -ENOTDIR,
-			       "the snapshot %s is not a folder: give the one that its state and "
-			       "memory are in",
-			       folder);
+		return fs_errf(
+			err, len, -ENOTDIR,
+			"the snapshot %s is not a folder: give the one that its state and memory are in",
+			folder);
 	rc = find_state(t, files, err, len);
 	if (!rc)
 		rc = find_memory(t, files, err, len);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Copies a memory file, by shared blocks where the file system can. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -101,8 +102,7 @@ int fs_mbox_copy_make(struct fs_mbox_copy *c, int from, const struct stat *st, c
 		fs_mbox_copy_abort(c);
 		return fs_errf(
 			err, err_len, -EOPNOTSUPP,
-			"%s would be on hugetlbfs, where copies are not made: give a path on "
-			"another file system",
+			"%s would be on hugetlbfs, where copies are not made: give a path on another file system",
 			out);
 	}
 	c->method = "reflink";

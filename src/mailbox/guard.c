@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Refuses a memory file that a process uses, and keeps others from it by a lease. */
 #include "mailbox/guard.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -149,8 +150,7 @@ static const char *why_unsure(const struct fs_guard *g, const struct fs_users *u
 	const struct hiding *h = what_hides(g->fd);
 
 	if (lease == EAGAIN)
-		return "somebody has it open who cannot be seen from here (another PID namespace, "
-		       "or a process that may not be looked at)";
+		return "somebody has it open who cannot be seen from here (another PID namespace, or a process that may not be looked at)";
 	if (h && (lease || !h->lease_suffices))
 		return h->why;
 	if (!lease)
@@ -158,16 +158,15 @@ static const char *why_unsure(const struct fs_guard *g, const struct fs_users *u
 	if (!u->unseen && !u->hidden)
 		return NULL;
 	if (u->unseen)
-		snprintf(room, len,
-			 "the kernel gives no lease on it (%s), and %u process%s (%d is one) may "
-			 "not be looked at, so somebody may have it open",
-			 strerror(lease), u->unseen, u->unseen > 1 ? "es" : "", (int)u->unseen_pid);
+		snprintf(
+			room, len,
+			"the kernel gives no lease on it (%s), and %u process%s (%d is one) may not be looked at, so somebody may have it open",
+			strerror(lease), u->unseen, u->unseen > 1 ? "es" : "", (int)u->unseen_pid);
 	else
-		snprintf(room, len,
-			 "the kernel gives no lease on it (%s), and not all processes can be seen "
-			 "from here (a PID namespace of its own, or a /proc that hides some), so "
-			 "somebody may have it open",
-			 strerror(lease));
+		snprintf(
+			room, len,
+			"the kernel gives no lease on it (%s), and not all processes can be seen from here (a PID namespace of its own, or a /proc that hides some), so somebody may have it open",
+			strerror(lease));
 	return room;
 }
 

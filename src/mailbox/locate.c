@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Searches a memory file for the mailbox of a token, and verifies the one at an offset. */
 #include "mailbox/locate.h"
 #include <errno.h>
 #include <setjmp.h>
@@ -309,12 +310,10 @@ int fs_mbox_verify(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_
 		page->len = FS_MBOX_SIZE;
 	l = &fs_mbox_layouts[head.kind];
 	if (page->len <= l->payload_off)
-		return fs_errf(err, err_len, -ERANGE,
-			       "the mailbox at 0x%llx crosses the end of its page at 0x%llx before "
-			       "its payload begins, and the guest's next page need not be next in "
-			       "the file",
-			       (unsigned long long)offset,
-			       (unsigned long long)page->hit.verified_end);
+		return fs_errf(
+			err, err_len, -ERANGE,
+			"the mailbox at 0x%llx crosses the end of its page at 0x%llx before its payload begins, and the guest's next page need not be next in the file",
+			(unsigned long long)offset, (unsigned long long)page->hit.verified_end);
 	page->room = (uint32_t)(page->len - l->payload_off);
 	page->seq = fs_le32(page->bytes + l->seq_off);
 	page->payload_len = fs_le32(page->bytes + l->len_off);

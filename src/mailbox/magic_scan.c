@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Finds the magic of a mailbox in memory, with AVX2, SSE2, or without. */
 #include "mailbox/magic_scan.h"
 #include <string.h>
 #include "mailbox/mbox_layout.h"

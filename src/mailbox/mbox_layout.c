@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Parses the head of a mailbox. */
 #include "mailbox/mbox_layout.h"
 #include <string.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Remembers in the user's cache where a memory file has its mailbox. */
 #include "mailbox/offsets.h"
 #include <errno.h>
 #include <fcntl.h>

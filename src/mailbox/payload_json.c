@@ -272,9 +272,9 @@ int fs_payload_encode(const struct fs_payload *p, char *buf, size_t room)
 	name[n] = 0;
 	if (p->have & 1u << FS_PAYLOAD_ACK_PORT)
 		snprintf(port, sizeof(port), ",\"ack_port\":%u", p->ack_port);
-	len = snprintf(buf, room,
-		       "{\"interface_name\":\"%s\",\"mac\":\"%s\",\"ipv4\":\"%s\",\"prefix\":%u,"
-		       "\"gateway\":\"%s\"%s}",
-		       name, p->mac_text, p->ip_text, p->prefix, p->gateway_text, port);
+	len = snprintf(
+		buf, room,
+		"{\"interface_name\":\"%s\",\"mac\":\"%s\",\"ipv4\":\"%s\",\"prefix\":%u,\"gateway\":\"%s\"%s}",
+		name, p->mac_text, p->ip_text, p->prefix, p->gateway_text, port);
 	return len < 0 || (size_t)len >= room ? -1 : len;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Writes bytes into a file by the call that its file system allows. */
 #include "mailbox/store.h"
 #include <errno.h>
 #include <linux/magic.h>

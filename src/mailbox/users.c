@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Finds the processes that map a file or have it open. */
 #include "mailbox/users.h"
 #include <ctype.h>
 #include <dirent.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Opens the socket of acks, and parses the datagrams. */
 #include "net/acks.h"
 #include <arpa/inet.h>
 #include <errno.h>

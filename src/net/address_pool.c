@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Hands out the addresses of a range to forks that run at once. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,8 +25,7 @@ int fs_pool_open(struct fs_pool *p, const char *text, uint32_t gateway, char *er
 	    inet_pton(AF_INET, address, &in) != 1 || prefix < 16 || prefix > 30)
 		return fs_errf(
 			err, len, -EINVAL,
-			"\"%s\" is not a range of addresses such as 172.16.0.0/24 (prefix 16 "
-			"to 30)",
+			"\"%s\" is not a range of addresses such as 172.16.0.0/24 (prefix 16 to 30)",
 			text);
 	p->prefix = (uint8_t)prefix;
 	p->net = ntohl(in.s_addr) & ~(pool_size(p) - 1);
@@ -47,8 +47,7 @@ int fs_pool_take(struct fs_pool *p, uint32_t *address, char *err, size_t len)
 	}
 	return fs_errf(
 		err, len, -EADDRNOTAVAIL,
-		"no free address is left for this fork: give a larger range with --addresses, "
-		"or fewer forks at once");
+		"no free address is left for this fork: give a larger range with --addresses, or fewer forks at once");
 }
 
 void fs_pool_give(struct fs_pool *p, uint32_t address)

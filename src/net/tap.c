@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Makes a network namespace and a TAP for a fork, and removes them. */
 #include "net/tap.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -115,10 +116,10 @@ int fs_tap_make(const struct fs_tap_want *w, char *err, size_t len)
 	int fd, s, rc;
 
 	if (if_nametoindex(w->name))
-		return fs_errf(err, len, -EEXIST,
-			       "TAP %s exists already: another run uses it, or one was killed (ip "
-			       "link del %s removes it)",
-			       w->name, w->name);
+		return fs_errf(
+			err, len, -EEXIST,
+			"TAP %s exists already: another run uses it, or one was killed (ip link del %s removes it)",
+			w->name, w->name);
 	if (w->guest && fs_net_has_address(w->guest))
 		return fs_errf(err, len, -EADDRINUSE,
 			       "the host itself has the address of TAP %s's guest", w->name);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Lends buffers for chunks by classes of size, and keeps those given back. */
 #include "record/buf_pool.h"
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Reads the file header and walks the chunks of a recording. */
 #include "record/chunks.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -39,15 +40,15 @@ static int check_file_header(const struct fsr_file_header *h, size_t got, char *
 			       "cut short: %zu of the %zu bytes of its header are there", got,
 			       sizeof(*h));
 	if (h->major > FSR_MAJOR)
-		return fs_errf(err, len, -EPROTONOSUPPORT,
-			       "format %u.%u is newer than this program reads (%u.x): use a newer "
-			       "forkscope",
-			       h->major, h->minor, FSR_MAJOR);
+		return fs_errf(
+			err, len, -EPROTONOSUPPORT,
+			"format %u.%u is newer than this program reads (%u.x): use a newer forkscope",
+			h->major, h->minor, FSR_MAJOR);
 	if (h->major < FSR_MAJOR)
-		return fs_errf(err, len, -EPROTONOSUPPORT,
-			       "format %u.%u is older than this program reads (%u.x): use the "
-			       "forkscope that recorded it",
-			       h->major, h->minor, FSR_MAJOR);
+		return fs_errf(
+			err, len, -EPROTONOSUPPORT,
+			"format %u.%u is older than this program reads (%u.x): use the forkscope that recorded it",
+			h->major, h->minor, FSR_MAJOR);
 	if (h->crc != fsr_crc32(0, h, offsetof(struct fsr_file_header, crc)))
 		return fs_errf(err, len, -EINVAL, "its file header is damaged (checksum)");
 	if (h->header_bytes < sizeof(*h) || h->header_bytes > MAX_HEADER || h->header_bytes % 8)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Inflates a zlib stream up to a limit. */
 #include "record/inflate.h"
 #include <errno.h>
 #include <zlib.h>

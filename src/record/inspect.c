@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Lists the chunks, stacks and symbols of a recording for dump. */
 #include "record/inspect.h"
 #include <unistd.h>
 #include "record/reader_impl.h"

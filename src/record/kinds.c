@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Names, sizes and descriptions of the kinds of records. */
 #include "record/kinds.h"
 #include <stddef.h>
 #include <string.h>

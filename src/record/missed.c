@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Gathers the MISSED records of a recording when it is opened. */
 #include "record/missed.h"
 #include <errno.h>
 #include <string.h>

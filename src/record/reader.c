@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Opens a recording, checks its chunks and delivers its records in order. */
 #include "record/reader.h"
 #include <errno.h>
 #include <stdio.h>

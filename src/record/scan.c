@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Checks a run of raw records, counts gaps in their numbers, and sorts them. */
 #include "record/scan.h"
 #include <errno.h>
 #include <stdlib.h>

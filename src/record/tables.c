@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Loads, sorts and searches the stacks and kernel symbols of a recording. */
 #include "record/tables.h"
 #include <ctype.h>
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Writes a recording: its header, then chunk after chunk, each with its checksums. */
 #include "record/writer.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Parses a VMM's answer as JSON, and makes one fit to be shown. */
 #include "vmm/answer.h"
 #include <stdbool.h>
 #include <stdio.h>

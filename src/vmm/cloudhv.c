@@ -110,16 +110,10 @@ static const char *no_signal(const struct fs_vmm *v, const char *signal)
 	if (!strcmp(signal, "none"))
 		return NULL;
 	if (!strncmp(signal, "vmclock", 7))
-		return "Cloud Hypervisor has no VMClock: use vmgenid where the VM was started with "
-		       "--platform vmgenid=on, else --signal none and another end (first-tx, "
-		       "tcp:PORT, pio:PORT)";
+		return "Cloud Hypervisor has no VMClock: use vmgenid where the VM was started with --platform vmgenid=on, else --signal none and another end (first-tx, tcp:PORT, pio:PORT)";
 	return has_vmgenid(v)
 		       ? NULL
-		       : "the snapshot's config.json has no VMGenID (platform.vmgenid), and Cloud "
-			 "Hypervisor has no VMClock, so its guest gets no resume signal: start the "
-			 "VM "
-			 "with --platform vmgenid=on where this version knows it, or use --signal "
-			 "none, and another end (first-tx, tcp:PORT, pio:PORT)";
+		       : "the snapshot's config.json has no VMGenID (platform.vmgenid), and Cloud Hypervisor has no VMClock, so its guest gets no resume signal: start the VM with --platform vmgenid=on where this version knows it, or use --signal none, and another end (first-tx, tcp:PORT, pio:PORT)";
 }
 
 /* --- the fork's own configuration --- */
@@ -256,8 +250,7 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 	if (l->mode && v->is.known && !fs_vmm_since(&v->is, 52, 0))
 		return fs_errf(
 			v->err, sizeof(v->err), -ENOTSUP,
-			"memory_restore_mode %s: Cloud Hypervisor %s does not know it, it came "
-			"with 52",
+			"memory_restore_mode %s: Cloud Hypervisor %s does not know it, it came with 52",
 			l->mode, v->version);
 	rc = make_snapshot(v, c);
 	if (rc)

@@ -54,11 +54,10 @@ char *fs_vmm_word(struct fs_vmm *v, const char *word)
 		if (!value) {
 			fclose(f);
 			free(out);
-			snprintf(v->err, sizeof(v->err),
-				 "in \"%.200s\": {%.*s} is nothing that is known here (there are "
-				 "memory, state, snapshot, signal, tap, folder, fork, socket, "
-				 "uffd)",
-				 word, (int)n, at + 1);
+			snprintf(
+				v->err, sizeof(v->err),
+				"in \"%.200s\": {%.*s} is nothing that is known here (there are memory, state, snapshot, signal, tap, folder, fork, socket, uffd)",
+				word, (int)n, at + 1);
 			return NULL;
 		}
 		fputs(value, f);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Makes a mount namespace in which one path is free. */
 #include "vmm/cover.h"
 #include <dirent.h>
 #include <errno.h>
@@ -131,15 +132,14 @@ static int cut(const char *path, char folder[PATH_MAX], char name[NAME_MAX + 1],
 		return fs_errf(err, len, -EINVAL, "%s is the path of no socket", path);
 	strcpy(name, base);
 	if (!realpath(text, folder))
-		return fs_errf(err, len, -errno,
-			       "the folder of the socket %s: %m (the VMM makes the socket in it, "
-			       "so it must be there)",
-			       path);
+		return fs_errf(
+			err, len, -errno,
+			"the folder of the socket %s: %m (the VMM makes the socket in it, so it must be there)",
+			path);
 	if (!strcmp(folder, "/"))
 		return fs_errf(
 			err, len, -EINVAL,
-			"the socket %s lies in the root folder, of which nobody can have one "
-			"of his own: use the jailer",
+			"the socket %s lies in the root folder, of which nobody can have one of his own: use the jailer",
 			path);
 	return 0;
 }
@@ -165,11 +165,12 @@ int fs_cover_enter(struct fs_cover *c, const char *path, char *err, size_t len)
 	if (!rc)
 		return 0;
 	go_back(c);
-	return fs_errf(err, len, rc, "making a folder like %s without %s in it: %s%s", folder, name,
-		       strerror(-rc),
-		       rc == -E2BIG ? " (it has more than 4096 entries: a snapshot whose socket "
-				      "lies in a folder of its own is needed)"
-				    : "");
+	return fs_errf(
+		err, len, rc, "making a folder like %s without %s in it: %s%s", folder, name,
+		strerror(-rc),
+		rc == -E2BIG
+			? " (it has more than 4096 entries: a snapshot whose socket lies in a folder of its own is needed)"
+			: "");
 }
 
 int fs_cover_leave(struct fs_cover *c, char *err, size_t len)

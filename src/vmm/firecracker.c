@@ -209,8 +209,7 @@ static const char *no_signal(const struct fs_vmm *v, const char *signal)
 		return NULL;
 	return v->is.known
 		       ? "this Firecracker has no VMClock: it came with 1.15"
-		       : "whether this Firecracker has VMClock (from 1.15 on) is not known, for "
-			 "no version is to be read in what it says: --vmm-version N.N says it";
+		       : "whether this Firecracker has VMClock (from 1.15 on) is not known, for no version is to be read in what it says: --vmm-version N.N says it";
 }
 
 static int set_state(struct fs_vmm *v, const char *state)
@@ -262,12 +261,11 @@ static int override_vsock(struct fs_vmm *v, json_t *body)
 		return 0;
 	if (!fs_vmm_since(&v->is, 1, 16))
 		/* in a jail the saved path is its own */
-		return v->plan->jail ? 0
-				     : fs_errf(v->err, sizeof(v->err), -ENOTSUP,
-					       "--vsock with --socket needs a Firecracker of 1.16 "
-					       "or later (this says \"%s\"; --vmm-version N.N says "
-					       "otherwise): the path is in the state",
-					       v->version);
+		return v->plan->jail
+			       ? 0
+			       : fs_errf(v->err, sizeof(v->err), -ENOTSUP,
+					 "--vsock with --socket needs a Firecracker of 1.16 or later (this says \"%s\"; --vmm-version N.N says otherwise): the path is in the state",
+					 v->version);
 	snprintf(path, sizeof(path), "%s" FS_JAIL_VSOCK, v->plan->jail ? "" : v->at->folder);
 	return json_object_set_new(body, "vsock_override",
 				   json_pack("{s:o}", "uds_path", fs_vmm_path(v, path)))
@@ -281,9 +279,9 @@ static int advise(struct fs_vmm *v, int rc)
 	size_t n = strlen(v->err);
 
 	if (rc && !v->plan->vsock && strcasestr(v->err, "host-side Unix socket"))
-		snprintf(v->err + n, sizeof(v->err) - n,
-			 "; the snapshot has a vsock device, whose socket's path is in its state: "
-			 "with --vsock PATH each fork gets a socket of its own there");
+		snprintf(
+			v->err + n, sizeof(v->err) - n,
+			"; the snapshot has a vsock device, whose socket's path is in its state: with --vsock PATH each fork gets a socket of its own there");
 	return rc;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Sends an HTTP request over a unix socket, and reads its answer within limits. */
 #include "vmm/http.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Prepares the folder that Firecracker's jailer makes the root of the VMM. */
 #include "vmm/jail.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -47,10 +48,10 @@ const char *fs_jail_no_arg(const char *arg)
 		{"--gid", "the bench sets it: --jail-gid"},
 		{"--chroot-base-dir", "the bench sets it: --jail-base"},
 		{"--", "arguments of the VMM go behind the bench's own --"},
-		{"--daemonize", "the process that was started would end, and who the VMM is would "
-				"not be known"},
-		{"--new-pid-ns", "the process that was started would end, and who the VMM is would "
-				 "not be known"},
+		{"--daemonize",
+		 "the process that was started would end, and who the VMM is would not be known"},
+		{"--new-pid-ns",
+		 "the process that was started would end, and who the VMM is would not be known"},
 	};
 
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
@@ -90,11 +91,10 @@ static int link_in(struct fs_vmm *v, const char *root, const char *file, const c
 	if (!linkat(AT_FDCWD, file, AT_FDCWD, to, AT_SYMLINK_FOLLOW))
 		return 0;
 	if (errno == EXDEV)
-		return fs_errf(v->err, sizeof(v->err), -EXDEV,
-			       "linking %s into the jail %s: it lies on another file system: give "
-			       "a --jail-base on the file system of the snapshot (and, with "
-			       "--uffd, of TMPDIR)",
-			       file, root);
+		return fs_errf(
+			v->err, sizeof(v->err), -EXDEV,
+			"linking %s into the jail %s: it lies on another file system: give a --jail-base on the file system of the snapshot (and, with --uffd, of TMPDIR)",
+			file, root);
 	return fs_errf(v->err, sizeof(v->err), -errno, "linking %s into the jail %s: %m", file,
 		       root);
 }

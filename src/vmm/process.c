@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Starts, adopts, watches and ends a process by its pidfd. */
 #include "vmm/process.h"
 #include <errno.h>
 #include <fcntl.h>

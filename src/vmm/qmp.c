@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Speaks QEMU's monitor protocol. */
 #include "vmm/qmp.h"
 #include <errno.h>
 #include <poll.h>

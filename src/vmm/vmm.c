@@ -126,10 +126,10 @@ static int wait_for_socket(struct fs_vmm *v)
 
 	while ((rc = try_connect(v->socket, &pid))) {
 		if (rc == -ENAMETOOLONG)
-			return fs_errf(v->err, sizeof(v->err), rc,
-				       "the path of its socket, %s, is too long (107 bytes is the "
-				       "most): use a folder nearer to the root",
-				       v->socket);
+			return fs_errf(
+				v->err, sizeof(v->err), rc,
+				"the path of its socket, %s, is too long (107 bytes is the most): use a folder nearer to the root",
+				v->socket);
 		if (fs_vmm_died(v))
 			return -ECHILD;
 		if (fs_mono_ns() > until)
@@ -200,8 +200,7 @@ json_t *fs_vmm_path(struct fs_vmm *v, const char *path)
 
 	if (!text)
 		fs_errf(v->err, sizeof(v->err), -EINVAL,
-			"%s is not UTF-8, and the VMM's API takes nothing else: give the folder "
-			"another name (for what is made here, by TMPDIR)",
+			"%s is not UTF-8, and the VMM's API takes nothing else: give the folder another name (for what is made here, by TMPDIR)",
 			path);
 	return text;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Puts together the payload of a GUEST chunk, and takes it apart. */
 #include "record/guest/guest_chunk.h"
 #include <errno.h>
 #include <string.h>

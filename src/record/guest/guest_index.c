@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Notes where guest recordings stand, and loads their symbols and META on demand. */
 #include "record/guest/guest_index.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The tables of fields, made from the rows of fields.h and held against the structs. */
 #include "record/text/fields.h"
 #include "record/kinds.h"
 

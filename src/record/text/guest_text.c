@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Prints a GUEST chunk as lines of text or as JSON objects. */
 #include "record/text/guest_text.h"
 #include <errno.h>
 #include <inttypes.h>
