@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The experiment: forks of snapshots, in arms (a resume signal and a prefetch), interleaved in
+ * The experiment: forks of snapshots, in variants (a resume signal and a prefetch), interleaved in
  * random order, each with a network of its own, its acks waited for as the platform does.
  */
 #ifndef FORKSCOPE_BENCH_H
@@ -15,8 +15,8 @@
 #include "net/tap.h"
 #include "vmm/vmm.h"
 
-#define FS_BENCH_ACKS 16 /* acks of a fork that are kept, see fork_acks.h */
-#define FS_ARM_NAME   60 /* with its NUL; "arm:" before it is a mark's name */
+#define FS_BENCH_ACKS   16 /* acks of a fork that are kept, see fork_acks.h */
+#define FS_VARIANT_NAME 60 /* with its NUL; "arm:" before it is a mark's name */
 
 enum fs_cache_state { FS_CACHE_COLD, FS_CACHE_WARM, FS_CACHE_AS_IS };
 extern const char *const fs_cache_names[];
@@ -32,14 +32,14 @@ extern const char *const fs_network_names[];
 
 struct fs_bench_opts {
 	struct fs_vmm_plan plan;
-	const char *const *signals;     /* of the arms, and */
+	const char *const *signals;     /* of the variants, and */
 	const char *const *folders;     /* the snapshot of each */
 	struct fs_template_files files; /* names in them; is_folder is set here */
 	size_t nsignals;
 	struct fs_prefetch_spec *prefetch;
 	size_t nprefetch;
-	unsigned int iters;       /* forks of each arm */
-	unsigned int concurrency; /* at once, all of one arm */
+	unsigned int iters;       /* forks of each variant */
+	unsigned int concurrency; /* at once, all of one variant */
 	enum fs_cache_state cache;
 	bool wait_for_network; /* a fork is there when its network is; else when it is resumed */
 	uint64_t seed;
@@ -72,8 +72,8 @@ struct fs_bench_opts {
 	int stop_fd;               /* readable then */
 };
 
-struct fs_arm {
-	char name[FS_ARM_NAME]; /* "vmgenid:mailbox:64MiB" */
+struct fs_variant {
+	char name[FS_VARIANT_NAME]; /* "vmgenid:mailbox:64MiB" */
 	size_t template;
 	const struct fs_prefetch_spec *spec;
 	struct fs_ranges ranges;
@@ -98,8 +98,8 @@ extern const char *const fs_fork_end_names[FS_FORK_END_COUNT];
 /* All times are CLOCK_MONOTONIC, 0 = it did not come to that. */
 struct fs_fork_result {
 	size_t number; /* from 1, in the order in which they were made */
-	size_t arm;
-	bool first; /* of its arm */
+	size_t variant;
+	bool first; /* of its variant */
 	pid_t pid;
 	enum fs_fork_end end;
 	char why[FS_VMM_ERR]; /* FAILED: the sentence */
@@ -108,8 +108,8 @@ struct fs_fork_result {
 				total */
 	uint64_t prefetch_ns, prefetched_ns, prefetched; /* began, ended, bytes */
 	uint64_t missed;                                 /* bytes that populate could not reach */
-	uint64_t resident, resident_ranges; /* bytes of the memory file, of the arm's ranges, in the
-					     * page cache just before the resume */
+	uint64_t resident, resident_ranges; /* bytes of the memory file, of the variant's ranges, in
+					     * the page cache just before the resume */
 	struct fs_ack acks[FS_BENCH_ACKS];
 	unsigned int nacks;
 	uint64_t refused_acks, acks_not_kept;
@@ -119,8 +119,8 @@ struct fs_fork_result {
 struct fs_bench {
 	struct fs_bench_opts o;
 	struct fs_template *templates; /* nsignals of them */
-	struct fs_arm *arms;
-	size_t narms;
+	struct fs_variant *variants;
+	size_t nvariants;
 	FS_VEC(struct fs_fork_result) forks;
 	char version[64]; /* of the VMM */
 	struct fs_pool pool;
@@ -128,8 +128,8 @@ struct fs_bench {
 };
 
 /*
- * Opens the snapshots, asks the VMM for its version and what it cannot do, makes the arms, fills
- * the mailboxes. Returns 0 or a negative errno with a sentence in b->err.
+ * Opens the snapshots, asks the VMM for its version and what it cannot do, makes the variants,
+ * fills the mailboxes. Returns 0 or a negative errno with a sentence in b->err.
  */
 int fs_bench_open(struct fs_bench *b, const struct fs_bench_opts *o);
 
@@ -142,8 +142,8 @@ int fs_bench_run(struct fs_bench *b);
 /* Empties the mailboxes again. */
 void fs_bench_close(struct fs_bench *b);
 
-/* How many forks ended so; @arm SIZE_MAX = of all arms. */
-size_t fs_bench_count(const struct fs_bench *b, size_t arm, enum fs_fork_end end);
+/* How many forks ended so; @variant SIZE_MAX = of all variants. */
+size_t fs_bench_count(const struct fs_bench *b, size_t variant, enum fs_fork_end end);
 
 /* When the fork's ack of this stage was read; 0 = never. */
 uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage);
@@ -153,12 +153,13 @@ uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *
 
 /* --- src/bench/fork.c: each fork in a thread of its own --- */
 
-/* Runs @n forks (results @r) of @arm at once. */
-int fs_batch_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r, size_t n);
+/* Runs @n forks (results @r) of @variant at once. */
+int fs_batch_run(struct fs_bench *b, const struct fs_variant *variant, struct fs_fork_result *r,
+		 size_t n);
 
 /* --- src/bench/setup.c: what stands before the forks --- */
 
-/* Opens templates, probes the VMM, makes arms, fills mailboxes: fs_bench_open() in parts. */
+/* Opens templates, probes the VMM, makes variants, fills mailboxes: fs_bench_open() in parts. */
 int fs_bench_setup(struct fs_bench *b);
 
 /* --- src/bench/condition.c --- */

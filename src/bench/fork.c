@@ -72,7 +72,7 @@ static int mark_attached(struct fs_fork *f)
 
 	if (rc)
 		return rc;
-	mark(f, 0, "arm", f->arm->name);
+	mark(f, 0, "arm", f->variant->name);
 	mark_what_was_given(f, 0);
 	f->r->between_ns = 0;
 	return 0;
@@ -129,7 +129,7 @@ static int run_vmm(struct fs_fork *f)
 	if (rc)
 		return rc;
 	if (f->vmm.ops != &fs_vmm_attach)
-		mark(f, r->pid, "arm", f->arm->name);
+		mark(f, r->pid, "arm", f->variant->name);
 	return load_and_resume(f);
 }
 
@@ -141,7 +141,7 @@ static void *live(void *arg)
 
 	if (!rc)
 		rc = fs_fork_make_memory(f);
-	if (!rc && f->has_copy && f->arm->ranges.n && !f->b->o.in_parallel &&
+	if (!rc && f->has_copy && f->variant->ranges.n && !f->b->o.in_parallel &&
 	    f->b->o.how != FS_MECH_POPULATE)
 		rc = fs_fork_prefetch_before(f);
 	if (!rc)
@@ -160,13 +160,13 @@ static void *live(void *arg)
 	return NULL;
 }
 
-static int prepare(struct fs_fork *f, struct fs_bench *b, const struct fs_arm *arm,
+static int prepare(struct fs_fork *f, struct fs_bench *b, const struct fs_variant *variant,
 		   struct fs_fork_result *r)
 {
 	memset(f, 0, sizeof(*f));
 	f->b = b;
-	f->arm = arm;
-	f->t = &b->templates[arm->template];
+	f->variant = variant;
+	f->t = &b->templates[variant->template];
 	f->r = r;
 	f->acks = f->memory = -1;
 	f->payload = f->t->payload;
@@ -184,7 +184,8 @@ static int prepare(struct fs_fork *f, struct fs_bench *b, const struct fs_arm *a
 	return mkdir(f->folder, 0755) ? -errno : 0;
 }
 
-int fs_batch_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r, size_t n)
+int fs_batch_run(struct fs_bench *b, const struct fs_variant *variant, struct fs_fork_result *r,
+		 size_t n)
 {
 	struct fs_fork *f = calloc(n, sizeof(*f));
 	struct fs_barrier barrier = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
@@ -192,7 +193,7 @@ int fs_batch_run(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_re
 	int rc = f ? 0 : -ENOMEM;
 
 	for (; !rc && made < n; made++)
-		rc = prepare(&f[made], b, arm, &r[made]);
+		rc = prepare(&f[made], b, variant, &r[made]);
 	if (rc) {
 		free(f);
 		return fs_errf(b->err, sizeof(b->err), rc, "making the forks' folders in %s: %s",

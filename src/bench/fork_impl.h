@@ -15,7 +15,7 @@ struct fs_barrier; /* fork.c */
 
 struct fs_fork {
 	struct fs_bench *b;
-	const struct fs_arm *arm;
+	const struct fs_variant *variant;
 	struct fs_template *t;
 	struct fs_fork_result *r;
 	pthread_t thread;

@@ -20,14 +20,14 @@ static void *help(void *arg)
 	struct fs_fork *f = arg;
 
 	f->r->prefetch_ns = fs_mono_ns();
-	fs_prefetch_do(&f->run, &f->arm->ranges, f->helper_err, sizeof(f->helper_err));
+	fs_prefetch_do(&f->run, &f->variant->ranges, f->helper_err, sizeof(f->helper_err));
 	f->r->prefetched_ns = fs_mono_ns();
 	return NULL;
 }
 
 void fs_fork_prefetch_in_parallel(struct fs_fork *f)
 {
-	if (!f->b->o.in_parallel || !f->arm->ranges.n)
+	if (!f->b->o.in_parallel || !f->variant->ranges.n)
 		return;
 	set_run(f);
 	f->helping = !pthread_create(&f->helper, NULL, help, f);
@@ -40,7 +40,7 @@ int fs_fork_prefetch_before(struct fs_fork *f)
 
 	set_run(f);
 	r->prefetch_ns = fs_mono_ns();
-	rc = fs_prefetch_do(&f->run, &f->arm->ranges, r->why, sizeof(r->why));
+	rc = fs_prefetch_do(&f->run, &f->variant->ranges, r->why, sizeof(r->why));
 	r->prefetched_ns = fs_mono_ns();
 	r->prefetched = f->run.done;
 	r->missed = f->run.missed;
@@ -62,7 +62,7 @@ void fs_fork_end_helper(struct fs_fork *f)
 	}
 }
 
-/* Just before the resume: what shows that arms differ, and what a populated VMM still lacks. */
+/* Just before the resume: what shows that variants differ, and what a populated VMM still lacks. */
 int fs_fork_look_and_populate(struct fs_fork *f)
 {
 	const struct fs_range all = {0, f->t->size};
@@ -71,12 +71,13 @@ int fs_fork_look_and_populate(struct fs_fork *f)
 	int rc = 0;
 
 	if (f->b->o.how == FS_MECH_POPULATE && !f->b->o.in_parallel && !f->b->o.load.resume &&
-	    f->arm->ranges.n)
+	    f->variant->ranges.n)
 		rc = fs_fork_prefetch_before(f);
 	if (!rc && f->memory >= 0) {
 		rc = fs_cache_resident(f->memory, &all, &r->resident);
 		if (!rc)
-			rc = fs_ranges_resident(f->memory, &f->arm->ranges, &r->resident_ranges);
+			rc = fs_ranges_resident(f->memory, &f->variant->ranges,
+						&r->resident_ranges);
 		if (rc)
 			fs_errf(r->why, sizeof(r->why), rc,
 				"asking what of %s is in the page cache: %s", f->at.memory,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A prefetch arm: which bytes of the memory file, and how they come into memory. */
+/* A prefetch variant: which bytes of the memory file, and how they come into memory. */
 #ifndef FORKSCOPE_BENCH_PREFETCH_H
 #define FORKSCOPE_BENCH_PREFETCH_H
 

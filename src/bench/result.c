@@ -55,9 +55,9 @@ static json_t *ranges_json(const struct fs_ranges *r)
 	return a;
 }
 
-static json_t *arm_json(const struct fs_bench *b, size_t i)
+static json_t *variant_json(const struct fs_bench *b, size_t i)
 {
-	const struct fs_arm *a = &b->arms[i];
+	const struct fs_variant *a = &b->variants[i];
 	const struct fs_template *t = &b->templates[a->template];
 	json_t *ends = json_object();
 
@@ -118,9 +118,10 @@ static json_t *fork_json(const struct fs_bench *b, const struct fs_fork_result *
 	json_t *o;
 
 	o = json_pack("{s:I, s:o, s:b, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}",
-		      "id", (json_int_t)r->number, "arm", fs_json_text(b->arms[r->arm].name),
-		      "first", r->first, "pid", (int)r->pid, "end", fs_fork_end_names[r->end],
-		      "acks", acks_json(r), "agent_error", agent_error_json(r), "refused_acks",
+		      "id", (json_int_t)r->number, "arm",
+		      fs_json_text(b->variants[r->variant].name), "first", r->first, "pid",
+		      (int)r->pid, "end", fs_fork_end_names[r->end], "acks", acks_json(r),
+		      "agent_error", agent_error_json(r), "refused_acks",
 		      (json_int_t)r->refused_acks, "acks_not_kept", (json_int_t)r->acks_not_kept,
 		      "prefetched_bytes", (json_int_t)r->prefetched, "prefetch_missed_bytes",
 		      (json_int_t)r->missed, "resident_bytes", (json_int_t)r->resident,
@@ -143,10 +144,10 @@ static json_t *fork_json(const struct fs_bench *b, const struct fs_fork_result *
 json_t *fs_bench_json(const struct fs_bench *b)
 {
 	const struct fs_bench_opts *o = &b->o;
-	json_t *arms = json_array(), *forks = json_array();
+	json_t *variants = json_array(), *forks = json_array();
 
-	for (size_t i = 0; i < b->narms; i++)
-		json_array_append_new(arms, arm_json(b, i));
+	for (size_t i = 0; i < b->nvariants; i++)
+		json_array_append_new(variants, variant_json(b, i));
 	for (size_t i = 0; i < b->forks.n; i++)
 		json_array_append_new(forks, fork_json(b, &b->forks.v[i]));
 	return json_pack(
@@ -157,7 +158,7 @@ json_t *fs_bench_json(const struct fs_bench *b)
 		fs_cache_names[o->cache], "wait_for_network", o->wait_for_network, "network",
 		fs_network_names[o->network], "mechanism", fs_mechanism_names[o->how], "beside",
 		o->in_parallel, "resume_in_load", o->load.resume, "timeout_ns",
-		(json_int_t)o->timeout_ns, "arms", arms, "forks", forks);
+		(json_int_t)o->timeout_ns, "arms", variants, "forks", forks);
 }
 
 /* --- CSV ------------------------------------------------------------------------------------ */
@@ -187,7 +188,7 @@ void fs_bench_csv(const struct fs_bench *b, FILE *out)
 		",load_ns,resident_bytes,resident_range_bytes,prefetched_bytes,prefetch_ns,error_reason,error_what,error_errno\n");
 	for (size_t i = 0; i < b->forks.n; i++) {
 		const struct fs_fork_result *r = &b->forks.v[i];
-		const struct fs_arm *a = &b->arms[r->arm];
+		const struct fs_variant *a = &b->variants[r->variant];
 
 		fprintf(out, "%zu,%s,%s,%d,%s,%d", r->number, b->templates[a->template].signal,
 			a->spec->text, r->first, fs_fork_end_names[r->end], (int)r->pid);

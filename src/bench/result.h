@@ -23,9 +23,9 @@ uint64_t fs_bench_value(const struct fs_bench *b, const struct fs_fork_result *r
 json_t *fs_bench_json(const struct fs_bench *b);
 /* One line per fork, with a heading. */
 void fs_bench_csv(const struct fs_bench *b, FILE *out);
-/* One row per arm, the first forks apart; then fs_bench_others(). */
+/* One row per variant, the first forks apart; then fs_bench_others(). */
 void fs_bench_table(const struct fs_bench *b, FILE *out);
-/* Counts, by arm, the forks that fell back, failed or were stopped: they are in no cell. */
+/* Counts, by variant, the forks that fell back, failed or were stopped: they are in no cell. */
 void fs_bench_others(const struct fs_bench *b, FILE *out);
 
 #endif

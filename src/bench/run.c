@@ -22,10 +22,10 @@ const char *const fs_fork_end_names[FS_FORK_END_COUNT] = {
 /* --- batches ---------------------------------------------------------------------------------- */
 
 /* What the forks of a batch share: their page cache, and what is read into it before. */
-static int prepare_batch(struct fs_bench *b, const struct fs_arm *arm, struct fs_fork_result *r,
-			 size_t n)
+static int prepare_batch(struct fs_bench *b, const struct fs_variant *variant,
+			 struct fs_fork_result *r, size_t n)
 {
-	struct fs_template *t = &b->templates[arm->template];
+	struct fs_template *t = &b->templates[variant->template];
 	struct fs_prefetch_run run = {
 		.how = b->o.how, .rate = b->o.rate, .fd = t->fd, .stop = b->o.stop};
 	uint64_t began;
@@ -34,10 +34,10 @@ static int prepare_batch(struct fs_bench *b, const struct fs_arm *arm, struct fs
 	if (t->fd < 0 || b->o.network == FS_NETWORK_HOST)
 		return 0; /* each has a file of its own */
 	rc = fs_bench_condition(b, t->fd, t->state, b->err, sizeof(b->err));
-	if (rc || !arm->ranges.n || b->o.in_parallel || b->o.how == FS_MECH_POPULATE)
+	if (rc || !variant->ranges.n || b->o.in_parallel || b->o.how == FS_MECH_POPULATE)
 		return rc;
 	began = fs_mono_ns();
-	rc = fs_prefetch_do(&run, &arm->ranges, b->err, sizeof(b->err));
+	rc = fs_prefetch_do(&run, &variant->ranges, b->err, sizeof(b->err));
 	for (size_t i = 0; i < n; i++) {
 		r[i].prefetch_ns = began;
 		r[i].prefetched_ns = fs_mono_ns();
@@ -71,8 +71,8 @@ static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
 			fs_fmt_ns(r->acks[i].at_ns - r->resume_ns, one, sizeof(one)));
 	if (to)
 		fclose(to);
-	fs_info("fork %zu of %zu, %s: %s%s%s%s%s%s", r->number, b->narms * (size_t)b->o.iters,
-		b->arms[r->arm].name, fs_fork_end_names[r->end],
+	fs_info("fork %zu of %zu, %s: %s%s%s%s%s%s", r->number, b->nvariants * (size_t)b->o.iters,
+		b->variants[r->variant].name, fs_fork_end_names[r->end],
 		load_ns != UINT64_MAX ? ", load " : "",
 		load_ns != UINT64_MAX ? fs_fmt_ns(load_ns, load, sizeof(load)) : "",
 		acks ? acks : "", r->end == FS_FORK_FAILED ? ": " : "",
@@ -80,21 +80,21 @@ static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
 	free(acks);
 }
 
-static int run_batch(struct fs_bench *b, size_t arm, size_t n, bool first)
+static int run_batch(struct fs_bench *b, size_t variant, size_t n, bool first)
 {
 	size_t from = b->forks.n;
 	int rc = 0;
 
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = fs_vec_push(&b->forks, (struct fs_fork_result){.number = from + i + 1,
-								    .arm = arm,
+								    .variant = variant,
 								    .first = first && !i,
 								    .end = FS_FORK_STOPPED});
 	if (rc)
 		return fs_errf(b->err, sizeof(b->err), rc, "out of memory");
-	rc = prepare_batch(b, &b->arms[arm], &b->forks.v[from], n);
+	rc = prepare_batch(b, &b->variants[variant], &b->forks.v[from], n);
 	if (!rc && !*b->o.stop)
-		rc = fs_batch_run(b, &b->arms[arm], &b->forks.v[from], n);
+		rc = fs_batch_run(b, &b->variants[variant], &b->forks.v[from], n);
 	for (size_t i = 0; i < n && !rc; i++)
 		tell(b, &b->forks.v[from + i]);
 	return rc;
@@ -111,33 +111,34 @@ static void swap(void *arg, size_t i, size_t j)
 }
 
 /*
- * Rounds: in each one batch of every arm, in an order drawn anew. So whatever drifts over the run
- * (heat, other load, a fuller disk) meets all arms alike.
+ * Rounds: in each one batch of every variant, in an order drawn anew. So whatever drifts over the
+ * run (heat, other load, a fuller disk) meets all variants alike.
  */
 int fs_bench_run(struct fs_bench *b)
 {
 	struct fss_rng rng = {b->o.seed};
-	size_t at_once = b->o.concurrency, *order = calloc(b->narms, sizeof(*order));
+	size_t at_once = b->o.concurrency, *order = calloc(b->nvariants, sizeof(*order));
 	int rc = order ? 0 : fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
 
-	for (size_t i = 0; order && i < b->narms; i++)
+	for (size_t i = 0; order && i < b->nvariants; i++)
 		order[i] = i;
 	for (size_t done = 0; !rc && done < b->o.iters && !*b->o.stop; done += at_once) {
 		size_t left = b->o.iters - done;
 
-		fss_rng_shuffle(&rng, b->narms, swap, order);
-		for (size_t i = 0; i < b->narms && !rc && !*b->o.stop; i++)
+		fss_rng_shuffle(&rng, b->nvariants, swap, order);
+		for (size_t i = 0; i < b->nvariants && !rc && !*b->o.stop; i++)
 			rc = run_batch(b, order[i], left < at_once ? left : at_once, !done);
 	}
 	free(order);
 	return rc;
 }
 
-size_t fs_bench_count(const struct fs_bench *b, size_t arm, enum fs_fork_end end)
+size_t fs_bench_count(const struct fs_bench *b, size_t variant, enum fs_fork_end end)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->forks.n; i++)
-		n += (arm == SIZE_MAX || b->forks.v[i].arm == arm) && b->forks.v[i].end == end;
+		n += (variant == SIZE_MAX || b->forks.v[i].variant == variant) &&
+		     b->forks.v[i].end == end;
 	return n;
 }

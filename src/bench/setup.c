@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What stands before the forks: snapshots, what the VMM can, the arms, the mailboxes. */
+/* What stands before the forks: snapshots, what the VMM can, the variants, the mailboxes. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,25 +89,25 @@ static int probe(struct fs_bench *b)
 	return rc;
 }
 
-static void say_clamped(const struct fs_bench *b, const struct fs_arm *a)
+static void say_clamped(const struct fs_bench *b, const struct fs_variant *a)
 {
 	char asked[FS_UNITS_LEN], got[FS_UNITS_LEN];
 
-	fs_info("arm %s: %s are asked for, but the guest has only %s of memory there: it is cut to that",
+	fs_info("variant %s: %s are asked for, but the guest has only %s of memory there: it is cut to that",
 		a->name, fs_fmt_bytes(a->spec->bytes, asked, sizeof(asked)),
 		fs_fmt_bytes(fs_ranges_bytes(&a->ranges), got, sizeof(got)));
 	(void)b;
 }
 
-static int make_arm(struct fs_bench *b, size_t template, const struct fs_prefetch_spec *spec)
+static int make_variant(struct fs_bench *b, size_t template, const struct fs_prefetch_spec *spec)
 {
 	struct fs_template *t = &b->templates[template];
-	struct fs_arm *a = &b->arms[b->narms];
+	struct fs_variant *a = &b->variants[b->nvariants];
 	int n = snprintf(a->name, sizeof(a->name), "%s:%s", t->signal, spec->text), rc;
 
 	if (n < 0 || n >= (int)sizeof(a->name))
 		return fs_errf(b->err, sizeof(b->err), -ENAMETOOLONG,
-			       "the arm %s:%s has too long a name", t->signal, spec->text);
+			       "the variant %s:%s has too long a name", t->signal, spec->text);
 	if (spec->kind != FS_PREFETCH_NONE && t->fd < 0)
 		return fs_errf(b->err, sizeof(b->err), -EINVAL,
 			       "--prefetch %s needs a --snapshot: whose memory file?", spec->text);
@@ -117,21 +117,21 @@ static int make_arm(struct fs_bench *b, size_t template, const struct fs_prefetc
 				&b->o.workingset, &a->ranges, &a->clamped, b->err, sizeof(b->err));
 	if (!rc && a->clamped)
 		say_clamped(b, a);
-	b->narms++;
+	b->nvariants++;
 	return rc;
 }
 
-static int make_arms(struct fs_bench *b)
+static int make_variants(struct fs_bench *b)
 {
 	const struct fs_bench_opts *o = &b->o;
 	int rc = 0;
 
-	b->arms = calloc(o->nsignals * o->nprefetch, sizeof(*b->arms));
-	if (!b->arms)
+	b->variants = calloc(o->nsignals * o->nprefetch, sizeof(*b->variants));
+	if (!b->variants)
 		return fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
 	for (size_t t = 0; t < o->nsignals && !rc; t++)
 		for (size_t p = 0; p < o->nprefetch && !rc; p++)
-			rc = make_arm(b, t, &o->prefetch[p]);
+			rc = make_variant(b, t, &o->prefetch[p]);
 	return rc;
 }
 
@@ -199,7 +199,7 @@ int fs_bench_open(struct fs_bench *b, const struct fs_bench_opts *o)
 	if (!rc)
 		rc = fill_mailboxes(b);
 	if (!rc)
-		rc = make_arms(b);
+		rc = make_variants(b);
 	if (!rc && o->network == FS_NETWORK_HOST)
 		rc = fs_pool_open(&b->pool, o->addresses, o->payload.gateway, b->err,
 				  sizeof(b->err));
@@ -213,13 +213,13 @@ void fs_bench_close(struct fs_bench *b)
 		fs_template_let_go(&b->templates[i]);
 	for (size_t i = 0; b->templates && i < b->o.nsignals; i++)
 		fs_template_close(&b->templates[i]);
-	for (size_t i = 0; i < b->narms; i++)
-		fs_vec_free(&b->arms[i].ranges);
+	for (size_t i = 0; i < b->nvariants; i++)
+		fs_vec_free(&b->variants[i].ranges);
 	for (size_t i = 0; i < b->forks.n; i++)
 		json_decref(b->forks.v[i].metrics);
 	fs_vec_free(&b->forks);
 	fs_pool_close(&b->pool);
-	free(b->arms);
+	free(b->variants);
 	free(b->templates);
 	memset(b, 0, sizeof(*b));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The experiment's table: one row per arm, avg / p50 / max of each column, the first fork apart. */
+/* The experiment's table: one row per variant, avg / p50 / max of each column, the first fork
+ * apart. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static double value(const struct fs_bench *b, const struct fs_fork_result *r, en
 }
 
 /* The values of one cell; returns how many. @v has room for all forks. */
-static size_t collect(const struct fs_bench *b, size_t arm, bool first, enum fsx_column c,
+static size_t collect(const struct fs_bench *b, size_t variant, bool first, enum fsx_column c,
 		      double *v)
 {
 	size_t n = 0;
@@ -39,7 +40,7 @@ static size_t collect(const struct fs_bench *b, size_t arm, bool first, enum fsx
 	for (size_t i = 0; i < b->forks.n; i++) {
 		const struct fs_fork_result *r = &b->forks.v[i];
 
-		if (r->arm != arm || r->first != first)
+		if (r->variant != variant || r->first != first)
 			continue;
 		v[n] = value(b, r, c);
 		n += !isnan(v[n]);
@@ -56,9 +57,9 @@ static char *ms(double x, int digits, char *buf, size_t len)
 	return buf;
 }
 
-static void cell(const struct fs_bench *b, size_t arm, enum fsx_column c, double *v, FILE *out)
+static void cell(const struct fs_bench *b, size_t variant, enum fsx_column c, double *v, FILE *out)
 {
-	size_t n = collect(b, arm, false, c, v);
+	size_t n = collect(b, variant, false, c, v);
 	char text[64] = "-", avg[16] = "-", p50[16], max[16];
 	size_t ended = 0;
 	double sum = 0;
@@ -77,9 +78,9 @@ static void cell(const struct fs_bench *b, size_t arm, enum fsx_column c, double
 	fprintf(out, "  %*s", CELL, text);
 }
 
-static void first_fork(const struct fs_bench *b, size_t arm, double *v, FILE *out)
+static void first_fork(const struct fs_bench *b, size_t variant, double *v, FILE *out)
 {
-	size_t n = collect(b, arm, true, FSX_COL_TOTAL, v);
+	size_t n = collect(b, variant, true, FSX_COL_TOTAL, v);
 	char text[16];
 
 	fprintf(out, "  %7s\n", n ? ms(v[0], 0, text, sizeof(text)) : "-");
@@ -101,21 +102,21 @@ void fs_bench_others(const struct fs_bench *b, FILE *out)
 			continue;
 		fprintf(out, "%zu of %zu forks %s:", n, b->forks.n, rows[i].text);
 		n = 0;
-		for (size_t a = 0; a < b->narms; a++)
+		for (size_t a = 0; a < b->nvariants; a++)
 			if (fs_bench_count(b, a, rows[i].end))
 				fprintf(out, "%s %zu in %s", n++ ? "," : "",
-					fs_bench_count(b, a, rows[i].end), b->arms[a].name);
+					fs_bench_count(b, a, rows[i].end), b->variants[a].name);
 		fputc('\n', out);
 	}
 }
 
 static int width(const struct fs_bench *b)
 {
-	size_t w = strlen("arm");
+	size_t w = strlen("variant");
 
-	for (size_t i = 0; i < b->narms; i++)
-		if (strlen(b->arms[i].name) > w)
-			w = strlen(b->arms[i].name);
+	for (size_t i = 0; i < b->nvariants; i++)
+		if (strlen(b->variants[i].name) > w)
+			w = strlen(b->variants[i].name);
 	return (int)w;
 }
 
@@ -127,20 +128,20 @@ void fs_bench_table(const struct fs_bench *b, FILE *out)
 	if (!v)
 		return;
 	fprintf(out,
-		"avg / p50 / max in ms, the first fork of each arm apart (its total alone); seed %" PRIu64
+		"avg / p50 / max in ms, the first fork of each variant apart (its total alone); seed %" PRIu64
 		"\n",
 		b->o.seed);
-	fprintf(out, "%-*s  %3s", w, "arm", "n");
+	fprintf(out, "%-*s  %3s", w, "variant", "n");
 	for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 		fprintf(out, "  %*s", CELL, fsx_column_title((enum fsx_column)c));
 	fprintf(out, "  %7s\n", "first");
-	for (size_t a = 0; a < b->narms; a++) {
+	for (size_t a = 0; a < b->nvariants; a++) {
 		size_t n = 0;
 
 		for (size_t i = 0; i < b->forks.n; i++)
-			n += b->forks.v[i].arm == a && !b->forks.v[i].first &&
+			n += b->forks.v[i].variant == a && !b->forks.v[i].first &&
 			     counts(&b->forks.v[i]);
-		fprintf(out, "%-*s  %3zu", w, b->arms[a].name, n);
+		fprintf(out, "%-*s  %3zu", w, b->variants[a].name, n);
 		for (unsigned int c = 0; c < FSX_NCOLUMNS; c++)
 			cell(b, a, (enum fsx_column)c, v, out);
 		first_fork(b, a, v, out);

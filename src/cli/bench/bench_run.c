@@ -310,9 +310,9 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 			return FS_EXIT_FAILED;
 		}
 	}
-	fs_info("%zu variant%s, %u fork%s each, %u at once; seed %" PRIu64, b->narms,
-		b->narms == 1 ? "" : "s", b->o.iters, b->o.iters == 1 ? "" : "s", b->o.concurrency,
-		b->o.seed);
+	fs_info("%zu variant%s, %u fork%s each, %u at once; seed %" PRIu64, b->nvariants,
+		b->nvariants == 1 ? "" : "s", b->o.iters, b->o.iters == 1 ? "" : "s",
+		b->o.concurrency, b->o.seed);
 	/* an attached command's VMM may be another process */
 	if (found && b->o.plan.ops != &fs_vmm_attach)
 		start_asking(b);

@@ -168,7 +168,7 @@ static int with_recordings(struct asked *x, const struct fs_args *args)
 /* --- of forks that are made now --- */
 
 /* What the prefetch's variant brought, as the model of its ceiling takes it. */
-static int set_prefetch(struct asked *x, const struct fs_arm *variant)
+static int set_prefetch(struct asked *x, const struct fs_variant *variant)
 {
 	x->p.text = x->ranges ? x->ranges : variant->spec->text;
 	for (size_t i = 0; i < variant->ranges.n; i++)
@@ -184,17 +184,17 @@ static int judge_run(const struct bench_done *d, void *arg)
 {
 	struct asked *x = arg;
 	const struct fs_bench *b = d->b;
-	char variants[2 * FS_ARM_NAME + 2];
+	char variants[2 * FS_VARIANT_NAME + 2];
 	json_t *run = fs_bench_json(b);
 	struct prefetch_rec r;
 	int ret;
 
-	snprintf(variants, sizeof(variants), "%s,%s", b->arms[0].name, b->arms[1].name);
+	snprintf(variants, sizeof(variants), "%s,%s", b->variants[0].name, b->variants[1].name);
 	x->t.variants = variants;
 	if (d->stopped)
 		fs_warn("interrupted: the verdict is on the forks that were made until then");
 	json_object_del(run, "forks"); /* FILE.json holds them */
-	ret = set_prefetch(x, &b->arms[1]);
+	ret = set_prefetch(x, &b->variants[1]);
 	ret = ret ? ret : prefetch_open(d->a->output, &x->t.window, &r);
 	if (!ret) {
 		ret = prefetch_judge(&x->t, &r, &r, &x->p, run);
