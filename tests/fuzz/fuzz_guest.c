@@ -51,7 +51,7 @@ static void scribble(struct world *w)
 	w->in += n;
 }
 
-static int pages(void *arg, const uint64_t *gfn, size_t n, fsg_page *to, bool *got)
+static int pages(void *arg, const uint64_t *gfn, size_t n, fsr_page *to, bool *got)
 {
 	struct world *w = arg;
 
@@ -147,16 +147,16 @@ static void read_back(struct fsr_writer *w, const char *path)
 	unlink(path);
 }
 
-static void read_rings(const struct fsg_mem *m, const struct fsg_layout *l, struct fsr_bytes *b,
-		       struct fsg_ring_pos *pos, bool last)
+static void read_rings(const struct fsr_mem *m, const struct fsr_layout *l, struct fsr_bytes *b,
+		       struct fsr_ring_pos *pos, bool last)
 {
 	for (unsigned int i = 0; i < FSG_MAX_PARTS; i++) {
 		uint64_t was = pos[i].next;
-		struct fsg_ring_out out;
+		struct fsr_ring_out out;
 
-		if (fsg_ring_read(m, l, i, last, &pos[i], &out))
+		if (fsr_ring_read(m, l, i, last, &pos[i], &out))
 			continue;
-		check(fsg_is_ring(l, i) && pos[i].next >= was);
+		check(fsr_is_ring(l, i) && pos[i].next >= was);
 		check(out.part.bytes == out.n * sizeof(*out.recs));
 		check(!out.n || out.part.first >= was);
 		/* all is accounted for: what there was to read was read, lost or torn */
@@ -166,7 +166,7 @@ static void read_rings(const struct fsg_mem *m, const struct fsg_layout *l, stru
 	}
 }
 
-static void put_blob(const struct fsg_mem *m, const struct fsg_layout *l, enum fsg_part_kind kind,
+static void put_blob(const struct fsr_mem *m, const struct fsr_layout *l, enum fsg_part_kind kind,
 		     struct fsr_writer *w)
 {
 	struct fsr_guest_blob head = {.kind = kind};
@@ -174,7 +174,7 @@ static void put_blob(const struct fsg_mem *m, const struct fsg_layout *l, enum f
 	uint64_t raw;
 	size_t n;
 
-	if (fsg_blob_read(m, l, kind, &data, &n, &raw))
+	if (fsr_blob_read(m, l, kind, &data, &n, &raw))
 		return;
 	head.bytes = (uint32_t)n;
 	chunk = malloc(sizeof(head) + n);
@@ -186,7 +186,7 @@ static void put_blob(const struct fsg_mem *m, const struct fsg_layout *l, enum f
 }
 
 /* Makes a recording of it, or only what would be in there. */
-static void keep(const struct fsg_mem *m, const struct fsg_layout *l, const struct fsr_bytes *b,
+static void keep(const struct fsr_mem *m, const struct fsr_layout *l, const struct fsr_bytes *b,
 		 bool recording)
 {
 	struct fsr_writer *out;
@@ -203,29 +203,29 @@ static void keep(const struct fsg_mem *m, const struct fsg_layout *l, const stru
 	read_back(out, path);
 }
 
-static void read_guest(struct world *w, const struct fsg_mem *m, bool recording)
+static void read_guest(struct world *w, const struct fsr_mem *m, bool recording)
 {
-	struct fsg_ring_pos pos[FSG_MAX_PARTS] = {0};
+	struct fsr_ring_pos pos[FSG_MAX_PARTS] = {0};
 	struct fsr_guest head = {.vm = 1};
 	struct fsr_bytes b = {0};
-	struct fsg_layout l;
-	char why[FSG_WHY];
+	struct fsr_layout l;
+	char why[FSR_WHY];
 	uint64_t *frames;
-	int err = fsg_layout_load(m, craft_dir_gfn(&w->c), &l, why);
+	int err = fsr_layout_load(m, craft_dir_gfn(&w->c), &l, why);
 
 	check(err != -EBADMSG || *why);
 	if (err)
 		return;
 	check(!fsr_guest_begin(&b, &head));
-	frames = malloc(fsg_layout_frames(&l, NULL) * sizeof(*frames));
-	head.nparts = (uint32_t)fsg_layout_frames(&l, frames);
+	frames = malloc(fsr_layout_frames(&l, NULL) * sizeof(*frames));
+	head.nparts = (uint32_t)fsr_layout_frames(&l, frames);
 	for (uint32_t i = 0; i < head.nparts; i++)
 		check(frames[i] < FRAMES);
 	free(frames);
 	for (int turn = 0; turn < 3; turn++)
 		read_rings(m, &l, &b, pos, turn == 2);
 	keep(m, &l, &b, recording);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 	fs_vec_free(&b);
 }
 
@@ -253,7 +253,7 @@ static void read_chunks(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world w;
-	struct fsg_mem m = {pages, inside, &w};
+	struct fsr_mem m = {pages, inside, &w};
 
 	if (!size)
 		return 0;

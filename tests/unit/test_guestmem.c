@@ -62,7 +62,7 @@ static struct fs_guestmem *look(const struct child *c)
 {
 	const struct fs_slot slot = {.gpa = 0, .size = PAGES * 4096, .hva = (uintptr_t)c->mem};
 	struct fs_guestmem *g = NULL;
-	char why[FSG_WHY];
+	char why[FSR_WHY];
 
 	assert_int_equal(fs_guestmem_open(c->pid, &slot, 1, &g, why), 0);
 	return g;

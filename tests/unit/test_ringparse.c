@@ -17,7 +17,7 @@
 
 struct world {
 	struct craft_ring c;
-	struct fsg_mem m;
+	struct fsr_mem m;
 	bool absent[FRAMES];
 	unsigned int calls;
 	/* called before the pages of call number @at are read */
@@ -25,7 +25,7 @@ struct world {
 	void (*meanwhile)(struct world *w);
 };
 
-static int pages(void *arg, const uint64_t *gfn, size_t n, fsg_page *to, bool *got)
+static int pages(void *arg, const uint64_t *gfn, size_t n, fsr_page *to, bool *got)
 {
 	struct world *w = arg;
 
@@ -55,7 +55,7 @@ static int setup(void **state)
 				   .rings = 3,
 				   .pages = 4,
 				   .blob_pages = 2};
-	w->m = (struct fsg_mem){pages, inside, w};
+	w->m = (struct fsr_mem){pages, inside, w};
 	craft_lay(&w->c, 7, "{\"kernel\": \"6.1\"}", "symbols", 7);
 	*state = w;
 	return 0;
@@ -70,12 +70,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct fsg_layout load(struct world *w)
+static struct fsr_layout load(struct world *w)
 {
-	struct fsg_layout l;
-	char why[FSG_WHY];
+	struct fsr_layout l;
+	char why[FSR_WHY];
 
-	if (fsg_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why))
+	if (fsr_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why))
 		fail_msg("%s", why);
 	return l;
 }
@@ -90,53 +90,53 @@ static void write_some(struct world *w, unsigned int ring, unsigned int n)
 }
 
 /* Reads ring @i from *@pos on; the records' numbers must be [from, from + n) by their x. */
-static struct fsg_ring_out expect(struct world *w, unsigned int i, bool last,
-				  struct fsg_ring_pos *pos, uint64_t from, size_t n)
+static struct fsr_ring_out expect(struct world *w, unsigned int i, bool last,
+				  struct fsr_ring_pos *pos, uint64_t from, size_t n)
 {
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 
-	assert_int_equal(fsg_ring_read(&w->m, &l, i, last, pos, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, i, last, pos, &out), 0);
 	assert_int_equal(out.n, n);
 	assert_int_equal(out.part.first, from);
 	assert_int_equal(out.part.bytes, n * sizeof(struct fsg_rec));
 	for (size_t k = 0; k < n; k++)
 		assert_int_equal(out.recs[k].x, from + k);
 	free(out.recs);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 	return out;
 }
 
 static void a_sound_one(void **state)
 {
 	struct world *w = *state;
-	struct fsg_layout l = load(w);
+	struct fsr_layout l = load(w);
 	uint64_t frames[FRAMES], raw;
-	struct fsg_ring_pos pos = {.next = 5};
+	struct fsr_ring_pos pos = {.next = 5};
 	uint8_t *blob;
 	size_t n;
 
 	assert_int_equal(l.d.dir.nparts, 5);
-	n = fsg_layout_frames(&l, NULL);
+	n = fsr_layout_frames(&l, NULL);
 	assert_int_equal(n, craft_frames(&w->c) + 1);
-	fsg_layout_frames(&l, frames);
+	fsr_layout_frames(&l, frames);
 	assert_int_equal(frames[0], craft_dir_gfn(&w->c));
-	assert_int_equal(fsg_blob_read(&w->m, &l, FSG_PART_META, &blob, &n, &raw), 0);
+	assert_int_equal(fsr_blob_read(&w->m, &l, FSG_PART_META, &blob, &n, &raw), 0);
 	assert_int_equal(n, 17);
 	assert_memory_equal(blob, "{\"kernel\": \"6.1\"}", n);
 	free(blob);
-	assert_int_equal(fsg_blob_read(&w->m, &l, FSG_PART_SYMBOLS, &blob, &n, &raw), 0);
+	assert_int_equal(fsr_blob_read(&w->m, &l, FSG_PART_SYMBOLS, &blob, &n, &raw), 0);
 	assert_int_equal(n, 7);
 	assert_memory_equal(blob, "symbols", n);
 	free(blob);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 	write_some(w, 2, 20);
 	assert_int_equal(expect(w, 2, true, &pos, 5, 15).part.kind, FSR_GP_AGENT);
 	assert_int_equal(pos.next, 20);
 	expect(w, 2, true, &pos, 20, 0); /* nothing new */
 	write_some(w, 2, 3);
 	expect(w, 2, false, &pos, 20, 3); /* goes on */
-	pos = (struct fsg_ring_pos){0};
+	pos = (struct fsr_ring_pos){0};
 	expect(w, 0, true, &pos, 0, 0); /* empty */
 }
 
@@ -144,8 +144,8 @@ static void a_sound_one(void **state)
 static void wrapped(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {.next = 100};
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {.next = 100};
+	struct fsr_ring_out out;
 
 	write_some(w, 1, CAP + 300);
 	out = expect(w, 1, true, &pos, 300, CAP);
@@ -165,28 +165,28 @@ static void wrapped(void **state)
 static void numbers_beyond_32_bits(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {.next = 0xfffffffeull};
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {.next = 0xfffffffeull};
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 
 	craft_head(&w->c, 0)->head = 0xfffffffeull;
 	write_some(w, 0, 5);
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &pos, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, true, &pos, &out), 0);
 	assert_int_equal(out.n, 5);
 	assert_int_equal(out.part.first, 0xfffffffeull);
 	assert_int_equal(out.recs[1].seq, 0);
 	assert_true(pos.next == 0x100000003ull);
 	free(out.recs);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 }
 
 /* A record in the middle that is none is left out; one at the end may still be written. */
 static void torn(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {0}, at_stop;
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {0}, at_stop;
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 
 	write_some(w, 0, 50);
 	craft_slot(&w->c, 0, 10)->seq = 0;
@@ -194,21 +194,21 @@ static void torn(void **state)
 	craft_slot(&w->c, 0, 12)->kind = FSG_K_NONE;
 	craft_slot(&w->c, 0, 49)->seq = 0;
 	at_stop = pos;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 46);
 	assert_int_equal(out.part.torn, 3);
 	assert_int_equal(out.unfinished, 1); /* the others are of no program that was begun */
 	assert_int_equal(out.recs[10].seq, 14);
 	assert_int_equal(pos.next, 49);
 	free(out.recs);
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &at_stop, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, true, &at_stop, &out), 0);
 	assert_int_equal(out.n, 46);
 	assert_int_equal(out.part.torn, 3); /* it was not written yet */
 	assert_int_equal(at_stop.next, 50);
 	free(out.recs);
 	craft_slot(&w->c, 0, 49)->seq = 50; /* now it is written */
 	expect(w, 0, false, &pos, 49, 1);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 }
 
 /* A program that was interrupted by another's record is not done yet: both wait for the next
@@ -216,33 +216,33 @@ static void torn(void **state)
 static void nested(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {0}, at_stop = {0};
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {0}, at_stop = {0};
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 
 	write_some(w, 0, 50);
 	craft_slot(&w->c, 0, 47)->seq = 0;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &at_stop, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, true, &at_stop, &out), 0);
 	assert_int_equal(out.n, 49); /* the last reading takes what there is */
 	assert_int_equal(out.part.torn, 0);
 	free(out.recs);
 	assert_int_equal(expect(w, 0, false, &pos, 0, 47).part.torn, 0);
 	craft_slot(&w->c, 0, 47)->seq = 48;
 	expect(w, 0, false, &pos, 47, 3);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 }
 
 /* One that was interrupted by many: torn as it is, whole when it is read again. */
 static void interrupted(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {.next = CAP}, again = pos;
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {.next = CAP}, again = pos;
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 
 	write_some(w, 0, CAP + 50);
 	craft_slot(&w->c, 0, CAP + 20)->seq = 21; /* of the round before: it is not even void */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 49);
 	assert_int_equal(out.part.torn, 1);
 	assert_int_equal(out.unfinished, 1);
@@ -251,7 +251,7 @@ static void interrupted(void **state)
 	craft_slot(&w->c, 0, CAP + 20)->seq = CAP + 21;
 	out = expect(w, 0, false, &again, CAP, 50);
 	assert_int_equal(out.part.torn + out.unfinished, 0);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 }
 
 static void end_the_last(struct world *w)
@@ -264,21 +264,21 @@ static void end_the_last(struct world *w)
 static void half_copied(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {0};
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {0};
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 
 	write_some(w, 0, 50);
 	craft_slot(&w->c, 0, 48)->ts = 1; /* as the first copy has it */
 	craft_slot(&w->c, 0, 49)->seq = 0;
 	w->meanwhile = end_the_last;
 	w->at = w->calls + 3; /* head, pages, then the pages again */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 49);
 	assert_int_equal(out.recs[48].ts, 4848);
 	assert_int_equal(pos.next, 49); /* the other waits: only the second copy has its sequence */
 	free(out.recs);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 	expect(w, 0, false, &pos, 49, 1);
 }
 
@@ -291,21 +291,21 @@ static void sixty_more(struct world *w)
 static void overwritten_meanwhile(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {.next = 30};
-	struct fsg_layout l;
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {.next = 30};
+	struct fsr_layout l;
+	struct fsr_ring_out out;
 
 	write_some(w, 0, CAP);
 	l = load(w);
 	w->meanwhile = sixty_more;
 	w->at = w->calls + 4; /* head, pages twice, then the head again */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.part.first, 60);
 	assert_int_equal(out.n, CAP - 60);
 	assert_int_equal(out.part.lost, 30);
 	assert_int_equal(pos.next, CAP);
 	free(out.recs);
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 	expect(w, 0, false, &pos, CAP, 60);
 }
 
@@ -313,49 +313,49 @@ static void overwritten_meanwhile(void **state)
 static void absent_pages(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {0}, again = {0};
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {0}, again = {0};
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 	uint8_t *blob;
 	uint64_t raw;
 	size_t n;
 
 	write_some(w, 0, 3 * PER_PAGE);
 	w->absent[craft_gfn(&w->c, l.d.dir.parts[0].first + 2)] = true;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &pos, &out), 0);
 	assert_int_equal(out.n, 2 * PER_PAGE);
 	assert_int_equal(out.part.lost, PER_PAGE);
 	assert_int_equal(out.part.torn, 0);
 	free(out.recs);
 	w->absent[craft_gfn(&w->c, l.d.dir.parts[0].first)] = true;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &again, &out), -EAGAIN);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &again, &out), -EAGAIN);
 	w->absent[craft_gfn(&w->c, l.d.dir.parts[3].first)] = true;
-	assert_int_equal(fsg_blob_read(&w->m, &l, FSG_PART_SYMBOLS, &blob, &n, &raw), -EAGAIN);
-	fsg_layout_free(&l);
+	assert_int_equal(fsr_blob_read(&w->m, &l, FSG_PART_SYMBOLS, &blob, &n, &raw), -EAGAIN);
+	fsr_layout_free(&l);
 }
 
 static void heads_that_lie(void **state)
 {
 	struct world *w = *state;
-	struct fsg_ring_pos pos = {.next = 40}, start = {0};
-	struct fsg_layout l = load(w);
-	struct fsg_ring_out out;
+	struct fsr_ring_pos pos = {.next = 40}, start = {0};
+	struct fsr_layout l = load(w);
+	struct fsr_ring_out out;
 
 	write_some(w, 0, 39);
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &pos, &out), -EBADMSG); /* backwards */
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &pos, &out), -EBADMSG); /* backwards */
 	craft_head(&w->c, 0)->head = UINT64_MAX;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, false, &start, &out), -EBADMSG);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, false, &start, &out), -EBADMSG);
 	craft_head(&w->c, 0)->head = (1ull << 62) - 1; /* as many as it says are gone */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 0, true, &start, &out), 0);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 0, true, &start, &out), 0);
 	assert_int_equal(out.n, 0);
 	assert_int_equal(out.part.torn, CAP - 8); /* the rest may be being written */
 	assert_true(out.part.lost == (1ull << 62) - 1 - CAP);
 	free(out.recs);
 	craft_head(&w->c, 1)->mark = 0;
-	assert_int_equal(fsg_ring_read(&w->m, &l, 1, false, &start, &out), -EBADMSG);
-	assert_int_equal(fsg_ring_read(&w->m, &l, 3, false, &start, &out), -EBADMSG); /* symbols */
-	assert_int_equal(fsg_ring_read(&w->m, &l, 71, false, &start, &out), -EBADMSG);
-	fsg_layout_free(&l);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 1, false, &start, &out), -EBADMSG);
+	assert_int_equal(fsr_ring_read(&w->m, &l, 3, false, &start, &out), -EBADMSG); /* symbols */
+	assert_int_equal(fsr_ring_read(&w->m, &l, 71, false, &start, &out), -EBADMSG);
+	fsr_layout_free(&l);
 }
 
 /* Each lie in the directory, and what is said of it. */
@@ -445,16 +445,16 @@ static void directories_that_lie(void **state)
 		{long_meta, -EBADMSG, "part 4: 4097 bytes in 1 pages"},
 	};
 	struct world *w = *state;
-	fsg_page good;
+	fsr_page good;
 
 	memcpy(good, craft_dir(&w->c), sizeof(good));
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		char why[FSG_WHY] = "";
-		struct fsg_layout l;
+		char why[FSR_WHY] = "";
+		struct fsr_layout l;
 
 		memcpy(craft_dir(&w->c), good, sizeof(good));
 		lies[i].lie(craft_dir(&w->c));
-		assert_int_equal(fsg_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why),
+		assert_int_equal(fsr_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why),
 				 lies[i].err);
 		assert_string_equal(why, lies[i].why);
 		assert_null(l.frames);
@@ -465,33 +465,33 @@ static void frames_outside(void **state)
 {
 	struct world *w = *state;
 	uint64_t *list = craft_at(&w->c, craft_gfn(&w->c, 0));
-	struct fsg_layout l;
-	char why[FSG_WHY];
+	struct fsr_layout l;
+	char why[FSR_WHY];
 
 	list[7] = UINT64_MAX; /* of the second ring */
-	assert_int_equal(fsg_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -EBADMSG);
+	assert_int_equal(fsr_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -EBADMSG);
 	assert_string_equal(why, "part 1: frame 0xffffffffffffffff is not memory of the VM");
 	w->absent[craft_gfn(&w->c, 0)] = true;
-	assert_int_equal(fsg_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -EAGAIN);
+	assert_int_equal(fsr_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -EAGAIN);
 	assert_string_equal(why, "list 0 cannot be read");
 	w->absent[craft_dir_gfn(&w->c)] = true;
-	assert_int_equal(fsg_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -ENOENT);
-	assert_int_equal(fsg_layout_load(&w->m, UINT64_MAX, &l, why), -ENOENT);
+	assert_int_equal(fsr_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why), -ENOENT);
+	assert_int_equal(fsr_layout_load(&w->m, UINT64_MAX, &l, why), -ENOENT);
 }
 
 /* A part of a kind that a newer minor brings is left alone. */
 static void kinds_to_come(void **state)
 {
 	struct world *w = *state;
-	struct fsg_layout l;
+	struct fsr_layout l;
 
 	craft_dir(&w->c)->parts[4].kind = 99;
 	craft_dir(&w->c)->parts[4].bytes = UINT64_MAX;
 	craft_dir(&w->c)->minor = 7;
 	craft_dir(&w->c)->dir_bytes = FSG_PAGE;
 	l = load(w);
-	assert_false(fsg_is_ring(&l, 4));
-	fsg_layout_free(&l);
+	assert_false(fsr_is_ring(&l, 4));
+	fsr_layout_free(&l);
 }
 
 int main(void)

@@ -91,7 +91,7 @@ static int file_of(const struct fs_guestmem *g, struct fs_guest_vma *v)
 
 /* --- pages --- */
 
-static bool read_file_page(int fd, uint64_t offset, fsg_page to)
+static bool read_file_page(int fd, uint64_t offset, fsr_page to)
 {
 	return pread(fd, to, FSG_PAGE, (off_t)offset) == FSG_PAGE;
 }
@@ -133,7 +133,7 @@ static int read_present(const struct fs_guestmem *g, const uint64_t *hva, size_t
 }
 
 /* What is not present: out of the file that is mapped there. */
-static bool read_absent(const struct fs_guestmem *g, uint64_t hva, fsg_page to)
+static bool read_absent(const struct fs_guestmem *g, uint64_t hva, fsr_page to)
 {
 	struct fs_guest_vma *v = vma_of(g, hva);
 	int fd = v ? file_of(g, v) : -1;
@@ -141,7 +141,7 @@ static bool read_absent(const struct fs_guestmem *g, uint64_t hva, fsg_page to)
 	return fd >= 0 && read_file_page(fd, v->map.offset + (hva - v->map.start), to);
 }
 
-static int some_pages(const struct fs_guestmem *g, const uint64_t *gfn, size_t n, fsg_page *to,
+static int some_pages(const struct fs_guestmem *g, const uint64_t *gfn, size_t n, fsr_page *to,
 		      bool *got)
 {
 	uint64_t hva[BATCH], word;
@@ -172,7 +172,7 @@ static int some_pages(const struct fs_guestmem *g, const uint64_t *gfn, size_t n
 	return err;
 }
 
-static int pages_now(void *arg, const uint64_t *gfn, size_t n, fsg_page *to, bool *got)
+static int pages_now(void *arg, const uint64_t *gfn, size_t n, fsr_page *to, bool *got)
 {
 	int err = 0;
 
@@ -198,7 +198,7 @@ static uint64_t offset_in_file(const struct fs_guestmem *g, const struct fs_slot
 	return gpa - s->gpa + (order == FS_ORDER_GPA ? before : s->hva - lowest);
 }
 
-static int pages_snapshot(void *arg, const uint64_t *gfn, size_t n, fsg_page *to, bool *got)
+static int pages_snapshot(void *arg, const uint64_t *gfn, size_t n, fsr_page *to, bool *got)
 {
 	struct fs_guestmem *g = arg;
 
@@ -349,16 +349,16 @@ int64_t fs_guestmem_scan(struct fs_guestmem *g, bool anon, size_t bytes, uint64_
 
 void fs_guestmem_readers(struct fs_guestmem *g)
 {
-	g->now = (struct fsg_mem){pages_now, inside, g};
-	g->snapshot = (struct fsg_mem){pages_snapshot, inside, g};
+	g->now = (struct fsr_mem){pages_now, inside, g};
+	g->snapshot = (struct fsr_mem){pages_snapshot, inside, g};
 }
 
-const struct fsg_mem *fs_guestmem_now(const struct fs_guestmem *g)
+const struct fsr_mem *fs_guestmem_now(const struct fs_guestmem *g)
 {
 	return &g->now;
 }
 
-const struct fsg_mem *fs_guestmem_snapshot(const struct fs_guestmem *g)
+const struct fsr_mem *fs_guestmem_snapshot(const struct fs_guestmem *g)
 {
 	return &g->snapshot;
 }

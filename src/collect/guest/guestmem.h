@@ -37,14 +37,14 @@ struct fs_guestmem;
  * has ended), -EACCES (it may not be read), -ENXIO (its memory is not a normal mapping), -ENOMEM.
  */
 int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs_guestmem **out,
-		     char why[FSG_WHY]);
+		     char why[FSR_WHY]);
 void fs_guestmem_close(struct fs_guestmem *g);
 
 /* Memory as it is now: present pages, else the file behind them. Belongs to @g. */
-const struct fsg_mem *fs_guestmem_now(const struct fs_guestmem *g);
+const struct fsr_mem *fs_guestmem_now(const struct fs_guestmem *g);
 
 /* Memory as it was in the snapshot: the file behind a private mapping, or the memory file given. */
-const struct fsg_mem *fs_guestmem_snapshot(const struct fs_guestmem *g);
+const struct fsr_mem *fs_guestmem_snapshot(const struct fs_guestmem *g);
 
 /*
  * The file behind frame @gfn; false when it is not mapped privately from a file, so that what the

@@ -23,7 +23,7 @@ struct fs_guestmem {
 	struct fs_slot *slots; /* in the order of gpa */
 	size_t nslots;
 	FS_VEC(struct fs_guest_vma) vmas;
-	struct fsg_mem now, snapshot;
+	struct fsr_mem now, snapshot;
 	int file; /* the memory file, where it was given; -1 */
 	enum fs_file_order order;
 };

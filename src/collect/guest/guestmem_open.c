@@ -71,17 +71,17 @@ static bool take_slots(struct fs_guestmem *g, const struct fs_slot *slots, size_
 	return elsewhere;
 }
 
-static int denied(int err, const char *what, char why[FSG_WHY])
+static int denied(int err, const char *what, char why[FSR_WHY])
 {
 	if (err == -ESRCH || err == -ENOENT)
-		return fs_errf(why, FSG_WHY, -ESRCH, "the VMM has ended");
+		return fs_errf(why, FSR_WHY, -ESRCH, "the VMM has ended");
 	if (err == -EPERM || err == -EACCES)
-		return fs_errf(why, FSG_WHY, -EACCES, "%s may not be read: %s", what,
+		return fs_errf(why, FSR_WHY, -EACCES, "%s may not be read: %s", what,
 			       strerror(-err));
-	return fs_errf(why, FSG_WHY, err, "%s: %s", what, strerror(-err));
+	return fs_errf(why, FSR_WHY, err, "%s: %s", what, strerror(-err));
 }
 
-static int open_files(struct fs_guestmem *g, char why[FSG_WHY])
+static int open_files(struct fs_guestmem *g, char why[FSR_WHY])
 {
 	char path[64];
 	int err;
@@ -99,13 +99,13 @@ static int open_files(struct fs_guestmem *g, char why[FSG_WHY])
 	if (!g->vmas.n) /* also of one that is just ending: its mappings go first */
 		return fs_guestmem_ended(g)
 			       ? denied(-ESRCH, "", why)
-			       : fs_errf(why, FSG_WHY, -ENXIO,
+			       : fs_errf(why, FSR_WHY, -ENXIO,
 					 "the guest's memory is not mapped in the VMM");
 	return 0;
 }
 
 int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs_guestmem **out,
-		     char why[FSG_WHY])
+		     char why[FSR_WHY])
 {
 	struct fs_guestmem *g = calloc(1, sizeof(*g));
 	bool elsewhere;
@@ -113,7 +113,7 @@ int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs
 
 	if (!g || !(g->slots = calloc(n + 1, sizeof(*slots)))) {
 		free(g);
-		return fs_errf(why, FSG_WHY, -ENOMEM, "out of memory");
+		return fs_errf(why, FSR_WHY, -ENOMEM, "out of memory");
 	}
 	g->pid = pid;
 	g->pidfd = g->pagemap = g->file = -1;
@@ -122,7 +122,7 @@ int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs
 	if (g->nslots)
 		err = open_files(g, why);
 	else
-		err = fs_errf(why, FSG_WHY, -ENXIO, "%s",
+		err = fs_errf(why, FSR_WHY, -ENXIO, "%s",
 			      elsewhere ? "the guest's memory is not mapped (guest_memfd)"
 					: "no memory slot of it was seen");
 	if (err)

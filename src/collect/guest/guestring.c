@@ -49,14 +49,14 @@ static struct fs_ring_vm *vm_of(struct fs_guestring *r, uint32_t number)
 static int add_dir_and_frames(struct fs_reading *g)
 {
 	struct fsr_guest_part dir = {.kind = FSR_GP_DIR, .bytes = FSG_PAGE};
-	size_t n = fsg_layout_frames(&g->l, NULL);
+	size_t n = fsr_layout_frames(&g->l, NULL);
 	struct fsr_guest_part frames = {.kind = FSR_GP_FRAMES,
 					.bytes = (uint32_t)(n * sizeof(uint64_t))};
 	uint64_t *gfn = malloc(n * sizeof(*gfn));
 	int err = gfn ? fsr_guest_add(&g->payload, &dir, g->l.d.page) : -ENOMEM;
 
 	if (!err) {
-		fsg_layout_frames(&g->l, gfn);
+		fsr_layout_frames(&g->l, gfn);
 		err = fsr_guest_add(&g->payload, &frames, gfn);
 	}
 	free(gfn);
@@ -64,7 +64,7 @@ static int add_dir_and_frames(struct fs_reading *g)
 }
 
 /* Adds what a ring got. More than a chunk holds, or behind a gap that matters to nobody: not. */
-static int add_ring(struct fs_reading *g, struct fsg_ring_out *out)
+static int add_ring(struct fs_reading *g, struct fsr_ring_out *out)
 {
 	int err;
 
@@ -87,16 +87,16 @@ static int add_ring(struct fs_reading *g, struct fsg_ring_out *out)
 /* What one ring brought, and where it was read from. */
 struct ring_reading {
 	bool taken;
-	struct fsg_ring_pos from;
-	struct fsg_ring_out out;
+	struct fsr_ring_pos from;
+	struct fsr_ring_out out;
 };
 
 /* Once more from the same place, if it was read before: -EOVERFLOW where that would lose more. */
 static int read_ring(struct fs_reading *g, unsigned int i, struct ring_reading *r)
 {
-	struct fsg_ring_pos pos = r->from;
-	struct fsg_ring_out out;
-	int err = fsg_ring_read(fs_guestmem_now(g->mem), &g->l, i, g->req->last, &pos, &out);
+	struct fsr_ring_pos pos = r->from;
+	struct fsr_ring_out out;
+	int err = fsr_ring_read(fs_guestmem_now(g->mem), &g->l, i, g->req->last, &pos, &out);
 
 	if (err)
 		return err;
@@ -118,7 +118,7 @@ static int read_each(struct fs_reading *g, struct ring_reading *rings)
 	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++) {
 		int err;
 
-		if (!fsg_is_ring(&g->l, i))
+		if (!fsr_is_ring(&g->l, i))
 			continue;
 		n++;
 		rings[i].from = g->vm->pos[i];
@@ -176,7 +176,7 @@ static int read_rings(struct fs_reading *g)
 
 /* --- symbols and META, once for each arming --- */
 
-/* Returns what @put returned, -ENOMEM, or why the blob could not be read: see fsg_blob_read(). */
+/* Returns what @put returned, -ENOMEM, or why the blob could not be read: see fsr_blob_read(). */
 static int put_blob(struct fs_reading *g, enum fsg_part_kind kind,
 		    int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg,
 		    bool *put_failed)
@@ -185,7 +185,7 @@ static int put_blob(struct fs_reading *g, enum fsg_part_kind kind,
 	uint8_t *data = NULL, *chunk = NULL;
 	uint64_t raw;
 	size_t n;
-	int err = fsg_blob_read(fs_guestmem_now(g->mem), &g->l, kind, &data, &n, &raw);
+	int err = fsr_blob_read(fs_guestmem_now(g->mem), &g->l, kind, &data, &n, &raw);
 
 	if (err)
 		return err;
@@ -333,7 +333,7 @@ int fs_guestring_read(struct fs_guestring *r, const struct fs_guest_req *req,
 		      void *arg, struct fs_guest_result *res)
 {
 	struct fs_reading g = {.r = r, .req = req, .vm = vm_of(r, req->vm), .res = res};
-	char why[FSG_WHY];
+	char why[FSR_WHY];
 	int err;
 
 	memset(res, 0, sizeof(*res));
@@ -356,7 +356,7 @@ int fs_guestring_read(struct fs_guestring *r, const struct fs_guest_req *req,
 	res->ns = g.head.done_ns - g.head.at_ns;
 	memcpy(res->why, g.head.why, sizeof(res->why));
 	if (g.found)
-		fsg_layout_free(&g.l);
+		fsr_layout_free(&g.l);
 	if (g.mem)
 		fs_guestmem_close(g.mem);
 	fs_vec_free(&g.payload);

@@ -38,7 +38,7 @@ struct fs_guest_result {
 	uint64_t records, lost, partial;
 	uint64_t ns;           /* that it took */
 	uint64_t blobs_failed; /* META or SYMBOLS that were wanted and could not be read */
-	char why[FSG_WHY];
+	char why[FSR_WHY];
 };
 
 struct fs_guestring;

@@ -29,8 +29,8 @@ void fs_guestring_remember(struct fs_guestring *r, uint64_t gfn)
  * and not used. */
 static bool verify(struct fs_reading *g, uint64_t gfn)
 {
-	char why[FSG_WHY];
-	int err = fsg_layout_load(fs_guestmem_now(g->mem), gfn, &g->l, why);
+	char why[FSR_WHY];
+	int err = fsr_layout_load(fs_guestmem_now(g->mem), gfn, &g->l, why);
 
 	if (!err) {
 		g->found = true;
@@ -94,20 +94,20 @@ static bool look_at_page(uint64_t gfn, const void *data, void *arg)
 /* Takes the one of the places found that is a directory. Two of them: that is reported. */
 static bool take_hit(struct fs_reading *g, const struct hits *h)
 {
-	struct fsg_layout first = {0};
+	struct fsr_layout first = {0};
 	size_t sound = 0;
 
 	for (size_t i = 0; i < h->n; i++) {
 		if (!verify(g, h->gfn[i]))
 			continue;
 		if (sound++)
-			fsg_layout_free(&g->l);
+			fsr_layout_free(&g->l);
 		else
 			first = g->l;
 	}
 	g->l = first;
 	if (sound > 1) {
-		fsg_layout_free(&g->l);
+		fsr_layout_free(&g->l);
 		fs_reading_state(g, FSR_GS_BAD,
 				 "%zu recorders in one guest: which is the last is not known",
 				 sound);
@@ -168,7 +168,7 @@ int fs_guestring_find(struct fs_reading *g)
 	if (g->vm->begun) {
 		verify(g, g->vm->gfn);
 		if (g->found && memcmp(g->l.d.dir.id, g->vm->id, sizeof(g->vm->id))) {
-			fsg_layout_free(&g->l);
+			fsr_layout_free(&g->l);
 			g->found = false;
 		}
 		if (!g->found)
@@ -197,29 +197,29 @@ int fs_guestring_find(struct fs_reading *g)
  * Reads where the rings stood in the snapshot. A snapshot that has another recorder there, or none,
  * is older than the arming: then everything is newer. Returns false where it does not fit.
  */
-static bool heads_in(struct fs_reading *g, const struct fsg_mem *m, bool surely,
-		     struct fsg_ring_pos pos[FSG_MAX_PARTS])
+static bool heads_in(struct fs_reading *g, const struct fsr_mem *m, bool surely,
+		     struct fsr_ring_pos pos[FSG_MAX_PARTS])
 {
-	struct fsg_layout then;
-	char why[FSG_WHY];
-	bool same = !fsg_layout_load(m, g->l.gfn, &then, why);
+	struct fsr_layout then;
+	char why[FSR_WHY];
+	bool same = !fsr_layout_load(m, g->l.gfn, &then, why);
 	bool ok = true;
 
 	memset(pos, 0, FSG_MAX_PARTS * sizeof(*pos));
 	if (same) {
 		same = !memcmp(then.d.dir.id, g->l.d.dir.id, sizeof(then.d.dir.id));
-		fsg_layout_free(&then);
+		fsr_layout_free(&then);
 	}
 	if (!same)
 		return surely;
 	for (unsigned int i = 0; i < g->l.d.dir.nparts && ok; i++) {
 		struct fsg_ring_head h;
 
-		if (!fsg_is_ring(&g->l, i))
+		if (!fsr_is_ring(&g->l, i))
 			continue;
-		ok = !fsg_ring_head(m, &g->l, i, &h);
+		ok = !fsr_ring_head(m, &g->l, i, &h);
 		if (ok)
-			pos[i] = (struct fsg_ring_pos){.next = h.head, .lost = h.lost};
+			pos[i] = (struct fsr_ring_pos){.next = h.head, .lost = h.lost};
 	}
 	return ok;
 }

@@ -13,7 +13,7 @@
 struct fs_ring_snapshot {
 	struct fs_backing file;
 	uint8_t id[16];
-	struct fsg_ring_pos pos[FSG_MAX_PARTS];
+	struct fsr_ring_pos pos[FSG_MAX_PARTS];
 };
 
 struct fs_ring_vm {
@@ -21,7 +21,7 @@ struct fs_ring_vm {
 	uint64_t gfn; /* of its directory */
 	uint8_t id[16];
 	bool begun;                             /* a reading of it was READ */
-	struct fsg_ring_pos pos[FSG_MAX_PARTS]; /* how far its rings have been read */
+	struct fsr_ring_pos pos[FSG_MAX_PARTS]; /* how far its rings have been read */
 	uint64_t waited_ns;                     /* for programs that had begun a record */
 	bool blobs_tried;                       /* META and SYMBOLS: once in each VM */
 };
@@ -49,7 +49,7 @@ struct fs_reading {
 	struct fs_guestmem *mem;
 	const struct fs_guest_req *req;
 	struct fs_ring_vm *vm;
-	struct fsg_layout l;
+	struct fsr_layout l;
 	bool found;
 	struct fsr_guest head;
 	struct fsr_bytes payload;

@@ -38,8 +38,8 @@ struct fs_guests {
 	uint64_t asked_ns;    /* a reading was asked for then; 0 = none is on its way */
 	uint64_t seen_ns;     /* when it was last seen to get on, ... */
 	uint64_t seen_cpu;    /* ... having used so much CPU time */
-	char gone[FSG_WHY];   /* why there is no reading process */
-	char unread[FSG_WHY]; /* why a guest with a recorder, or with a secret, was not read */
+	char gone[FSR_WHY];   /* why there is no reading process */
+	char unread[FSR_WHY]; /* why a guest with a recorder, or with a secret, was not read */
 };
 
 /* --- start --- */
@@ -83,7 +83,7 @@ static void warm(struct fs_guests *g)
 int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char *err, size_t len)
 {
 	struct fs_guests *g;
-	char why[FSG_WHY - 25];
+	char why[FSR_WHY - 25];
 	int rc;
 
 	*out = NULL;

@@ -54,11 +54,11 @@ static ssize_t read_block(struct search *s, uint64_t at)
 static int search_block(struct search *s, uint64_t at, size_t bytes)
 {
 	static const char magic[32] = FSG_MAGIC;
-	char why[FSG_WHY];
+	char why[FSR_WHY];
 
 	for (size_t i = 0; i + FSG_PAGE <= bytes; i += FSG_PAGE) {
 		if (memcmp(s->block + i, magic, sizeof(magic)) || s->offsets.n == MAX_DIR ||
-		    fsg_dir_check(s->block + i, why))
+		    fsr_dir_check(s->block + i, why))
 			continue;
 		if (fs_vec_push(&s->offsets, at + i))
 			return -ENOMEM;
@@ -161,7 +161,7 @@ static bool inside_file(void *arg, uint64_t gfn)
 	return at < f->size && f->size - at >= FSG_PAGE;
 }
 
-static int pages_of_file(void *arg, const uint64_t *gfn, size_t n, fsg_page *to, bool *got)
+static int pages_of_file(void *arg, const uint64_t *gfn, size_t n, fsr_page *to, bool *got)
 {
 	const struct file_mem *f = arg;
 
@@ -172,11 +172,11 @@ static int pages_of_file(void *arg, const uint64_t *gfn, size_t n, fsg_page *to,
 }
 
 /* Do the frame numbers lead to the rings' heads? Then all of the rings is read. */
-static int warm_in(const struct fsg_mem *m, uint64_t gfn)
+static int warm_in(const struct fsr_mem *m, uint64_t gfn)
 {
-	struct fsg_layout l;
-	char why[FSG_WHY];
-	int err = fsg_layout_load(m, gfn, &l, why), pages = 1;
+	struct fsr_layout l;
+	char why[FSR_WHY];
+	int err = fsr_layout_load(m, gfn, &l, why), pages = 1;
 
 	if (err)
 		return err;
@@ -185,17 +185,17 @@ static int warm_in(const struct fsg_mem *m, uint64_t gfn)
 		const struct fsg_part *p = &l.d.dir.parts[i];
 		struct fsg_ring_head h;
 
-		if (!fsg_is_ring(&l, i))
+		if (!fsr_is_ring(&l, i))
 			continue;
-		err = fsg_ring_head(m, &l, i, &h);
+		err = fsr_ring_head(m, &l, i, &h);
 		for (uint32_t k = 0; k < p->pages && !err; k++, pages++) {
-			fsg_page page;
+			fsr_page page;
 			bool got;
 
 			err = m->pages(m->arg, &l.frames[p->first + k], 1, &page, &got);
 		}
 	}
-	fsg_layout_free(&l);
+	fsr_layout_free(&l);
 	return err ? err : pages;
 }
 
@@ -214,7 +214,7 @@ int fs_memfile_warm(const struct fs_memfile *f, char *err, size_t len)
 
 		for (size_t k = 0; k < sizeof(gaps) / sizeof(gaps[0]) && got < 0; k++) {
 			struct file_mem fm = {f->fd, (uint64_t)st.st_size, gaps[k]};
-			struct fsg_mem m = {pages_of_file, inside_file, &fm};
+			struct fsr_mem m = {pages_of_file, inside_file, &fm};
 			uint64_t at = f->offsets[i];
 
 			got = warm_in(&m, (at < FOUR_G - fm.gap ? at : at + fm.gap) / FSG_PAGE);

@@ -10,15 +10,15 @@
 #define MAX_HEAD  (1ull << 62) /* a counter beyond it is no count */
 #define IN_FLIGHT 8            /* records at the end whose writing is not waited for */
 
-int fsg_ring_head(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i,
+int fsr_ring_head(const struct fsr_mem *m, const struct fsr_layout *l, unsigned int i,
 		  struct fsg_ring_head *h)
 {
 	const struct fsg_part *p = &l->d.dir.parts[i];
-	fsg_page page;
+	fsr_page page;
 	bool got = false;
 	int rc;
 
-	if (!fsg_is_ring(l, i))
+	if (!fsr_is_ring(l, i))
 		return -EBADMSG;
 	rc = m->pages(m->arg, &l->frames[p->first], 1, &page, &got);
 	if (rc)
@@ -36,13 +36,13 @@ struct window {
 	uint64_t from, to, cap;
 	uint64_t first_page; /* number of from's page, counted from record 0 on */
 	size_t npages;
-	fsg_page *pages;
+	fsr_page *pages;
 	bool *got;
 	bool *written; /* of each record: its sequence was there before @pages was copied */
 	uint64_t *gfn;
 };
 
-static int alloc_window(const struct fsg_layout *l, const struct fsg_part *p, struct window *w)
+static int alloc_window(const struct fsr_layout *l, const struct fsg_part *p, struct window *w)
 {
 	uint64_t ring_pages = p->pages - 1;
 
@@ -91,9 +91,9 @@ static enum state state_by_seq(const struct window *w, uint64_t n, struct fsg_re
  * written its last word, the sequence, can come with older ones. What had it in the first copy is
  * whole in the second.
  */
-static int load_window(const struct fsg_mem *m, struct window *w)
+static int load_window(const struct fsr_mem *m, struct window *w)
 {
-	int rc = fsg_read_pages(m, w->gfn, w->npages, w->pages, w->got);
+	int rc = fsr_read_pages(m, w->gfn, w->npages, w->pages, w->got);
 	struct fsg_rec rec;
 
 	if (rc)
@@ -101,7 +101,7 @@ static int load_window(const struct fsg_mem *m, struct window *w)
 	for (uint64_t n = w->from; n < w->to; n++)
 		w->written[n - w->from] = state_by_seq(w, n, &rec) == WHOLE;
 	memset(w->got, 0, w->npages * sizeof(*w->got));
-	return fsg_read_pages(m, w->gfn, w->npages, w->pages, w->got);
+	return fsr_read_pages(m, w->gfn, w->npages, w->pages, w->got);
 }
 
 static enum state look_at(const struct window *w, uint64_t n, struct fsg_rec *rec)
@@ -113,12 +113,12 @@ static enum state look_at(const struct window *w, uint64_t n, struct fsg_rec *re
 
 /* What of [pos->next, head) is to be read: not what was overwritten, nor more than is taken. */
 static void set_read_window(const struct fsg_part *p, const struct fsg_ring_head *h,
-			    const struct fsg_ring_pos *pos, struct window *w)
+			    const struct fsr_ring_pos *pos, struct window *w)
 {
 	uint64_t most = p->bytes / sizeof(struct fsg_rec);
 
-	if (most > FSG_MAX_READING / sizeof(struct fsg_rec))
-		most = FSG_MAX_READING / sizeof(struct fsg_rec);
+	if (most > FSR_MAX_READING / sizeof(struct fsg_rec))
+		most = FSR_MAX_READING / sizeof(struct fsg_rec);
 	w->to = h->head;
 	w->from = h->head - pos->next > most ? h->head - most : pos->next;
 }
@@ -149,7 +149,7 @@ static uint64_t first_in_flight(const struct window *w, uint64_t from)
  * left for the next reading, with what came in between; if this is the @last, it is no part of what
  * was written.
  */
-static int take_records(struct window *w, uint64_t from, bool last, struct fsg_ring_out *out)
+static int take_records(struct window *w, uint64_t from, bool last, struct fsr_ring_out *out)
 {
 	uint64_t begun = first_in_flight(w, from), unread = 0, partial = 0;
 
@@ -176,14 +176,14 @@ static int take_records(struct window *w, uint64_t from, bool last, struct fsg_r
 	return 0;
 }
 
-int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned int i, bool last,
-		  struct fsg_ring_pos *pos, struct fsg_ring_out *out)
+int fsr_ring_read(const struct fsr_mem *m, const struct fsr_layout *l, unsigned int i, bool last,
+		  struct fsr_ring_pos *pos, struct fsr_ring_out *out)
 {
 	const struct fsg_part *p = &l->d.dir.parts[i];
 	struct fsg_ring_head before, after;
 	struct window w = {0};
 	uint64_t from;
-	int rc = fsg_ring_head(m, l, i, &before);
+	int rc = fsr_ring_head(m, l, i, &before);
 
 	memset(out, 0, sizeof(*out));
 	if (rc)
@@ -200,7 +200,7 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 		if (!rc)
 			rc = load_window(m, &w);
 		if (!rc)
-			rc = fsg_ring_head(m, l, i, &after);
+			rc = fsr_ring_head(m, l, i, &after);
 		if (!rc) {
 			from = first_kept(&w, &after);
 			out->part.lost += from - pos->next;
@@ -209,19 +209,19 @@ int fsg_ring_read(const struct fsg_mem *m, const struct fsg_layout *l, unsigned 
 		free_window(&w);
 	}
 	if (!rc)
-		*pos = (struct fsg_ring_pos){.next = w.to, .lost = before.lost};
+		*pos = (struct fsr_ring_pos){.next = w.to, .lost = before.lost};
 	return rc;
 }
 
 /* --- symbols, META --- */
 
-static int read_blob(const struct fsg_mem *m, const struct fsg_layout *l, const struct fsg_part *p,
+static int read_blob(const struct fsr_mem *m, const struct fsr_layout *l, const struct fsg_part *p,
 		     uint8_t **out)
 {
 	size_t n = (size_t)((p->bytes + FSG_PAGE - 1) / FSG_PAGE);
-	fsg_page *pages = malloc(n * sizeof(*pages) + 1);
+	fsr_page *pages = malloc(n * sizeof(*pages) + 1);
 	bool *got = malloc(n * sizeof(*got) + 1);
-	int rc = pages && got ? fsg_read_pages(m, l->frames + p->first, n, pages, got) : -ENOMEM;
+	int rc = pages && got ? fsr_read_pages(m, l->frames + p->first, n, pages, got) : -ENOMEM;
 
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = got[i] ? 0 : -EAGAIN;
@@ -234,7 +234,7 @@ static int read_blob(const struct fsg_mem *m, const struct fsg_layout *l, const 
 	return rc;
 }
 
-int fsg_blob_read(const struct fsg_mem *m, const struct fsg_layout *l, enum fsg_part_kind kind,
+int fsr_blob_read(const struct fsr_mem *m, const struct fsr_layout *l, enum fsg_part_kind kind,
 		  uint8_t **out, size_t *n, uint64_t *raw_bytes)
 {
 	const struct fsg_dir *d = &l->d.dir;
