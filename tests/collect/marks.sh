@@ -13,7 +13,7 @@ ok "a mark for one VMM is sent" "$FS" mark later --pid $vmm
 bad_name()
 {
 	"$FS" mark 'no spaces' 2>"$TMP/err"
-	[ $? = 2 ] && says 'no name for a mark' "$TMP/err"
+	[ $? = 2 ] && says 'is not a name for a mark' "$TMP/err"
 }
 ok "a bad name is refused" bad_name
 # What comes from another clock is refused where it is sent: "within the last second" may hold there.

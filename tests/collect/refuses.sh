@@ -43,7 +43,7 @@ sleep 0 &
 gone=$!
 wait $gone
 ok "no such process" refused 1 "VMM $gone: no such process" $record --vmm-pid $gone
-ok "process number zero" refused 2 'no process number' $record --vmm-pid 0
+ok "process number zero" refused 2 'is not a process number' $record --vmm-pid 0
 python3 -c 'import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()' &
 many=$!
 for _ in $(seq 100); do
