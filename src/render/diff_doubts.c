@@ -2,7 +2,7 @@
 /* Reasons why the difference of two recordings may come from elsewhere. */
 #include <string.h>
 #include "render/diff_view.h"
-#include "render/format.h"
+#include "render/format_values.h"
 
 /* Number of vCPUs that all forks have, 0 = they differ or there are none. */
 static unsigned int vcpus(const struct fsv_view *v)

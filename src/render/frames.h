@@ -7,7 +7,7 @@
 #ifndef FORKSCOPE_FRAMES_H
 #define FORKSCOPE_FRAMES_H
 
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/view.h"
 
 #define FSV_MAX_FRAMES 80 /* a deeper host stack loses its outermost frames */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/format.h"
+#include "render/format_values.h"
 
 static const char *str(const json_t *o, const char *key)
 {

@@ -2,7 +2,7 @@
 /* How far the guest recordings can be trusted. */
 #include <stdlib.h>
 #include <string.h>
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/trust.h"
 
 #define P95_NEEDS   20

@@ -54,7 +54,7 @@ report "render includes what lies below it" \
 experiment='cells numbers range_lists groups contention workset ceiling hypothesis abtest variants diff diff_limits'
 report "rooms of experiment: sums and groups, above them what compares" \
 	"$(order experiment $experiment; placed experiment $experiment)"
-render='view abtest_view ceiling_view variants_view workset_view diff_view format palette frames frame_tree trust trust_guest diff_doubts text json svg'
+render='view abtest_view ceiling_view variants_view workset_view diff_view format_values palette frames frame_tree trust trust_guest diff_doubts text json svg'
 report "rooms of render: what all forms share, above it text, json, svg" "$(order render $render; placed render $render)"
 report "rooms of render: text, json and svg do not include each other" "$(
 	for room in text json svg; do

@@ -2,7 +2,7 @@
 /* forkscope prefetch ceiling --json: docs/prefetch.md. */
 #include <string.h>
 #include "render/ceiling_view.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/json/json_parts.h"
 
 static json_t *faults(const struct fsx_faults *x)

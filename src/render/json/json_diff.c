@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include "render/diff_view.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/json/json_parts.h"
 
 /* Whole nanoseconds; what is not known or endless is null. */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "guestsyms/exit_names.h"
 #include "guestsyms/symtable.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/json/json_parts.h"
 
 static json_t *guest_name(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip)

@@ -5,7 +5,7 @@
 #include "bpf/guest_ring.h"
 #include "experiment/cells.h"
 #include "guestsyms/ownsyms.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/json/json_parts.h"
 #include "render/trust.h"
 

@@ -3,7 +3,7 @@
  */
 #include <math.h>
 #include <string.h>
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/json/json_parts.h"
 #include "render/trust.h"
 

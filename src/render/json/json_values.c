@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
-#include "render/format.h"
+#include "render/format_values.h"
 
 json_t *fsj_u64(uint64_t x)
 {

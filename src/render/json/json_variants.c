@@ -2,7 +2,7 @@
 /* The variants as JSON (docs/report.md) and as CSV. */
 #include <inttypes.h>
 #include <math.h>
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/json/json_parts.h"
 #include "render/variants_view.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope prefetch export --format json: docs/prefetch.md. */
 #include <errno.h>
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/json/json_parts.h"
 #include "render/workset_view.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "render/diff_view.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/svg/svg_parts.h"
 
 #define HEAD           104

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/format.h"
+#include "render/format_values.h"
 
 #define HEAD_HEIGHT 96
 

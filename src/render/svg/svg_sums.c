@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The sums over the forks of one graph. */
 #include "experiment/cells.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/svg/svg_parts.h"
 
 const struct fsa_fork *svg_member(const struct svg *g, size_t i)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/palette.h"
 #include "render/svg/svg_parts.h"
 #include "render/trust.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "experiment/cells.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_table.h"
 

@@ -6,7 +6,7 @@
 #include "base/units.h"
 #include "experiment/groups.h"
 #include "render/diff_view.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_table.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/units.h"
 #include "guestsyms/exit_names.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 #include "render/text/text_table.h"

@@ -6,7 +6,7 @@
 #include "bpf/guest_ring.h"
 #include "experiment/cells.h"
 #include "guestsyms/ownsyms.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 #include "render/text/text_table.h"

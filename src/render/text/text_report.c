@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/units.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 #include "render/text/text_table.h"

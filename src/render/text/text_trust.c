@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/units.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 #include "render/trust.h"

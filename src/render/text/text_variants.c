@@ -3,7 +3,7 @@
 #include "render/variants_view.h"
 #include <math.h>
 #include <string.h>
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 #include "render/text/text_variants_parts.h"

@@ -2,7 +2,7 @@
 /* The mean ledgers of the variants side by side. */
 #include <string.h>
 #include "experiment/cells.h"
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_variants_parts.h"
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 
 int fsv_variant_width(const struct fsx_variants *b)

@@ -2,7 +2,7 @@
 /* The VMs of a recording: what each is taken for, and why. */
 #include <inttypes.h>
 #include <string.h>
-#include "render/format.h"
+#include "render/format_values.h"
 #include "render/text/term.h"
 #include "render/text/text_parts.h"
 

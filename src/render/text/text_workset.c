@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "render/ceiling_view.h"
-#include "render/format.h"
+#include "render/format_values.h"
 
 const char *fsv_workset_left_out(const struct fsv_workset *w, char *buf, size_t len)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Texts, numbers and addresses as all renderers print them. */
-#include "render/format.h"
+#include "render/format_values.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
