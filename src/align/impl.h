@@ -106,7 +106,7 @@ double al_apart(uint64_t t, uint64_t from);
  */
 int al_vote(const struct al_problem *p, size_t allow, struct al_boxes *boxes);
 
-/* --- search.c --- */
+/* --- box_search.c --- */
 /* All that is feasible within @boxes into @f (zeroed but for `allow`, `vague`, `steps` and
  * `budget`). Returns 0 or -ENOMEM. */
 int al_search(const struct al_problem *p, const struct al_boxes *boxes, struct al_found *f);
