@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Words, numbers and addresses as the renderers print them: one place, so that all forms agree. */
-#ifndef FORKSCOPE_WORDS_H
-#define FORKSCOPE_WORDS_H
+#ifndef FORKSCOPE_FORMAT_VALUES_H
+#define FORKSCOPE_FORMAT_VALUES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,8 +31,7 @@ static inline bool fsv_not_separable(double signal_ns, double unsplit_ns)
 
 /*
  * A guest address of @f: "do_idle+0x1c", "user 0x55..", or the number where no symbol holds it.
- * With
- * @offset false the distance into the function is left out, so that equal functions fold.
+ * With @offset false the distance into the function is left out, so that equal functions fold.
  */
 char *fsv_guest_addr(const struct fsv_view *v, const struct fsa_fork *f, uint64_t rip, bool offset,
 		     char *buf, size_t len);

@@ -24,6 +24,37 @@ report "every file carries its licence" "$(
 		[ -s "$f" ] && ! head -n 5 "$f" | grep -q SPDX-License-Identifier && echo "$f"
 	done)"
 
+# The .c files of the folders $@ in which no comment of a sentence, four words at least, follows the licence.
+jobless() {
+	find "$@" -name '*.c' -exec awk '
+		function judge() { if (!(text ~ /[.?]( |$)/ && split(text, words, " ") >= 4)) print file }
+		FNR == 1 { if (NR > 1) judge(); file = FILENAME; text = ""; open = 0; next }
+		FNR == 2 && /^\/\*/ { open = 1 }
+		open { open = !/\*\//; gsub(/^ *\/?\*+|\*\/.*/, ""); text = text " " $0; sub(/ +$/, "", text) }
+		END { judge() }' {} + | sort
+}
+
+# Files of the folders $@ whose name, without its ending, stands in two folders: a backtrace names the file alone.
+namesakes() {
+	find "$@" -name '*.[ch]' | sed 's/\.[ch]$//' | sort -u |
+		awk -F/ '{ seen[$NF]++; paths[$NF] = paths[$NF] " " $0 }
+			END { for (name in seen) if (seen[name] > 1) print name ":" paths[name] }' | sort
+}
+
+report "each .c file begins with a sentence that says its job" "$(jobless src bpf tools)"
+report "no two files of src and bpf have one name" "$(namesakes src bpf)"
+
+# Both would notice.
+mkdir -p "$tmp/some/a" "$tmp/some/b"
+for text in '#include <stdio.h>' '/* forkscope prefetch ceiling */' '/* Reads the clocks of a guest. */'; do
+	printf '// SPDX-License-Identifier: BSD-2-Clause\n%s\n/* Adds one to what it is given. */\n' "$text"
+	echo 'int f(int i) { return i + 1; }'
+done | split -l 4 --additional-suffix=.c - "$tmp/some/a/"
+cp "$tmp/some/a/ac.c" "$tmp/some/b/ab.c"
+cp "$tmp/some/a/ac.c" "$tmp/some/a/ac.h"
+is "a .c file without such a sentence is found" [ "$(echo $(jobless "$tmp/some"))" = "$tmp/some/a/aa.c $tmp/some/a/ab.c" ]
+is "a name in two folders is found" [ "$(namesakes "$tmp/some")" = "ab: $tmp/some/a/ab $tmp/some/b/ab" ]
+
 # (int)(ns / 1000000) makes an endless wait, or none, of a long one: fs_poll_ms() does not.
 report "milliseconds to wait come from fs_poll_ms()" "$(
 	grep -nE '\((int|long)\).*/ ?(1000000|MS|NS_PER_MS)\b' $(find src -name '*.c') | grep -v '^src/base/clock.c')"

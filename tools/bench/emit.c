@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Attaches the bench's program for one process, drains its rings into a recording as `forkscope
- * record` does, and tells what was recorded when its standard input ends.
+ * record` does, and prints what was recorded when its standard input ends.
  *
  * emit PID OUT.fsr
  */

@@ -7,7 +7,7 @@
  *	resident:PAGES     pages of the memory file that were in the page cache when it resumed
  *
  * Without --pid they are of every VM that is made from then on, where none is for it alone; a
- *variant begins anew: what was reported of the one before is no longer valid.
+ * variant begins anew: what was reported of the one before is no longer valid.
  */
 #include "attribute/records/fork_marks.h"
 #include <errno.h>

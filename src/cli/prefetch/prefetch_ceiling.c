@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* forkscope prefetch ceiling */
+/* forkscope prefetch ceiling: reads the hypotheses, and prints the most that each could gain. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/err.h"

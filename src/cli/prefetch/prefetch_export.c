@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* forkscope prefetch export */
+/* forkscope prefetch export: writes the pages that forks touched, for a prefetcher to bring. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"

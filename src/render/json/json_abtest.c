@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* forkscope prefetch test --json: docs/prefetch.md. */
+/* prefetch test --json: the verdict and the two sets of forks behind it (docs/prefetch.md). */
 #include <math.h>
 #include "render/abtest_view.h"
 #include "render/json/json_parts.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* forkscope prefetch ceiling --json: docs/prefetch.md. */
+/* prefetch ceiling --json: the most that each hypothesis could gain (docs/prefetch.md). */
 #include <string.h>
 #include "render/ceiling_view.h"
 #include "render/format_values.h"

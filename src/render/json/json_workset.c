@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* forkscope prefetch export --format json: docs/prefetch.md. */
+/* prefetch export --format json: the pages that forks touched, as ranges (docs/prefetch.md). */
 #include <errno.h>
 #include "render/format_values.h"
 #include "render/json/json_parts.h"

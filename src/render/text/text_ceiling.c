@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The text of forkscope prefetch ceiling. */
+/* The text of forkscope prefetch ceiling: a table of hypotheses for each group of forks. */
 #include "render/ceiling_view.h"
 #include <errno.h>
 #include <inttypes.h>
