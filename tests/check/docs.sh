@@ -7,7 +7,10 @@ pages="$(ls ./*.md) $(find docs tests tools -name '*.md')"
 
 report "links lead to files" "$(
 	for page in $pages; do
-		grep -oE '\]\([^)#:]+(#[^)]*)?\)' "$page" | sed 's/^](//; s/)$//; s/#.*//' |
+		{
+			grep -oE '\]\([^)#:]+(#[^)]*)?\)' "$page" | sed 's/^](//; s/)$//; s/#.*//'
+			grep -oE '(href|src)="[^"#:]+"' "$page" | sed 's/^[a-z]*="//; s/"$//'
+		} |
 			while read -r target; do
 				[ -e "$(dirname "$page")/$target" ] || echo "$page: $target"
 			done
