@@ -25,7 +25,7 @@ const char *fs_cache_why_kept(int fd);
  * Bytes of this range that are in the page cache, counted by cachestat() where that was seen to
  * count this file's pages (its first page is read once for that, and dropped again if it was not
  * there), else by mincore(); of a file on hugetlbfs by what is allocated. Returns 0 and @bytes, or
- * a negative errno: -EPERM where the kernel tells only the owner, or who may write the file.
+ * a negative errno: -EPERM where the kernel answers only the owner, or who may write the file.
  */
 int fs_cache_resident(int fd, const struct fs_range *r, uint64_t *bytes);
 

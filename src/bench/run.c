@@ -59,7 +59,7 @@ uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *
 							       : UINT64_MAX;
 }
 
-static void tell(const struct fs_bench *b, const struct fs_fork_result *r)
+static void report(const struct fs_bench *b, const struct fs_fork_result *r)
 {
 	char *acks = NULL, one[FS_UNITS_LEN], load[FS_UNITS_LEN];
 	uint64_t load_ns = fs_fork_load_ns(b, r);
@@ -96,7 +96,7 @@ static int run_batch(struct fs_bench *b, size_t variant, size_t n, bool first)
 	if (!rc && !*b->o.stop)
 		rc = fs_batch_run(b, &b->variants[variant], &b->forks.v[from], n);
 	for (size_t i = 0; i < n && !rc; i++)
-		tell(b, &b->forks.v[from + i]);
+		report(b, &b->forks.v[from + i]);
 	return rc;
 }
 

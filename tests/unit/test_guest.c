@@ -89,7 +89,7 @@ static void a_reading_is_loaded(void **state)
 	assert_int_equal(g->rings[1].kind, FSR_GP_AGENT);
 	assert_int_equal(g->rings[1].recs[0].seq, 6);
 	assert_int_equal(g->lost, 3);
-	assert_int_equal(g->torn, 1);
+	assert_int_equal(g->partial, 1);
 	fsr_guest_free(g);
 	assert_int_equal(fsr_guest_load(r, 1, &none), 0);
 	assert_null(none);
@@ -121,7 +121,7 @@ static void readings_add_up(void **state)
 		assert_int_equal(g->rings[0].recs[i].seq, (uint32_t)(0xffffffffu + i));
 	}
 	assert_int_equal(g->rings[0].lost, 3);
-	assert_int_equal(g->rings[0].torn, 6); /* the one that came again */
+	assert_int_equal(g->rings[0].partial, 6); /* the one that came again */
 	fsr_guest_free(g);
 	g = load(r, 2);
 	assert_int_equal(g->rings[0].n, 1);
@@ -209,7 +209,7 @@ static void numbers_that_do_not_fit(void **state)
 	assert_int_equal(g->nrings, 1);
 	assert_int_equal(g->rings[0].n, 3); /* 11, 12, 14 */
 	assert_int_equal(g->rings[0].recs[2].seq, 14);
-	assert_true(g->torn >= 5);
+	assert_true(g->partial >= 5);
 	assert_true(g->lost == UINT64_MAX); /* a sum that does not wrap */
 	fsr_guest_free(g);
 	fsr_free(r);

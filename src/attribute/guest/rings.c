@@ -22,7 +22,8 @@ struct ring { /* a ring being read */
 
 static bool lost_before(const struct fsr_guest_ring *r)
 {
-	uint64_t jumps = 0, lost = r->lost + r->torn < r->lost ? UINT64_MAX : r->lost + r->torn;
+	uint64_t jumps = 0,
+		 lost = r->lost + r->partial < r->lost ? UINT64_MAX : r->lost + r->partial;
 
 	for (size_t i = 1; i < r->n; i++)
 		jumps += (uint32_t)(r->recs[i].seq - r->recs[i - 1].seq - 1);

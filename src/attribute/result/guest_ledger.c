@@ -50,7 +50,7 @@ void at_guest_fill(const struct at_vm *vm, struct fsa_fork *f)
 	memcpy(out->id, d->dir.id, sizeof(out->id));
 	out->flags = d->dir.flags;
 	out->lost = d->lost;
-	out->partial = d->torn;
+	out->partial = d->partial;
 	if (!g)
 		return;
 	out->events = g->events;

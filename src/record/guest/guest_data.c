@@ -59,7 +59,7 @@ static int take_rec(struct join *j, struct join_ring *r, const struct fsg_rec *r
 	uint64_t n = fsr_guest_number(rec->seq, r->next);
 
 	if (n < r->next || n - r->next > MAX_AHEAD || !rec->kind) {
-		r->ring.torn++;
+		r->ring.partial++;
 		return 0;
 	}
 	r->next = n + 1;
@@ -86,7 +86,7 @@ static int take_ring(struct join *j, const struct fsr_guest_part *part, const vo
 	if (!r)
 		return 0;
 	r->ring.lost = plus(r->ring.lost, part->lost);
-	r->ring.torn += part->torn;
+	r->ring.partial += part->torn;
 	if (part->first > r->next || !r->begun)
 		r->next = part->first; /* what lies between is in the part's own count */
 	for (size_t at = 0; !rc && at + sizeof(struct fsg_rec) <= part->bytes;
@@ -211,7 +211,7 @@ static int hand_over(struct join *j)
 		r->recs.v = NULL;
 		g->rings[g->nrings] = r->ring;
 		g->lost = plus(g->lost, r->ring.lost);
-		g->torn += r->ring.torn;
+		g->partial += r->ring.partial;
 	}
 	return 0;
 }

@@ -18,7 +18,7 @@ struct fsr_guest_ring {
 	uint64_t first;             /* number of recs[0]; later ones follow, but for partial ones */
 	const struct fsg_rec *recs; /* in the order of their numbers (seq - 1), without WRAP */
 	size_t n;
-	uint64_t lost, torn; /* torn: partial, in the word of the format */
+	uint64_t lost, partial;
 };
 
 struct fsr_guest_data {
@@ -33,7 +33,7 @@ struct fsr_guest_data {
 	size_t nrings;
 	uint64_t *frames; /* ascending guest frame numbers of the recorder's own pages */
 	size_t nframes;
-	uint64_t lost, torn; /* sums over the rings */
+	uint64_t lost, partial; /* sums over the rings */
 };
 
 /*
