@@ -56,10 +56,10 @@ int fs_fresh_check(const char *path, const char *const *begins)
 
 int fs_fresh_file(const char *path, int flags, const char *const *begins)
 {
-	int fd, rc = fs_fresh_check(path, begins);
+	int fd, ret = fs_fresh_check(path, begins);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	if (unlink(path) && errno != ENOENT)
 		return -errno;
 	/* O_EXCL also refuses a symbolic link */

@@ -41,20 +41,20 @@ int fs_maps_each(const char *maps, int (*fn)(const struct fs_map *m, void *arg),
 	char *line = NULL;
 	struct fs_map m;
 	size_t room = 0;
-	int rc = 0;
+	int ret = 0;
 
 	if (!f)
 		return -errno;
 	errno = 0;
-	while (!rc && getline(&line, &room, f) > 0)
+	while (!ret && getline(&line, &room, f) > 0)
 		if (fs_map_parse(line, &m))
-			rc = fn(&m, arg);
+			ret = fn(&m, arg);
 	/* permission may be refused at the first read, not at the opening */
-	if (!rc && !feof(f))
-		rc = errno ? -errno : -EIO;
+	if (!ret && !feof(f))
+		ret = errno ? -errno : -EIO;
 	free(line);
 	fclose(f);
-	return rc;
+	return ret;
 }
 
 /* --- which file ----------------------------------------------------------------------------- */

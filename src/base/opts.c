@@ -77,15 +77,15 @@ int fs_opt_ns(const char *text, void *dst, char *why, size_t len)
 int fs_opt_some_ns(const char *text, void *dst, char *why, size_t len)
 {
 	uint64_t ns;
-	int rc = fs_opt_ns(text, &ns, why, len);
+	int ret = fs_opt_ns(text, &ns, why, len);
 
-	if (!rc && !ns) {
+	if (!ret && !ns) {
 		snprintf(why, len, "is not a time: give more than 0");
 		return -1;
 	}
-	if (!rc)
+	if (!ret)
 		*(uint64_t *)dst = ns;
-	return rc;
+	return ret;
 }
 
 int fs_opt_bytes(const char *text, void *dst, char *why, size_t len)
@@ -218,10 +218,10 @@ int fs_opts_parse(const struct fs_usage *u, struct fs_opt *opts, int argc, char 
 			return FS_OPTS_SHOWN;
 		}
 		if (argv[i][0] == '-' && argv[i][1]) {
-			int rc = take_option(u, opts, argc, argv, &i);
+			int ret = take_option(u, opts, argc, argv, &i);
 
-			if (rc >= 0)
-				return rc;
+			if (ret >= 0)
+				return ret;
 			continue;
 		}
 		if (npos == u->max_pos)

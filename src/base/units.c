@@ -57,11 +57,11 @@ static int parse(const char *s, const struct unit *u, uint64_t *out)
 {
 	unsigned __int128 num;
 	uint64_t den;
-	int rc;
+	int ret;
 
-	rc = parse_number(&s, &num, &den);
-	if (rc)
-		return rc;
+	ret = parse_number(&s, &num, &den);
+	if (ret)
+		return ret;
 	if (*s == ' ')
 		s++;
 	while (u->name && strcmp(u->name, s))
@@ -125,13 +125,13 @@ int fs_parse_ns(const char *s, uint64_t *ns)
 int fs_parse_duration(const char *s, uint64_t *ns)
 {
 	uint64_t x;
-	int rc = fs_parse_ns(s, &x);
+	int ret = fs_parse_ns(s, &x);
 
-	if (!rc && x > FS_DURATION_MAX)
-		rc = -ERANGE;
-	if (!rc)
+	if (!ret && x > FS_DURATION_MAX)
+		ret = -ERANGE;
+	if (!ret)
 		*ns = x;
-	return rc;
+	return ret;
 }
 
 int fs_parse_bytes(const char *s, uint64_t *bytes)

@@ -60,15 +60,15 @@ static int step_by_mincore(int fd, uint64_t off, uint64_t len, uint64_t *bytes)
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	/* of huge pages: none is set aside for the file's holes */
 	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, (off_t)off);
-	int rc;
+	int ret;
 
 	if (p == MAP_FAILED)
 		return -errno;
-	rc = mincore(p, len, in) ? -errno : 0;
-	for (uint64_t i = 0; !rc && i < (len + page - 1) / page; i++)
+	ret = mincore(p, len, in) ? -errno : 0;
+	for (uint64_t i = 0; !ret && i < (len + page - 1) / page; i++)
 		*bytes += in[i] & 1 ? page : 0;
 	munmap(p, len);
-	return rc;
+	return ret;
 }
 
 /* Of a file that the caller neither owns nor may write, mincore() says that all is resident. */
@@ -87,12 +87,12 @@ static bool may_mincore(int fd)
 static int by_mincore(int fd, const struct fs_range *r, uint64_t *bytes)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = r->offset + r->size;
-	int rc = may_mincore(fd) ? 0 : -EPERM;
+	int ret = may_mincore(fd) ? 0 : -EPERM;
 
 	*bytes = 0;
-	for (uint64_t at = r->offset & ~(page - 1); at < end && !rc; at += STEP)
-		rc = step_by_mincore(fd, at, end - at < STEP ? end - at : STEP, bytes);
-	return rc;
+	for (uint64_t at = r->offset & ~(page - 1); at < end && !ret; at += STEP)
+		ret = step_by_mincore(fd, at, end - at < STEP ? end - at : STEP, bytes);
+	return ret;
 }
 
 /* --- whether cachestat() is to be believed --------------------------------------------------- */

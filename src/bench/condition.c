@@ -33,16 +33,16 @@ static int drop(const struct fs_bench *b, int fd, char *err, size_t len)
 	char left[FS_UNITS_LEN];
 
 	for (;;) {
-		int rc = fs_cache_drop(fd);
+		int ret = fs_cache_drop(fd);
 
-		if (rc)
-			return fs_errf(err, len, rc, "dropping the memory file's page cache: %s",
-				       strerror(-rc));
-		rc = fs_cache_resident(fd, &all, &bytes);
-		if (rc)
+		if (ret)
+			return fs_errf(err, len, ret, "dropping the memory file's page cache: %s",
+				       strerror(-ret));
+		ret = fs_cache_resident(fd, &all, &bytes);
+		if (ret)
 			fs_warn("--cache cold: what of the memory file stays in the page cache cannot be counted (%s): that forks are cold is not verified",
-				strerror(-rc));
-		if (rc || bytes <= all.size / 100)
+				strerror(-ret));
+		if (ret || bytes <= all.size / 100)
 			return 0;
 		if (fs_mono_ns() > until || *b->o.stop)
 			break;
@@ -55,7 +55,7 @@ static int drop(const struct fs_bench *b, int fd, char *err, size_t len)
 
 int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *err, size_t len)
 {
-	int fd, rc;
+	int fd, ret;
 
 	if (memory < 0 || b->o.cache == FS_CACHE_AS_IS)
 		return 0;
@@ -66,8 +66,8 @@ int fs_bench_condition(struct fs_bench *b, int memory, const char *state, char *
 		fs_cache_drop(fd);
 		close(fd);
 	}
-	rc = drop(b, memory, err, len);
-	if (!rc && b->o.dropped)
+	ret = drop(b, memory, err, len);
+	if (!ret && b->o.dropped)
 		b->o.dropped(memory);
-	return rc;
+	return ret;
 }

@@ -68,10 +68,10 @@ static void mark_what_was_given(struct fs_fork *f, pid_t pid)
  */
 static int mark_attached(struct fs_fork *f)
 {
-	int rc = fs_fork_look_and_populate(f);
+	int ret = fs_fork_look_and_populate(f);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	mark(f, 0, "arm", f->variant->name);
 	mark_what_was_given(f, 0);
 	f->r->between_ns = 0;
@@ -83,51 +83,51 @@ static int load_and_resume(struct fs_fork *f)
 	struct fs_fork_result *r = f->r;
 	struct fs_vmm *v = &f->vmm;
 	bool at_once = f->b->o.load.resume;
-	int rc = at_once ? fs_fork_look_and_populate(f) : 0;
+	int ret = at_once ? fs_fork_look_and_populate(f) : 0;
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	r->load_ns = fs_mono_ns();
 	if (at_once) {
 		r->resume_ns = r->load_ns;
 		if (f->b->o.how != FS_MECH_POPULATE)
 			fs_fork_prefetch_in_parallel(f);
 	}
-	rc = fs_fork_vmm_failed(f, v->ops->load(v, &f->b->o.load));
+	ret = fs_fork_vmm_failed(f, v->ops->load(v, &f->b->o.load));
 	r->loaded_ns = fs_mono_ns();
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	if (at_once) {
 		r->resumed_ns = r->loaded_ns;
 		if (f->b->o.how == FS_MECH_POPULATE)
 			fs_fork_prefetch_in_parallel(f);
 		return 0;
 	}
-	rc = v->ops == &fs_vmm_attach ? 0 : fs_fork_look_and_populate(f);
-	if (rc)
-		return rc;
+	ret = v->ops == &fs_vmm_attach ? 0 : fs_fork_look_and_populate(f);
+	if (ret)
+		return ret;
 	fs_fork_prefetch_in_parallel(f);
 	r->resume_ns = fs_mono_ns();
-	rc = fs_fork_vmm_failed(f, v->ops->resume(v));
+	ret = fs_fork_vmm_failed(f, v->ops->resume(v));
 	r->resumed_ns = fs_mono_ns();
-	return rc;
+	return ret;
 }
 
 static int run_vmm(struct fs_fork *f)
 {
 	struct fs_fork_result *r = f->r;
-	int rc;
+	int ret;
 
 	fs_vmm_init(&f->vmm, &f->b->o.plan, &f->at);
-	rc = f->vmm.ops == &fs_vmm_attach ? mark_attached(f) : 0;
-	if (rc)
-		return rc;
+	ret = f->vmm.ops == &fs_vmm_attach ? mark_attached(f) : 0;
+	if (ret)
+		return ret;
 	r->spawn_ns = fs_mono_ns();
-	rc = fs_fork_vmm_failed(f, f->vmm.ops->start(&f->vmm));
+	ret = fs_fork_vmm_failed(f, f->vmm.ops->start(&f->vmm));
 	r->spawned_ns = fs_mono_ns();
 	r->pid = f->vmm.process.pid;
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	if (f->vmm.ops != &fs_vmm_attach)
 		mark(f, r->pid, "arm", f->variant->name);
 	return load_and_resume(f);
@@ -137,20 +137,20 @@ static void *live(void *arg)
 {
 	struct fs_fork *f = arg;
 	struct fs_fork_result *r = f->r;
-	int rc = fs_fork_make_network(f);
+	int ret = fs_fork_make_network(f);
 
-	if (!rc)
-		rc = fs_fork_make_memory(f);
-	if (!rc && f->has_copy && f->variant->ranges.n && !f->b->o.in_parallel &&
+	if (!ret)
+		ret = fs_fork_make_memory(f);
+	if (!ret && f->has_copy && f->variant->ranges.n && !f->b->o.in_parallel &&
 	    f->b->o.how != FS_MECH_POPULATE)
-		rc = fs_fork_prefetch_before(f);
-	if (!rc)
-		rc = fs_fork_start_handler(f);
+		ret = fs_fork_prefetch_before(f);
+	if (!ret)
+		ret = fs_fork_start_handler(f);
 	arrive(f->barrier, true);
-	if (!rc)
-		rc = run_vmm(f);
-	r->end = rc ? FS_FORK_FAILED : fs_fork_await(f);
-	if (!rc) {
+	if (!ret)
+		ret = run_vmm(f);
+	r->end = ret ? FS_FORK_FAILED : fs_fork_await(f);
+	if (!ret) {
 		fs_fork_linger(f);
 		fs_fork_end_helper(f);
 		if (f->vmm.ops != &fs_vmm_attach)
@@ -190,14 +190,14 @@ int fs_batch_run(struct fs_bench *b, const struct fs_variant *variant, struct fs
 	struct fs_fork *f = calloc(n, sizeof(*f));
 	struct fs_barrier barrier = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
 	size_t made = 0;
-	int rc = f ? 0 : -ENOMEM;
+	int ret = f ? 0 : -ENOMEM;
 
-	for (; !rc && made < n; made++)
-		rc = prepare(&f[made], b, variant, &r[made]);
-	if (rc) {
+	for (; !ret && made < n; made++)
+		ret = prepare(&f[made], b, variant, &r[made]);
+	if (ret) {
 		free(f);
-		return fs_errf(b->err, sizeof(b->err), rc, "making the forks' folders in %s: %s",
-			       b->o.work, strerror(-rc));
+		return fs_errf(b->err, sizeof(b->err), ret, "making the forks' folders in %s: %s",
+			       b->o.work, strerror(-ret));
 	}
 	for (size_t i = 0; i < n; i++) {
 		f[i].barrier = &barrier;

@@ -9,11 +9,11 @@
 
 #define GUEST_READ_NS (30ull * 1000 * 1000 * 1000) /* for the recorder to read a guest's */
 
-int fs_fork_vmm_failed(struct fs_fork *f, int rc)
+int fs_fork_vmm_failed(struct fs_fork *f, int ret)
 {
-	if (rc)
+	if (ret)
 		snprintf(f->r->why, sizeof(f->r->why), "%s", f->vmm.err);
-	return rc;
+	return ret;
 }
 
 /* Returns whether nothing more is to be waited for. */

@@ -36,15 +36,15 @@ void fs_fork_prefetch_in_parallel(struct fs_fork *f)
 int fs_fork_prefetch_before(struct fs_fork *f)
 {
 	struct fs_fork_result *r = f->r;
-	int rc;
+	int ret;
 
 	set_run(f);
 	r->prefetch_ns = fs_mono_ns();
-	rc = fs_prefetch_do(&f->run, &f->variant->ranges, r->why, sizeof(r->why));
+	ret = fs_prefetch_do(&f->run, &f->variant->ranges, r->why, sizeof(r->why));
 	r->prefetched_ns = fs_mono_ns();
 	r->prefetched = f->run.done;
 	r->missed = f->run.missed;
-	return rc;
+	return ret;
 }
 
 void fs_fork_end_helper(struct fs_fork *f)
@@ -68,21 +68,21 @@ int fs_fork_look_and_populate(struct fs_fork *f)
 	const struct fs_range all = {0, f->t->size};
 	struct fs_fork_result *r = f->r;
 	uint64_t began = fs_mono_ns();
-	int rc = 0;
+	int ret = 0;
 
 	if (f->b->o.how == FS_MECH_POPULATE && !f->b->o.in_parallel && !f->b->o.load.resume &&
 	    f->variant->ranges.n)
-		rc = fs_fork_prefetch_before(f);
-	if (!rc && f->memory >= 0) {
-		rc = fs_cache_resident(f->memory, &all, &r->resident);
-		if (!rc)
-			rc = fs_ranges_resident(f->memory, &f->variant->ranges,
-						&r->resident_ranges);
-		if (rc)
-			fs_errf(r->why, sizeof(r->why), rc,
+		ret = fs_fork_prefetch_before(f);
+	if (!ret && f->memory >= 0) {
+		ret = fs_cache_resident(f->memory, &all, &r->resident);
+		if (!ret)
+			ret = fs_ranges_resident(f->memory, &f->variant->ranges,
+						 &r->resident_ranges);
+		if (ret)
+			fs_errf(r->why, sizeof(r->why), ret,
 				"asking what of %s is in the page cache: %s", f->at.memory,
-				strerror(-rc));
+				strerror(-ret));
 	}
 	r->between_ns += fs_mono_ns() - began;
-	return rc;
+	return ret;
 }

@@ -19,13 +19,13 @@ static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static int take_address(struct fs_fork *f)
 {
 	struct in_addr in;
-	int rc;
+	int ret;
 
 	pthread_mutex_lock(&pool_lock);
-	rc = fs_pool_take(&f->b->pool, &f->address, f->r->why, sizeof(f->r->why));
+	ret = fs_pool_take(&f->b->pool, &f->address, f->r->why, sizeof(f->r->why));
 	pthread_mutex_unlock(&pool_lock);
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	in.s_addr = htonl(f->address);
 	inet_ntop(AF_INET, &in, f->payload.ip_text, sizeof(f->payload.ip_text));
 	f->payload.ip = f->address;
@@ -43,7 +43,7 @@ int fs_fork_make_network(struct fs_fork *f)
 {
 	const struct fs_bench_opts *o = &f->b->o;
 	struct fs_fork_result *r = f->r;
-	int rc;
+	int ret;
 
 	if (o->network == FS_NETWORK_NONE)
 		return 0;
@@ -53,12 +53,12 @@ int fs_fork_make_network(struct fs_fork *f)
 	f->tap.prefix = f->payload.prefix;
 	f->tap.owner = o->plan.jail ? o->plan.jail->uid : (uid_t)-1;
 	f->tap.group = o->plan.jail ? o->plan.jail->gid : (gid_t)-1;
-	rc = o->network == FS_NETWORK_OWN ? fs_net_enter_new(r->why, sizeof(r->why))
-					  : take_address(f);
-	if (!rc)
-		rc = fs_tap_make(&f->tap, r->why, sizeof(r->why));
-	if (rc)
-		return rc;
+	ret = o->network == FS_NETWORK_OWN ? fs_net_enter_new(r->why, sizeof(r->why))
+					   : take_address(f);
+	if (!ret)
+		ret = fs_tap_make(&f->tap, r->why, sizeof(r->why));
+	if (ret)
+		return ret;
 	f->has_tap = true;
 	f->at.tap = f->tap.name;
 	f->acks = fs_acks_open(f->payload.gateway, f->payload.ack_port,
@@ -71,16 +71,16 @@ int fs_fork_make_network(struct fs_fork *f)
 int fs_fork_make_memory(struct fs_fork *f)
 {
 	struct fs_fork_result *r = f->r;
-	int rc;
+	int ret;
 
 	f->at.memory = f->t->fd < 0 ? NULL : f->t->memory;
 	f->memory = f->t->fd;
 	if (f->b->o.network != FS_NETWORK_HOST)
 		return 0;
 	snprintf(f->copy, sizeof(f->copy), "%s.fork-%zu", f->t->memory, r->number);
-	rc = fs_template_copy(f->t, f->b->o.token, f->copy, &f->payload, r->why, sizeof(r->why));
-	if (rc)
-		return rc;
+	ret = fs_template_copy(f->t, f->b->o.token, f->copy, &f->payload, r->why, sizeof(r->why));
+	if (ret)
+		return ret;
 	f->has_copy = true;
 	f->at.memory = f->copy;
 	f->memory = open(f->copy, O_RDONLY | O_CLOEXEC);
@@ -95,26 +95,26 @@ int fs_fork_start_handler(struct fs_fork *f)
 	uint64_t until = fs_mono_ns() + HANDLER_NS;
 	struct fs_fork_result *r = f->r;
 	char log[PATH_MAX + 16], last[300], how[64];
-	int rc;
+	int ret;
 
 	if (!f->b->o.uffd)
 		return 0;
 	snprintf(f->uffd, sizeof(f->uffd), "%s/uffd.sock", f->folder);
 	snprintf(log, sizeof(log), "%s/uffd.log", f->folder);
 	f->at.uffd = f->uffd;
-	rc = fs_process_start(&f->handler, argv, log, r->why, sizeof(r->why));
-	while (!rc && access(f->uffd, F_OK)) {
+	ret = fs_process_start(&f->handler, argv, log, r->why, sizeof(r->why));
+	while (!ret && access(f->uffd, F_OK)) {
 		if (!fs_process_wait(&f->handler, FS_FORK_SLICE_NS / 50))
-			rc = fs_errf(r->why, sizeof(r->why), -ECHILD,
-				     "the userfaultfd handler %s %s. Its last output: %s",
-				     f->b->o.uffd, fs_process_how(&f->handler, how, sizeof(how)),
-				     fs_log_tail(log, last, sizeof(last)));
+			ret = fs_errf(r->why, sizeof(r->why), -ECHILD,
+				      "the userfaultfd handler %s %s. Its last output: %s",
+				      f->b->o.uffd, fs_process_how(&f->handler, how, sizeof(how)),
+				      fs_log_tail(log, last, sizeof(last)));
 		else if (fs_mono_ns() > until)
-			rc = fs_errf(r->why, sizeof(r->why), -ETIMEDOUT,
-				     "the userfaultfd handler %s does not listen on %s",
-				     f->b->o.uffd, f->uffd);
+			ret = fs_errf(r->why, sizeof(r->why), -ETIMEDOUT,
+				      "the userfaultfd handler %s does not listen on %s",
+				      f->b->o.uffd, f->uffd);
 	}
-	return rc;
+	return ret;
 }
 
 void fs_fork_clean_up(struct fs_fork *f)

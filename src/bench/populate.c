@@ -70,20 +70,20 @@ int fs_populate(struct fs_prefetch_run *p, const struct fs_range *r, char *err, 
 {
 	struct look l = {.p = p, .from = r->offset & ~(PAGE - 1), .to = r->offset + r->size};
 	char path[64];
-	int rc = p->file.ino ? 0 : fs_map_file(p->fd, &p->file);
+	int ret = p->file.ino ? 0 : fs_map_file(p->fd, &p->file);
 
 	if (l.to - l.from > FS_PREFETCH_STEP)
 		return fs_errf(err, len, -EINVAL, "populating: a range is larger than a step");
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)p->vmm);
-	if (!rc)
-		rc = fs_maps_each(path, touch_mapped, &l);
+	if (!ret)
+		ret = fs_maps_each(path, touch_mapped, &l);
 	for (uint64_t at = l.from; at < l.to; at += PAGE) {
 		uint64_t end = at + PAGE < l.to ? at + PAGE : l.to;
 
 		if (!l.read[(at - l.from) / PAGE])
 			p->missed += end - (at > r->offset ? at : r->offset);
 	}
-	return rc ? fs_errf(err, len, rc, "populating through VMM %d: %s", (int)p->vmm,
-			    strerror(-rc))
-		  : 0;
+	return ret ? fs_errf(err, len, ret, "populating through VMM %d: %s", (int)p->vmm,
+			     strerror(-ret))
+		   : 0;
 }

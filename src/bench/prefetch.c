@@ -38,12 +38,12 @@ static int parse_range(const char *text, struct fs_prefetch_spec *s)
 
 int fs_prefetch_parse(const char *text, struct fs_prefetch_spec *s, char *err, size_t len)
 {
-	int rc = -EINVAL;
+	int ret = -EINVAL;
 
 	memset(s, 0, sizeof(*s));
 	if (strlen(text) < sizeof(s->text)) {
 		strcpy(s->text, text);
-		rc = 0;
+		ret = 0;
 	}
 	if (!strcmp(text, "none")) {
 		s->kind = FS_PREFETCH_NONE;
@@ -53,26 +53,26 @@ int fs_prefetch_parse(const char *text, struct fs_prefetch_spec *s, char *err, s
 		s->kind = FS_PREFETCH_WORKINGSET;
 	} else if (!strncmp(text, "mailbox:", 8)) {
 		s->kind = FS_PREFETCH_MAILBOX;
-		rc = rc ? rc : fs_parse_bytes(text + 8, &s->bytes);
+		ret = ret ? ret : fs_parse_bytes(text + 8, &s->bytes);
 	} else if (!strncmp(text, "head:", 5)) {
 		s->kind = FS_PREFETCH_HEAD;
-		rc = rc ? rc : fs_parse_bytes(text + 5, &s->bytes);
+		ret = ret ? ret : fs_parse_bytes(text + 5, &s->bytes);
 	} else if (!strncmp(text, "range:", 6)) {
 		s->kind = FS_PREFETCH_RANGE;
-		rc = rc ? rc : parse_range(text + 6, s);
+		ret = ret ? ret : parse_range(text + 6, s);
 	} else {
-		rc = -EINVAL;
+		ret = -EINVAL;
 	}
-	if (!rc && (s->kind == FS_PREFETCH_MAILBOX || s->kind == FS_PREFETCH_HEAD ||
-		    s->kind == FS_PREFETCH_RANGE))
-		rc = s->bytes ? 0 : -EINVAL;
+	if (!ret && (s->kind == FS_PREFETCH_MAILBOX || s->kind == FS_PREFETCH_HEAD ||
+		     s->kind == FS_PREFETCH_RANGE))
+		ret = s->bytes ? 0 : -EINVAL;
 	/* it becomes part of a mark's name */
-	for (const char *c = text; !rc && *c; c++)
-		rc = isalnum((unsigned char)*c) || strchr("._:-", *c) ? 0 : -EINVAL;
-	return rc ? fs_errf(err, len, -EINVAL,
-			    "\"%.60s\" is none of none, mailbox:SIZE, head:SIZE, range:OFFSET:SIZE, workingset, all (as in mailbox:64MiB)",
-			    text)
-		  : 0;
+	for (const char *c = text; !ret && *c; c++)
+		ret = isalnum((unsigned char)*c) || strchr("._:-", *c) ? 0 : -EINVAL;
+	return ret ? fs_errf(err, len, -EINVAL,
+			     "\"%.60s\" is none of none, mailbox:SIZE, head:SIZE, range:OFFSET:SIZE, workingset, all (as in mailbox:64MiB)",
+			     text)
+		   : 0;
 }
 
 /* Adds [@from, @to) in whole pages, cut at the end of the file. */
@@ -112,7 +112,7 @@ int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t
 		       char *err, size_t len)
 {
 	uint64_t end;
-	int rc = 0;
+	int ret = 0;
 
 	*clamped = false;
 	switch (s->kind) {
@@ -124,43 +124,43 @@ int fs_prefetch_ranges(const struct fs_prefetch_spec *s, uint64_t size, uint64_t
 				err, len, -ENOENT,
 				"--prefetch %s: it is not known where the mailbox is: give --token",
 				s->text);
-		rc = add_mailbox(s, size, mailbox, out, clamped);
+		ret = add_mailbox(s, size, mailbox, out, clamped);
 		break;
 	case FS_PREFETCH_HEAD:
-		rc = add(out, 0, s->bytes, size, clamped);
+		ret = add(out, 0, s->bytes, size, clamped);
 		break;
 	case FS_PREFETCH_RANGE:
 		end = s->off > UINT64_MAX - s->bytes ? UINT64_MAX : s->off + s->bytes;
-		rc = add(out, s->off, end, size, clamped);
+		ret = add(out, s->off, end, size, clamped);
 		break;
 	case FS_PREFETCH_ALL:
-		rc = add(out, 0, size, size, clamped);
+		ret = add(out, 0, size, size, clamped);
 		break;
 	case FS_PREFETCH_WORKINGSET:
-		for (size_t i = 0; i < workingset->n && !rc; i++)
-			rc = add(out, workingset->v[i].offset,
-				 workingset->v[i].offset + workingset->v[i].size, size, clamped);
+		for (size_t i = 0; i < workingset->n && !ret; i++)
+			ret = add(out, workingset->v[i].offset,
+				  workingset->v[i].offset + workingset->v[i].size, size, clamped);
 		break;
 	}
-	if (!rc && s->kind != FS_PREFETCH_NONE && !out->n)
+	if (!ret && s->kind != FS_PREFETCH_NONE && !out->n)
 		return fs_errf(err, len, -ERANGE,
 			       "--prefetch %s: no byte of it is in the memory file (%" PRIu64
 			       " bytes)",
 			       s->text, size);
-	return rc ? fs_errf(err, len, rc, "out of memory") : 0;
+	return ret ? fs_errf(err, len, ret, "out of memory") : 0;
 }
 
 int fs_ranges_resident(int fd, const struct fs_ranges *r, uint64_t *bytes)
 {
 	uint64_t one;
-	int rc = 0;
+	int ret = 0;
 
 	*bytes = 0;
-	for (size_t i = 0; i < r->n && !rc; i++) {
-		rc = fs_cache_resident(fd, &r->v[i], &one);
-		*bytes += rc ? 0 : one;
+	for (size_t i = 0; i < r->n && !ret; i++) {
+		ret = fs_cache_resident(fd, &r->v[i], &one);
+		*bytes += ret ? 0 : one;
 	}
-	return rc;
+	return ret;
 }
 
 /* --- how ----------------------------------------------------------------------------------- */
@@ -186,26 +186,26 @@ static int read_step(int fd, uint64_t off, uint64_t len)
 
 static int do_step(struct fs_prefetch_run *p, const struct fs_range *r, char *err, size_t len)
 {
-	int rc = 0;
+	int ret = 0;
 
 	switch (p->how) {
 	case FS_MECH_WILLNEED:
-		rc = -posix_fadvise(p->fd, (off_t)r->offset, (off_t)r->size, POSIX_FADV_WILLNEED);
+		ret = -posix_fadvise(p->fd, (off_t)r->offset, (off_t)r->size, POSIX_FADV_WILLNEED);
 		break;
 	case FS_MECH_READAHEAD:
-		rc = readahead(p->fd, (off64_t)r->offset, r->size) ? -errno : 0;
+		ret = readahead(p->fd, (off64_t)r->offset, r->size) ? -errno : 0;
 		break;
 	case FS_MECH_READ:
-		rc = read_step(p->fd, r->offset, r->size);
+		ret = read_step(p->fd, r->offset, r->size);
 		break;
 	case FS_MECH_POPULATE:
 		return fs_populate(p, r, err, len);
 	case FS_MECHANISM_COUNT:
 		return fs_errf(err, len, -EINVAL, "there is no such mechanism");
 	}
-	return rc ? fs_errf(err, len, rc, "prefetching by %s: %s", fs_mechanism_names[p->how],
-			    strerror(-rc))
-		  : 0;
+	return ret ? fs_errf(err, len, ret, "prefetching by %s: %s", fs_mechanism_names[p->how],
+			     strerror(-ret))
+		   : 0;
 }
 
 /* Sleeps until @done bytes are no more than the rate allows since @begun. */
@@ -238,10 +238,10 @@ int fs_prefetch_do(struct fs_prefetch_run *p, const struct fs_ranges *ranges, ch
 
 		while (r.size && !(p->stop && *p->stop)) {
 			struct fs_range step = {r.offset, r.size < STEP ? r.size : STEP};
-			int rc = do_step(p, &step, err, len);
+			int ret = do_step(p, &step, err, len);
 
-			if (rc)
-				return rc;
+			if (ret)
+				return ret;
 			p->done += step.size;
 			r.offset += step.size;
 			r.size -= step.size;

@@ -39,7 +39,7 @@ int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more
 	ssize_t n = readlink(PROGRAM, program, sizeof(program) - 1);
 	uint64_t until = fs_mono_ns() + ARM_NS;
 	size_t argc = 5;
-	int rc;
+	int ret;
 
 	fs_process_init(&r->process);
 	if (n < 0)
@@ -48,39 +48,39 @@ int fs_recorder_start(struct fs_recorder *r, const char *path, char *const *more
 	for (; more && *more && argc < MAX_ARGS - 1; more++)
 		argv[argc++] = *more;
 	snprintf(r->log, sizeof(r->log), "%s.log", path);
-	rc = fs_process_start(&r->process, argv, r->log, err, len);
-	while (!rc && !is_armed(r)) {
+	ret = fs_process_start(&r->process, argv, r->log, err, len);
+	while (!ret && !is_armed(r)) {
 		if (!fs_process_wait(&r->process, NAP_NS))
-			rc = fs_errf(err, len, -ECHILD,
-				     "the recorder %s before it recorded. Its last output: %s",
-				     fs_process_how(&r->process, how, sizeof(how)),
-				     fs_log_tail(r->log, text, sizeof(text)));
+			ret = fs_errf(err, len, -ECHILD,
+				      "the recorder %s before it recorded. Its last output: %s",
+				      fs_process_how(&r->process, how, sizeof(how)),
+				      fs_log_tail(r->log, text, sizeof(text)));
 		else if (fs_mono_ns() > until)
-			rc = fs_errf(err, len, -ETIMEDOUT,
-				     "the recorder was not armed in time. Its last output: %s",
-				     fs_log_tail(r->log, text, sizeof(text)));
+			ret = fs_errf(err, len, -ETIMEDOUT,
+				      "the recorder was not armed in time. Its last output: %s",
+				      fs_log_tail(r->log, text, sizeof(text)));
 	}
-	if (rc)
+	if (ret)
 		fs_process_end(&r->process);
-	return rc;
+	return ret;
 }
 
 int fs_recorder_stop(struct fs_recorder *r, char *err, size_t len)
 {
 	char text[600], how[64];
-	int st, rc = 0;
+	int st, ret = 0;
 
 	fs_process_signal(&r->process, SIGINT);
 	if (fs_process_wait(&r->process, END_NS))
-		rc = fs_errf(err, len, -ETIMEDOUT,
-			     "the recorder did not end in time. Its last output: %s",
-			     fs_log_tail(r->log, text, sizeof(text)));
+		ret = fs_errf(err, len, -ETIMEDOUT,
+			      "the recorder did not end in time. Its last output: %s",
+			      fs_log_tail(r->log, text, sizeof(text)));
 	fs_process_end(&r->process);
 	st = r->process.status;
-	r->status = !rc && WIFEXITED(st) ? WEXITSTATUS(st) : -1;
-	if (!rc && r->status != 0 && r->status != 3)
-		rc = fs_errf(err, len, -ECHILD, "the recorder %s. Its last output: %s",
-			     fs_process_how(&r->process, how, sizeof(how)),
-			     fs_log_tail(r->log, text, sizeof(text)));
-	return rc;
+	r->status = !ret && WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+	if (!ret && r->status != 0 && r->status != 3)
+		ret = fs_errf(err, len, -ECHILD, "the recorder %s. Its last output: %s",
+			      fs_process_how(&r->process, how, sizeof(how)),
+			      fs_log_tail(r->log, text, sizeof(text)));
+	return ret;
 }

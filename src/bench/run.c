@@ -29,21 +29,21 @@ static int prepare_batch(struct fs_bench *b, const struct fs_variant *variant,
 	struct fs_prefetch_run run = {
 		.how = b->o.how, .rate = b->o.rate, .fd = t->fd, .stop = b->o.stop};
 	uint64_t began;
-	int rc;
+	int ret;
 
 	if (t->fd < 0 || b->o.network == FS_NETWORK_HOST)
 		return 0; /* each has a file of its own */
-	rc = fs_bench_condition(b, t->fd, t->state, b->err, sizeof(b->err));
-	if (rc || !variant->ranges.n || b->o.in_parallel || b->o.how == FS_MECH_POPULATE)
-		return rc;
+	ret = fs_bench_condition(b, t->fd, t->state, b->err, sizeof(b->err));
+	if (ret || !variant->ranges.n || b->o.in_parallel || b->o.how == FS_MECH_POPULATE)
+		return ret;
 	began = fs_mono_ns();
-	rc = fs_prefetch_do(&run, &variant->ranges, b->err, sizeof(b->err));
+	ret = fs_prefetch_do(&run, &variant->ranges, b->err, sizeof(b->err));
 	for (size_t i = 0; i < n; i++) {
 		r[i].prefetch_ns = began;
 		r[i].prefetched_ns = fs_mono_ns();
 		r[i].prefetched = run.done;
 	}
-	return rc;
+	return ret;
 }
 
 uint64_t fs_fork_ack(const struct fs_fork_result *r, const char *stage)
@@ -83,21 +83,21 @@ static void report(const struct fs_bench *b, const struct fs_fork_result *r)
 static int run_batch(struct fs_bench *b, size_t variant, size_t n, bool first)
 {
 	size_t from = b->forks.n;
-	int rc = 0;
+	int ret = 0;
 
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = fs_vec_push(&b->forks, (struct fs_fork_result){.number = from + i + 1,
-								    .variant = variant,
-								    .first = first && !i,
-								    .end = FS_FORK_STOPPED});
-	if (rc)
-		return fs_errf(b->err, sizeof(b->err), rc, "out of memory");
-	rc = prepare_batch(b, &b->variants[variant], &b->forks.v[from], n);
-	if (!rc && !*b->o.stop)
-		rc = fs_batch_run(b, &b->variants[variant], &b->forks.v[from], n);
-	for (size_t i = 0; i < n && !rc; i++)
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = fs_vec_push(&b->forks, (struct fs_fork_result){.number = from + i + 1,
+								     .variant = variant,
+								     .first = first && !i,
+								     .end = FS_FORK_STOPPED});
+	if (ret)
+		return fs_errf(b->err, sizeof(b->err), ret, "out of memory");
+	ret = prepare_batch(b, &b->variants[variant], &b->forks.v[from], n);
+	if (!ret && !*b->o.stop)
+		ret = fs_batch_run(b, &b->variants[variant], &b->forks.v[from], n);
+	for (size_t i = 0; i < n && !ret; i++)
 		report(b, &b->forks.v[from + i]);
-	return rc;
+	return ret;
 }
 
 /* --- order ---------------------------------------------------------------------------------- */
@@ -118,19 +118,19 @@ int fs_bench_run(struct fs_bench *b)
 {
 	struct fss_rng rng = {b->o.seed};
 	size_t at_once = b->o.concurrency, *order = calloc(b->nvariants, sizeof(*order));
-	int rc = order ? 0 : fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
+	int ret = order ? 0 : fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
 
 	for (size_t i = 0; order && i < b->nvariants; i++)
 		order[i] = i;
-	for (size_t done = 0; !rc && done < b->o.iters && !*b->o.stop; done += at_once) {
+	for (size_t done = 0; !ret && done < b->o.iters && !*b->o.stop; done += at_once) {
 		size_t left = b->o.iters - done;
 
 		fss_rng_shuffle(&rng, b->nvariants, swap, order);
-		for (size_t i = 0; i < b->nvariants && !rc && !*b->o.stop; i++)
-			rc = run_batch(b, order[i], left < at_once ? left : at_once, !done);
+		for (size_t i = 0; i < b->nvariants && !ret && !*b->o.stop; i++)
+			ret = run_batch(b, order[i], left < at_once ? left : at_once, !done);
 	}
 	free(order);
-	return rc;
+	return ret;
 }
 
 size_t fs_bench_count(const struct fs_bench *b, size_t variant, enum fs_fork_end end)

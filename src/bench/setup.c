@@ -20,7 +20,7 @@ static bool has_snapshot(const struct fs_bench_opts *o)
 static int open_templates(struct fs_bench *b)
 {
 	struct fs_bench_opts *o = &b->o;
-	int rc = 0;
+	int ret = 0;
 
 	o->files.is_folder = o->plan.ops == &fs_vmm_cloud_hypervisor;
 	b->templates = calloc(o->nsignals, sizeof(*b->templates));
@@ -30,18 +30,18 @@ static int open_templates(struct fs_bench *b)
 		b->templates[i].fd = b->templates[i].lock = -1;
 		b->templates[i].signal = o->signals[i];
 	}
-	for (size_t i = 0; i < o->nsignals && !rc && has_snapshot(o); i++) {
+	for (size_t i = 0; i < o->nsignals && !ret && has_snapshot(o); i++) {
 		struct fs_template *t = &b->templates[i];
 
-		rc = fs_template_open(t, o->signals[i], o->folders[i], &o->files, b->err,
-				      sizeof(b->err));
-		if (!rc)
-			rc = fs_template_lock(t, b->templates, i, b->err, sizeof(b->err));
-		if (!rc && t->others)
+		ret = fs_template_open(t, o->signals[i], o->folders[i], &o->files, b->err,
+				       sizeof(b->err));
+		if (!ret)
+			ret = fs_template_lock(t, b->templates, i, b->err, sizeof(b->err));
+		if (!ret && t->others)
 			fs_warn("the snapshot %s has %zu more memory files than %s: this one alone is searched, prefetched, dropped and counted in the page cache",
 				t->folder, t->others, t->memory);
 	}
-	return rc;
+	return ret;
 }
 
 /* Starts one VMM without a VM in it, to see that it starts and what it is. */
@@ -52,7 +52,7 @@ static int probe(struct fs_bench *b)
 	struct fs_vmm_at at = {.folder = folder, .id = "fork-0"};
 	struct fs_vmm_plan plan = o->plan;
 	struct fs_vmm v;
-	int rc = 0;
+	int ret = 0;
 
 	snprintf(folder, sizeof(folder), "%s/0", o->work);
 	if (mkdir(folder, 0755))
@@ -63,30 +63,30 @@ static int probe(struct fs_bench *b)
 	 * sockets has one fresh VMM for each fork. */
 	if (v.ops->program && !plan.socket) {
 		plan.vsock = NULL; /* no snapshot is loaded into it */
-		rc = v.ops->start(&v);
+		ret = v.ops->start(&v);
 		snprintf(b->version, sizeof(b->version), "%s", v.version);
 		o->plan.is = v.is;
 	} else if (plan.version) {
 		o->plan.is = fs_vmm_read_version(plan.version);
 	}
-	if (!rc && v.ops->load_fields && !plan.socket && !v.is.known)
+	if (!ret && v.ops->load_fields && !plan.socket && !v.is.known)
 		fs_warn("%s says it is \"%s\", in which no version is to be read: --vmm-version N.N says which it is like",
 			v.ops->name, v.version);
-	if (rc)
-		fs_errf(b->err, sizeof(b->err), rc, "%s", v.err);
-	for (size_t i = 0; i < o->nsignals && !rc; i++) {
+	if (ret)
+		fs_errf(b->err, sizeof(b->err), ret, "%s", v.err);
+	for (size_t i = 0; i < o->nsignals && !ret; i++) {
 		const char *why;
 
 		at.state = *b->templates[i].state ? b->templates[i].state : NULL;
 		why = plan.socket ? NULL : v.ops->no_signal(&v, o->signals[i]);
 		if (why)
-			rc = fs_errf(b->err, sizeof(b->err), -ENOTSUP, "--signal %s: %s%s%s",
-				     o->signals[i], why, *v.version ? "; it says it is " : "",
-				     v.version);
+			ret = fs_errf(b->err, sizeof(b->err), -ENOTSUP, "--signal %s: %s%s%s",
+				      o->signals[i], why, *v.version ? "; it says it is " : "",
+				      v.version);
 	}
 	fs_vmm_end(&v);
 	fs_remove_tree(folder);
-	return rc;
+	return ret;
 }
 
 static void say_clamped(const struct fs_bench *b, const struct fs_variant *a)
@@ -124,15 +124,15 @@ static int make_variant(struct fs_bench *b, size_t template, const struct fs_pre
 static int make_variants(struct fs_bench *b)
 {
 	const struct fs_bench_opts *o = &b->o;
-	int rc = 0;
+	int ret = 0;
 
 	b->variants = calloc(o->nsignals * o->nprefetch, sizeof(*b->variants));
 	if (!b->variants)
 		return fs_errf(b->err, sizeof(b->err), -ENOMEM, "out of memory");
-	for (size_t t = 0; t < o->nsignals && !rc; t++)
-		for (size_t p = 0; p < o->nprefetch && !rc; p++)
-			rc = make_variant(b, t, &o->prefetch[p]);
-	return rc;
+	for (size_t t = 0; t < o->nsignals && !ret; t++)
+		for (size_t p = 0; p < o->nprefetch && !ret; p++)
+			ret = make_variant(b, t, &o->prefetch[p]);
+	return ret;
 }
 
 /* The template before the @i-th that has the same memory file, or NULL. */
@@ -147,26 +147,26 @@ static const struct fs_template *of_same_memory(const struct fs_bench *b, size_t
 static int fill_mailbox(struct fs_bench *b, struct fs_template *t)
 {
 	const struct fs_bench_opts *o = &b->o;
-	int rc;
+	int ret;
 
 	if (o->network == FS_NETWORK_HOST)
 		return fs_template_find(t, o->token, b->err, sizeof(b->err));
 	/* no descriptor of ours may be in the way */
 	for (size_t i = 0; i < o->nsignals; i++)
 		fs_template_let_go(&b->templates[i]);
-	rc = fs_template_fill(t, o->token, &o->payload, b->err, sizeof(b->err));
-	for (size_t i = 0; i < o->nsignals && !rc; i++)
+	ret = fs_template_fill(t, o->token, &o->payload, b->err, sizeof(b->err));
+	for (size_t i = 0; i < o->nsignals && !ret; i++)
 		if (b->templates[i].fd < 0)
-			rc = fs_template_take(&b->templates[i], b->err, sizeof(b->err));
-	return rc;
+			ret = fs_template_take(&b->templates[i], b->err, sizeof(b->err));
+	return ret;
 }
 
 static int fill_mailboxes(struct fs_bench *b)
 {
 	const struct fs_bench_opts *o = &b->o;
-	int rc = 0;
+	int ret = 0;
 
-	for (size_t i = 0; i < o->nsignals && !rc; i++) {
+	for (size_t i = 0; i < o->nsignals && !ret; i++) {
 		struct fs_template *t = &b->templates[i];
 		const struct fs_template *same;
 
@@ -181,29 +181,29 @@ static int fill_mailboxes(struct fs_bench *b)
 			t->offset = same->offset;
 			t->payload = same->payload;
 		} else {
-			rc = fill_mailbox(b, t);
+			ret = fill_mailbox(b, t);
 		}
 	}
-	return rc;
+	return ret;
 }
 
 int fs_bench_open(struct fs_bench *b, const struct fs_bench_opts *o)
 {
-	int rc;
+	int ret;
 
 	memset(b, 0, sizeof(*b));
 	b->o = *o;
-	rc = open_templates(b);
-	if (!rc)
-		rc = probe(b);
-	if (!rc)
-		rc = fill_mailboxes(b);
-	if (!rc)
-		rc = make_variants(b);
-	if (!rc && o->network == FS_NETWORK_HOST)
-		rc = fs_pool_open(&b->pool, o->addresses, o->payload.gateway, b->err,
-				  sizeof(b->err));
-	return rc;
+	ret = open_templates(b);
+	if (!ret)
+		ret = probe(b);
+	if (!ret)
+		ret = fill_mailboxes(b);
+	if (!ret)
+		ret = make_variants(b);
+	if (!ret && o->network == FS_NETWORK_HOST)
+		ret = fs_pool_open(&b->pool, o->addresses, o->payload.gateway, b->err,
+				   sizeof(b->err));
+	return ret;
 }
 
 void fs_bench_close(struct fs_bench *b)

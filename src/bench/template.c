@@ -49,13 +49,13 @@ static int locate(int fd, const struct fs_template *t, const char *token,
 	char why[300];
 	uint64_t at;
 	size_t n;
-	int rc = fs_mbox_search(fd, t->size, &q, &found, why, sizeof(why));
+	int ret = fs_mbox_search(fd, t->size, &q, &found, why, sizeof(why));
 
 	n = found.hits.n;
 	at = n ? found.hits.v[0].offset : 0;
 	fs_mbox_found_free(&found);
-	if (rc)
-		return fs_errf(err, len, rc, "searching %s for the mailbox: %s", t->memory, why);
+	if (ret)
+		return fs_errf(err, len, ret, "searching %s for the mailbox: %s", t->memory, why);
 	if (n != 1)
 		return fs_errf(
 			err, len, -ENOENT,
@@ -68,31 +68,31 @@ static int guard(const struct fs_template *t, struct fs_guard *g, enum fs_guard_
 		 char *err, size_t len)
 {
 	char why[1024];
-	int rc = fs_guard_open(g, t->memory, what_for, t->unseen_ok, why, sizeof(why));
+	int ret = fs_guard_open(g, t->memory, what_for, t->unseen_ok, why, sizeof(why));
 
-	return rc ? fs_errf(err, len, rc, "%s: %s", t->memory, why) : 0;
+	return ret ? fs_errf(err, len, ret, "%s: %s", t->memory, why) : 0;
 }
 
 static int still_unused(const struct fs_template *t, struct fs_guard *g, char *err, size_t len)
 {
 	char why[1024];
-	int rc = fs_guard_again(g, why, sizeof(why));
+	int ret = fs_guard_again(g, why, sizeof(why));
 
-	return rc ? fs_errf(err, len, rc, "%s: %s", t->memory, why) : 0;
+	return ret ? fs_errf(err, len, ret, "%s: %s", t->memory, why) : 0;
 }
 
 int fs_template_find(struct fs_template *t, const char *token, char *err, size_t len)
 {
 	struct fs_mbox_verified page;
 	struct fs_guard g;
-	int rc = guard(t, &g, FS_GUARD_COPY, err, len);
+	int ret = guard(t, &g, FS_GUARD_COPY, err, len);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	fs_guard_close(&g);
-	rc = locate(t->fd, t, token, &page, err, len);
-	if (rc)
-		return rc;
+	ret = locate(t->fd, t, token, &page, err, len);
+	if (ret)
+		return ret;
 	t->mailbox = true;
 	t->offset = page.hit.offset;
 	return page.seq == 0
@@ -134,10 +134,10 @@ static int fill_guarded(struct fs_template *t, struct fs_guard *g, const char *t
 			const struct fs_payload *payload, char *err, size_t len)
 {
 	struct fs_mbox_verified page;
-	int rc = locate(g->fd, t, token, &page, err, len);
+	int ret = locate(g->fd, t, token, &page, err, len);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	t->mailbox = true;
 	t->offset = page.hit.offset;
 	t->payload = *payload;
@@ -147,13 +147,13 @@ static int fill_guarded(struct fs_template *t, struct fs_guard *g, const char *t
 	t->ino = g->st.st_ino;
 	if (page.seq)
 		return take_full(t, &page, err, len);
-	rc = still_unused(t, g, err, len);
-	if (!rc)
-		rc = fill(g->fd, &page, payload, err, len);
-	t->filled = !rc;
-	if (!rc && fdatasync(g->fd))
-		rc = fs_errf(err, len, -errno, "writing %s: %m", t->memory);
-	return rc;
+	ret = still_unused(t, g, err, len);
+	if (!ret)
+		ret = fill(g->fd, &page, payload, err, len);
+	t->filled = !ret;
+	if (!ret && fdatasync(g->fd))
+		ret = fs_errf(err, len, -errno, "writing %s: %m", t->memory);
+	return ret;
 }
 
 void fs_template_let_go(struct fs_template *t)
@@ -173,16 +173,16 @@ int fs_template_fill(struct fs_template *t, const char *token, const struct fs_p
 		     char *err, size_t len)
 {
 	struct fs_guard g;
-	int rc;
+	int ret;
 
 	/* Our own descriptor would be in the way of the lease. */
 	fs_template_let_go(t);
-	rc = guard(t, &g, FS_GUARD_WRITE, err, len);
-	if (rc)
-		return rc;
-	rc = fill_guarded(t, &g, token, payload, err, len);
+	ret = guard(t, &g, FS_GUARD_WRITE, err, len);
+	if (ret)
+		return ret;
+	ret = fill_guarded(t, &g, token, payload, err, len);
 	fs_guard_close(&g);
-	return rc ? rc : fs_template_take(t, err, len);
+	return ret ? ret : fs_template_take(t, err, len);
 }
 
 int fs_template_copy(const struct fs_template *t, const char *token, const char *out,
@@ -192,20 +192,20 @@ int fs_template_copy(const struct fs_template *t, const char *token, const char 
 	struct fs_mbox_verified page;
 	struct fs_mbox_copy copy;
 	struct stat st;
-	int rc;
+	int ret;
 
 	if (fstat(t->fd, &st))
 		return fs_errf(err, len, -errno, "%s: %m", t->memory);
-	rc = fs_mbox_copy_make(&copy, t->fd, &st, out, err, len);
-	if (rc)
-		return rc;
-	rc = fs_mbox_verify(copy.fd, t->size, &q, t->offset, &page, err, len);
-	if (!rc)
-		rc = fill(copy.fd, &page, payload, err, len);
-	if (!rc)
+	ret = fs_mbox_copy_make(&copy, t->fd, &st, out, err, len);
+	if (ret)
+		return ret;
+	ret = fs_mbox_verify(copy.fd, t->size, &q, t->offset, &page, err, len);
+	if (!ret)
+		ret = fill(copy.fd, &page, payload, err, len);
+	if (!ret)
 		return fs_mbox_copy_commit(&copy, err, len);
 	fs_mbox_copy_abort(&copy);
-	return rc;
+	return ret;
 }
 
 /* Puts the mailbox's bytes back as they were, into the file that was filled. */
@@ -213,15 +213,15 @@ static int put_back(const struct fs_template *t, struct fs_guard *g, char *err, 
 {
 	const struct fs_mbox_layout *l = &fs_mbox_layouts[FS_MBOX_RESUME_NETWORK];
 	uint32_t end = t->before < FS_MBOX_SIZE ? t->before : FS_MBOX_SIZE;
-	int rc;
+	int ret;
 
 	if (g->st.st_dev != t->dev || g->st.st_ino != t->ino)
 		return fs_errf(err, len, -ESTALE, "%s is another file by now", t->memory);
 	/* the sequence first: a mailbox is full or empty, never in between */
-	rc = end <= l->payload_off ? -EINVAL
-				   : fs_mbox_store(g->fd, t->was + l->seq_off, end - l->seq_off,
-						   t->offset + l->seq_off);
-	return rc ? fs_errf(err, len, rc, "writing %s: %s", t->memory, strerror(-rc)) : 0;
+	ret = end <= l->payload_off ? -EINVAL
+				    : fs_mbox_store(g->fd, t->was + l->seq_off, end - l->seq_off,
+						    t->offset + l->seq_off);
+	return ret ? fs_errf(err, len, ret, "writing %s: %s", t->memory, strerror(-ret)) : 0;
 }
 
 /* VMs that were just ended let go of the file a little later, so it is tried for a while. */
@@ -230,16 +230,16 @@ static void empty(const struct fs_template *t)
 	uint64_t until = fs_mono_ns() + EMPTY_NS;
 	struct fs_guard g;
 	char why[PATH_MAX + 1100];
-	int rc;
+	int ret;
 
-	while ((rc = guard(t, &g, FS_GUARD_WRITE, why, sizeof(why))) == -EBUSY &&
+	while ((ret = guard(t, &g, FS_GUARD_WRITE, why, sizeof(why))) == -EBUSY &&
 	       fs_mono_ns() < until)
 		usleep(100000);
-	if (!rc) {
-		rc = put_back(t, &g, why, sizeof(why));
+	if (!ret) {
+		ret = put_back(t, &g, why, sizeof(why));
 		fs_guard_close(&g);
 	}
-	if (rc)
+	if (ret)
 		fs_warn("the mailbox stays full, it could not be emptied again: %s", why);
 }
 

@@ -45,22 +45,22 @@ static int pick(const char *folder, const char *names, const char *option, char 
 		char *err, size_t len)
 {
 	char list[400], one[PATH_MAX], *rest = list, *name;
-	int rc = 1;
+	int ret = 1;
 
 	snprintf(list, sizeof(list), "%s", names);
 	path[0] = '\0';
 	while ((name = strsep(&rest, ", "))) {
 		if (!*name || join(folder, name, one) || !is_there(one))
 			continue;
-		if (!rc)
+		if (!ret)
 			return fs_errf(
 				err, len, -EINVAL,
 				"the snapshot %s has both %s and %s: %s NAME says which it is",
 				folder, strrchr(path, '/') + 1, name, option);
 		memcpy(path, one, sizeof(one));
-		rc = 0;
+		ret = 0;
 	}
-	return rc;
+	return ret;
 }
 
 /* The file that was given, or the one of the usual names. 0, 1 (there is none), or as pick(). */
@@ -94,17 +94,17 @@ static int find_state(struct fs_template *t, const struct fs_template_files *fil
 	static const char folders[] = "state.json, snapshot/state.json";
 	const char *names = files->is_folder ? folders : FS_TEMPLATE_STATES;
 	char config[PATH_MAX + 16];
-	int rc = find(t->folder, files->state, names, "--state-file", t->state, err, len);
+	int ret = find(t->folder, files->state, names, "--state-file", t->state, err, len);
 
-	if (rc > 0)
+	if (ret > 0)
 		return fs_errf(
 			err, len, -ENOENT,
 			"the snapshot %s has no file %s in it (%s): --state-file NAME says which it is",
 			t->folder, files->is_folder ? "state.json" : "state", names);
-	if (!rc)
-		rc = must_be_regular(t->state, "state", err, len);
-	if (rc || !files->is_folder)
-		return rc;
+	if (!ret)
+		ret = must_be_regular(t->state, "state", err, len);
+	if (ret || !files->is_folder)
+		return ret;
 	*strrchr(t->state, '/') = '\0';
 	snprintf(config, sizeof(config), "%s/config.json", t->state);
 	return must_be_regular(config, "configuration", err, len);
@@ -152,19 +152,19 @@ static int find_memory(struct fs_template *t, const struct fs_template_files *fi
 		       size_t len)
 {
 	char zone[PATH_MAX];
-	int rc = find(t->folder, files->memory, FS_TEMPLATE_MEMORIES, "--memory-file", t->memory,
-		      err, len);
+	int ret = find(t->folder, files->memory, FS_TEMPLATE_MEMORIES, "--memory-file", t->memory,
+		       err, len);
 
-	if (rc > 0 && files->is_folder)
-		rc = find(t->state, NULL, "memory-ranges", "--memory-file", t->memory, err, len);
-	if (rc > 0 && files->is_folder)
-		rc = find_zone(t, err, len);
-	if (rc > 0)
+	if (ret > 0 && files->is_folder)
+		ret = find(t->state, NULL, "memory-ranges", "--memory-file", t->memory, err, len);
+	if (ret > 0 && files->is_folder)
+		ret = find_zone(t, err, len);
+	if (ret > 0)
 		return fs_errf(
 			err, len, -ENOENT,
 			"the snapshot %s has no memory file in it (%s): --memory-file NAME says which it is",
 			t->folder, FS_TEMPLATE_MEMORIES);
-	if (!rc && files->is_folder) {
+	if (!ret && files->is_folder) {
 		size_t zones = shared_zones(t, zone);
 		char ranges[PATH_MAX + 16];
 
@@ -172,14 +172,14 @@ static int find_memory(struct fs_template *t, const struct fs_template_files *fi
 		snprintf(ranges, sizeof(ranges), "%s/memory-ranges", t->state);
 		t->others = zones + (zones && is_there(ranges)) - (zones ? 1 : 0);
 	}
-	return rc ? rc : must_be_regular(t->memory, "memory file", err, len);
+	return ret ? ret : must_be_regular(t->memory, "memory file", err, len);
 }
 
 int fs_template_open(struct fs_template *t, const char *signal, const char *folder,
 		     const struct fs_template_files *files, char *err, size_t len)
 {
 	struct stat st;
-	int rc;
+	int ret;
 
 	memset(t, 0, sizeof(*t));
 	t->signal = signal;
@@ -192,11 +192,11 @@ int fs_template_open(struct fs_template *t, const char *signal, const char *fold
 			err, len, -ENOTDIR,
 			"the snapshot %s is not a folder: give the one that its state and memory are in",
 			folder);
-	rc = find_state(t, files, err, len);
-	if (!rc)
-		rc = find_memory(t, files, err, len);
-	if (rc)
-		return rc;
+	ret = find_state(t, files, err, len);
+	if (!ret)
+		ret = find_memory(t, files, err, len);
+	if (ret)
+		return ret;
 	t->fd = open(t->memory, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (t->fd < 0 || fstat(t->fd, &st))
 		return fs_errf(err, len, -errno, "opening %s: %m", t->memory);

@@ -75,7 +75,7 @@ int fs_marks_listen(void)
 {
 	struct sockaddr_un a;
 	mode_t mask;
-	int fd, err, on = 1;
+	int fd, ret, on = 1;
 
 	if (mkdir(FS_MARK_DIR, 0755) && errno != EEXIST)
 		return -errno;
@@ -85,14 +85,14 @@ int fs_marks_listen(void)
 	own_address(&a, getpid());
 	unlink(a.sun_path); /* of a recorder that was killed and had our pid */
 	mask = umask(0177);
-	err = setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
+	ret = setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
 			      bind(fd, (struct sockaddr *)&a, sizeof(a))
 		      ? -errno
 		      : 0;
 	umask(mask);
-	if (err) {
+	if (ret) {
 		close(fd);
-		return err;
+		return ret;
 	}
 	return fd;
 }
@@ -127,7 +127,7 @@ int fs_marks_next(int fd, struct fs_mark *m, char *err, size_t err_len)
 			    .msg_controllen = sizeof(control.buf)};
 	struct ucred cred = {.uid = (uid_t)-1};
 	ssize_t n;
-	int rc;
+	int ret;
 
 	memset(&in, 0, sizeof(in));
 	n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -136,9 +136,9 @@ int fs_marks_next(int fd, struct fs_mark *m, char *err, size_t err_len)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
 			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-	rc = fs_mark_parse(&in, (size_t)n, cred.uid, geteuid(), fs_mono_ns(), m, err, err_len);
+	ret = fs_mark_parse(&in, (size_t)n, cred.uid, geteuid(), fs_mono_ns(), m, err, err_len);
 	m->from = from;
-	return rc ?: 1;
+	return ret ?: 1;
 }
 
 void fs_marks_answer(int fd, const struct fs_mark *m, bool yes)
@@ -153,7 +153,7 @@ void fs_marks_answer(int fd, const struct fs_mark *m, bool yes)
 /* Sends @out to every recorder from @fd. Returns how many got it, or a negative errno. */
 static int send_all(int fd, const struct msg *out)
 {
-	int sent = 0, err = 0;
+	int sent = 0, ret = 0;
 	struct dirent *e;
 	DIR *d = opendir(FS_MARK_DIR);
 
@@ -175,17 +175,17 @@ static int send_all(int fd, const struct msg *out)
 		else if (errno == ECONNREFUSED)
 			unlink(a.sun_path); /* its recorder was killed */
 		else
-			err = -errno;
+			ret = -errno;
 	}
 	closedir(d);
-	return sent ? sent : err;
+	return sent ? sent : ret;
 }
 
 int fs_marks_send(const struct fs_mark *m)
 {
 	struct timeval timeout = {.tv_usec = 200000};
 	struct msg out = {.magic = MAGIC, .ts = m->ts, .pid = m->pid};
-	int fd, rc;
+	int fd, ret;
 
 	if (fs_clock_shifted())
 		return -EXDEV;
@@ -194,9 +194,9 @@ int fs_marks_send(const struct fs_mark *m)
 		return -errno;
 	memcpy(out.name, m->name, sizeof(out.name));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	rc = send_all(fd, &out);
+	ret = send_all(fd, &out);
 	close(fd);
-	return rc;
+	return ret;
 }
 
 int fs_marks_query_socket(void)

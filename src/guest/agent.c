@@ -91,11 +91,11 @@ static void catch_end(void)
 
 static int refresh_network(struct guest_net *n)
 {
-	int rc = guest_net_refresh(n);
+	int ret = guest_net_refresh(n);
 
-	if (rc)
-		fs_error("reading the network: %s", strerror(-rc));
-	return rc;
+	if (ret)
+		fs_error("reading the network: %s", strerror(-ret));
+	return ret;
 }
 
 /* What the recorder gets to know of the signal: enum of FSG_STAGES ARMED, and the step that waits.
@@ -123,11 +123,11 @@ static void open_ring(struct guest_server *s, const char *dir)
 {
 	enum fsg_step step;
 	char why[NOTE_LEN];
-	int rc;
+	int ret;
 
 	s->signal = signal_number(&agent.source, &step);
-	rc = guest_ring_open(&s->ring, dir, step, why, sizeof(why));
-	if (rc && rc != -ENOENT)
+	ret = guest_ring_open(&s->ring, dir, step, why, sizeof(why));
+	if (ret && ret != -ENOENT)
 		fs_error("the recorder will not have the agent's own stages: %s", why);
 }
 
@@ -210,17 +210,17 @@ static int wait_and_serve(bool once)
 int guest_cmd_agent(int argc, char **argv)
 {
 	struct guest_agent_opts o;
-	int rc = guest_agent_opts(&o, argc, argv);
+	int ret = guest_agent_opts(&o, argc, argv);
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	catch_end();
 	if (arm(&o))
 		return GUEST_EXIT_FAILED;
 	print_armed();
-	rc = wait_and_serve(o.once);
+	ret = wait_and_serve(o.once);
 	/* no mailbox where no agent reads it: a host that finds it would wait for acks in vain */
 	memset(agent.server.mailbox, 0, FS_MBOX_SIZE);
 	guest_ring_close(&agent.server.ring);
-	return rc;
+	return ret;
 }

@@ -131,14 +131,14 @@ int guest_agent_opts(struct guest_agent_opts *o, int argc, char **argv)
 		FS_OPT_END,
 	};
 	struct fs_args args;
-	int rc;
+	int ret;
 
 	*o = (struct guest_agent_opts){.timeout_ns = 2000000000u,
 				       .ring_dir = GUEST_RUN_DIR,
 				       .signal = GUEST_SIGNAL_AUTO,
 				       .paths = {"/dev/vmclock0", "/dev/kmsg", "/sys"}};
-	rc = fs_opts_parse(&usage, opts, argc, argv, &args);
-	if (rc >= 0)
-		return rc;
+	ret = fs_opts_parse(&usage, opts, argc, argv, &args);
+	if (ret >= 0)
+		return ret;
 	return read_environment(o, opts[SIGNAL].given, opts[TOKEN].given) ? FS_OPTS_WRONG : -1;
 }

@@ -154,12 +154,12 @@ static int stay(const struct guest_arm_opts *o, int done)
 int guest_cmd_arm(int argc, char **argv)
 {
 	static struct guest_arm_opts o; /* what is armed refers to it */
-	int rc = parse(&o, argc, argv), done[2], status;
+	int ret = parse(&o, argc, argv), done[2], status;
 	pid_t pid;
 	char byte;
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	if (o.foreground)
 		return stay(&o, -1);
 	pid = pipe2(done, O_CLOEXEC) ? -1 : fork();

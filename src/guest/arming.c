@@ -117,26 +117,26 @@ static int make_layout(struct guest_arming *a, char *err)
 			       .probe_ns_x16 = a->rec.probe_ns_x16};
 	char *text = guest_meta_text(&m);
 	bool bpf = !a->why_no_bpf[0];
-	int rc = text ? 0 : -ENOMEM;
+	int ret = text ? 0 : -ENOMEM;
 
-	if (!rc && bpf) {
+	if (!ret && bpf) {
 		l->dir = a->rec.dir;
 		l->rings = &a->rec.rings;
 		l->ring_pages = a->rec.rings.pages / a->cpus;
-	} else if (!rc) {
-		rc = guest_block_new(&l->dir, "fsg_dirs", 1, false);
-		if (rc)
+	} else if (!ret) {
+		ret = guest_block_new(&l->dir, "fsg_dirs", 1, false);
+		if (ret)
 			snprintf(err, GUEST_ARMING_SENTENCE, "cannot make a page of memory: %s",
-				 strerror(-rc));
+				 strerror(-ret));
 	}
 	l->cpus = a->cpus;
 	l->meta = text;
 	l->meta_bytes = text ? strlen(text) : 0;
 	l->symbols = &a->symbols;
-	if (!rc)
-		rc = guest_layout_make(l, bpf, err, GUEST_ARMING_SENTENCE);
+	if (!ret)
+		ret = guest_layout_make(l, bpf, err, GUEST_ARMING_SENTENCE);
 	free(text);
-	return rc;
+	return ret;
 }
 
 static void fill_directory(struct guest_arming *a, const struct fsg_clock *first)
@@ -167,7 +167,7 @@ int guest_arming_start(struct guest_arming *a, char *err)
 {
 	struct guest_armed file;
 	struct fsg_clock first;
-	int rc;
+	int ret;
 
 	a->other = !guest_armed_read(a->o->run_dir, &file, NULL, 0);
 	if (a->other) {
@@ -184,9 +184,9 @@ int guest_arming_start(struct guest_arming *a, char *err)
 	guest_clock_sample(0, &first);
 	start_recorder(a);
 	read_symbols(a);
-	rc = make_layout(a, err);
-	if (rc)
-		return rc;
+	ret = make_layout(a, err);
+	if (ret)
+		return ret;
 	fill_directory(a, &first);
 	file = (struct guest_armed){.pid = (uint64_t)getpid(),
 				    .start_ticks = guest_start_ticks((uint64_t)getpid()),
@@ -201,9 +201,9 @@ int guest_arming_start(struct guest_arming *a, char *err)
 				    .agent_pages = GUEST_AGENT_PAGES,
 				    .meta_page = a->layout.meta_page,
 				    .meta_bytes = a->layout.meta_bytes};
-	rc = guest_armed_write(a->o->run_dir, &file, err, GUEST_ARMING_SENTENCE);
-	if (rc)
-		return rc;
+	ret = guest_armed_write(a->o->run_dir, &file, err, GUEST_ARMING_SENTENCE);
+	if (ret)
+		return ret;
 	if (!a->why_no_bpf[0])
 		report_missing(a->rec.plan);
 	guest_layout_publish(&a->layout);

@@ -70,15 +70,15 @@ static int map_all(struct view *v, char *err)
 {
 	const struct guest_armed *a = &v->armed;
 	void *dir, *rings = NULL, *store;
-	int rc = guest_armed_map(a, a->dir_fd, 0, 1, &dir, err, SENTENCE);
+	int ret = guest_armed_map(a, a->dir_fd, 0, 1, &dir, err, SENTENCE);
 
-	if (!rc && a->ring_pages)
-		rc = guest_armed_map(a, a->rings_fd, 0, a->cpus * a->ring_pages, &rings, err,
-				     SENTENCE);
-	if (!rc)
-		rc = guest_armed_map(a, a->store_fd, 0, a->store_pages, &store, err, SENTENCE);
-	if (rc)
-		return rc;
+	if (!ret && a->ring_pages)
+		ret = guest_armed_map(a, a->rings_fd, 0, a->cpus * a->ring_pages, &rings, err,
+				      SENTENCE);
+	if (!ret)
+		ret = guest_armed_map(a, a->store_fd, 0, a->store_pages, &store, err, SENTENCE);
+	if (ret)
+		return ret;
 	v->dir = dir;
 	v->rings = rings;
 	v->agent = (void *)((uint8_t *)store + a->agent_page * FSG_PAGE);
@@ -304,10 +304,10 @@ int guest_cmd_status(int argc, char **argv)
 	struct view v = {0};
 	struct fs_args args;
 	char err[SENTENCE];
-	int rc = fs_opts_parse(&usage, opts, argc, argv, &args);
+	int ret = fs_opts_parse(&usage, opts, argc, argv, &args);
 
-	if (rc >= 0)
-		return rc;
+	if (ret >= 0)
+		return ret;
 	if (guest_armed_read(run_dir, &v.armed, err, sizeof(err)) || map_all(&v, err)) {
 		if (json)
 			puts("{\"armed\": false}");

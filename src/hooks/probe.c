@@ -128,7 +128,7 @@ int fs_probe_fentry(struct fs_probe *p)
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = BPF_TRACE_FENTRY);
-	int prog, link, err = 0;
+	int prog, link, ret = 0;
 
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]) && !o.attach_btf_id; i++) {
 		int id = btf__find_by_name_kind(p->vmlinux, targets[i], BTF_KIND_FUNC);
@@ -143,11 +143,11 @@ int fs_probe_fentry(struct fs_probe *p)
 		return prog;
 	link = bpf_raw_tracepoint_open(NULL, prog);
 	if (link < 0)
-		err = link;
+		ret = link;
 	else
 		close(link);
 	close(prog);
-	return err;
+	return ret;
 }
 
 int fs_probe_kprobe(void)

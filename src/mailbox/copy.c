@@ -32,7 +32,7 @@ static int copy_range(int from, int to, off_t at, off_t end, void *buffer)
 		loff_t in = at, out = at;
 		size_t want = end - at < (off_t)(1u << 30) ? (size_t)(end - at) : 1u << 30;
 		ssize_t n = copy_file_range(from, &in, to, &out, want, 0);
-		int rc;
+		int ret;
 
 		if (n <= 0) {
 			n = pread(from, buffer, want < BLOCK ? want : BLOCK, at);
@@ -42,9 +42,9 @@ static int copy_range(int from, int to, off_t at, off_t end, void *buffer)
 				return -ESTALE; /* it was longer when we began */
 			if (n < 0)
 				return -errno;
-			rc = write_out(to, buffer, (size_t)n, at);
-			if (rc)
-				return rc;
+			ret = write_out(to, buffer, (size_t)n, at);
+			if (ret)
+				return ret;
 		}
 		at += n;
 	}
@@ -55,11 +55,11 @@ static int copy_data(int from, int to, off_t size)
 {
 	void *buffer = malloc(BLOCK);
 	off_t at = 0;
-	int rc = buffer ? 0 : -ENOMEM;
+	int ret = buffer ? 0 : -ENOMEM;
 
-	if (!rc && ftruncate(to, size))
-		rc = -errno;
-	while (!rc && at < size) {
+	if (!ret && ftruncate(to, size))
+		ret = -errno;
+	while (!ret && at < size) {
 		off_t data = lseek(from, at, SEEK_DATA), end;
 
 		if (data < 0 && errno == ENXIO)
@@ -71,11 +71,11 @@ static int copy_data(int from, int to, off_t size)
 		}
 		if (end > size)
 			end = size;
-		rc = copy_range(from, to, data, end, buffer);
+		ret = copy_range(from, to, data, end, buffer);
 		at = end;
 	}
 	free(buffer);
-	return rc;
+	return ret;
 }
 
 void fs_mbox_copy_abort(struct fs_mbox_copy *c)
@@ -88,7 +88,7 @@ int fs_mbox_copy_make(struct fs_mbox_copy *c, int from, const struct stat *st, c
 		      char *err, size_t err_len)
 {
 	struct stat there;
-	int rc = 0;
+	int ret = 0;
 
 	if ((size_t)snprintf(c->out, sizeof(c->out), "%s", out) >= sizeof(c->out))
 		return fs_errf(err, err_len, -ENAMETOOLONG, "the name of the copy is too long");
@@ -108,30 +108,31 @@ int fs_mbox_copy_make(struct fs_mbox_copy *c, int from, const struct stat *st, c
 	c->method = "reflink";
 	if (ioctl(c->fd, FICLONE, from)) {
 		c->method = "copy";
-		rc = copy_data(from, c->fd, st->st_size);
+		ret = copy_data(from, c->fd, st->st_size);
 	}
-	if (!rc && fchmod(c->fd, st->st_mode & 0775))
-		rc = -errno;
-	if (rc) {
+	if (!ret && fchmod(c->fd, st->st_mode & 0775))
+		ret = -errno;
+	if (ret) {
 		fs_mbox_copy_abort(c);
-		return fs_errf(err, err_len, rc, "copying it to %s: %s", c->partial,
-			       rc == -ESTALE ? "it was cut short meanwhile" : strerror(-rc));
+		return fs_errf(err, err_len, ret, "copying it to %s: %s", c->partial,
+			       ret == -ESTALE ? "it was cut short meanwhile" : strerror(-ret));
 	}
 	return 0;
 }
 
 int fs_mbox_copy_commit(struct fs_mbox_copy *c, char *err, size_t err_len)
 {
-	int rc = 0;
+	int ret = 0;
 
 	/* never over a file that appeared meanwhile; link() where the file system cannot rename so
 	 */
 	if (renameat2(AT_FDCWD, c->partial, AT_FDCWD, c->out, RENAME_NOREPLACE)) {
-		rc = -errno;
-		if (rc == -EINVAL || rc == -ENOSYS)
-			rc = link(c->partial, c->out) ? -errno : 0;
+		ret = -errno;
+		if (ret == -EINVAL || ret == -ENOSYS)
+			ret = link(c->partial, c->out) ? -errno : 0;
 		unlink(c->partial);
 	}
 	close(c->fd);
-	return rc ? fs_errf(err, err_len, rc, "naming the copy %s: %s", c->out, strerror(-rc)) : 0;
+	return ret ? fs_errf(err, err_len, ret, "naming the copy %s: %s", c->out, strerror(-ret))
+		   : 0;
 }

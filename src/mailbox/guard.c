@@ -196,18 +196,18 @@ static int look(const struct fs_guard *g, int lease, char *err, size_t len)
 	const struct hiding *h = what_hides(g->fd);
 	struct fs_map_file f;
 	struct fs_users u;
-	int rc;
+	int ret;
 
 	if (!lease && (!h || h->lease_suffices))
 		return 0;
-	rc = fs_map_file(g->fd, &f);
-	if (rc)
-		return fs_errf(err, len, rc, "%s", strerror(-rc));
-	rc = fs_users_find("/proc", &f, &u, err, len);
-	if (!rc)
-		rc = judge(g, &u, lease, err, len);
+	ret = fs_map_file(g->fd, &f);
+	if (ret)
+		return fs_errf(err, len, ret, "%s", strerror(-ret));
+	ret = fs_users_find("/proc", &f, &u, err, len);
+	if (!ret)
+		ret = judge(g, &u, lease, err, len);
 	fs_users_free(&u);
-	return rc;
+	return ret;
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -230,38 +230,38 @@ static int open_as(struct fs_guard *g, const char *path, int flags, char *err, s
  */
 static int open_to_write(struct fs_guard *g, const char *path, char *err, size_t len)
 {
-	int rc = open_as(g, path, O_RDONLY, err, len);
+	int ret = open_as(g, path, O_RDONLY, err, len);
 	const struct hiding *h;
 
-	if (!rc)
-		rc = fs_mbox_check_target(&g->st, err, len);
-	if (!rc && (h = what_hides(g->fd)) != NULL && !h->lease_suffices)
-		rc = look(g, ENOTSUP, err, len);
-	if (rc)
-		return rc;
+	if (!ret)
+		ret = fs_mbox_check_target(&g->st, err, len);
+	if (!ret && (h = what_hides(g->fd)) != NULL && !h->lease_suffices)
+		ret = look(g, ENOTSUP, err, len);
+	if (ret)
+		return ret;
 	close(g->fd);
-	rc = open_as(g, path, O_RDWR, err, len);
-	if (!rc)
-		rc = fs_mbox_check_target(&g->st, err, len);
-	if (!rc && flock(g->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-		rc = fs_errf(err, len, -EBUSY,
-			     "it is locked by another process, perhaps another patch");
-	return rc;
+	ret = open_as(g, path, O_RDWR, err, len);
+	if (!ret)
+		ret = fs_mbox_check_target(&g->st, err, len);
+	if (!ret && flock(g->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		ret = fs_errf(err, len, -EBUSY,
+			      "it is locked by another process, perhaps another patch");
+	return ret;
 }
 
 int fs_guard_open(struct fs_guard *g, const char *path, enum fs_guard_for what_for, bool unseen_ok,
 		  char *err, size_t len)
 {
-	int rc;
+	int ret;
 
 	*g = (struct fs_guard){.fd = -1, .what_for = what_for, .unseen_ok = unseen_ok};
-	rc = what_for == FS_GUARD_WRITE ? open_to_write(g, path, err, len)
-					: open_as(g, path, O_RDONLY, err, len);
-	if (!rc)
-		rc = look(g, take_lease(g), err, len);
-	if (rc)
+	ret = what_for == FS_GUARD_WRITE ? open_to_write(g, path, err, len)
+					 : open_as(g, path, O_RDONLY, err, len);
+	if (!ret)
+		ret = look(g, take_lease(g), err, len);
+	if (ret)
 		fs_guard_close(g);
-	return rc;
+	return ret;
 }
 
 int fs_guard_again(struct fs_guard *g, char *err, size_t len)

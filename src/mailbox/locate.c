@@ -98,10 +98,10 @@ static int search_data(const uint8_t *base, uint64_t size, uint64_t from, uint64
 		(void)madvise((void *)(uintptr_t)(base + page), seen - page, MADV_POPULATE_READ);
 		while ((p = find(p, base + seen)) != NULL) {
 			uint64_t at = (uint64_t)(p - base);
-			int rc = note_match(p, size - at, at, q, found);
+			int ret = note_match(p, size - at, at, q, found);
 
-			if (rc)
-				return rc;
+			if (ret)
+				return ret;
 			p++;
 		}
 		found->searched += stop - from;
@@ -118,7 +118,7 @@ static int search_extents(int fd, const uint8_t *base, uint64_t size, const stru
 
 	while (at < size) {
 		off_t from = lseek(fd, (off_t)at, SEEK_DATA), end;
-		int rc;
+		int ret;
 
 		if (from < 0 && errno == ENXIO)
 			return 0;
@@ -131,9 +131,9 @@ static int search_extents(int fd, const uint8_t *base, uint64_t size, const stru
 			end = (off_t)size;
 		if ((uint64_t)from >= size)
 			return 0;
-		rc = search_data(base, size, (uint64_t)from, (uint64_t)end, q, found);
-		if (rc)
-			return rc;
+		ret = search_data(base, size, (uint64_t)from, (uint64_t)end, q, found);
+		if (ret)
+			return ret;
 		at = (uint64_t)end;
 	}
 	return 0;
@@ -143,7 +143,7 @@ static int search_guarded(int fd, const uint8_t *base, uint64_t size, const stru
 			  struct fs_mbox_found *found)
 {
 	struct sigaction ours = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO}, before;
-	volatile int rc = -ESTALE;
+	volatile int ret = -ESTALE;
 
 	sigemptyset(&ours.sa_mask);
 	bus_from = base;
@@ -152,11 +152,11 @@ static int search_guarded(int fd, const uint8_t *base, uint64_t size, const stru
 		return -errno;
 	if (!sigsetjmp(bus_jump, 1)) {
 		bus_armed = 1;
-		rc = search_extents(fd, base, size, q, found);
+		ret = search_extents(fd, base, size, q, found);
 	}
 	bus_armed = 0;
 	sigaction(SIGBUS, &before, NULL);
-	return rc;
+	return ret;
 }
 
 /* Reads @len bytes at @at, fewer only at the end of the file. */
@@ -182,13 +182,13 @@ static int search_map(int fd, uint64_t size, const struct fs_mbox_query *q,
 		      struct fs_mbox_found *found)
 {
 	uint8_t *base = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	int rc;
+	int ret;
 
 	if (base == MAP_FAILED)
 		return -errno;
-	rc = search_guarded(fd, base, size, q, found);
+	ret = search_guarded(fd, base, size, q, found);
 	munmap(base, size);
-	return rc;
+	return ret;
 }
 
 /* All matches that begin in the first @len of the @n bytes that were read at @at. */
@@ -198,15 +198,15 @@ static int search_read(const uint8_t *bytes, size_t n, size_t len, uint64_t at,
 	size_t seen = n < len + FS_MBOX_PREFIX_LEN - 1 ? n : len + FS_MBOX_PREFIX_LEN - 1;
 	fs_scan_fn find = fs_scan_best()->find;
 	const uint8_t *p = bytes;
-	int rc = 0;
+	int ret = 0;
 
-	while (!rc && (p = find(p, bytes + seen)) != NULL) {
+	while (!ret && (p = find(p, bytes + seen)) != NULL) {
 		uint64_t off = (uint64_t)(p - bytes);
 
-		rc = note_match(p, n - off, at + off, q, found);
+		ret = note_match(p, n - off, at + off, q, found);
 		p++;
 	}
-	return rc;
+	return ret;
 }
 
 /* hugetlbfs: by read(), which leaves its holes what they are. */
@@ -215,7 +215,7 @@ static int search_by_reading(int fd, uint64_t size, const struct fs_mbox_query *
 {
 	uint8_t *bytes;
 	struct stat st;
-	int rc = 0;
+	int ret = 0;
 
 	if (fstat(fd, &st))
 		return -errno;
@@ -225,42 +225,42 @@ static int search_by_reading(int fd, uint64_t size, const struct fs_mbox_query *
 	bytes = malloc(READ_STEP + FS_MBOX_HEAD_MAX);
 	if (!bytes)
 		return -ENOMEM;
-	for (uint64_t at = 0; at < size && !rc; at += READ_STEP) {
+	for (uint64_t at = 0; at < size && !ret; at += READ_STEP) {
 		uint64_t left = size - at, len = left < READ_STEP ? left : READ_STEP;
 		uint64_t want =
 			left < READ_STEP + FS_MBOX_HEAD_MAX ? left : READ_STEP + FS_MBOX_HEAD_MAX;
 		ssize_t n = read_at(fd, bytes, want, at);
 
 		if (n < 0)
-			rc = (int)n;
+			ret = (int)n;
 		else if ((uint64_t)n < want)
-			rc = -ESTALE;
+			ret = -ESTALE;
 		else
-			rc = search_read(bytes, (size_t)n, (size_t)len, at, q, found);
+			ret = search_read(bytes, (size_t)n, (size_t)len, at, q, found);
 	}
 	free(bytes);
-	return rc;
+	return ret;
 }
 
 int fs_mbox_search(int fd, uint64_t size, const struct fs_mbox_query *q,
 		   struct fs_mbox_found *found, char *err, size_t err_len)
 {
-	int rc;
+	int ret;
 
 	memset(found, 0, sizeof(*found));
 	found->method = fs_scan_best()->name;
 	if (size == 0)
 		return 0;
-	rc = fs_mbox_is_hugetlb(fd) ? search_by_reading(fd, size, q, found)
-				    : search_map(fd, size, q, found);
-	if (rc == -ESTALE)
-		fs_errf(err, err_len, rc,
+	ret = fs_mbox_is_hugetlb(fd) ? search_by_reading(fd, size, q, found)
+				     : search_map(fd, size, q, found);
+	if (ret == -ESTALE)
+		fs_errf(err, err_len, ret,
 			"it was cut short, or could not be read, while it was searched");
-	else if (rc)
-		fs_errf(err, err_len, rc, "%s", strerror(-rc));
-	if (rc)
+	else if (ret)
+		fs_errf(err, err_len, ret, "%s", strerror(-ret));
+	if (ret)
 		fs_mbox_found_free(found);
-	return rc;
+	return ret;
 }
 
 void fs_mbox_found_free(struct fs_mbox_found *found)
@@ -292,14 +292,14 @@ int fs_mbox_verify(int fd, uint64_t size, const struct fs_mbox_query *q, uint64_
 {
 	const struct fs_mbox_layout *l;
 	struct fs_mbox_head head;
-	int rc;
+	int ret;
 
 	if (offset >= size)
 		return fs_errf(err, err_len, -ENOENT, "offset 0x%llx lies behind the file's end",
 			       (unsigned long long)offset);
-	rc = read_page(fd, offset, page, err, err_len);
-	if (rc)
-		return rc;
+	ret = read_page(fd, offset, page, err, err_len);
+	if (ret)
+		return ret;
 	if (fs_mbox_parse(page->bytes, page->len, &head) || !asked_for(q, &head))
 		return fs_errf(err, err_len, -ENOENT, "no mailbox with this token at 0x%llx",
 			       (unsigned long long)offset);

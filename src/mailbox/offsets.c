@@ -118,7 +118,7 @@ static const char *const ours[] = {LINE_BEGIN, NULL};
 int fs_offsets_put(const struct fs_offset_memory *m, const struct stat *st, uint64_t offset)
 {
 	char line[LINE_MAX_LEN], fresh[PATH_MAX + 16];
-	int fd, len, rc = 0;
+	int fd, len, ret = 0;
 
 	if (!m->path[0])
 		return -ENOENT;
@@ -130,12 +130,12 @@ int fs_offsets_put(const struct fs_offset_memory *m, const struct stat *st, uint
 	if (fd < 0)
 		return -errno;
 	if (write(fd, line, (size_t)len) != len)
-		rc = -EIO;
-	if (close(fd) && !rc)
-		rc = -errno;
-	if (!rc && rename(fresh, m->path))
-		rc = -errno;
-	if (rc)
+		ret = -EIO;
+	if (close(fd) && !ret)
+		ret = -errno;
+	if (!ret && rename(fresh, m->path))
+		ret = -errno;
+	if (ret)
 		unlink(fresh);
-	return rc;
+	return ret;
 }

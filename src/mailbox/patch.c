@@ -32,11 +32,11 @@ int fs_mbox_check_target(const struct stat *st, char *err, size_t err_len)
 static int write_at(int fd, const void *bytes, size_t len, uint64_t at, const char *what, char *err,
 		    size_t err_len)
 {
-	int rc = fs_mbox_store(fd, bytes, len, at);
+	int ret = fs_mbox_store(fd, bytes, len, at);
 
-	return rc ? fs_errf(err, err_len, rc, "writing its %s at 0x%llx: %s", what,
-			    (unsigned long long)at, strerror(-rc))
-		  : 0;
+	return ret ? fs_errf(err, err_len, ret, "writing its %s at 0x%llx: %s", what,
+			     (unsigned long long)at, strerror(-ret))
+		   : 0;
 }
 
 int fs_mbox_fill(int fd, const struct fs_mbox_verified *page, const void *payload, size_t len,
@@ -45,7 +45,7 @@ int fs_mbox_fill(int fd, const struct fs_mbox_verified *page, const void *payloa
 	const struct fs_mbox_layout *l = &fs_mbox_layouts[page->hit.kind];
 	uint64_t at = page->hit.offset;
 	uint8_t word[4];
-	int rc;
+	int ret;
 
 	if (page->seq > 1)
 		return fs_errf(
@@ -66,13 +66,13 @@ int fs_mbox_fill(int fd, const struct fs_mbox_verified *page, const void *payloa
 			err, err_len, -EMSGSIZE,
 			"the payload has %zu bytes, but the mailbox at 0x%llx has room for %u up to the end of its page, and the guest's next page need not be next in the file",
 			len, (unsigned long long)at, page->room);
-	rc = write_at(fd, payload, len, at + l->payload_off, "payload", err, err_len);
-	if (rc)
-		return rc;
+	ret = write_at(fd, payload, len, at + l->payload_off, "payload", err, err_len);
+	if (ret)
+		return ret;
 	fs_put_le32(word, (uint32_t)len);
-	rc = write_at(fd, word, sizeof(word), at + l->len_off, "length", err, err_len);
-	if (rc)
-		return rc;
+	ret = write_at(fd, word, sizeof(word), at + l->len_off, "length", err, err_len);
+	if (ret)
+		return ret;
 	fs_put_le32(word, 1);
 	return write_at(fd, word, sizeof(word), at + l->seq_off, "sequence", err, err_len);
 }

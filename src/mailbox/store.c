@@ -39,16 +39,16 @@ static int store_by_mapping(int fd, const uint8_t *from, size_t len, uint64_t at
 			  (off_t)base);
 	struct iovec local = {(void *)(uintptr_t)from, len}, remote;
 	ssize_t n;
-	int rc = 0;
+	int ret = 0;
 
 	if (p == MAP_FAILED)
 		return -errno;
 	remote = (struct iovec){p + (at - base), len};
 	n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 	if (n != (ssize_t)len)
-		rc = n < 0 ? -errno : -EFAULT;
+		ret = n < 0 ? -errno : -EFAULT;
 	munmap(p, size);
-	return rc;
+	return ret;
 }
 
 int fs_mbox_store(int fd, const void *bytes, size_t len, uint64_t at)

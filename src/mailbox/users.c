@@ -119,11 +119,11 @@ static int note_map(const struct fs_map *m, void *arg)
 static void look_at_maps(struct look *l)
 {
 	char path[320];
-	int rc;
+	int ret;
 
 	snprintf(path, sizeof(path), "%s/%d/maps", l->proc, (int)l->user.pid);
-	rc = fs_maps_each(path, note_map, l);
-	l->refused |= rc < 0 && is_refusal(-rc);
+	ret = fs_maps_each(path, note_map, l);
+	l->refused |= ret < 0 && is_refusal(-ret);
 }
 
 static bool open_for_writing(const struct look *l, const char *fd)
@@ -209,23 +209,23 @@ int fs_users_find(const char *proc, const struct fs_map_file *f, struct fs_users
 	pid_t own = own_pid(proc);
 	struct dirent *entry;
 	DIR *dir = opendir(proc);
-	int rc = 0;
+	int ret = 0;
 
 	memset(u, 0, sizeof(*u));
 	if (!dir)
 		return fs_errf(err, err_len, -errno, "reading %s: %s", proc, strerror(errno));
 	u->hidden = fs_pidns_is_first(proc) != 1 || hides_processes(proc);
-	while (!rc && (entry = readdir(dir)) != NULL) {
+	while (!ret && (entry = readdir(dir)) != NULL) {
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
 
 		if (pid > 0 && !*end && pid != own)
-			rc = look_at(&l, (pid_t)pid);
+			ret = look_at(&l, (pid_t)pid);
 	}
 	closedir(dir);
-	if (rc)
-		fs_errf(err, err_len, rc, "%s", strerror(-rc));
-	return rc;
+	if (ret)
+		fs_errf(err, err_len, ret, "%s", strerror(-ret));
+	return ret;
 }
 
 void fs_users_free(struct fs_users *u)

@@ -134,11 +134,11 @@ int fs_acks_next(int fd, struct fs_ack *a)
 {
 	char text[FS_ACK_BYTES + 1];
 	ssize_t n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
-	int rc;
+	int ret;
 
 	if (n < 0)
 		return 0;
-	rc = fs_ack_parse(text, (size_t)n, a);
+	ret = fs_ack_parse(text, (size_t)n, a);
 	a->at_ns = fs_mono_ns();
-	return rc ? rc : 1;
+	return ret ? ret : 1;
 }

@@ -39,17 +39,18 @@ static int set_up(int s, const char *name)
 
 int fs_net_enter_new(char *err, size_t len)
 {
-	int s, rc;
+	int s, ret;
 
 	if (unshare(CLONE_NEWNET))
 		return fs_errf(err, len, -errno, "making a network namespace for the fork: %m%s",
 			       errno == EPERM ? " (root is needed)" : "");
 	s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	rc = s < 0 ? -errno : set_up(s, "lo");
+	ret = s < 0 ? -errno : set_up(s, "lo");
 	if (s >= 0)
 		close(s);
-	return rc ? fs_errf(err, len, rc, "bringing up a namespace's loopback: %s", strerror(-rc))
-		  : 0;
+	return ret ? fs_errf(err, len, ret, "bringing up a namespace's loopback: %s",
+			     strerror(-ret))
+		   : 0;
 }
 
 /* Opens the TAP; @flags: IFF_TUN_EXCL to have a new one. Returns the descriptor or -errno. */
@@ -94,7 +95,7 @@ static int route_to(int s, const struct fs_tap_want *w)
 static int configure(int s, const struct fs_tap_want *w)
 {
 	struct ifreq r = {0};
-	int rc;
+	int ret;
 
 	memcpy(r.ifr_name, w->name, strnlen(w->name, IFNAMSIZ - 1));
 	r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
@@ -107,13 +108,13 @@ static int configure(int s, const struct fs_tap_want *w)
 	set_address(&r.ifr_netmask, w->prefix ? ~0u << (32 - w->prefix) : 0);
 	if (ioctl(s, SIOCSIFNETMASK, &r))
 		return -errno;
-	rc = set_up(s, w->name);
-	return rc || !w->guest ? rc : route_to(s, w);
+	ret = set_up(s, w->name);
+	return ret || !w->guest ? ret : route_to(s, w);
 }
 
 int fs_tap_make(const struct fs_tap_want *w, char *err, size_t len)
 {
-	int fd, s, rc;
+	int fd, s, ret;
 
 	if (if_nametoindex(w->name))
 		return fs_errf(
@@ -128,15 +129,15 @@ int fs_tap_make(const struct fs_tap_want *w, char *err, size_t len)
 		return fs_errf(err, len, fd, "making TAP %s: %s%s", w->name, strerror(-fd),
 			       fd == -ENOENT ? " (modprobe tun)" : "");
 	s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	rc = s < 0 ? -errno : own(fd, w);
-	if (!rc)
-		rc = configure(s, w);
-	if (rc)
+	ret = s < 0 ? -errno : own(fd, w);
+	if (!ret)
+		ret = configure(s, w);
+	if (ret)
 		ioctl(fd, TUNSETPERSIST, 0l);
 	if (s >= 0)
 		close(s);
 	close(fd);
-	return rc ? fs_errf(err, len, rc, "setting up TAP %s: %s", w->name, strerror(-rc)) : 0;
+	return ret ? fs_errf(err, len, ret, "setting up TAP %s: %s", w->name, strerror(-ret)) : 0;
 }
 
 int fs_tap_remove(const char *name)

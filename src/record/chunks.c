@@ -62,27 +62,28 @@ int fsr_walk_open(const char *path, struct fsr_file_header *h, struct fsr_walk *
 {
 	struct stat st;
 	ssize_t got;
-	int fd, rc;
+	int fd, ret;
 
 	/* O_NONBLOCK: a FIFO must not hang us; it has no effect on a regular file */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st)) {
-		rc = fs_errf(err, err_len, -errno, "%s", strerror(errno));
+		ret = fs_errf(err, err_len, -errno, "%s", strerror(errno));
 		goto fail;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		rc = fs_errf(err, err_len, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
-			     "not a regular file");
+		ret = fs_errf(err, err_len, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+			      "not a regular file");
 		goto fail;
 	}
 	memset(h, 0, sizeof(*h));
 	got = read_at(fd, h, sizeof(*h), 0);
 	if (got < 0) {
-		rc = fs_errf(err, err_len, (int)got, "reading its header: %s", strerror((int)-got));
+		ret = fs_errf(err, err_len, (int)got, "reading its header: %s",
+			      strerror((int)-got));
 		goto fail;
 	}
-	rc = check_file_header(h, (size_t)got, err, err_len);
-	if (rc)
+	ret = check_file_header(h, (size_t)got, err, err_len);
+	if (ret)
 		goto fail;
 	w->fd = fd;
 	w->next = h->header_bytes;
@@ -94,7 +95,7 @@ int fsr_walk_open(const char *path, struct fsr_file_header *h, struct fsr_walk *
 fail:
 	if (fd >= 0)
 		close(fd);
-	return rc;
+	return ret;
 }
 
 /* A chunk header at @off. Returns 0 or a negative errno. */
@@ -143,7 +144,7 @@ static int check_header(const struct fsr_walk *w, const struct fsr_chunk_header 
 int fsr_walk_next(struct fsr_walk *w, struct fsr_chunk *c, char *why, size_t why_len)
 {
 	struct fsr_chunk_header h;
-	int rc;
+	int ret;
 
 	if (w->next >= w->end)
 		return w->next == w->end ? 0
@@ -154,13 +155,13 @@ int fsr_walk_next(struct fsr_walk *w, struct fsr_chunk *c, char *why, size_t why
 		return fs_errf(why, why_len, -ENODATA,
 			       "cut short at byte %llu, inside the header of chunk %u",
 			       (unsigned long long)w->end, w->seq);
-	rc = read_header(w, w->next, &h);
-	if (rc)
-		return fs_errf(why, why_len, rc, "reading at byte %llu: %s",
-			       (unsigned long long)w->next, strerror(-rc));
-	rc = check_header(w, &h, why, why_len);
-	if (rc)
-		return rc;
+	ret = read_header(w, w->next, &h);
+	if (ret)
+		return fs_errf(why, why_len, ret, "reading at byte %llu: %s",
+			       (unsigned long long)w->next, strerror(-ret));
+	ret = check_header(w, &h, why, why_len);
+	if (ret)
+		return ret;
 	*c = (struct fsr_chunk){
 		.offset = w->next,
 		.data = w->next + sizeof(h),

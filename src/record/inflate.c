@@ -11,15 +11,15 @@ int fsr_inflate(struct fsr_text *t, const void *data, size_t bytes, size_t max)
 {
 	z_stream z = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)bytes};
 	size_t was = t->n;
-	int got = Z_OK, rc = 0;
+	int got = Z_OK, ret = 0;
 
 	if (inflateInit(&z) != Z_OK)
 		return -ENOMEM;
-	while (got == Z_OK && !rc) {
+	while (got == Z_OK && !ret) {
 		size_t left = max > t->n ? max - t->n : 0, room = left < STEP ? left + 1 : STEP;
 
 		if (fs_vec_reserve(t, room + 2)) {
-			rc = -ENOMEM;
+			ret = -ENOMEM;
 			break;
 		}
 		z.next_out = (Bytef *)t->v + t->n;
@@ -27,12 +27,12 @@ int fsr_inflate(struct fsr_text *t, const void *data, size_t bytes, size_t max)
 		got = inflate(&z, Z_NO_FLUSH);
 		t->n += room - z.avail_out;
 		if (t->n > max)
-			rc = -E2BIG;
+			ret = -E2BIG;
 	}
 	inflateEnd(&z);
-	if (!rc && got != Z_STREAM_END)
-		rc = -EBADMSG;
-	if (rc)
+	if (!ret && got != Z_STREAM_END)
+		ret = -EBADMSG;
+	if (ret)
 		t->n = was;
-	return rc;
+	return ret;
 }

@@ -24,18 +24,18 @@ int fsr_each_chunk(const struct fsr_reader *r,
 		.end = r->end,
 	};
 	char why[512];
-	int rc = 0;
+	int ret = 0;
 
-	while (!rc) {
+	while (!ret) {
 		struct fsr_chunk_info info = {0};
 
 		if (fsr_walk_next(&w, &info.chunk, why, sizeof(why)) <= 0)
 			break;
 		info.name = fsr_chunk_name(info.chunk.type);
 		describe(&w, &info);
-		rc = fn(&info, arg);
+		ret = fn(&info, arg);
 	}
-	return rc;
+	return ret;
 }
 
 int fsr_stack_at(const struct fsr_reader *r, size_t i, uint32_t *id, const uint64_t **addrs)

@@ -61,14 +61,14 @@ int fsr_merge_pick(struct fsr_merge *m, uint32_t cpu, const struct fs_ev *first,
 int fsr_merge_sort(struct fsr_merge *m, struct fsr_merge_part *p, uint32_t count)
 {
 	struct fsr_buf *b = fsr_pool_get(&m->pool, p->bytes);
-	int rc;
+	int ret;
 
 	if (!b)
 		return -ENOMEM;
-	rc = fsr_sort(p->recs, p->bytes, count, b->bytes);
-	if (rc) {
+	ret = fsr_sort(p->recs, p->bytes, count, b->bytes);
+	if (ret) {
 		fsr_pool_put(&m->pool, b);
-		return rc;
+		return ret;
 	}
 	fsr_pool_put(&m->pool, p->buf);
 	p->buf = b;
@@ -123,7 +123,7 @@ static int read_window(struct fsr_merge *m, struct fsr_merge_stream *s, struct f
 int fsr_merge_load(struct fsr_merge *m, struct fsr_merge_stream *s)
 {
 	struct fsr_merge_part *p;
-	int rc;
+	int ret;
 
 	s->loaded = false;
 	for (;;) {
@@ -136,9 +136,9 @@ int fsr_merge_load(struct fsr_merge *m, struct fsr_merge_stream *s)
 			s->end = p->recs + p->bytes;
 			p->bytes = 0;
 		} else if (p->bytes) {
-			rc = read_window(m, s, p);
-			if (rc)
-				return rc;
+			ret = read_window(m, s, p);
+			if (ret)
+				return ret;
 		} else {
 			s->head = p->next;
 			free(p);

@@ -78,30 +78,30 @@ static int load_missed(struct fsr_reader *r, const struct fsr_chunk *c)
 	struct fsr_events head;
 	struct fsr_buf *b;
 	char why[512];
-	int rc;
+	int ret;
 
 	if (c->bytes < sizeof(head) ||
 	    pread(r->walk.fd, &head, sizeof(head), (off_t)c->data) != sizeof(head) ||
 	    head.cpu != FSR_NO_CPU)
 		return 0;
 	b = fsr_merge_buf(r->merge, (size_t)c->bytes + 8);
-	rc = b ? fsr_walk_payload(&r->walk, c, b->bytes, why, sizeof(why)) : -ENOMEM;
-	if (!rc)
-		rc = fsr_missed_add(&r->missed, b->bytes + sizeof(head), c->bytes - sizeof(head));
+	ret = b ? fsr_walk_payload(&r->walk, c, b->bytes, why, sizeof(why)) : -ENOMEM;
+	if (!ret)
+		ret = fsr_missed_add(&r->missed, b->bytes + sizeof(head), c->bytes - sizeof(head));
 	else if (b)
-		rc = 0;
+		ret = 0;
 	fsr_merge_drop(r->merge, b);
-	return rc ? fs_errf(r->info.why, sizeof(r->info.why), rc, "chunk %u at byte %llu: %s %s",
-			    c->seq, (unsigned long long)c->offset, fsr_chunk_name(c->type),
-			    payload_error(rc))
-		  : 0;
+	return ret ? fs_errf(r->info.why, sizeof(r->info.why), ret, "chunk %u at byte %llu: %s %s",
+			     c->seq, (unsigned long long)c->offset, fsr_chunk_name(c->type),
+			     payload_error(ret))
+		   : 0;
 }
 
 /* Reads, checks and loads one chunk as the headers are passed. */
 static int load_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 {
 	struct fsr_buf *b;
-	int rc;
+	int ret;
 
 	if (c->type == FSR_EVENTS)
 		return load_missed(r, c);
@@ -116,17 +116,17 @@ static int load_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 		return fs_errf(r->info.why, sizeof(r->info.why), -ENOMEM,
 			       "chunk %u at byte %llu: %s", c->seq, (unsigned long long)c->offset,
 			       payload_error(-ENOMEM));
-	rc = fsr_walk_payload(&r->walk, c, b->bytes, r->info.why, sizeof(r->info.why));
-	if (!rc) {
-		rc = load_payload(r, c, b->bytes);
-		if (rc)
-			fs_errf(r->info.why, sizeof(r->info.why), rc,
+	ret = fsr_walk_payload(&r->walk, c, b->bytes, r->info.why, sizeof(r->info.why));
+	if (!ret) {
+		ret = load_payload(r, c, b->bytes);
+		if (ret)
+			fs_errf(r->info.why, sizeof(r->info.why), ret,
 				"chunk %u at byte %llu: %s %s", c->seq,
 				(unsigned long long)c->offset, fsr_chunk_name(c->type),
-				payload_error(rc));
+				payload_error(ret));
 	}
 	fsr_merge_drop(r->merge, b);
-	return rc;
+	return ret;
 }
 
 /* The first pass: all chunk headers, and the payload of everything but events. */
@@ -223,7 +223,7 @@ static int take_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 	char *why = r->info.why;
 	size_t len = sizeof(r->info.why);
 	struct fsr_buf *b;
-	int rc;
+	int ret;
 
 	if (c->bytes < sizeof(struct fsr_round))
 		return fs_errf(why, len, -EBADMSG, "chunk %u at byte %llu: %s %s", c->seq,
@@ -232,13 +232,13 @@ static int take_chunk(struct fsr_reader *r, const struct fsr_chunk *c)
 	b = fsr_merge_buf(r->merge, (size_t)c->bytes + 8);
 	if (!b)
 		return -ENOMEM;
-	rc = fsr_walk_payload(&r->walk, c, b->bytes, why, len);
-	if (!rc && c->type == FSR_EVENTS)
+	ret = fsr_walk_payload(&r->walk, c, b->bytes, why, len);
+	if (!ret && c->type == FSR_EVENTS)
 		return take_events(r, c, b);
-	if (!rc)
+	if (!ret)
 		take_round(r, b->bytes);
 	fsr_merge_drop(r->merge, b);
-	return rc;
+	return ret;
 }
 
 /* Feeds the merge with the chunks up to the next ROUND. Returns 0 or a negative errno. */

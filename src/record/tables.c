@@ -101,10 +101,10 @@ static bool parse_line(char *text, char *line, struct fsr_sym *sym)
 int fsr_symbols_add(struct fsr_symbols *t, const void *data, size_t bytes)
 {
 	size_t start = t->text.n;
-	int rc = fsr_inflate(&t->text, data, bytes, FSR_MAX_TABLE);
+	int ret = fsr_inflate(&t->text, data, bytes, FSR_MAX_TABLE);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	t->text.v[t->text.n] = '\0'; /* fsr_inflate left room for two */
 	for (char *line = t->text.v + start, *next; *line; line = next) {
 		char *eol = strchr(line, '\n');

@@ -60,14 +60,14 @@ static int write_file_header(struct fsr_writer *w)
 		.created_ns = fs_real_ns(),
 	};
 	struct iovec iov = {&h, sizeof(h)};
-	int rc;
+	int ret;
 
 	memcpy(h.magic, FSR_MAGIC, sizeof(h.magic));
 	h.crc = fsr_crc32(0, &h, offsetof(struct fsr_file_header, crc));
-	rc = write_all(w->fd, &iov, 1, 0);
-	if (!rc)
+	ret = write_all(w->fd, &iov, 1, 0);
+	if (!ret)
 		w->size = sizeof(h);
-	return rc;
+	return ret;
 }
 
 static const char *const recordings[] = {FSR_MAGIC, NULL};
@@ -80,22 +80,22 @@ int fsr_may_create(const char *path)
 int fsr_create(const char *path, struct fsr_writer **out)
 {
 	struct fsr_writer *w = calloc(1, sizeof(*w));
-	int rc;
+	int ret;
 
 	if (!w)
 		return -ENOMEM;
 	w->fd = fs_fresh_file(path, O_WRONLY, recordings);
 	if (w->fd < 0) {
-		rc = w->fd;
+		ret = w->fd;
 		free(w);
-		return rc;
+		return ret;
 	}
-	rc = write_file_header(w);
-	if (rc) {
+	ret = write_file_header(w);
+	if (ret) {
 		unlink(path); /* it holds nothing that could be read */
 		close(w->fd);
 		free(w);
-		return rc;
+		return ret;
 	}
 	*out = w;
 	return 0;
@@ -167,15 +167,15 @@ uint64_t fsr_written(const struct fsr_writer *w)
 
 int fsr_close(struct fsr_writer *w)
 {
-	int rc;
+	int ret;
 
 	if (!w)
 		return 0;
-	rc = w->err;
-	if (fsync(w->fd) && !rc && errno != EINVAL && errno != EROFS)
-		rc = -errno;
-	if (close(w->fd) && !rc)
-		rc = -errno;
+	ret = w->err;
+	if (fsync(w->fd) && !ret && errno != EINVAL && errno != EROFS)
+		ret = -errno;
+	if (close(w->fd) && !ret)
+		ret = -errno;
 	free(w);
-	return rc;
+	return ret;
 }

@@ -11,15 +11,15 @@
 static int start(struct fs_vmm *v)
 {
 	char **argv;
-	int rc;
+	int ret;
 
 	snprintf(v->log, sizeof(v->log), "%s/command.log", v->at->folder);
 	argv = fs_vmm_argv(v, NULL, NULL);
 	if (!argv)
 		return -EINVAL;
-	rc = fs_process_start(&v->process, argv, v->log, v->err, sizeof(v->err));
+	ret = fs_process_start(&v->process, argv, v->log, v->err, sizeof(v->err));
 	fs_vmm_argv_free(argv);
-	return rc;
+	return ret;
 }
 
 static const char *no_signal(const struct fs_vmm *v, const char *signal)

@@ -35,16 +35,16 @@ static int ask(struct fs_vmm *v, const char *method, const char *name, json_t *b
 	struct cloudhv *c = v->driver;
 	struct fs_http_answer a;
 	char shown[1000], path[64];
-	int rc;
+	int ret;
 
 	snprintf(path, sizeof(path), API "%s", name);
-	rc = fs_vmm_http(v, c->http, method, path, body, &a);
-	if (!rc && !strcmp(name, "vmm.ping")) {
+	ret = fs_vmm_http(v, c->http, method, path, body, &a);
+	if (!ret && !strcmp(name, "vmm.ping")) {
 		json_t *o = fs_answer_parse(a.body, a.len, shown, sizeof(shown));
 		const char *text = fs_answer_string(o, "version");
 
 		if (!text)
-			rc = fs_errf(
+			ret = fs_errf(
 				v->err, sizeof(v->err), -EPROTO,
 				"what listens at %s is not a Cloud Hypervisor: vmm.ping gave: %s",
 				v->socket, fs_answer_show(a.body, a.len, shown, 400));
@@ -52,7 +52,7 @@ static int ask(struct fs_vmm *v, const char *method, const char *name, json_t *b
 			snprintf(v->version, sizeof(v->version), "%s", text);
 		json_decref(o);
 	}
-	return rc;
+	return ret;
 }
 
 static int start(struct fs_vmm *v)
@@ -61,7 +61,7 @@ static int start(struct fs_vmm *v)
 	char api[PATH_MAX + 8];
 	const char *head[] = {v->plan->program, "--api-socket", api, NULL};
 	char *given = v->plan->socket ? fs_vmm_word(v, v->plan->socket) : NULL, **argv;
-	int rc;
+	int ret;
 
 	v->driver = c;
 	if (!c || (v->plan->socket && !given))
@@ -76,17 +76,17 @@ static int start(struct fs_vmm *v)
 	argv = fs_vmm_argv(v, head, NULL);
 	if (!argv)
 		return -EINVAL;
-	rc = fs_vmm_launch(v, argv);
+	ret = fs_vmm_launch(v, argv);
 	fs_vmm_argv_free(argv);
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	c->http = fs_http_open(v->socket);
 	if (!c->http)
 		return fs_errf(v->err, sizeof(v->err), -ENOMEM, "out of memory");
-	rc = ask(v, "GET", "vmm.ping", NULL);
-	if (!rc)
+	ret = ask(v, "GET", "vmm.ping", NULL);
+	if (!ret)
 		fs_vmm_parse_version(v);
-	return rc;
+	return ret;
 }
 
 /* Does the saved VM have the device (platform.vmgenid)? */
@@ -179,32 +179,32 @@ static int write_config(struct fs_vmm *v, const char *from, const char *to)
 {
 	json_error_t e;
 	json_t *config = json_load_file(from, 0, &e), *net;
-	int rc;
+	int ret;
 
 	if (!config)
 		return fs_errf(v->err, sizeof(v->err), -EINVAL, "reading %s: %s", from, e.text);
-	rc = rename_paths(v, config);
-	if (!rc)
-		rc = own_zones(v, config);
+	ret = rename_paths(v, config);
+	if (!ret)
+		ret = own_zones(v, config);
 	net = json_array_get(json_object_get(config, "net"), 0);
-	if (!rc && net && v->at->override &&
+	if (!ret && net && v->at->override &&
 	    json_object_set_new(net, "tap", fs_vmm_path(v, v->at->tap)))
-		rc = -EINVAL;
-	if (!rc && json_dump_file(config, to, JSON_COMPACT))
-		rc = fs_errf(v->err, sizeof(v->err), -EIO, "writing %s failed", to);
+		ret = -EINVAL;
+	if (!ret && json_dump_file(config, to, JSON_COMPACT))
+		ret = fs_errf(v->err, sizeof(v->err), -EIO, "writing %s failed", to);
 	json_decref(config);
-	return rc;
+	return ret;
 }
 
 static int make_snapshot(struct fs_vmm *v, struct cloudhv *c)
 {
 	char from[PATH_MAX + 16], to[PATH_MAX + 16];
-	int rc = 0;
+	int ret = 0;
 
 	snprintf(c->folder, sizeof(c->folder), "%.*s/snapshot", PATH_MAX - 32, v->at->folder);
 	if (mkdir(c->folder, 0700))
 		return fs_errf(v->err, sizeof(v->err), -errno, "making %s: %m", c->folder);
-	for (size_t i = 0; !rc && i < NFILES; i++) {
+	for (size_t i = 0; !ret && i < NFILES; i++) {
 		const char *file = from;
 
 		snprintf(from, sizeof(from), "%s/%s", v->at->state, files[i]);
@@ -214,11 +214,11 @@ static int make_snapshot(struct fs_vmm *v, struct cloudhv *c)
 		else if (i == RANGES && access(from, F_OK))
 			continue; /* all memory is in files of zones */
 		if (i == CONFIG)
-			rc = write_config(v, from, to);
+			ret = write_config(v, from, to);
 		else if (symlink(file, to))
-			rc = fs_errf(v->err, sizeof(v->err), -errno, "linking %s: %m", to);
+			ret = fs_errf(v->err, sizeof(v->err), -errno, "linking %s: %m", to);
 	}
-	return rc;
+	return ret;
 }
 
 static int ch_resume(struct fs_vmm *v)
@@ -244,7 +244,7 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 	struct cloudhv *c = v->driver;
 	bool at_once = l->resume && fs_vmm_since(&v->is, 52, 0);
 	json_t *body;
-	int rc;
+	int ret;
 
 	/* An older one does not know the field, and reads over it: another experiment. */
 	if (l->mode && v->is.known && !fs_vmm_since(&v->is, 52, 0))
@@ -252,9 +252,9 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 			v->err, sizeof(v->err), -ENOTSUP,
 			"memory_restore_mode %s: Cloud Hypervisor %s does not know it, it came with 52",
 			l->mode, v->version);
-	rc = make_snapshot(v, c);
-	if (rc)
-		return rc;
+	ret = make_snapshot(v, c);
+	if (ret)
+		return ret;
 	body = url(v, "source_url", c->folder);
 	if (!body)
 		return -EINVAL;
@@ -264,23 +264,23 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 		json_object_set_new(body, "prefault", json_true());
 	if (at_once)
 		json_object_set_new(body, "resume", json_true());
-	rc = fs_vmm_more_fields(v, body);
-	if (rc)
+	ret = fs_vmm_more_fields(v, body);
+	if (ret)
 		json_decref(body);
 	else
-		rc = ask(v, "PUT", "vm.restore", body);
-	return rc || !l->resume || at_once ? rc : ch_resume(v);
+		ret = ask(v, "PUT", "vm.restore", body);
+	return ret || !l->resume || at_once ? ret : ch_resume(v);
 }
 
 static int create(struct fs_vmm *v)
 {
 	json_t *body = url(v, "destination_url", v->at->state);
-	int rc = body ? ch_pause(v) : -EINVAL;
+	int ret = body ? ch_pause(v) : -EINVAL;
 
-	if (!rc)
+	if (!ret)
 		return ask(v, "PUT", "vm.snapshot", body);
 	json_decref(body);
-	return rc;
+	return ret;
 }
 
 static void ch_close(struct fs_vmm *v)

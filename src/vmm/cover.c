@@ -38,12 +38,12 @@ static int remember(struct fs_cover *c)
 /* setns() puts root and working directory of the thread to that of the namespace. */
 static int go_back(struct fs_cover *c)
 {
-	int rc = setns(c->ns, CLONE_NEWNS) || fchdir(c->root) || chroot(".") || fchdir(c->cwd)
-			 ? -errno
-			 : 0;
+	int ret = setns(c->ns, CLONE_NEWNS) || fchdir(c->root) || chroot(".") || fchdir(c->cwd)
+			  ? -errno
+			  : 0;
 
 	close_all(c);
-	return rc;
+	return ret;
 }
 
 /* The entry @name of the folder that was at @folder, which @was still holds, in what is there now.
@@ -147,36 +147,36 @@ static int cut(const char *path, char folder[PATH_MAX], char name[NAME_MAX + 1],
 int fs_cover_enter(struct fs_cover *c, const char *path, char *err, size_t len)
 {
 	char folder[PATH_MAX], name[NAME_MAX + 1];
-	int rc;
+	int ret;
 
 	*c = (struct fs_cover){-1, -1, -1};
-	rc = cut(path, folder, name, err, len);
-	if (rc)
-		return rc;
-	rc = remember(c);
-	if (rc || unshare(CLONE_NEWNS)) {
-		rc = rc ? rc : -errno;
+	ret = cut(path, folder, name, err, len);
+	if (ret)
+		return ret;
+	ret = remember(c);
+	if (ret || unshare(CLONE_NEWNS)) {
+		ret = ret ? ret : -errno;
 		close_all(c);
-		return fs_errf(err, len, rc, "making a mount namespace for the VMM: %s%s",
-			       strerror(-rc), rc == -EPERM ? " (root is needed)" : "");
+		return fs_errf(err, len, ret, "making a mount namespace for the VMM: %s%s",
+			       strerror(-ret), ret == -EPERM ? " (root is needed)" : "");
 	}
 	/* Nothing that is mounted here is to be seen outside; what is mounted outside is, here. */
-	rc = mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ? -errno : cover(folder, name);
-	if (!rc)
+	ret = mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ? -errno : cover(folder, name);
+	if (!ret)
 		return 0;
 	go_back(c);
 	return fs_errf(
-		err, len, rc, "making a folder like %s without %s in it: %s%s", folder, name,
-		strerror(-rc),
-		rc == -E2BIG
+		err, len, ret, "making a folder like %s without %s in it: %s%s", folder, name,
+		strerror(-ret),
+		ret == -E2BIG
 			? " (it has more than 4096 entries: a snapshot whose socket lies in a folder of its own is needed)"
 			: "");
 }
 
 int fs_cover_leave(struct fs_cover *c, char *err, size_t len)
 {
-	int rc = go_back(c);
+	int ret = go_back(c);
 
-	return rc ? fs_errf(err, len, rc, "leaving the VMM's mount namespace: %s", strerror(-rc))
-		  : 0;
+	return ret ? fs_errf(err, len, ret, "leaving the VMM's mount namespace: %s", strerror(-ret))
+		   : 0;
 }

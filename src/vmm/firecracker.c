@@ -33,13 +33,13 @@ static int ask(struct fs_vmm *v, const char *method, const char *path, json_t *b
 	struct firecracker *f = v->driver;
 	struct fs_http_answer a;
 	char shown[1000];
-	int rc = fs_vmm_http(v, f->http, method, path, body, &a);
+	int ret = fs_vmm_http(v, f->http, method, path, body, &a);
 
-	if (!rc && a.status != 204)
-		rc = fs_errf(v->err, sizeof(v->err), -EREMOTEIO,
-			     "firecracker answered %s %s with %ld: %s", method, path, a.status,
-			     fs_answer_show(a.body, a.len, shown, sizeof(shown)));
-	return rc;
+	if (!ret && a.status != 204)
+		ret = fs_errf(v->err, sizeof(v->err), -EREMOTEIO,
+			      "firecracker answered %s %s with %ld: %s", method, path, a.status,
+			      fs_answer_show(a.body, a.len, shown, sizeof(shown)));
+	return ret;
 }
 
 static int read_version(struct fs_vmm *v)
@@ -49,10 +49,10 @@ static int read_version(struct fs_vmm *v)
 	char why[256];
 	const char *text;
 	json_t *o;
-	int rc = fs_vmm_http(v, f->http, "GET", "/version", NULL, &a);
+	int ret = fs_vmm_http(v, f->http, "GET", "/version", NULL, &a);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	o = fs_answer_parse(a.body, a.len, why, sizeof(why));
 	text = fs_answer_string(o, "firecracker_version");
 	if (a.status != 200 || !text) {
@@ -124,17 +124,17 @@ static int prepare_jail(struct fs_vmm *v, struct firecracker *f)
 {
 	const struct fs_jail *j = v->plan->jail;
 	char root[PATH_MAX];
-	int rc = fs_jail_root(j, v, v->plan->program, root);
+	int ret = fs_jail_root(j, v, v->plan->program, root);
 
-	if (rc)
-		return fs_errf(v->err, sizeof(v->err), rc, "the path of the jail in %s is too long",
-			       j->base);
-	rc = fs_jail_make(j, v, root);
-	if (rc)
-		return rc;
+	if (ret)
+		return fs_errf(v->err, sizeof(v->err), ret,
+			       "the path of the jail in %s is too long", j->base);
+	ret = fs_jail_make(j, v, root);
+	if (ret)
+		return ret;
 	memcpy(f->root, root, sizeof(root));
-	rc = snprintf(v->socket, sizeof(v->socket), "%.*s%s", PATH_MAX - 16, root, FS_JAIL_SOCKET);
-	return rc > 0 ? 0 : -EINVAL;
+	ret = snprintf(v->socket, sizeof(v->socket), "%.*s%s", PATH_MAX - 16, root, FS_JAIL_SOCKET);
+	return ret > 0 ? 0 : -EINVAL;
 }
 
 static int set_paths(struct fs_vmm *v, struct firecracker *f)
@@ -164,43 +164,43 @@ static int launch(struct fs_vmm *v, char *const argv[])
 {
 	struct firecracker *f = v->driver;
 	struct fs_cover c;
-	int rc;
+	int ret;
 
 	f->covered = v->plan->vsock && !v->plan->jail && !v->plan->socket &&
 		     !fs_vmm_since(&v->plan->is, 1, 16);
 	if (!f->covered)
 		return fs_vmm_launch(v, argv);
-	rc = fs_cover_enter(&c, v->plan->vsock, v->err, sizeof(v->err));
-	if (rc)
-		return rc;
-	rc = fs_vmm_launch(v, argv);
-	return fs_cover_leave(&c, rc ? NULL : v->err, sizeof(v->err)) ?: rc;
+	ret = fs_cover_enter(&c, v->plan->vsock, v->err, sizeof(v->err));
+	if (ret)
+		return ret;
+	ret = fs_vmm_launch(v, argv);
+	return fs_cover_leave(&c, ret ? NULL : v->err, sizeof(v->err)) ?: ret;
 }
 
 static int start(struct fs_vmm *v)
 {
 	struct firecracker *f = calloc(1, sizeof(*f));
 	char **argv;
-	int rc;
+	int ret;
 
 	v->driver = f;
-	rc = f ? set_paths(v, f) : fs_errf(v->err, sizeof(v->err), -ENOMEM, "out of memory");
-	if (rc)
-		return rc;
+	ret = f ? set_paths(v, f) : fs_errf(v->err, sizeof(v->err), -ENOMEM, "out of memory");
+	if (ret)
+		return ret;
 	argv = v->plan->jail ? jailed_argv(v) : plain_argv(v);
 	if (!argv)
 		return -EINVAL;
-	rc = launch(v, argv);
+	ret = launch(v, argv);
 	fs_vmm_argv_free(argv);
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	f->http = fs_http_open(v->socket);
 	if (!f->http)
 		return fs_errf(v->err, sizeof(v->err), -ENOMEM, "out of memory");
-	rc = read_version(v);
-	if (!rc)
+	ret = read_version(v);
+	if (!ret)
 		ask_metrics(v);
-	return rc;
+	return ret;
 }
 
 static const char *no_signal(const struct fs_vmm *v, const char *signal)
@@ -232,12 +232,12 @@ static int create(struct fs_vmm *v)
 	json_t *body = json_pack("{s:s, s:o, s:o}", "snapshot_type", "Full", "snapshot_path",
 				 fs_vmm_path(v, v->at->state), "mem_file_path",
 				 fs_vmm_path(v, v->at->memory));
-	int rc = body ? fc_pause(v) : -EINVAL;
+	int ret = body ? fc_pause(v) : -EINVAL;
 
-	if (!rc)
+	if (!ret)
 		return ask(v, "PUT", "/snapshot/create", body);
 	json_decref(body);
-	return rc;
+	return ret;
 }
 
 static int override_tap(struct fs_vmm *v, json_t *body)
@@ -274,15 +274,15 @@ static int override_vsock(struct fs_vmm *v, json_t *body)
 }
 
 /* A refusal that the user can do something about. Only the sentence depends on the VMM's words. */
-static int advise(struct fs_vmm *v, int rc)
+static int advise(struct fs_vmm *v, int ret)
 {
 	size_t n = strlen(v->err);
 
-	if (rc && !v->plan->vsock && strcasestr(v->err, "host-side Unix socket"))
+	if (ret && !v->plan->vsock && strcasestr(v->err, "host-side Unix socket"))
 		snprintf(
 			v->err + n, sizeof(v->err) - n,
 			"; the snapshot has a vsock device, whose socket's path is in its state: with --vsock PATH each fork gets a socket of its own there");
-	return rc;
+	return ret;
 }
 
 static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
@@ -291,7 +291,7 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 	const char *state = jailed ? FS_JAIL_STATE : v->at->state;
 	const char *memory = jailed ? FS_JAIL_MEMORY : v->at->memory;
 	const char *uffd = !v->at->uffd ? NULL : jailed ? FS_JAIL_UFFD : v->at->uffd;
-	int rc;
+	int ret;
 	json_t *body =
 		json_pack("{s:o, s:{s:s, s:o}, s:b}", "snapshot_path", fs_vmm_path(v, state),
 			  "mem_backend", "backend_type", uffd ? "Uffd" : "File", "backend_path",
@@ -299,15 +299,15 @@ static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 
 	if (!body)
 		return -EINVAL;
-	rc = override_tap(v, body);
-	if (!rc)
-		rc = override_vsock(v, body);
-	if (!rc)
-		rc = fs_vmm_more_fields(v, body);
-	if (!rc)
+	ret = override_tap(v, body);
+	if (!ret)
+		ret = override_vsock(v, body);
+	if (!ret)
+		ret = fs_vmm_more_fields(v, body);
+	if (!ret)
 		return advise(v, ask(v, "PUT", "/snapshot/load", body));
 	json_decref(body);
-	return rc;
+	return ret;
 }
 
 /* The last whole line of the metrics file that is one. */
@@ -338,15 +338,15 @@ static int metrics(struct fs_vmm *v, json_t **out)
 {
 	struct firecracker *f = v->driver;
 	json_t *all, *times;
-	int rc;
+	int ret;
 
 	*out = NULL;
 	if (!f->measured)
 		return fs_errf(v->err, sizeof(v->err), -ENOTSUP,
 			       "no metrics were asked of this Firecracker");
-	rc = ask(v, "PUT", "/actions", json_pack("{s:s}", "action_type", "FlushMetrics"));
-	if (rc)
-		return rc;
+	ret = ask(v, "PUT", "/actions", json_pack("{s:s}", "action_type", "FlushMetrics"));
+	if (ret)
+		return ret;
 	all = last_metrics(f->metrics);
 	times = json_object_get(all, "latencies_us");
 	if (json_is_object(times))

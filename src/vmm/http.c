@@ -121,23 +121,23 @@ int fs_http_ask(struct fs_http *h, const char *method, const char *path, const j
 		uint64_t timeout_ns, struct fs_http_answer *a, char *err, size_t len)
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL, took[FS_UNITS_LEN];
-	int rc;
+	int ret;
 
 	memset(a, 0, sizeof(*a));
 	if (body && !text)
 		return fs_errf(err, len, -ENOMEM, "%s %s: out of memory", method, path);
-	rc = perform(h, method, path, text, timeout_ns);
+	ret = perform(h, method, path, text, timeout_ns);
 	free(text);
 	h->body[h->n] = '\0';
-	if (rc == -ETIMEDOUT)
-		return fs_errf(err, len, rc, "%s %s: no answer within %s", method, path,
+	if (ret == -ETIMEDOUT)
+		return fs_errf(err, len, ret, "%s %s: no answer within %s", method, path,
 			       fs_fmt_ns(timeout_ns, took, sizeof(took)));
-	if (rc == -EMSGSIZE)
-		return fs_errf(err, len, rc, "%s %s: an answer of more than %u bytes", method, path,
-			       FS_ANSWER_MAX);
-	if (rc)
-		return fs_errf(err, len, rc, "%s %s: no answer: %s", method, path,
-			       *h->why ? h->why : strerror(-rc));
+	if (ret == -EMSGSIZE)
+		return fs_errf(err, len, ret, "%s %s: an answer of more than %u bytes", method,
+			       path, FS_ANSWER_MAX);
+	if (ret)
+		return fs_errf(err, len, ret, "%s %s: no answer: %s", method, path,
+			       *h->why ? h->why : strerror(-ret));
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &a->status);
 	a->body = h->body;
 	a->len = h->n;

@@ -104,36 +104,36 @@ static int link_in(struct fs_vmm *v, const char *root, const char *file, const c
 static int link_handler(const struct fs_jail *j, struct fs_vmm *v, const char *root)
 {
 	char to[PATH_MAX + 16];
-	int rc = link_in(v, root, v->at->uffd, FS_JAIL_UFFD);
+	int ret = link_in(v, root, v->at->uffd, FS_JAIL_UFFD);
 
 	snprintf(to, sizeof(to), "%s%s", root, FS_JAIL_UFFD);
-	if (!rc && lchown(to, j->uid, j->gid))
-		rc = fs_errf(v->err, sizeof(v->err), -errno, "giving %s to user %u: %m", to,
-			     j->uid);
-	return rc;
+	if (!ret && lchown(to, j->uid, j->gid))
+		ret = fs_errf(v->err, sizeof(v->err), -errno, "giving %s to user %u: %m", to,
+			      j->uid);
+	return ret;
 }
 
 int fs_jail_make(const struct fs_jail *j, struct fs_vmm *v, const char *root)
 {
-	int rc = make_folders(root);
+	int ret = make_folders(root);
 
-	if (rc)
-		return fs_errf(v->err, sizeof(v->err), rc, "making the jail %s: %s", root,
-			       strerror(-rc));
-	rc = v->at->state ? link_in(v, root, v->at->state, FS_JAIL_STATE) : 0;
-	if (!rc && v->at->memory && !v->at->uffd)
-		rc = link_in(v, root, v->at->memory, FS_JAIL_MEMORY);
-	if (!rc && v->at->uffd)
-		rc = link_handler(j, v, root);
-	if (!rc)
-		rc = make_vsock_folder(j, v, root);
+	if (ret)
+		return fs_errf(v->err, sizeof(v->err), ret, "making the jail %s: %s", root,
+			       strerror(-ret));
+	ret = v->at->state ? link_in(v, root, v->at->state, FS_JAIL_STATE) : 0;
+	if (!ret && v->at->memory && !v->at->uffd)
+		ret = link_in(v, root, v->at->memory, FS_JAIL_MEMORY);
+	if (!ret && v->at->uffd)
+		ret = link_handler(j, v, root);
+	if (!ret)
+		ret = make_vsock_folder(j, v, root);
 	/* The VMM makes its socket and its metrics there. */
-	if (!rc && chown(root, j->uid, j->gid))
-		rc = fs_errf(v->err, sizeof(v->err), -errno, "giving the jail %s to user %u: %m",
-			     root, j->uid);
-	if (rc)
+	if (!ret && chown(root, j->uid, j->gid))
+		ret = fs_errf(v->err, sizeof(v->err), -errno, "giving the jail %s to user %u: %m",
+			      root, j->uid);
+	if (ret)
 		fs_jail_remove(root);
-	return rc;
+	return ret;
 }
 
 void fs_jail_remove(const char *root)

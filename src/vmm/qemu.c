@@ -29,7 +29,7 @@ static int start(struct fs_vmm *v)
 	const char *tail[] = {"-qmp", qmp, "-incoming", "defer", "-S", NULL};
 	struct fs_qmp *q = NULL;
 	char **argv;
-	int rc;
+	int ret;
 
 	if (v->plan->socket && !given)
 		return -EINVAL;
@@ -43,14 +43,14 @@ static int start(struct fs_vmm *v)
 	argv = fs_vmm_argv(v, NULL, tail);
 	if (!argv)
 		return -EINVAL;
-	rc = fs_vmm_launch(v, argv);
+	ret = fs_vmm_launch(v, argv);
 	fs_vmm_argv_free(argv);
-	if (!rc)
-		rc = fs_qmp_open(v->socket, v->plan->call_ns, &q, v->err, sizeof(v->err));
+	if (!ret)
+		ret = fs_qmp_open(v->socket, v->plan->call_ns, &q, v->err, sizeof(v->err));
 	v->driver = q;
-	rc = fs_vmm_explain(v, rc);
-	if (rc)
-		return rc;
+	ret = fs_vmm_explain(v, ret);
+	if (ret)
+		return ret;
 	snprintf(v->version, sizeof(v->version), "%s", fs_qmp_version(v->driver));
 	fs_vmm_parse_version(v);
 	return 0;
@@ -93,22 +93,23 @@ static int wait_status(struct fs_vmm *v, const char *command, const char *good, 
 	for (;;) {
 		json_t *answer = NULL;
 		char is[64];
-		int rc = ask(v, command, NULL, &answer);
+		int ret = ask(v, command, NULL, &answer);
 		const char *status, *desc;
 
-		if (rc)
-			return rc;
+		if (ret)
+			return ret;
 		status = fs_answer_string(answer, "status");
 		desc = fs_answer_string(answer, "error-desc");
 		snprintf(is, sizeof(is), "%s", status ? status : "none");
 		if (!strcmp(is, good) || !strcmp(is, bad) || fs_mono_ns() > until) {
-			rc = !strcmp(is, good)
-				     ? 0
-				     : fs_errf(v->err, sizeof(v->err), -EREMOTEIO,
-					       "QEMU's %s says \"%s\", not \"%s\"%s%.200s", command,
-					       is, good, desc ? ": " : "", desc ? desc : "");
+			ret = !strcmp(is, good)
+				      ? 0
+				      : fs_errf(v->err, sizeof(v->err), -EREMOTEIO,
+						"QEMU's %s says \"%s\", not \"%s\"%s%.200s",
+						command, is, good, desc ? ": " : "",
+						desc ? desc : "");
 			json_decref(answer);
-			return fs_vmm_explain(v, rc);
+			return fs_vmm_explain(v, ret);
 		}
 		json_decref(answer);
 		nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
@@ -127,30 +128,30 @@ static int qemu_pause(struct fs_vmm *v)
 
 static int load(struct fs_vmm *v, const struct fs_vmm_load *l)
 {
-	int rc;
+	int ret;
 
 	if (strpbrk(v->at->state, ","))
 		return fs_errf(v->err, sizeof(v->err), -EINVAL,
 			       "QEMU would read the comma in %s as an option: use another path",
 			       v->at->state);
-	rc = ignore_shared(v);
-	if (!rc)
-		rc = ask_state(v, "migrate-incoming");
+	ret = ignore_shared(v);
+	if (!ret)
+		ret = ask_state(v, "migrate-incoming");
 	/* A state that cannot be loaded ends QEMU, with its reason in the log. */
-	if (!rc)
-		rc = wait_status(v, "query-status", "paused", "internal-error");
-	return rc || !l->resume ? rc : qemu_resume(v);
+	if (!ret)
+		ret = wait_status(v, "query-status", "paused", "internal-error");
+	return ret || !l->resume ? ret : qemu_resume(v);
 }
 
 static int create(struct fs_vmm *v)
 {
-	int rc = qemu_pause(v);
+	int ret = qemu_pause(v);
 
-	if (!rc)
-		rc = ignore_shared(v);
-	if (!rc)
-		rc = ask_state(v, "migrate");
-	return rc ? rc : wait_status(v, "query-migrate", "completed", "failed");
+	if (!ret)
+		ret = ignore_shared(v);
+	if (!ret)
+		ret = ask_state(v, "migrate");
+	return ret ? ret : wait_status(v, "query-migrate", "completed", "failed");
 }
 
 static void qemu_close(struct fs_vmm *v)

@@ -44,15 +44,15 @@ static int read_object(struct fs_qmp *q, uint64_t until, json_t **o, char *why, 
 
 	while (!(end = memchr(q->line, '\n', q->n))) {
 		ssize_t got;
-		int rc;
+		int ret;
 
 		if (q->n == sizeof(q->line))
 			return fs_errf(why, len, -EPROTO, "a line of more than %zu bytes",
 				       sizeof(q->line));
-		rc = ready(q, POLLIN, until);
-		if (rc)
-			return fs_errf(why, len, rc, "%s",
-				       rc == -ETIMEDOUT ? "no answer in time" : strerror(-rc));
+		ret = ready(q, POLLIN, until);
+		if (ret)
+			return fs_errf(why, len, ret, "%s",
+				       ret == -ETIMEDOUT ? "no answer in time" : strerror(-ret));
 		got = recv(q->fd, q->line + q->n, sizeof(q->line) - q->n, MSG_DONTWAIT);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
@@ -77,10 +77,10 @@ static int send_all(struct fs_qmp *q, const char *text, size_t n, uint64_t until
 		} else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
 			return -ECONNRESET;
 		} else {
-			int rc = ready(q, POLLOUT, until);
+			int ret = ready(q, POLLOUT, until);
 
-			if (rc)
-				return rc;
+			if (ret)
+				return ret;
 		}
 	}
 	return 0;
@@ -90,13 +90,13 @@ static int send_command(struct fs_qmp *q, const char *command, json_t *arguments
 {
 	json_t *o = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	int rc = text ? send_all(q, text, strlen(text), until) : -EINVAL;
+	int ret = text ? send_all(q, text, strlen(text), until) : -EINVAL;
 
-	if (!rc)
-		rc = send_all(q, "\n", 1, until);
+	if (!ret)
+		ret = send_all(q, "\n", 1, until);
 	free(text);
 	json_decref(o);
-	return rc;
+	return ret;
 }
 
 int fs_qmp_ask(struct fs_qmp *q, const char *command, json_t *arguments, uint64_t timeout_ns,
@@ -105,14 +105,14 @@ int fs_qmp_ask(struct fs_qmp *q, const char *command, json_t *arguments, uint64_
 	uint64_t until = fs_mono_ns() + timeout_ns;
 	json_t *o = NULL, *value;
 	char why[400];
-	int rc = send_command(q, command, arguments, until);
+	int ret = send_command(q, command, arguments, until);
 
-	if (rc)
-		return fs_errf(err, len, rc, "telling QEMU %s: %s", command, strerror(-rc));
+	if (ret)
+		return fs_errf(err, len, ret, "telling QEMU %s: %s", command, strerror(-ret));
 	for (;;) {
-		rc = read_object(q, until, &o, why, sizeof(why));
-		if (rc)
-			return fs_errf(err, len, rc, "asking QEMU for %s: %s", command, why);
+		ret = read_object(q, until, &o, why, sizeof(why));
+		if (ret)
+			return fs_errf(err, len, ret, "asking QEMU for %s: %s", command, why);
 		if (json_object_get(o, "return") || json_object_get(o, "error"))
 			break;
 		json_decref(o); /* an event */
@@ -121,20 +121,20 @@ int fs_qmp_ask(struct fs_qmp *q, const char *command, json_t *arguments, uint64_
 	if (!value) {
 		const char *desc = fs_answer_string(json_object_get(o, "error"), "desc");
 
-		rc = fs_errf(err, len, -EREMOTEIO, "QEMU refused %s: %s", command,
-			     fs_answer_show(desc ? desc : "?", desc ? strlen(desc) : 1, why,
-					    sizeof(why)));
+		ret = fs_errf(err, len, -EREMOTEIO, "QEMU refused %s: %s", command,
+			      fs_answer_show(desc ? desc : "?", desc ? strlen(desc) : 1, why,
+					     sizeof(why)));
 	} else if (out) {
 		*out = json_incref(value);
 	}
 	json_decref(o);
-	return rc;
+	return ret;
 }
 
 static int connect_to(struct fs_qmp *q, const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int rc;
+	int ret;
 
 	if (strlen(path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
@@ -143,19 +143,19 @@ static int connect_to(struct fs_qmp *q, const char *path)
 	if (q->fd < 0)
 		return -errno;
 	do /* that of a local socket begins anew after a signal */
-		rc = connect(q->fd, (struct sockaddr *)&a, sizeof(a));
-	while (rc && errno == EINTR);
-	return rc ? -errno : 0;
+		ret = connect(q->fd, (struct sockaddr *)&a, sizeof(a));
+	while (ret && errno == EINTR);
+	return ret ? -errno : 0;
 }
 
 static int greet(struct fs_qmp *q, uint64_t timeout_ns, char *err, size_t len)
 {
 	json_t *o = NULL, *hello, *v;
 	char why[300];
-	int rc = read_object(q, fs_mono_ns() + timeout_ns, &o, why, sizeof(why));
+	int ret = read_object(q, fs_mono_ns() + timeout_ns, &o, why, sizeof(why));
 
-	if (rc)
-		return fs_errf(err, len, rc, "waiting for QEMU's greeting: %s", why);
+	if (ret)
+		return fs_errf(err, len, ret, "waiting for QEMU's greeting: %s", why);
 	hello = json_object_get(o, "QMP");
 	v = json_object_get(json_object_get(hello, "version"), "qemu");
 	if (hello)
@@ -173,22 +173,22 @@ int fs_qmp_open(const char *path, uint64_t timeout_ns, struct fs_qmp **out, char
 {
 	struct fs_qmp *q = calloc(1, sizeof(*q));
 	char took[FS_UNITS_LEN];
-	int rc;
+	int ret;
 
 	if (!q)
 		return fs_errf(err, len, -ENOMEM, "out of memory");
 	q->fd = -1;
-	rc = connect_to(q, path);
-	if (rc)
-		fs_errf(err, len, rc, "connecting to QEMU at %s: %s", path, strerror(-rc));
+	ret = connect_to(q, path);
+	if (ret)
+		fs_errf(err, len, ret, "connecting to QEMU at %s: %s", path, strerror(-ret));
 	else
-		rc = greet(q, timeout_ns, err, len);
-	if (rc == -ETIMEDOUT)
-		fs_errf(err, len, rc, "QEMU at %s did not greet within %s", path,
+		ret = greet(q, timeout_ns, err, len);
+	if (ret == -ETIMEDOUT)
+		fs_errf(err, len, ret, "QEMU at %s did not greet within %s", path,
 			fs_fmt_ns(timeout_ns, took, sizeof(took)));
-	if (rc) {
+	if (ret) {
 		fs_qmp_close(q);
-		return rc;
+		return ret;
 	}
 	*out = q;
 	return 0;

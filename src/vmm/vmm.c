@@ -57,14 +57,14 @@ bool fs_vmm_died(struct fs_vmm *v)
 	return true;
 }
 
-int fs_vmm_explain(struct fs_vmm *v, int rc)
+int fs_vmm_explain(struct fs_vmm *v, int ret)
 {
 	char death[600];
 	size_t n = strlen(v->err);
 
 	/* A connection that broke, or a refusal, is often the first that is seen of its end. */
-	if (!rc || rc == -ETIMEDOUT || fs_process_wait(&v->process, GRACE_NS) || !v->process.pid)
-		return rc;
+	if (!ret || ret == -ETIMEDOUT || fs_process_wait(&v->process, GRACE_NS) || !v->process.pid)
+		return ret;
 	say_death(v, death, sizeof(death));
 	snprintf(v->err + n, sizeof(v->err) - n, "; %s", death);
 	return -ECHILD;
@@ -74,14 +74,14 @@ int fs_vmm_http(struct fs_vmm *v, struct fs_http *h, const char *method, const c
 		json_t *body, struct fs_http_answer *a)
 {
 	char shown[1000];
-	int rc = fs_http_ask(h, method, path, body, v->plan->call_ns, a, v->err, sizeof(v->err));
+	int ret = fs_http_ask(h, method, path, body, v->plan->call_ns, a, v->err, sizeof(v->err));
 
 	json_decref(body);
-	if (!rc && a->status != 204 && a->status != 200)
-		rc = fs_errf(v->err, sizeof(v->err), -EREMOTEIO, "%s refused %s %s with %ld: %s",
-			     v->ops->name, method, path, a->status,
-			     fs_answer_show(a->body, a->len, shown, sizeof(shown)));
-	return fs_vmm_explain(v, rc);
+	if (!ret && a->status != 204 && a->status != 200)
+		ret = fs_errf(v->err, sizeof(v->err), -EREMOTEIO, "%s refused %s %s with %ld: %s",
+			      v->ops->name, method, path, a->status,
+			      fs_answer_show(a->body, a->len, shown, sizeof(shown)));
+	return fs_vmm_explain(v, ret);
 }
 
 /* Takes a connection to the socket, and asks who is there. 0 or a negative errno. */
@@ -90,7 +90,7 @@ static int try_connect(const char *path, pid_t *pid)
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	struct ucred who = {0};
 	socklen_t len = sizeof(who);
-	int fd, rc = 0;
+	int fd, ret = 0;
 
 	if (strlen(path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
@@ -100,20 +100,20 @@ static int try_connect(const char *path, pid_t *pid)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
-		rc = -errno;
+		ret = -errno;
 	*pid = who.pid;
 	close(fd);
-	return rc;
+	return ret;
 }
 
 static int adopt(struct fs_vmm *v)
 {
 	pid_t pid = 0;
-	int rc = try_connect(v->socket, &pid);
+	int ret = try_connect(v->socket, &pid);
 
-	if (rc)
-		return fs_errf(v->err, sizeof(v->err), rc, "connecting to the VMM at %s: %s",
-			       v->socket, strerror(-rc));
+	if (ret)
+		return fs_errf(v->err, sizeof(v->err), ret, "connecting to the VMM at %s: %s",
+			       v->socket, strerror(-ret));
 	return fs_process_adopt(&v->process, pid, v->err, sizeof(v->err));
 }
 
@@ -122,12 +122,12 @@ static int wait_for_socket(struct fs_vmm *v)
 	uint64_t until = fs_mono_ns() + v->plan->call_ns;
 	char took[FS_UNITS_LEN];
 	pid_t pid;
-	int rc;
+	int ret;
 
-	while ((rc = try_connect(v->socket, &pid))) {
-		if (rc == -ENAMETOOLONG)
+	while ((ret = try_connect(v->socket, &pid))) {
+		if (ret == -ENAMETOOLONG)
 			return fs_errf(
-				v->err, sizeof(v->err), rc,
+				v->err, sizeof(v->err), ret,
 				"the path of its socket, %s, is too long (107 bytes is the most): use a folder nearer to the root",
 				v->socket);
 		if (fs_vmm_died(v))
@@ -137,7 +137,7 @@ static int wait_for_socket(struct fs_vmm *v)
 				       "%s runs but does not listen on %s after %s (%s)",
 				       v->ops->name, v->socket,
 				       fs_fmt_ns(v->plan->call_ns, took, sizeof(took)),
-				       strerror(-rc));
+				       strerror(-ret));
 		nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
 	}
 	return 0;
@@ -146,7 +146,7 @@ static int wait_for_socket(struct fs_vmm *v)
 int fs_vmm_launch(struct fs_vmm *v, char *const argv[])
 {
 	struct stat st;
-	int rc;
+	int ret;
 
 	if (v->plan->socket)
 		return adopt(v);
@@ -154,12 +154,12 @@ int fs_vmm_launch(struct fs_vmm *v, char *const argv[])
 		return fs_errf(v->err, sizeof(v->err), -EEXIST,
 			       "%s exists already: another VMM uses it, or one was killed there",
 			       v->socket);
-	rc = fs_process_start(&v->process, argv, v->log, v->err, sizeof(v->err));
-	if (rc == -ENOENT && !strchr(argv[0], '/'))
-		return fs_errf(v->err, sizeof(v->err), rc,
+	ret = fs_process_start(&v->process, argv, v->log, v->err, sizeof(v->err));
+	if (ret == -ENOENT && !strchr(argv[0], '/'))
+		return fs_errf(v->err, sizeof(v->err), ret,
 			       "starting %s: it is not in PATH (--vmm-bin PATH says where it is)",
 			       argv[0]);
-	return rc ? rc : wait_for_socket(v);
+	return ret ? ret : wait_for_socket(v);
 }
 
 /* --- versions --- */

@@ -30,9 +30,9 @@ report "no function of more than 60 lines" "$(longer_functions 'src bpf tools' 6
 { echo 'static void f(void)'; echo '{'; yes '	;' | head -n 59; echo '}'; } >"$tmp/function.c"
 yes '/* */' | head -n 501 >"$tmp/file.h"
 report "a long function is found" "$(
-	[ "$(longer_functions "$tmp" 60)" = "61 $tmp/function.c:2 static void f(void)" ] || longer_functions "$tmp" 60
+	[ "$(longer_functions "$tmp" 60)" = "61 $tmp/function.c:2 static void f(void)" ] || echo "it is not: $(longer_functions "$tmp" 60)"
 	longer_functions "$tmp" 61)"
 report "a long file is found" "$(
-	[ "$(longer_files "$tmp" 500)" = "501 $tmp/file.h" ] || longer_files "$tmp" 500
+	[ "$(longer_files "$tmp" 500)" = "501 $tmp/file.h" ] || echo "it is not: $(longer_files "$tmp" 500)"
 	longer_files "$tmp" 501)"
 done_testing

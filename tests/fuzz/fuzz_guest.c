@@ -211,10 +211,10 @@ static void read_guest(struct world *w, const struct fsr_mem *m, bool recording)
 	struct fsr_layout l;
 	char why[FSR_WHY];
 	uint64_t *frames;
-	int err = fsr_layout_load(m, craft_dir_gfn(&w->c), &l, why);
+	int ret = fsr_layout_load(m, craft_dir_gfn(&w->c), &l, why);
 
-	check(err != -EBADMSG || *why);
-	if (err)
+	check(ret != -EBADMSG || *why);
+	if (ret)
 		return;
 	check(!fsr_guest_begin(&b, &head));
 	frames = malloc(fsr_layout_frames(&l, NULL) * sizeof(*frames));

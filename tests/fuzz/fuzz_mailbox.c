@@ -108,10 +108,10 @@ static void fuzz_file(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < found.hits.n; i++) {
 		uint64_t at = found.hits.v[i].offset;
 		uint32_t head = fs_mbox_layouts[found.hits.v[i].kind].payload_off;
-		int rc = fs_mbox_verify(fd, size, &q, at, &p, err, sizeof(err));
+		int ret = fs_mbox_verify(fd, size, &q, at, &p, err, sizeof(err));
 
-		CHECK(rc == 0 || err[0]);
-		if (rc)
+		CHECK(ret == 0 || err[0]);
+		if (ret)
 			continue;
 		CHECK(at + head + p.room <= p.hit.verified_end && at + head + p.room <= size);
 		CHECK(p.room <= fs_mbox_capacity(p.hit.kind));

@@ -360,10 +360,10 @@ static inline char *fx_render(const struct fsv_view *v,
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
-	int err = render(v, f);
+	int ret = render(v, f);
 
 	fclose(f);
-	if (err) {
+	if (ret) {
 		free(text);
 		return NULL;
 	}

@@ -279,7 +279,7 @@ static void test_reads_exactly(void **st)
 	uint64_t bytes;
 	char path[64] = "/var/tmp/forkscope-test-XXXXXX",
 	     err[200]; /* no tmpfs: a page cache to drop */
-	int rc;
+	int ret;
 
 	(void)st;
 	run.fd = mkstemp(path);
@@ -287,9 +287,9 @@ static void test_reads_exactly(void **st)
 	unlink(path);
 	memset(body, 1, sizeof(body));
 	assert_int_equal(write(run.fd, body, sizeof(body)), sizeof(body));
-	rc = fs_cache_drop(run.fd);
+	ret = fs_cache_drop(run.fd);
 	assert_int_equal(fs_cache_resident(run.fd, &all, &bytes), 0);
-	if (rc || bytes > MIB) {
+	if (ret || bytes > MIB) {
 		close(run.fd);
 		skip(); /* this file system keeps its pages */
 	}
@@ -430,7 +430,7 @@ static void test_counts_huge_pages(void **st)
 {
 	const struct {
 		uint64_t size, allocated, from, n, resident;
-		int rc;
+		int ret;
 	} t[] = {
 		{64 * MIB, 64 * MIB, 0, 64 * MIB, 64 * MIB, 0},
 		{64 * MIB, 64 * MIB, 2 * MIB, MIB, MIB, 0},
@@ -447,7 +447,7 @@ static void test_counts_huge_pages(void **st)
 		const struct fs_range r = {t[i].from, t[i].n};
 		uint64_t bytes = 0;
 
-		assert_int_equal(fs_cache_of_hugetlb(&file, &r, &bytes), t[i].rc);
+		assert_int_equal(fs_cache_of_hugetlb(&file, &r, &bytes), t[i].ret);
 		assert_int_equal(bytes, t[i].resident);
 	}
 }

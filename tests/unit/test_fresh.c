@@ -35,12 +35,12 @@ static int make(const char *path, const char *const *begins)
 
 static int of_content(const void *content, size_t size, const char *const *begins)
 {
-	int rc;
+	int ret;
 
 	tmp_write(tmp_path("file"), content, size);
-	rc = fs_fresh_check(tmp_path("file"), begins);
-	assert_int_equal(make(tmp_path("file"), begins), rc);
-	return rc;
+	ret = fs_fresh_check(tmp_path("file"), begins);
+	assert_int_equal(make(tmp_path("file"), begins), ret);
+	return ret;
 }
 
 static void replaces_what_begins_so(void **state)

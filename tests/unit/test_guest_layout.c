@@ -39,7 +39,7 @@ static void fill(uint8_t *p, size_t n, unsigned int seed)
 static int make(struct scene *s, bool with_rings)
 {
 	char err[256] = "";
-	int rc;
+	int ret;
 
 	memset(s, 0, sizeof(*s));
 	fill((uint8_t *)s->meta, META_BYTES, 1);
@@ -58,11 +58,11 @@ static int make(struct scene *s, bool with_rings)
 	s->layout.meta = s->meta;
 	s->layout.meta_bytes = META_BYTES;
 	s->layout.symbols = &s->symbols;
-	rc = guest_layout_make(&s->layout, false, err, sizeof(err));
-	if (rc) {
-		assert_int_equal(rc, -EPERM);
+	ret = guest_layout_make(&s->layout, false, err, sizeof(err));
+	if (ret) {
+		assert_int_equal(ret, -EPERM);
 		assert_non_null(strstr(err, "hides where pages lie"));
-		return rc;
+		return ret;
 	}
 	s->gfn = calloc(s->rings.pages + s->layout.store.pages, sizeof(*s->gfn));
 	if (with_rings)

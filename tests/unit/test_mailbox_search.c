@@ -298,10 +298,10 @@ static void test_cut_while_searched(void **state)
 	while (!seen && time(NULL) < stop) {
 		struct fs_mbox_found f;
 		char err[256] = "";
-		int rc = fs_mbox_search(c.fd, c.size, &any_kind, &f, err, sizeof(err));
+		int ret = fs_mbox_search(c.fd, c.size, &any_kind, &f, err, sizeof(err));
 
-		assert_true(rc == 0 || rc == -ESTALE);
-		seen = rc == -ESTALE;
+		assert_true(ret == 0 || ret == -ESTALE);
+		seen = ret == -ESTALE;
 		if (seen)
 			assert_non_null(strstr(err, "cut short"));
 		else

@@ -26,10 +26,10 @@ static struct wire good(void)
 static int parse(const struct wire *w, size_t bytes, uid_t from, struct fs_mark *m)
 {
 	char err[160] = "";
-	int rc = fs_mark_parse(w, bytes, from, 1000, NOW, m, err, sizeof(err));
+	int ret = fs_mark_parse(w, bytes, from, 1000, NOW, m, err, sizeof(err));
 
-	assert_true(!rc == !*err); /* a refusal says why */
-	return rc;
+	assert_true(!ret == !*err); /* a refusal says why */
+	return ret;
 }
 
 static void takes_a_good_one(void **state)

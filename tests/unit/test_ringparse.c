@@ -425,7 +425,7 @@ static void directories_that_lie(void **state)
 {
 	static const struct {
 		void (*lie)(struct fsg_dir *d);
-		int err;
+		int ret;
 		const char *why;
 	} lies[] = {
 		{no_magic, -ENOENT, ""},
@@ -455,7 +455,7 @@ static void directories_that_lie(void **state)
 		memcpy(craft_dir(&w->c), good, sizeof(good));
 		lies[i].lie(craft_dir(&w->c));
 		assert_int_equal(fsr_layout_load(&w->m, craft_dir_gfn(&w->c), &l, why),
-				 lies[i].err);
+				 lies[i].ret);
 		assert_string_equal(why, lies[i].why);
 		assert_null(l.frames);
 	}

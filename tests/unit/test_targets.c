@@ -19,16 +19,16 @@ static int check(const char *name)
 {
 	char *command[] = {(char *)name, NULL}, err[300] = "";
 	struct fs_targets t;
-	int rc;
+	int ret;
 
 	fs_targets_init(&t);
 	t.command = command;
-	rc = fs_targets_check(&t, err, sizeof(err));
-	assert_int_equal(!rc, !*err);
-	if (rc)
+	ret = fs_targets_check(&t, err, sizeof(err));
+	assert_int_equal(!ret, !*err);
+	if (ret)
 		assert_non_null(strstr(err, name));
 	fs_targets_close(&t);
-	return rc;
+	return ret;
 }
 
 static void make(const char *name, mode_t mode)

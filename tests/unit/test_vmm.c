@@ -74,10 +74,10 @@ static void start_good(void)
 		fail_msg("%s", v.err);
 }
 
-static void good(int rc)
+static void good(int ret)
 {
-	if (rc)
-		fail_msg("%d: %s", rc, v.err);
+	if (ret)
+		fail_msg("%d: %s", ret, v.err);
 }
 
 static void says(const char *word)
@@ -234,15 +234,15 @@ static void test_firecracker_misbehaves(void **st)
 
 	(void)st;
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		int rc;
+		int ret;
 
 		plan.call_ns = LONG_NS; /* for its start */
 		setenv("FIXTURE_FAULT", faults[i].fault, 1);
 		start_good();
 		plan.call_ns = SHORT_NS;
-		rc = v.ops->load(&v, &l);
-		if (rc != faults[i].rc)
-			fail_msg("%s: %d, %s", faults[i].fault, rc, v.err);
+		ret = v.ops->load(&v, &l);
+		if (ret != faults[i].rc)
+			fail_msg("%s: %d, %s", faults[i].fault, ret, v.err);
 		says(faults[i].word);
 		fs_vmm_end(&v);
 	}
@@ -511,15 +511,15 @@ static void test_qemu_misbehaves(void **st)
 	plan.ops = &fs_vmm_qemu;
 	plan.command = qemu_command;
 	for (size_t i = 0; i < sizeof(qmp_faults) / sizeof(qmp_faults[0]); i++) {
-		int rc;
+		int ret;
 
 		plan.call_ns = LONG_NS;
 		setenv("FIXTURE_FAULT", qmp_faults[i].fault, 1);
 		start_good();
 		plan.call_ns = SHORT_NS;
-		rc = v.ops->load(&v, &l);
-		if (rc != qmp_faults[i].rc)
-			fail_msg("%s: %d, %s", qmp_faults[i].fault, rc, v.err);
+		ret = v.ops->load(&v, &l);
+		if (ret != qmp_faults[i].rc)
+			fail_msg("%s: %d, %s", qmp_faults[i].fault, ret, v.err);
 		says(qmp_faults[i].word);
 		fs_vmm_end(&v);
 	}

@@ -203,7 +203,7 @@ static void no_room_for_the_header_leaves_no_file(void **state)
 	const char *path = tmp_path("none.fsr");
 	struct rlimit was, limit;
 	struct fsr_writer *w;
-	int err;
+	int ret;
 
 	(void)state;
 	signal(SIGXFSZ, SIG_IGN);
@@ -211,9 +211,9 @@ static void no_room_for_the_header_leaves_no_file(void **state)
 	limit = was;
 	limit.rlim_cur = 10;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	err = fsr_create(path, &w);
+	ret = fsr_create(path, &w);
 	setrlimit(RLIMIT_FSIZE, &was);
-	assert_int_equal(err, -EFBIG);
+	assert_int_equal(ret, -EFBIG);
 	assert_int_equal(access(path, F_OK), -1);
 }
 

@@ -51,14 +51,14 @@ static int metrics(void)
 {
 	json_t *o = NULL;
 	char *text;
-	int rc = v.ops->metrics ? v.ops->metrics(&v, &o) : -ENOTSUP;
+	int ret = v.ops->metrics ? v.ops->metrics(&v, &o) : -ENOTSUP;
 
 	text = json_dumps(o, JSON_COMPACT);
-	if (!rc)
+	if (!ret)
 		printf("metrics ok %s\n", text);
 	free(text);
 	json_decref(o);
-	return rc;
+	return ret;
 }
 
 static int run(const char *op)
@@ -78,16 +78,16 @@ static int run(const char *op)
 		return 0;
 	}
 	v.err[0] = '\0';
-	int rc = !strcmp(op, "start")      ? v.ops->start(&v)
-		 : !strncmp(op, "load", 4) ? v.ops->load(&v, &l)
-		 : !strcmp(op, "resume")   ? v.ops->resume(&v)
-		 : !strcmp(op, "pause")    ? v.ops->pause(&v)
-		 : !strcmp(op, "create")   ? v.ops->create(&v)
-					   : -ENOSYS;
+	int ret = !strcmp(op, "start")      ? v.ops->start(&v)
+		  : !strncmp(op, "load", 4) ? v.ops->load(&v, &l)
+		  : !strcmp(op, "resume")   ? v.ops->resume(&v)
+		  : !strcmp(op, "pause")    ? v.ops->pause(&v)
+		  : !strcmp(op, "create")   ? v.ops->create(&v)
+					    : -ENOSYS;
 
-	if (!rc)
+	if (!ret)
 		printf("%s ok %s\n", op, v.version);
-	return rc;
+	return ret;
 }
 
 int main(int argc, char **argv)
@@ -112,10 +112,10 @@ int main(int argc, char **argv)
 	fs_http_setup();
 	fs_vmm_init(&v, &plan, &at);
 	for (; i < argc; i++) {
-		int rc = run(argv[i]);
+		int ret = run(argv[i]);
 
-		if (rc)
-			printf("%s %d %s\n", argv[i], -rc, v.err);
+		if (ret)
+			printf("%s %d %s\n", argv[i], -ret, v.err);
 	}
 	fs_vmm_end(&v);
 	return 0;

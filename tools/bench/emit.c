@@ -32,15 +32,15 @@ static void make_rings(struct bench_bpf *skel, struct fs_rings *rings)
 
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, RING_BYTES, NULL);
-		int rc;
+		int ret;
 
 		if (fd < 0)
 			die("making a ring", -errno);
 		if (bpf_map_update_elem(outer, &cpu, &fd, BPF_ANY))
 			die("placing a ring", -errno);
-		rc = fs_rings_add(rings, (unsigned int)cpu, fd);
-		if (rc)
-			die("mapping a ring", rc);
+		ret = fs_rings_add(rings, (unsigned int)cpu, fd);
+		if (ret)
+			die("mapping a ring", ret);
 	}
 }
 
@@ -84,15 +84,15 @@ int main(int argc, char **argv)
 	struct fsr_writer *w;
 	struct bench_bpf *skel;
 	__u32 pid = argc == 3 ? (__u32)atoi(argv[1]) : 0;
-	int rc = 0;
+	int ret = 0;
 
 	if (!pid || !rings) {
 		fprintf(stderr, "usage: emit PID OUT.fsr\n");
 		return 2;
 	}
-	rc = fsr_create(argv[2], &w);
-	if (rc)
-		die(argv[2], rc);
+	ret = fsr_create(argv[2], &w);
+	if (ret)
+		die(argv[2], ret);
 	skel = load();
 	make_rings(skel, rings);
 	if (bpf_map_update_elem(bpf_map__fd(skel->maps.procs), &pid, &proc, BPF_ANY))
@@ -101,15 +101,15 @@ int main(int argc, char **argv)
 		die("attaching", -errno);
 	printf("attached\n");
 	fflush(stdout);
-	while (!rc && poll(&in, 1, fs_rings_wait_ms(rings)) == 0)
-		rc = fs_rings_drain(rings, w, false);
+	while (!ret && poll(&in, 1, fs_rings_wait_ms(rings)) == 0)
+		ret = fs_rings_drain(rings, w, false);
 	bench_bpf__detach(skel);
-	if (!rc)
-		rc = fs_rings_drain(rings, w, true);
-	if (!rc)
-		rc = fsr_close(w);
-	if (rc)
-		die("writing", rc);
+	if (!ret)
+		ret = fs_rings_drain(rings, w, true);
+	if (!ret)
+		ret = fsr_close(w);
+	if (ret)
+		die("writing", ret);
 	printf("events %llu lost %llu\n", (unsigned long long)fs_rings_counts(rings)->events,
 	       (unsigned long long)lost(skel));
 	return 0;

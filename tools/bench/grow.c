@@ -38,18 +38,18 @@ static void die(const char *what, int err)
 
 static void flush(struct grow *g)
 {
-	int rc = 0;
+	int ret = 0;
 
-	for (uint32_t c = 0; c < CPUS && !rc; c++) {
+	for (uint32_t c = 0; c < CPUS && !ret; c++) {
 		if (g->used[c])
-			rc = fsr_write_events(g->w, c, g->stage[c], g->used[c], g->count[c]);
+			ret = fsr_write_events(g->w, c, g->stage[c], g->used[c], g->count[c]);
 		g->used[c] = 0;
 		g->count[c] = 0;
 	}
-	if (!rc)
-		rc = fsr_write_round(g->w, g->ts);
-	if (rc)
-		die("writing", rc);
+	if (!ret)
+		ret = fsr_write_round(g->w, g->ts);
+	if (ret)
+		die("writing", ret);
 }
 
 static uint32_t pid_of(const struct grow *g)
@@ -210,25 +210,25 @@ int main(int argc, char **argv)
 	static const char meta[] =
 		"{\"tool\": \"forkscope bench\", \"asked\": {\"end\": \"ack:mailbox\"}}";
 	static const char end[] = "{\"why\": \"done\"}";
-	int rc;
+	int ret;
 
 	if (!want) {
 		fprintf(stderr, "usage: grow OUT.fsr RECORDS\n");
 		return 2;
 	}
-	rc = fsr_create(argv[1], &g.w);
-	if (rc)
-		die(argv[1], rc);
-	rc = fsr_write(g.w, FSR_META, meta, sizeof(meta) - 1);
-	while (!rc && g.records < want)
+	ret = fsr_create(argv[1], &g.w);
+	if (ret)
+		die(argv[1], ret);
+	ret = fsr_write(g.w, FSR_META, meta, sizeof(meta) - 1);
+	while (!ret && g.records < want)
 		one_fork(&g, want - g.records < PER_FORK ? (uint32_t)(want - g.records) : PER_FORK);
 	flush(&g);
-	if (!rc)
-		rc = fsr_write(g.w, FSR_END, end, sizeof(end) - 1);
-	if (!rc)
-		rc = fsr_close(g.w);
-	if (rc)
-		die("writing", rc);
+	if (!ret)
+		ret = fsr_write(g.w, FSR_END, end, sizeof(end) - 1);
+	if (!ret)
+		ret = fsr_close(g.w);
+	if (ret)
+		die("writing", ret);
 	printf("%llu\n", (unsigned long long)g.records);
 	return 0;
 }

@@ -72,20 +72,20 @@ static int write_failed(struct compiler *c, int err)
 
 static int flush_chunk(struct compiler *c, uint16_t cpu, uint32_t *count)
 {
-	int rc = 0;
+	int ret = 0;
 
 	if (*count)
-		rc = fsr_write_events(c->w, cpu, c->bytes.v, c->bytes.n, *count);
+		ret = fsr_write_events(c->w, cpu, c->bytes.v, c->bytes.n, *count);
 	c->bytes.n = 0;
 	*count = 0;
-	return write_failed(c, rc);
+	return write_failed(c, ret);
 }
 
 /* Writes the records gathered so far, each CPU's in chunks of its own. */
 static int flush(struct compiler *c)
 {
 	uint32_t count = 0;
-	int rc;
+	int ret;
 
 	if (c->items.n)
 		qsort(c->items.v, c->items.n, sizeof(*c->items.v), c->raw ? by_cpu : by_cpu_time);
@@ -105,9 +105,9 @@ static int flush(struct compiler *c)
 		count++;
 		if (i + 1 == c->items.n || header(it + 1)->cpu != ev->cpu ||
 		    c->bytes.n + FSR_MAX_REC > CHUNK_BYTES) {
-			rc = flush_chunk(c, ev->cpu, &count);
-			if (rc)
-				return rc;
+			ret = flush_chunk(c, ev->cpu, &count);
+			if (ret)
+				return ret;
 		}
 	}
 	c->items.n = 0;
@@ -119,23 +119,23 @@ static int write_json(struct compiler *c, enum fsr_chunk_type type, const char *
 	json_error_t why;
 	json_t *json = json_loads(text, 0, &why);
 	char *packed;
-	int rc;
+	int ret;
 
 	if (!json_is_object(json)) {
-		rc = fs_errf(c->err, c->err_len, -EINVAL, "line %zu: not a JSON object: %s",
-			     c->line, json ? "it is another value" : why.text);
+		ret = fs_errf(c->err, c->err_len, -EINVAL, "line %zu: not a JSON object: %s",
+			      c->line, json ? "it is another value" : why.text);
 		json_decref(json);
-		return rc;
+		return ret;
 	}
 	packed = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	if (!packed)
 		return fs_errf(c->err, c->err_len, -ENOMEM, "out of memory");
-	rc = flush(c);
-	if (!rc)
-		rc = write_failed(c, fsr_write(c->w, type, packed, strlen(packed)));
+	ret = flush(c);
+	if (!ret)
+		ret = write_failed(c, fsr_write(c->w, type, packed, strlen(packed)));
 	free(packed);
-	return rc;
+	return ret;
 }
 
 static int append(struct compiler *c, const void *data, size_t n)
@@ -152,7 +152,7 @@ static int add_stack(struct compiler *c, const char *text)
 	struct fsr_stack head = {0};
 	uint64_t addrs[1024];
 	char *rest;
-	int rc;
+	int ret;
 
 	head.id = (uint32_t)strtoul(text, &rest, 0);
 	for (text = rest; *(text += strspn(text, " \t")); text = rest) {
@@ -164,8 +164,8 @@ static int add_stack(struct compiler *c, const char *text)
 			return fs_errf(c->err, c->err_len, -EINVAL,
 				       "line %zu: \"%s\" is no address", c->line, text);
 	}
-	rc = append(c, &head, sizeof(head));
-	return rc ? rc : append(c, addrs, head.depth * sizeof(addrs[0]));
+	ret = append(c, &head, sizeof(head));
+	return ret ? ret : append(c, addrs, head.depth * sizeof(addrs[0]));
 }
 
 static int add_symbol(struct compiler *c, const char *text)
@@ -184,13 +184,13 @@ static int write_round(struct compiler *c, const char *text)
 {
 	char *rest;
 	uint64_t horizon = strtoull(text, &rest, 0);
-	int rc;
+	int ret;
 
 	if (rest == text || *rest)
 		return fs_errf(c->err, c->err_len, -EINVAL, "line %zu: ROUND takes a time in ns",
 			       c->line);
-	rc = flush(c);
-	return rc ? rc : write_failed(c, fsr_write_round(c->w, horizon));
+	ret = flush(c);
+	return ret ? ret : write_failed(c, fsr_write_round(c->w, horizon));
 }
 
 static int add_event(struct compiler *c, const char *line)
@@ -222,23 +222,23 @@ static int write_gathered(struct compiler *c)
 {
 	uLongf bytes = compressBound(c->syms.n);
 	uint8_t *packed;
-	int rc = flush(c);
+	int ret = flush(c);
 
-	if (!rc)
-		rc = write_failed(c, fsr_guest_text_flush(c->guest, c->w));
-	if (!rc && c->stacks.n)
-		rc = write_failed(c, fsr_write(c->w, FSR_STACKS, c->stacks.v, c->stacks.n));
+	if (!ret)
+		ret = write_failed(c, fsr_guest_text_flush(c->guest, c->w));
+	if (!ret && c->stacks.n)
+		ret = write_failed(c, fsr_write(c->w, FSR_STACKS, c->stacks.v, c->stacks.n));
 	c->stacks.n = 0;
-	if (rc || !c->syms.n)
-		return rc;
+	if (ret || !c->syms.n)
+		return ret;
 	packed = malloc(bytes);
 	if (!packed || compress(packed, &bytes, (const Bytef *)c->syms.v, c->syms.n) != Z_OK)
-		rc = fs_errf(c->err, c->err_len, -ENOMEM, "out of memory");
+		ret = fs_errf(c->err, c->err_len, -ENOMEM, "out of memory");
 	else
-		rc = write_failed(c, fsr_write(c->w, FSR_SYMBOLS, packed, bytes));
+		ret = write_failed(c, fsr_write(c->w, FSR_SYMBOLS, packed, bytes));
 	free(packed);
 	c->syms.n = 0;
-	return rc;
+	return ret;
 }
 
 static int add_guest(struct compiler *c, const char *line)
@@ -277,10 +277,10 @@ static int do_line(struct compiler *c, const char *line)
 		return 0;
 	}
 	if ((rest = after(line, "END"))) {
-		int rc = write_gathered(c);
+		int ret = write_gathered(c);
 
 		c->ended = true;
-		return rc ? rc : write_json(c, FSR_END, rest);
+		return ret ? ret : write_json(c, FSR_END, rest);
 	}
 	got = *line == 'G' ? add_guest(c, line) : 0;
 	return got ? (got < 0 ? got : 0) : add_event(c, line);
@@ -288,9 +288,9 @@ static int do_line(struct compiler *c, const char *line)
 
 static int compile(struct compiler *c, const char *text)
 {
-	int rc = 0;
+	int ret = 0;
 
-	while (*text && !rc) {
+	while (*text && !ret) {
 		size_t n = strcspn(text, "\n"), skip, len;
 		char *line;
 
@@ -299,32 +299,32 @@ static int compile(struct compiler *c, const char *text)
 		for (len = n; len > skip && isspace((unsigned char)text[len - 1]); len--)
 			;
 		line = len > skip ? strndup(text + skip, len - skip) : strdup("");
-		rc = line ? do_line(c, line) : -ENOMEM;
+		ret = line ? do_line(c, line) : -ENOMEM;
 		free(line);
 		text += n + (text[n] == '\n');
 	}
-	if (!rc)
-		rc = write_gathered(c);
-	if (!rc && !c->ended && !c->no_end)
-		rc = write_failed(c, fsr_write(c->w, FSR_END, "{}", 2));
-	return rc;
+	if (!ret)
+		ret = write_gathered(c);
+	if (!ret && !c->ended && !c->no_end)
+		ret = write_failed(c, fsr_write(c->w, FSR_END, "{}", 2));
+	return ret;
 }
 
 int fsr_compile(const char *text, const char *path, char *err, size_t err_len)
 {
 	struct compiler c = {.err = err, .err_len = err_len};
-	int rc, closed;
+	int ret, closed;
 
 	c.seq = calloc(NCPUS, sizeof(*c.seq));
 	c.guest = fsr_guest_text_new();
-	rc = c.seq && c.guest ? fsr_create(path, &c.w) : -ENOMEM;
-	if (rc) {
-		fs_errf(err, err_len, rc, "%s: %s", path, fs_fresh_why(rc));
+	ret = c.seq && c.guest ? fsr_create(path, &c.w) : -ENOMEM;
+	if (ret) {
+		fs_errf(err, err_len, ret, "%s: %s", path, fs_fresh_why(ret));
 	} else {
-		rc = compile(&c, text);
+		ret = compile(&c, text);
 		closed = fsr_close(c.w);
-		if (!rc)
-			rc = write_failed(&c, closed);
+		if (!ret)
+			ret = write_failed(&c, closed);
 	}
 	fsr_guest_text_free(c.guest);
 	fs_vec_free(&c.items);
@@ -332,5 +332,5 @@ int fsr_compile(const char *text, const char *path, char *err, size_t err_len)
 	fs_vec_free(&c.stacks);
 	fs_vec_free(&c.syms);
 	free(c.seq);
-	return rc;
+	return ret;
 }

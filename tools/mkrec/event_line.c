@@ -90,7 +90,7 @@ int fsr_text_parse(const char *line, struct fsr_parsed *out, char *err, size_t e
 {
 	char copy[FSR_MAX_LINE], word[64], *p = copy;
 	uint16_t kind;
-	int rc;
+	int ret;
 
 	if (strlen(line) >= sizeof(copy))
 		return fs_errf(err, err_len, -EINVAL, "the line is too long");
@@ -105,9 +105,9 @@ int fsr_text_parse(const char *line, struct fsr_parsed *out, char *err, size_t e
 		size_t n = strcspn(p, "= \t\r\n");
 
 		if (p[n] == '=') {
-			rc = parse_pair(&p, kind, out, err, err_len);
-			if (rc)
-				return rc;
+			ret = parse_pair(&p, kind, out, err, err_len);
+			if (ret)
+				return ret;
 		} else if (n == strlen(word) && !strncmp(p, word, n)) {
 			p += n;
 		} else {

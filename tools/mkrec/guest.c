@@ -65,15 +65,15 @@ static int set_all(struct fsr_guest_text *t, const struct fsr_field *f, void *re
 
 static int on_guest(struct fsr_guest_text *t, char *line)
 {
-	int rc;
+	int ret;
 
 	memset(&t->head, 0, sizeof(t->head));
-	rc = set_all(t, fsr_fields_GUEST, &t->head, line);
+	ret = set_all(t, fsr_fields_GUEST, &t->head, line);
 	if (!t->head.done_ns)
 		t->head.done_ns = t->head.at_ns;
 	memcpy(t->id, t->head.id, sizeof(t->id));
 	t->open = true;
-	return rc;
+	return ret;
 }
 
 static void default_dir(struct fsr_guest_text *t)
@@ -137,12 +137,12 @@ static int numbers(struct fsr_guest_text *t, char *line,
 	uint64_t v;
 
 	for (tok = strtok_r(line, " \t", &save); tok; tok = strtok_r(NULL, " \t", &save)) {
-		int rc = fsr_parse_number(tok, &v)
-				 ? take(t, v)
-				 : fs_errf(t->err, t->err_len, -EINVAL, "\"%s\" is no number", tok);
+		int ret = fsr_parse_number(tok, &v) ? take(t, v)
+						    : fs_errf(t->err, t->err_len, -EINVAL,
+							      "\"%s\" is no number", tok);
 
-		if (rc)
-			return rc;
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -177,10 +177,10 @@ static int on_frames(struct fsr_guest_text *t, char *line)
 static int begin_ring(struct fsr_guest_text *t, char *line, uint16_t kind)
 {
 	struct ring r = {.part.kind = kind};
-	int rc = set_all(t, fsr_fields_GUEST_PART, &r.part, line);
+	int ret = set_all(t, fsr_fields_GUEST_PART, &r.part, line);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	r.next = r.part.first;
 	return fs_vec_push(&t->rings, r) ? fsr_guest_text_no_memory(t) : 0;
 }
@@ -287,17 +287,17 @@ static int on_rec(struct fsr_guest_text *t, char *line)
 static int on_blob(struct fsr_guest_text *t, char *line)
 {
 	struct fsr_guest_blob blob = {0};
-	int rc = set_all(t, fsr_fields_GUEST_BLOB, &blob, line);
+	int ret = set_all(t, fsr_fields_GUEST_BLOB, &blob, line);
 
 	memcpy(t->id, blob.id, sizeof(t->id));
-	return rc;
+	return ret;
 }
 
 static int on_sym(struct fsr_guest_text *t, char *line)
 {
-	int rc = fsr_guest_text_append(t, &t->syms, line, strlen(line));
+	int ret = fsr_guest_text_append(t, &t->syms, line, strlen(line));
 
-	return rc ? rc : fsr_guest_text_append(t, &t->syms, "\n", 1);
+	return ret ? ret : fsr_guest_text_append(t, &t->syms, "\n", 1);
 }
 
 static int on_meta(struct fsr_guest_text *t, struct fsr_writer *w, const char *line)
@@ -305,13 +305,13 @@ static int on_meta(struct fsr_guest_text *t, struct fsr_writer *w, const char *l
 	struct fsr_bytes text = {.v = (uint8_t *)(uintptr_t)line, .n = strlen(line)};
 	json_error_t why;
 	json_t *json = json_loads(line, 0, &why);
-	int rc = 0;
+	int ret = 0;
 
 	if (!json_is_object(json))
-		rc = fs_errf(t->err, t->err_len, -EINVAL, "not a JSON object: %s",
-			     json ? "it is another value" : why.text);
+		ret = fs_errf(t->err, t->err_len, -EINVAL, "not a JSON object: %s",
+			      json ? "it is another value" : why.text);
 	json_decref(json);
-	return rc ? rc : fsr_guest_text_blob(t, w, FSG_PART_META, &text, 0);
+	return ret ? ret : fsr_guest_text_blob(t, w, FSG_PART_META, &text, 0);
 }
 
 /* Lines that belong to a reading, and those that do not. */
@@ -336,11 +336,11 @@ static bool is_word(const char *line, size_t n, const char *word)
 static int write_before(struct fsr_guest_text *t, struct fsr_writer *w, const char *line, size_t n)
 {
 	bool guest = is_word(line, n, "GUEST"), blob = is_word(line, n, "GBLOB");
-	int rc = guest ? fsr_guest_text_reading(t, w) : 0;
+	int ret = guest ? fsr_guest_text_reading(t, w) : 0;
 
-	if (!rc && (guest || blob))
-		rc = fsr_guest_text_symbols(t, w);
-	return rc;
+	if (!ret && (guest || blob))
+		ret = fsr_guest_text_symbols(t, w);
+	return ret;
 }
 
 int fsr_guest_text_line(struct fsr_guest_text *t, struct fsr_writer *w, const char *line, char *err,
@@ -348,26 +348,26 @@ int fsr_guest_text_line(struct fsr_guest_text *t, struct fsr_writer *w, const ch
 {
 	size_t n = strcspn(line, " \t"), at = n + strspn(line + n, " \t");
 	char *copy;
-	int rc;
+	int ret;
 
 	t->err = err;
 	t->err_len = err_len;
 	if (is_word(line, n, "GMETA")) {
-		rc = on_meta(t, w, line + at);
-		return rc ? rc : 1;
+		ret = on_meta(t, w, line + at);
+		return ret ? ret : 1;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (!is_word(line, n, words[i].word))
 			continue;
 		if (words[i].inside && !t->open)
 			return fs_errf(err, err_len, -EINVAL, "no GUEST goes before it");
-		rc = write_before(t, w, line, n);
-		if (rc)
-			return fs_errf(err, err_len, rc, "writing: %s", strerror(-rc));
+		ret = write_before(t, w, line, n);
+		if (ret)
+			return fs_errf(err, err_len, ret, "writing: %s", strerror(-ret));
 		copy = strdup(line + at);
-		rc = copy ? words[i].take(t, copy) : fsr_guest_text_no_memory(t);
+		ret = copy ? words[i].take(t, copy) : fsr_guest_text_no_memory(t);
 		free(copy);
-		return rc ? rc : 1;
+		return ret ? ret : 1;
 	}
 	return 0;
 }

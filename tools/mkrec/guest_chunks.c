@@ -30,19 +30,19 @@ static int add_parts(struct fsr_guest_text *t, struct fsr_bytes *b)
 {
 	struct fsr_guest_part dir = {.kind = FSR_GP_DIR, .bytes = FSG_PAGE};
 	struct fsr_guest_part frames = {.kind = FSR_GP_FRAMES, .bytes = (uint32_t)t->frames.n};
-	int rc = fsr_guest_begin(b, &t->head);
+	int ret = fsr_guest_begin(b, &t->head);
 
-	if (!rc && t->has_dir)
-		rc = fsr_guest_add(b, &dir, t->dir.page);
-	for (size_t i = 0; i < t->rings.n && !rc; i++) {
+	if (!ret && t->has_dir)
+		ret = fsr_guest_add(b, &dir, t->dir.page);
+	for (size_t i = 0; i < t->rings.n && !ret; i++) {
 		struct ring *r = &t->rings.v[i];
 
 		r->part.bytes = (uint32_t)r->recs.n;
-		rc = fsr_guest_add(b, &r->part, r->recs.v);
+		ret = fsr_guest_add(b, &r->part, r->recs.v);
 	}
-	if (!rc && t->frames.n)
-		rc = fsr_guest_add(b, &frames, t->frames.v);
-	return rc;
+	if (!ret && t->frames.n)
+		ret = fsr_guest_add(b, &frames, t->frames.v);
+	return ret;
 }
 
 static void close_reading(struct fsr_guest_text *t)
@@ -57,16 +57,16 @@ static void close_reading(struct fsr_guest_text *t)
 int fsr_guest_text_reading(struct fsr_guest_text *t, struct fsr_writer *w)
 {
 	struct fsr_bytes b = {0};
-	int rc = 0;
+	int ret = 0;
 
 	if (t->open) {
-		rc = add_parts(t, &b);
-		if (!rc)
-			rc = fsr_write(w, FSR_GUEST, b.v, b.n);
+		ret = add_parts(t, &b);
+		if (!ret)
+			ret = fsr_write(w, FSR_GUEST, b.v, b.n);
 		fs_vec_free(&b);
 	}
 	close_reading(t);
-	return rc;
+	return ret;
 }
 
 int fsr_guest_text_blob(struct fsr_guest_text *t, struct fsr_writer *w, uint32_t kind,
@@ -75,40 +75,40 @@ int fsr_guest_text_blob(struct fsr_guest_text *t, struct fsr_writer *w, uint32_t
 	struct fsr_guest_blob head = {
 		.kind = kind, .bytes = (uint32_t)data->n, .raw_bytes = raw_bytes};
 	struct fsr_bytes b = {0};
-	int rc;
+	int ret;
 
 	memcpy(head.id, t->id, sizeof(head.id));
-	rc = fsr_guest_text_append(t, &b, &head, sizeof(head));
-	if (!rc)
-		rc = fsr_guest_text_append(t, &b, data->v, data->n);
-	if (!rc)
-		rc = fsr_write(w, FSR_GUEST_BLOB, b.v, b.n);
+	ret = fsr_guest_text_append(t, &b, &head, sizeof(head));
+	if (!ret)
+		ret = fsr_guest_text_append(t, &b, data->v, data->n);
+	if (!ret)
+		ret = fsr_write(w, FSR_GUEST_BLOB, b.v, b.n);
 	fs_vec_free(&b);
-	return rc;
+	return ret;
 }
 
 int fsr_guest_text_symbols(struct fsr_guest_text *t, struct fsr_writer *w)
 {
 	uLongf room = compressBound(t->syms.n);
 	struct fsr_bytes packed = {.v = malloc(room)};
-	int rc = -ENOMEM;
+	int ret = -ENOMEM;
 
 	if (!t->syms.n) {
-		rc = 0;
+		ret = 0;
 	} else if (packed.v && compress(packed.v, &room, t->syms.v, t->syms.n) == Z_OK) {
 		packed.n = room;
-		rc = fsr_guest_text_blob(t, w, FSG_PART_SYMBOLS, &packed, t->syms.n);
+		ret = fsr_guest_text_blob(t, w, FSG_PART_SYMBOLS, &packed, t->syms.n);
 	}
 	fs_vec_free(&packed);
 	fs_vec_free(&t->syms);
-	return rc;
+	return ret;
 }
 
 int fsr_guest_text_flush(struct fsr_guest_text *t, struct fsr_writer *w)
 {
-	int rc = fsr_guest_text_reading(t, w);
+	int ret = fsr_guest_text_reading(t, w);
 
-	return rc ? rc : fsr_guest_text_symbols(t, w);
+	return ret ? ret : fsr_guest_text_symbols(t, w);
 }
 
 void fsr_guest_text_free(struct fsr_guest_text *t)

@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 {
 	char err[300], *text;
 	FILE *f;
-	int rc;
+	int ret;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: mkrec TEXT|- OUT.fsr\n");
@@ -45,11 +45,11 @@ int main(int argc, char **argv)
 		fs_error("%s: %m", argv[1]);
 		return 1;
 	}
-	rc = fsr_compile(text, argv[2], err, sizeof(err));
-	if (rc)
+	ret = fsr_compile(text, argv[2], err, sizeof(err));
+	if (ret)
 		fs_error("%s: %s", argv[1], err);
 	free(text);
 	if (f != stdin)
 		fclose(f);
-	return rc ? 1 : 0;
+	return ret ? 1 : 0;
 }

@@ -300,7 +300,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	struct fs_recorder rec = {.status = 0};
 	char err[FS_SENTENCE];
 	bool found = look_for_recorders(b, a);
-	int rc, ret, failed = 0;
+	int ran, ret, failed = 0;
 
 	if (!a->no_record) {
 		a->record_args[a->nrecord_args] = (char *)"--end";
@@ -317,9 +317,9 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	if (found && b->o.plan.ops != &fs_vmm_attach)
 		start_asking(b);
 	b->o.dropped = warm_recorder;
-	rc = fs_bench_run(b);
+	ran = fs_bench_run(b);
 	stop_asking(b);
-	if (rc)
+	if (ran)
 		fs_error("%s", b->err);
 	else
 		hint_at_token(b);
@@ -332,7 +332,7 @@ static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then 
 	d.stopped = stopping;
 	d.incomplete = rec.status == FS_EXIT_INCOMPLETE;
 	ret = then(&d, arg);
-	return rc || failed ? FS_EXIT_FAILED : ret;
+	return ran || failed ? FS_EXIT_FAILED : ret;
 }
 
 int bench_run(struct bench_asked *a, bench_then then, void *arg)

@@ -108,33 +108,33 @@ static int write_symbols(struct fsr_writer *w, const struct stacks *s, int kalls
 	char *text = NULL;
 	Bytef *packed;
 	uLongf room;
-	int err = fs_ksyms_read(kallsyms, &k);
+	int ret = fs_ksyms_read(kallsyms, &k);
 
-	if (err)
-		return err;
+	if (ret)
+		return ret;
 	text = fs_ksyms_pick(k, s->addrs.v, s->addrs.n, &len);
 	fs_ksyms_free(k);
 	room = compressBound(len);
 	packed = malloc(room);
 	if (!text || !packed || compress2(packed, &room, (const Bytef *)text, len, 6) != Z_OK)
-		err = -ENOMEM;
+		ret = -ENOMEM;
 	else
-		err = fsr_write(w, FSR_SYMBOLS, packed, room);
+		ret = fsr_write(w, FSR_SYMBOLS, packed, room);
 	free(packed);
 	free(text);
-	return err;
+	return ret;
 }
 
 int fs_drain_stacks(const struct fs_bpf *b, struct fsr_writer *w, int kallsyms)
 {
 	struct stacks s = {0};
-	int err = read_stacks(b, &s);
+	int ret = read_stacks(b, &s);
 
-	if (!err && s.bytes.n)
-		err = fsr_write(w, FSR_STACKS, s.bytes.v, s.bytes.n);
-	if (!err && s.bytes.n)
-		err = kallsyms < 0 ? -EACCES : write_symbols(w, &s, kallsyms);
+	if (!ret && s.bytes.n)
+		ret = fsr_write(w, FSR_STACKS, s.bytes.v, s.bytes.n);
+	if (!ret && s.bytes.n)
+		ret = kallsyms < 0 ? -EACCES : write_symbols(w, &s, kallsyms);
 	fs_vec_free(&s.bytes);
 	fs_vec_free(&s.addrs);
-	return err;
+	return ret;
 }

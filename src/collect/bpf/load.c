@@ -46,14 +46,14 @@ bool fs_bpf_known(const char *list)
 static int make_plan(struct fs_bpf *b, char *err, size_t len)
 {
 	struct fs_probe *probe;
-	int rc = fs_probe_new(&probe, err, len);
+	int ret = fs_probe_new(&probe, err, len);
 
-	if (rc)
-		return rc;
-	rc = fs_ready_kvm(fs_probe_has_tracepoint(probe, "kvm_entry"), err, len);
-	if (rc) {
+	if (ret)
+		return ret;
+	ret = fs_ready_kvm(fs_probe_has_tracepoint(probe, "kvm_entry"), err, len);
+	if (ret) {
 		fs_probe_free(probe);
-		return rc;
+		return ret;
 	}
 	b->plan = fs_plan_new(&fs_hooks_host, fs_probe_has_struct(probe, "vcpu_svm"),
 			      fs_probe_has_struct(probe, "vcpu_vmx"));
@@ -135,25 +135,26 @@ static int attach(struct fs_bpf *b, size_t i)
 }
 
 /* A failed load is the fault of one program: the one that libbpf complained about. */
-static int blame_load(struct fs_bpf *b, int rc, char *err, size_t len)
+static int blame_load(struct fs_bpf *b, int ret, char *err, size_t len)
 {
 	const struct fs_libbpf_log *l = fs_libbpf_log_get();
 	int i = fs_plan_find(b->plan, l->prog);
 
-	if (i >= 0 && fs_plan_rule_out(b->plan, (size_t)i, rc, *l->why ? l->why : NULL)) {
+	if (i >= 0 && fs_plan_rule_out(b->plan, (size_t)i, ret, *l->why ? l->why : NULL)) {
 		fs_debug("%s does not load: %s", l->prog, b->plan->progs[i].why);
 		return 0;
 	}
 	if (!b->no_misses && !strcmp(l->prog, "fs_misses")) {
 		b->no_misses = true;
-		fs_debug("fs_misses does not load: %s", *l->why ? l->why : strerror(-rc));
+		fs_debug("fs_misses does not load: %s", *l->why ? l->why : strerror(-ret));
 		return 0;
 	}
 	if (*l->map)
-		return fs_errf(err, len, rc, "cannot make the BPF map %s: %s%s", l->map,
-			       strerror(-rc), rc == -ENOMEM ? " (try a smaller --ring-size)" : "");
-	return fs_errf(err, len, rc, "cannot load the BPF programs: %s (-v shows more)",
-		       strerror(-rc));
+		return fs_errf(err, len, ret, "cannot make the BPF map %s: %s%s", l->map,
+			       strerror(-ret),
+			       ret == -ENOMEM ? " (try a smaller --ring-size)" : "");
+	return fs_errf(err, len, ret, "cannot load the BPF programs: %s (-v shows more)",
+		       strerror(-ret));
 }
 
 /*
@@ -162,25 +163,25 @@ static int blame_load(struct fs_bpf *b, int rc, char *err, size_t len)
 static int try_load(struct fs_bpf *b, char *err, size_t len)
 {
 	const struct fs_hooks *t = b->plan->table;
-	int rc;
+	int ret;
 
 	fs_libbpf_log_reset();
-	rc = open_skeleton(b, err, len);
-	if (rc)
-		return rc;
-	rc = host_bpf__load(b->skel);
-	if (rc)
-		return blame_load(b, rc, err, len) ?: 1;
+	ret = open_skeleton(b, err, len);
+	if (ret)
+		return ret;
+	ret = host_bpf__load(b->skel);
+	if (ret)
+		return blame_load(b, ret, err, len) ?: 1;
 	/* From the last to the first: those that make processes traced stand first in the table. */
 	for (size_t i = t->nhooks; i-- > 0;) {
 		if (!b->plan->progs[i].on)
 			continue;
 		if (stopped(b))
 			return -EINTR;
-		rc = attach(b, i);
-		if (!rc)
+		ret = attach(b, i);
+		if (!ret)
 			continue;
-		fs_plan_rule_out(b->plan, i, rc, NULL);
+		fs_plan_rule_out(b->plan, i, ret, NULL);
 		fs_debug("cannot attach %s/%s: %s", fs_hook_kind_name(t->hooks[i].kind),
 			 t->hooks[i].target, b->plan->progs[i].why);
 		return 1;
@@ -197,15 +198,15 @@ static int make_rings(struct fs_bpf *b, char *err, size_t len)
 	for (size_t i = 0; i < b->ncpus; i++) {
 		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "fs_ring", 0, 0, (__u32)b->ring_bytes,
 					NULL);
-		int rc = fd < 0 ? fd : bpf_map_update_elem(outer, &b->cpus[i], &fd, BPF_ANY);
+		int ret = fd < 0 ? fd : bpf_map_update_elem(outer, &b->cpus[i], &fd, BPF_ANY);
 
 		if (fd >= 0)
 			b->rings[b->nrings++] = fd;
-		if (rc)
-			return fs_errf(err, len, rc,
-				       "cannot make the ring of CPU %u (%llu bytes): %s%s",
-				       b->cpus[i], (unsigned long long)b->ring_bytes, strerror(-rc),
-				       rc == -ENOMEM ? " (try a smaller --ring-size)" : "");
+		if (ret)
+			return fs_errf(
+				err, len, ret, "cannot make the ring of CPU %u (%llu bytes): %s%s",
+				b->cpus[i], (unsigned long long)b->ring_bytes, strerror(-ret),
+				ret == -ENOMEM ? " (try a smaller --ring-size)" : "");
 	}
 	return b->nrings ? 0 : fs_errf(err, len, -ENODEV, "cannot read which CPUs there may be");
 }
@@ -231,42 +232,42 @@ static int check_plan(const struct fs_bpf *b, char *err, size_t len)
 /* Each try rules out one program at least, so this ends. */
 static int load_best(struct fs_bpf *b, char *err, size_t len)
 {
-	int rc = 1;
+	int ret = 1;
 
 	if (!b->plan || !b->links || !b->progs)
 		return -ENOMEM;
-	while (rc == 1) {
-		rc = stopped(b) ? -EINTR : try_load(b, err, len);
-		if (rc == 1)
+	while (ret == 1) {
+		ret = stopped(b) ? -EINTR : try_load(b, err, len);
+		if (ret == 1)
 			fs_bpf_close_skeleton(b);
 	}
-	return rc;
+	return ret;
 }
 
 int fs_bpf_check(char *err, size_t len)
 {
 	static const struct fs_load_opts all;
 	struct fs_bpf b = {.opts = &all};
-	int rc = fs_ready_check(err, len);
+	int ret = fs_ready_check(err, len);
 
-	if (rc)
-		return rc;
-	rc = make_plan(&b, err, len);
-	if (rc)
+	if (ret)
+		return ret;
+	ret = make_plan(&b, err, len);
+	if (ret)
 		fs_ready_explain(err, len);
 	free(b.links);
 	free(b.progs);
 	fs_plan_free(b.plan);
-	return rc;
+	return ret;
 }
 
 int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, size_t len)
 {
 	struct fs_bpf *b;
-	int rc = fs_ready_check(err, len);
+	int ret = fs_ready_check(err, len);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return fs_errf(err, len, -ENOMEM, "out of memory");
@@ -274,18 +275,18 @@ int fs_bpf_load(const struct fs_load_opts *o, struct fs_bpf **out, char *err, si
 	b->opts = o;
 	b->ring_bytes = ring_size(o);
 	fs_libbpf_log_reset();
-	rc = make_plan(b, err, len);
-	if (!rc)
-		rc = load_best(b, err, len);
-	if (!rc)
-		rc = check_plan(b, err, len);
-	if (!rc && b->skel)
-		rc = make_rings(b, err, len);
-	if (rc && rc != -EINTR)
+	ret = make_plan(b, err, len);
+	if (!ret)
+		ret = load_best(b, err, len);
+	if (!ret)
+		ret = check_plan(b, err, len);
+	if (!ret && b->skel)
+		ret = make_rings(b, err, len);
+	if (ret && ret != -EINTR)
 		fs_ready_explain(err, len);
-	if (rc) {
+	if (ret) {
 		fs_bpf_free(b);
-		return rc;
+		return ret;
 	}
 	if (o->probe_stats && !b->own_stats) {
 		b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);

@@ -134,28 +134,28 @@ static int compare_cpu(struct fs_misses *m, struct fs_own_records *own, size_t c
 	const struct fs_hook *hooks = fs_bpf_plan(m->bpf)->table->hooks;
 	bool held = guard_was_held(m, cpu);
 	size_t end;
-	int err = 0;
+	int ret = 0;
 
-	for (size_t h = 0; h < m->nhooks && !err; h = end) {
+	for (size_t h = 0; h < m->nhooks && !ret; h = end) {
 		uint64_t *was = &m->of_group[h * m->ncpus + cpu], n;
 
 		for (end = h + 1; end < m->nhooks && fs_hooks_twins(&hooks[h], &hooks[end]); end++)
 			;
 		n = group_count(m, h, end, cpu);
 		if (own && n > *was && (held || !in_interrupts(&hooks[h])))
-			err = note(m, own, h, cpu, n - *was, now);
+			ret = note(m, own, h, cpu, n - *was, now);
 		*was = n;
 	}
-	return err;
+	return ret;
 }
 
 static int compare(struct fs_misses *m, struct fs_own_records *own, uint64_t now)
 {
-	int err = 0;
+	int ret = 0;
 
-	for (size_t cpu = 0; cpu < (m->by_cpu ? m->ncpus : 1) && !err; cpu++)
-		err = compare_cpu(m, own, cpu, now);
-	return err;
+	for (size_t cpu = 0; cpu < (m->by_cpu ? m->ncpus : 1) && !ret; cpu++)
+		ret = compare_cpu(m, own, cpu, now);
+	return ret;
 }
 
 /* The counters of the program of ours, for reading. */
@@ -210,16 +210,16 @@ bool fs_misses_works(struct fs_misses *m)
 int fs_misses_read(struct fs_misses *m, struct fsr_writer *w, struct fs_own_records *own,
 		   uint64_t now)
 {
-	int err;
+	int ret;
 
 	read_counts(m);
 	m->out.n = 0;
-	err = compare(m, own, now);
-	if (!err && m->out.n)
-		err = fsr_write_events(w, FS_OWN_CPU, m->out.v, m->out.n * sizeof(*m->out.v),
+	ret = compare(m, own, now);
+	if (!ret && m->out.n)
+		ret = fsr_write_events(w, FS_OWN_CPU, m->out.v, m->out.n * sizeof(*m->out.v),
 				       (uint32_t)m->out.n);
 	m->last_ns = now;
-	return err;
+	return ret;
 }
 
 uint64_t fs_misses_next(const struct fs_misses *m)

@@ -67,7 +67,7 @@ static void unmap(struct fs_rings *r, struct ring *g)
 int fs_rings_add(struct fs_rings *r, unsigned int cpu, int map_fd)
 {
 	struct ring g = {.cpu = cpu};
-	int err = 0;
+	int ret = 0;
 	void *m;
 
 	m = mmap(NULL, r->page, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
@@ -76,17 +76,17 @@ int fs_rings_add(struct fs_rings *r, unsigned int cpu, int map_fd)
 	g.consumer = m;
 	m = mmap(NULL, r->page + 2 * r->bytes, PROT_READ, MAP_SHARED, map_fd, (off_t)r->page);
 	if (m == MAP_FAILED) {
-		err = -errno;
+		ret = -errno;
 	} else {
 		g.producer = m;
 		g.data = (const uint8_t *)m + r->page;
 		g.stage = malloc(STAGE_BYTES);
 		if (!g.stage || fs_vec_push(&r->rings, g))
-			err = -ENOMEM;
+			ret = -ENOMEM;
 	}
-	if (err)
+	if (ret)
 		unmap(r, &g);
-	return err;
+	return ret;
 }
 
 void fs_rings_watch(struct fs_rings *r, uint64_t kinds,
@@ -99,13 +99,13 @@ void fs_rings_watch(struct fs_rings *r, uint64_t kinds,
 
 static int write_stage(struct ring *g, struct fsr_writer *w)
 {
-	int err = 0;
+	int ret = 0;
 
 	if (g->staged && w)
-		err = fsr_write_events(w, g->cpu, g->stage, g->staged, g->count);
+		ret = fsr_write_events(w, g->cpu, g->stage, g->staged, g->count);
 	g->staged = 0;
 	g->count = 0;
-	return err;
+	return ret;
 }
 
 /* Takes one record of @len bytes into the stage. */
@@ -113,16 +113,16 @@ static int take(struct fs_rings *r, struct ring *g, struct fsr_writer *w, const 
 		uint32_t len)
 {
 	const struct fs_ev *ev = (const struct fs_ev *)rec;
-	int err;
+	int ret;
 
 	if (len < sizeof(*ev) || len % 8 || ev->len != len) {
 		r->n.malformed++;
 		return 0;
 	}
 	if (g->staged + len > STAGE_BYTES) {
-		err = write_stage(g, w);
-		if (err)
-			return err;
+		ret = write_stage(g, w);
+		if (ret)
+			return ret;
 	}
 	memcpy(g->stage + g->staged, rec, len);
 	g->staged += len;
@@ -139,9 +139,9 @@ static int take(struct fs_rings *r, struct ring *g, struct fsr_writer *w, const 
 static int consume(struct fs_rings *r, struct ring *g, struct fsr_writer *w)
 {
 	unsigned long released = g->pos;
-	int err = 0;
+	int ret = 0;
 
-	while (g->pos < g->target && !err) {
+	while (g->pos < g->target && !ret) {
 		const uint8_t *at = g->data + (g->pos & (r->bytes - 1));
 		uint32_t hdr = __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE);
 		uint32_t len = hdr & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
@@ -149,7 +149,7 @@ static int consume(struct fs_rings *r, struct ring *g, struct fsr_writer *w)
 		if (hdr & BPF_RINGBUF_BUSY_BIT)
 			break;
 		if (!(hdr & BPF_RINGBUF_DISCARD_BIT))
-			err = take(r, g, w, at + BPF_RINGBUF_HDR_SZ, len);
+			ret = take(r, g, w, at + BPF_RINGBUF_HDR_SZ, len);
 		g->pos += (len + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
 		if (g->pos - released >= RELEASE_STEP) {
 			__atomic_store_n(g->consumer, g->pos, __ATOMIC_RELEASE);
@@ -158,7 +158,7 @@ static int consume(struct fs_rings *r, struct ring *g, struct fsr_writer *w)
 	}
 	if (g->pos != released)
 		__atomic_store_n(g->consumer, g->pos, __ATOMIC_RELEASE);
-	return err;
+	return ret;
 }
 
 /* Reads where the producers stand. Returns the time just before. */
@@ -198,37 +198,37 @@ static int pass(struct fs_rings *r, struct fsr_writer *w, int *err)
 
 static int flush(struct fs_rings *r, struct fsr_writer *w)
 {
-	int err = 0;
+	int ret = 0;
 
-	for (size_t i = 0; i < r->rings.n && !err; i++)
-		err = write_stage(&r->rings.v[i], w);
-	if (!err && r->safe > r->horizon) {
+	for (size_t i = 0; i < r->rings.n && !ret; i++)
+		ret = write_stage(&r->rings.v[i], w);
+	if (!ret && r->safe > r->horizon) {
 		if (w)
-			err = fsr_write_round(w, r->safe);
+			ret = fsr_write_round(w, r->safe);
 		r->horizon = r->safe;
 	}
 	r->flushed_ns = fs_mono_ns();
-	return err;
+	return ret;
 }
 
 int fs_rings_drain(struct fs_rings *r, struct fsr_writer *w, bool last)
 {
 	uint64_t began = read_producers(r);
-	int err = 0, behind, passes = 0;
+	int ret = 0, behind, passes = 0;
 
 	do {
-		behind = pass(r, w, &err);
+		behind = pass(r, w, &ret);
 		if (behind && last)
 			sched_yield();
-	} while (!err && behind &&
+	} while (!ret && behind &&
 		 (last ? fs_mono_ns() - began < LAST_WAIT_NS : ++passes < PASSES));
 	r->n.rounds++;
 	/* With the producers stopped nothing older can follow: no slack is needed. */
 	if (!behind)
 		r->safe = last ? began : began - FS_RING_SLACK_NS;
-	if (!err && (last || began - r->flushed_ns >= FLUSH_NS))
-		err = flush(r, w);
-	return err;
+	if (!ret && (last || began - r->flushed_ns >= FLUSH_NS))
+		ret = flush(r, w);
+	return ret;
 }
 
 int fs_rings_wait_ms(const struct fs_rings *r)

@@ -148,7 +148,7 @@ static int some_pages(const struct fs_guestmem *g, const uint64_t *gfn, size_t n
 	uint8_t *at[BATCH];
 	size_t which[BATCH], present = 0;
 	bool read[BATCH];
-	int err;
+	int ret;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t addr = hva_of(g, gfn[i]);
@@ -166,19 +166,19 @@ static int some_pages(const struct fs_guestmem *g, const uint64_t *gfn, size_t n
 			got[i] = read_absent(g, addr, to[i]);
 		}
 	}
-	err = read_present(g, hva, present, FSG_PAGE, at, read);
-	for (size_t i = 0; i < present && !err; i++)
+	ret = read_present(g, hva, present, FSG_PAGE, at, read);
+	for (size_t i = 0; i < present && !ret; i++)
 		got[which[i]] = read[i];
-	return err;
+	return ret;
 }
 
 static int pages_now(void *arg, const uint64_t *gfn, size_t n, fsr_page *to, bool *got)
 {
-	int err = 0;
+	int ret = 0;
 
-	for (size_t at = 0; at < n && !err; at += BATCH)
-		err = some_pages(arg, gfn + at, n - at < BATCH ? n - at : BATCH, to + at, got + at);
-	return err;
+	for (size_t at = 0; at < n && !ret; at += BATCH)
+		ret = some_pages(arg, gfn + at, n - at < BATCH ? n - at : BATCH, to + at, got + at);
+	return ret;
 }
 
 /* --- the memory file that was given --- */
@@ -282,17 +282,17 @@ static int flush(struct scan *s)
 {
 	uint8_t *to[BATCH];
 	bool got[BATCH] = {false};
-	int err;
+	int ret;
 
 	for (size_t i = 0; i < s->n; i++)
 		to[i] = s->data[i];
-	err = read_present(s->g, s->hva, s->n, s->bytes, to, got);
-	for (size_t i = 0; i < s->n && !err; i++)
+	ret = read_present(s->g, s->hva, s->n, s->bytes, to, got);
+	for (size_t i = 0; i < s->n && !ret; i++)
 		if (got[i] && !s->fn(s->gfn[i], s->data[i], s->arg))
 			return 0;
 	s->pages += (int64_t)s->n;
 	s->n = 0;
-	return err ? err : 1;
+	return ret ? ret : 1;
 }
 
 static int scan_slot(struct scan *s, const struct fs_slot *slot, bool anon, uint64_t until_ns)

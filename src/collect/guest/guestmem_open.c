@@ -24,17 +24,17 @@ static int take_map(const struct fs_map *m, void *arg)
 {
 	struct fs_guestmem *g = arg;
 	struct fs_guest_vma v = {.map = *m, .fd = -1};
-	int err;
+	int ret;
 
 	if (!holds_a_slot(g, m->start, m->end))
 		return 0;
 	v.map.path = v.path = strdup(m->path);
 	if (!v.path)
 		return -ENOMEM;
-	err = fs_vec_push(&g->vmas, v);
-	if (err)
+	ret = fs_vec_push(&g->vmas, v);
+	if (ret)
 		free(v.path);
-	return err;
+	return ret;
 }
 
 static int read_maps(struct fs_guestmem *g)
@@ -84,14 +84,14 @@ static int denied(int err, const char *what, char why[FSR_WHY])
 static int open_files(struct fs_guestmem *g, char why[FSR_WHY])
 {
 	char path[64];
-	int err;
+	int ret;
 
 	g->pidfd = (int)syscall(SYS_pidfd_open, g->pid, 0);
 	if (g->pidfd < 0)
 		return denied(-errno, "the process", why);
-	err = read_maps(g);
-	if (err)
-		return denied(err, "its mappings", why);
+	ret = read_maps(g);
+	if (ret)
+		return denied(ret, "its mappings", why);
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", g->pid);
 	g->pagemap = open(path, O_RDONLY | O_CLOEXEC);
 	if (g->pagemap < 0)
@@ -109,7 +109,7 @@ int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs
 {
 	struct fs_guestmem *g = calloc(1, sizeof(*g));
 	bool elsewhere;
-	int err;
+	int ret;
 
 	if (!g || !(g->slots = calloc(n + 1, sizeof(*slots)))) {
 		free(g);
@@ -120,16 +120,16 @@ int fs_guestmem_open(pid_t pid, const struct fs_slot *slots, size_t n, struct fs
 	fs_guestmem_readers(g);
 	elsewhere = take_slots(g, slots, n);
 	if (g->nslots)
-		err = open_files(g, why);
+		ret = open_files(g, why);
 	else
-		err = fs_errf(why, FSR_WHY, -ENXIO, "%s",
+		ret = fs_errf(why, FSR_WHY, -ENXIO, "%s",
 			      elsewhere ? "the guest's memory is not mapped (guest_memfd)"
 					: "no memory slot of it was seen");
-	if (err)
+	if (ret)
 		fs_guestmem_close(g);
 	else
 		*out = g;
-	return err;
+	return ret;
 }
 
 void fs_guestmem_close(struct fs_guestmem *g)

@@ -56,9 +56,9 @@ static int send_all(int fd, const void *data, size_t n)
 static int answer(int fd, uint32_t what, uint32_t type, const void *data, size_t bytes)
 {
 	struct msg m = {.what = what, .type = type, .bytes = (uint32_t)bytes};
-	int err = send_all(fd, &m, sizeof(m));
+	int ret = send_all(fd, &m, sizeof(m));
 
-	return err ? err : send_all(fd, data, bytes);
+	return ret ? ret : send_all(fd, data, bytes);
 }
 
 static int put_chunk(enum fsr_chunk_type type, const void *data, size_t bytes, void *arg)
@@ -173,14 +173,14 @@ int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_
 {
 	struct fs_guestproc *p = calloc(1, sizeof(*p));
 	pid_t parent = getpid();
-	int fd[2], rc;
+	int fd[2], ret;
 
 	if (!p)
 		return fs_errf(err, len, -ENOMEM, "out of memory");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
-		rc = -errno;
+		ret = -errno;
 		free(p);
-		return fs_errf(err, len, rc, "socketpair: %s", strerror(-rc));
+		return fs_errf(err, len, ret, "socketpair: %s", strerror(-ret));
 	}
 	/*
 	 * A child that sends no SIGCHLD at its end is not waited for by waitpid(-1), which shows
@@ -191,14 +191,14 @@ int fs_guestproc_start(const struct fs_memfile *files, size_t nfiles, struct fs_
 		close(fd[0]);
 		run(fd[1], parent, files, nfiles);
 	}
-	rc = p->pid < 0 ? fs_errf(err, len, -errno, "clone: %m") : 0;
+	ret = p->pid < 0 ? fs_errf(err, len, -errno, "clone: %m") : 0;
 	close(fd[1]);
 	p->fd = fd[0];
-	if (!rc && read_hello(p))
-		rc = fs_errf(err, len, -EPIPE, "it ended before it was ready");
-	if (rc) {
+	if (!ret && read_hello(p))
+		ret = fs_errf(err, len, -EPIPE, "it ended before it was ready");
+	if (ret) {
 		fs_guestproc_stop(p);
-		return rc;
+		return ret;
 	}
 	*out = p;
 	return 0;

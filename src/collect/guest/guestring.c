@@ -53,35 +53,35 @@ static int add_dir_and_frames(struct fs_reading *g)
 	struct fsr_guest_part frames = {.kind = FSR_GP_FRAMES,
 					.bytes = (uint32_t)(n * sizeof(uint64_t))};
 	uint64_t *gfn = malloc(n * sizeof(*gfn));
-	int err = gfn ? fsr_guest_add(&g->payload, &dir, g->l.d.page) : -ENOMEM;
+	int ret = gfn ? fsr_guest_add(&g->payload, &dir, g->l.d.page) : -ENOMEM;
 
-	if (!err) {
+	if (!ret) {
 		fsr_layout_frames(&g->l, gfn);
-		err = fsr_guest_add(&g->payload, &frames, gfn);
+		ret = fsr_guest_add(&g->payload, &frames, gfn);
 	}
 	free(gfn);
-	return err;
+	return ret;
 }
 
 /* Adds what a ring got. More than a chunk holds, or behind a gap that matters to nobody: not. */
 static int add_ring(struct fs_reading *g, struct fsr_ring_out *out)
 {
-	int err;
+	int ret;
 
 	if (g->req->behind && out->part.lost)
 		return 0;
 	if (!out->n && !out->part.lost && !out->part.torn)
 		return 0;
-	err = fsr_guest_add(&g->payload, &out->part, out->recs);
-	if (err == -EMSGSIZE) {
+	ret = fsr_guest_add(&g->payload, &out->part, out->recs);
+	if (ret == -EMSGSIZE) {
 		out->part.lost += out->n;
 		out->n = out->part.bytes = 0;
-		err = fsr_guest_add(&g->payload, &out->part, NULL);
+		ret = fsr_guest_add(&g->payload, &out->part, NULL);
 	}
 	g->res->records += out->n;
 	g->res->lost += out->part.lost;
 	g->res->partial += out->part.torn;
-	return err;
+	return ret;
 }
 
 /* What one ring brought, and where it was read from. */
@@ -96,10 +96,10 @@ static int read_ring(struct fs_reading *g, unsigned int i, struct ring_reading *
 {
 	struct fsr_ring_pos pos = r->from;
 	struct fsr_ring_out out;
-	int err = fsr_ring_read(fs_guestmem_now(g->mem), &g->l, i, g->req->last, &pos, &out);
+	int ret = fsr_ring_read(fs_guestmem_now(g->mem), &g->l, i, g->req->last, &pos, &out);
 
-	if (err)
-		return err;
+	if (ret)
+		return ret;
 	if (r->taken && out.part.lost > r->out.part.lost) {
 		free(out.recs);
 		return -EOVERFLOW;
@@ -116,21 +116,21 @@ static int read_each(struct fs_reading *g, struct ring_reading *rings)
 	unsigned int n = 0, bad = 0;
 
 	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++) {
-		int err;
+		int ret;
 
 		if (!fsr_is_ring(&g->l, i))
 			continue;
 		n++;
 		rings[i].from = g->vm->pos[i];
-		err = read_ring(g, i, &rings[i]);
-		if (err == -EAGAIN || err == -EBADMSG) {
+		ret = read_ring(g, i, &rings[i]);
+		if (ret == -EAGAIN || ret == -EBADMSG) {
 			snprintf(g->head.why, sizeof(g->head.why),
-				 err == -EAGAIN ? "ring %u: its head cannot be read"
+				 ret == -EAGAIN ? "ring %u: its head cannot be read"
 						: "ring %u: what stands there is not its head",
 				 i);
 			bad++;
-		} else if (err) {
-			return err;
+		} else if (ret) {
+			return ret;
 		}
 	}
 	if (n == bad)
@@ -162,16 +162,16 @@ static void wait_for_writers(struct fs_reading *g, struct ring_reading *rings)
 static int read_rings(struct fs_reading *g)
 {
 	struct ring_reading rings[FSG_MAX_PARTS] = {0};
-	int err = read_each(g, rings);
+	int ret = read_each(g, rings);
 
-	if (!err)
+	if (!ret)
 		wait_for_writers(g, rings);
 	for (unsigned int i = 0; i < g->l.d.dir.nparts; i++) {
-		if (rings[i].taken && !err)
-			err = add_ring(g, &rings[i].out);
+		if (rings[i].taken && !ret)
+			ret = add_ring(g, &rings[i].out);
 		free(rings[i].out.recs);
 	}
-	return err;
+	return ret;
 }
 
 /* --- symbols and META, once for each arming --- */
@@ -185,10 +185,10 @@ static int put_blob(struct fs_reading *g, enum fsg_part_kind kind,
 	uint8_t *data = NULL, *chunk = NULL;
 	uint64_t raw;
 	size_t n;
-	int err = fsr_blob_read(fs_guestmem_now(g->mem), &g->l, kind, &data, &n, &raw);
+	int ret = fsr_blob_read(fs_guestmem_now(g->mem), &g->l, kind, &data, &n, &raw);
 
-	if (err)
-		return err;
+	if (ret)
+		return ret;
 	memcpy(head.id, g->l.d.dir.id, sizeof(head.id));
 	head.bytes = (uint32_t)n;
 	head.raw_bytes = raw;
@@ -196,12 +196,12 @@ static int put_blob(struct fs_reading *g, enum fsg_part_kind kind,
 	if (chunk) {
 		memcpy(chunk, &head, sizeof(head));
 		memcpy(chunk + sizeof(head), data, n);
-		err = put(FSR_GUEST_BLOB, chunk, sizeof(head) + n, arg);
-		*put_failed = err;
+		ret = put(FSR_GUEST_BLOB, chunk, sizeof(head) + n, arg);
+		*put_failed = ret;
 	}
 	free(data);
 	free(chunk);
-	return chunk ? err : -ENOMEM;
+	return chunk ? ret : -ENOMEM;
 }
 
 static struct fs_ring_blobs *blobs_of(struct fs_guestring *r, const uint8_t id[16])
@@ -232,16 +232,16 @@ static int put_blobs(struct fs_reading *g,
 	g->vm->blobs_tried = true;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		bool put_failed = false;
-		int err;
+		int ret;
 
 		if (b->kinds & 1u << kinds[i])
 			continue;
-		err = put_blob(g, kinds[i], put, arg, &put_failed);
-		if (err == -ENOMEM || put_failed)
-			return err;
-		if (!err)
+		ret = put_blob(g, kinds[i], put, arg, &put_failed);
+		if (ret == -ENOMEM || put_failed)
+			return ret;
+		if (!ret)
 			b->kinds |= 1u << kinds[i];
-		else if (err != -ENOENT) /* it goes without */
+		else if (ret != -ENOENT) /* it goes without */
 			g->res->blobs_failed++;
 	}
 	return 0;
@@ -257,10 +257,10 @@ static void open_failed(struct fs_reading *g, int err, const char *why)
 /* Everything that is done with the memory open. Returns 0 or an error of the memory. */
 static int read_memory(struct fs_reading *g)
 {
-	int err = fs_guestring_find(g);
+	int ret = fs_guestring_find(g);
 
-	if (err || !g->found)
-		return err;
+	if (ret || !g->found)
+		return ret;
 	g->head.state = FSR_GS_READ;
 	*g->head.why = '\0';
 	g->head.dir_gpa = g->l.gfn * FSG_PAGE;
@@ -268,10 +268,10 @@ static int read_memory(struct fs_reading *g)
 	fs_guestring_find_heads(g);
 	if (g->head.state != FSR_GS_READ)
 		return 0;
-	err = fsr_guest_begin(&g->payload, &g->head);
-	if (!err && !g->vm->begun)
-		err = add_dir_and_frames(g);
-	return err ? err : read_rings(g);
+	ret = fsr_guest_begin(&g->payload, &g->head);
+	if (!ret && !g->vm->begun)
+		ret = add_dir_and_frames(g);
+	return ret ? ret : read_rings(g);
 }
 
 /* A memory that cannot be read on: the VMM went away, or has means to forbid it. */
@@ -291,7 +291,7 @@ static int memory_failed(struct fs_reading *g, int err)
 static int put_reading(struct fs_reading *g,
 		       int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {
-	int err = 0;
+	int ret = 0;
 
 	g->head.done_ns = fs_mono_ns();
 	if (g->vm->begun && g->head.state == FSR_GS_GONE)
@@ -302,11 +302,11 @@ static int put_reading(struct fs_reading *g,
 			return 0;
 	} else {
 		g->payload.n = 0;
-		err = fsr_guest_begin(&g->payload, &g->head);
+		ret = fsr_guest_begin(&g->payload, &g->head);
 		g->head.nparts = 0;
 	}
-	if (err)
-		return err;
+	if (ret)
+		return ret;
 	memcpy(g->payload.v, &g->head, sizeof(g->head));
 	return put(FSR_GUEST, g->payload.v, g->payload.n, arg);
 }
@@ -314,16 +314,16 @@ static int put_reading(struct fs_reading *g,
 static int finish(struct fs_reading *g,
 		  int (*put)(enum fsr_chunk_type, const void *, size_t, void *), void *arg)
 {
-	int err = put_reading(g, put, arg);
+	int ret = put_reading(g, put, arg);
 
-	if (!err && g->head.state == FSR_GS_READ) {
+	if (!ret && g->head.state == FSR_GS_READ) {
 		g->vm->begun = true;
 		g->vm->gfn = g->l.gfn;
 		memcpy(g->vm->id, g->l.d.dir.id, sizeof(g->vm->id));
 		fs_guestring_remember(g->r, g->l.gfn);
-		err = put_blobs(g, put, arg);
+		ret = put_blobs(g, put, arg);
 	}
-	return err;
+	return ret;
 }
 
 int fs_guestring_read(struct fs_guestring *r, const struct fs_guest_req *req,
@@ -334,23 +334,23 @@ int fs_guestring_read(struct fs_guestring *r, const struct fs_guest_req *req,
 {
 	struct fs_reading g = {.r = r, .req = req, .vm = vm_of(r, req->vm), .res = res};
 	char why[FSR_WHY];
-	int err;
+	int ret;
 
 	memset(res, 0, sizeof(*res));
 	if (!g.vm)
 		return -ENOMEM;
 	g.head = (struct fsr_guest){.vm = req->vm, .tgid = req->tgid, .at_ns = fs_mono_ns()};
-	err = fs_guestmem_open((pid_t)req->tgid, slots, req->nslots, &g.mem, why);
-	if (err) {
-		open_failed(&g, err, why);
-		err = err == -ENOMEM ? err : 0;
+	ret = fs_guestmem_open((pid_t)req->tgid, slots, req->nslots, &g.mem, why);
+	if (ret) {
+		open_failed(&g, ret, why);
+		ret = ret == -ENOMEM ? ret : 0;
 	} else {
-		err = read_memory(&g);
-		if (err)
-			err = memory_failed(&g, err);
+		ret = read_memory(&g);
+		if (ret)
+			ret = memory_failed(&g, ret);
 	}
-	if (!err)
-		err = finish(&g, put, arg);
+	if (!ret)
+		ret = finish(&g, put, arg);
 	res->vm = req->vm;
 	res->state = g.head.state;
 	res->ns = g.head.done_ns - g.head.at_ns;
@@ -360,5 +360,5 @@ int fs_guestring_read(struct fs_guestring *r, const struct fs_guest_req *req,
 	if (g.mem)
 		fs_guestmem_close(g.mem);
 	fs_vec_free(&g.payload);
-	return err;
+	return ret;
 }

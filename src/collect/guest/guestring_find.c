@@ -30,14 +30,14 @@ void fs_guestring_remember(struct fs_guestring *r, uint64_t gfn)
 static bool verify(struct fs_reading *g, uint64_t gfn)
 {
 	char why[FSR_WHY];
-	int err = fsr_layout_load(fs_guestmem_now(g->mem), gfn, &g->l, why);
+	int ret = fsr_layout_load(fs_guestmem_now(g->mem), gfn, &g->l, why);
 
-	if (!err) {
+	if (!ret) {
 		g->found = true;
 		return true;
 	}
-	if (err != -ENOENT)
-		fs_reading_state(g, FSR_GS_BAD, "%s", *why ? why : strerror(-err));
+	if (ret != -ENOENT)
+		fs_reading_state(g, FSR_GS_BAD, "%s", *why ? why : strerror(-ret));
 	return false;
 }
 
@@ -163,7 +163,7 @@ int fs_guestring_find(struct fs_reading *g)
 {
 	struct fs_backing b;
 	bool has_file;
-	int err = 0;
+	int ret = 0;
 
 	if (g->vm->begun) {
 		verify(g, g->vm->gfn);
@@ -181,14 +181,14 @@ int fs_guestring_find(struct fs_reading *g)
 		fs_reading_state(g, FSR_GS_ABSENT, "none was in another fork of this snapshot");
 		return 0;
 	}
-	err = search(g);
+	ret = search(g);
 	/* of one that ended meanwhile nothing is known, of its snapshot neither */
-	if (!err && !g->found && fs_guestmem_ended(g->mem))
+	if (!ret && !g->found && fs_guestmem_ended(g->mem))
 		return -ESRCH;
-	if (!err && !g->found && has_file && g->head.state == FSR_GS_ABSENT)
+	if (!ret && !g->found && has_file && g->head.state == FSR_GS_ABSENT)
 		if (fs_vec_push(&g->r->without, b))
 			fs_debug("out of memory: this snapshot will be searched again");
-	return err;
+	return ret;
 }
 
 /* --- the snapshot --- */

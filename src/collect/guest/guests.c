@@ -49,10 +49,10 @@ static int open_files(struct fs_guests *g, char *err, size_t len)
 	for (size_t i = 0; i < g->o->memfiles.n; i++) {
 		const char *path = g->o->memfiles.v[i];
 		struct fs_memfile f;
-		int rc = fs_memfile_open(path, &f, err, len);
+		int ret = fs_memfile_open(path, &f, err, len);
 
-		if (rc)
-			return rc;
+		if (ret)
+			return ret;
 		if (fs_vec_push(&g->files, f)) {
 			fs_memfile_close(&f);
 			return fs_errf(err, len, -ENOMEM, "out of memory");
@@ -84,7 +84,7 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 {
 	struct fs_guests *g;
 	char why[FSR_WHY - 25];
-	int rc;
+	int ret;
 
 	*out = NULL;
 	if (o->off)
@@ -97,10 +97,10 @@ int fs_guests_start(const struct fs_guest_opts *o, struct fs_guests **out, char 
 		return fs_errf(err, len, -ENOMEM, "out of memory");
 	}
 	g->o = o;
-	rc = open_files(g, err, len);
-	if (rc) {
+	ret = open_files(g, err, len);
+	if (ret) {
 		fs_guests_free(g);
-		return rc;
+		return ret;
 	}
 	if (o->warm)
 		warm(g);
@@ -194,7 +194,7 @@ int fs_guests_clock(struct fsr_writer *w, struct fs_own_records *own)
 static int lose_process(struct fs_guests *g, struct fsr_writer *w, const char *why)
 {
 	uint32_t vm, tgid;
-	int rc = 0;
+	int ret = 0;
 
 	fs_guestproc_stop(g->proc);
 	g->proc = g->nspare ? g->spare[--g->nspare] : NULL;
@@ -206,9 +206,9 @@ static int lose_process(struct fs_guests *g, struct fsr_writer *w, const char *w
 	}
 	if (fs_guestwatch_lost(g->watch, &vm, &tgid)) {
 		fs_warn("the recorder of VM %u (process %u) is not read: %s", vm, tgid, why);
-		rc = write_state(w, vm, tgid, FSR_GS_DENIED, why);
+		ret = write_state(w, vm, tgid, FSR_GS_DENIED, why);
 	}
-	return rc;
+	return ret;
 }
 
 static void note(struct fs_guests *g, const struct fs_guest_result *res)
@@ -227,13 +227,13 @@ static int ask(struct fs_guests *g, struct fsr_writer *w, struct fs_own_records 
 {
 	struct fs_slot slots[FS_MAX_SLOTS];
 	struct fs_guest_req req;
-	int rc;
+	int ret;
 
 	if (g->asked_ns || !fs_guestwatch_next(g->watch, now, &req, slots))
 		return 0;
-	rc = fs_guests_clock(w, own);
-	if (rc)
-		return rc;
+	ret = fs_guests_clock(w, own);
+	if (ret)
+		return ret;
 	g->asked_ns = g->seen_ns = now;
 	g->seen_cpu = fs_guestproc_cpu_ns(g->proc);
 	if (fs_guestproc_ask(g->proc, &req, slots))
@@ -261,24 +261,24 @@ int fs_guests_work(struct fs_guests *g, struct fsr_writer *w, struct fs_own_reco
 {
 	struct fs_guest_result res;
 	uint64_t now;
-	int rc;
+	int ret;
 
 	if (!g || !g->proc)
 		return 0;
 	if (g->asked_ns) {
-		rc = fs_guestproc_take(g->proc, w, &res);
-		if (rc == 1)
+		ret = fs_guestproc_take(g->proc, w, &res);
+		if (ret == 1)
 			note(g, &res);
-		else if (rc == -EPIPE)
-			rc = lose_process(g, w, "the process that read it has ended");
-		if (rc < 0)
-			return rc;
+		else if (ret == -EPIPE)
+			ret = lose_process(g, w, "the process that read it has ended");
+		if (ret < 0)
+			return ret;
 	}
 	now = fs_mono_ns();
 	if (g->proc && g->asked_ns && hangs(g, now)) {
-		rc = lose_process(g, w, "the guest's memory did not answer");
-		if (rc)
-			return rc;
+		ret = lose_process(g, w, "the guest's memory did not answer");
+		if (ret)
+			return ret;
 	}
 	return g->proc ? ask(g, w, own, now) : 0;
 }
@@ -296,7 +296,7 @@ int fs_guests_finish(struct fs_guests *g, struct fsr_writer *w, struct fs_own_re
 	size_t spares = g ? g->nspare : 0;
 	uint32_t vm, tgid;
 	bool lives;
-	int rc = 0;
+	int ret = 0;
 
 	if (!g)
 		return 0;
@@ -304,21 +304,21 @@ int fs_guests_finish(struct fs_guests *g, struct fsr_writer *w, struct fs_own_re
 	do {
 		struct pollfd p = {.fd = fs_guests_fd(g), .events = POLLIN};
 
-		rc = fs_guests_work(g, w, own);
+		ret = fs_guests_work(g, w, own);
 		if (g->nspare < spares) { /* one did not answer: the others get their time */
 			spares = g->nspare;
 			until = fs_mono_ns() + FINISH_NS;
 		}
-		if (!rc && g->proc && g->asked_ns)
+		if (!ret && g->proc && g->asked_ns)
 			poll(&p, 1, 100);
-	} while (!rc && g->proc && fs_mono_ns() < until &&
+	} while (!ret && g->proc && fs_mono_ns() < until &&
 		 (g->asked_ns || fs_guestwatch_due(g->watch) != UINT64_MAX));
-	while (!rc && fs_guestwatch_unread(g->watch, true, &vm, &tgid, &lives))
-		rc = !lives ? write_state(w, vm, tgid, FSR_GS_GONE,
-					  "the VMM ended before it was read")
-			    : write_state(w, vm, tgid, FSR_GS_DENIED,
-					  *g->gone ? g->gone : "there was no time to read it");
-	return rc;
+	while (!ret && fs_guestwatch_unread(g->watch, true, &vm, &tgid, &lives))
+		ret = !lives ? write_state(w, vm, tgid, FSR_GS_GONE,
+					   "the VMM ended before it was read")
+			     : write_state(w, vm, tgid, FSR_GS_DENIED,
+					   *g->gone ? g->gone : "there was no time to read it");
+	return ret;
 }
 
 json_t *fs_guests_meta(const struct fs_guests *g)

@@ -70,9 +70,9 @@ static int search_block(struct search *s, uint64_t at, size_t bytes)
 static int search_all(struct search *s)
 {
 	uint64_t at = 0;
-	int err = 0;
+	int ret = 0;
 
-	while (!err && at < s->size) {
+	while (!ret && at < s->size) {
 		off_t from = lseek(s->fd, (off_t)at, SEEK_DATA), end;
 
 		if (from < 0 && errno == ENXIO)
@@ -82,46 +82,46 @@ static int search_all(struct search *s)
 			at = (uint64_t)from / FSG_PAGE * FSG_PAGE;
 		if (end < 0 || (uint64_t)end <= at)
 			end = (off_t)s->size;
-		while (!err && at < (uint64_t)end) {
+		while (!ret && at < (uint64_t)end) {
 			ssize_t n = read_block(s, at);
 
 			if (n <= 0)
 				return (int)n; /* it was cut short meanwhile, or cannot be read */
-			err = search_block(s, at, (size_t)n);
+			ret = search_block(s, at, (size_t)n);
 			at += BLOCK;
 		}
 	}
-	return err;
+	return ret;
 }
 
 int fs_memfile_open(const char *path, struct fs_memfile *f, char *err, size_t len)
 {
 	struct search s = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
 	struct stat st = {0};
-	int rc;
+	int ret;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
 	if (s.fd < 0 || fstat(s.fd, &st))
-		rc = -errno;
+		ret = -errno;
 	else
-		rc = S_ISREG(st.st_mode) ? 0 : -EINVAL;
-	if (!rc && posix_memalign((void **)&s.block, FSG_PAGE, BLOCK))
-		rc = -ENOMEM;
-	if (!rc) {
+		ret = S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	if (!ret && posix_memalign((void **)&s.block, FSG_PAGE, BLOCK))
+		ret = -ENOMEM;
+	if (!ret) {
 		s.size = (uint64_t)st.st_size;
 		s.direct = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
-		rc = search_all(&s);
+		ret = search_all(&s);
 		if (s.direct >= 0)
 			close(s.direct);
 	}
 	free(s.block);
-	if (rc) {
+	if (ret) {
 		if (s.fd >= 0)
 			close(s.fd);
 		fs_vec_free(&s.offsets);
-		return fs_errf(err, len, rc, "memory file %s: %s", path,
-			       rc == -EINVAL ? "not a regular file" : strerror(-rc));
+		return fs_errf(err, len, ret, "memory file %s: %s", path,
+			       ret == -EINVAL ? "not a regular file" : strerror(-ret));
 	}
 	posix_fadvise(s.fd, 0, 0, POSIX_FADV_RANDOM);
 	*f = (struct fs_memfile){.fd = s.fd, .offsets = s.offsets.v, .n = s.offsets.n};
@@ -176,27 +176,27 @@ static int warm_in(const struct fsr_mem *m, uint64_t gfn)
 {
 	struct fsr_layout l;
 	char why[FSR_WHY];
-	int err = fsr_layout_load(m, gfn, &l, why), pages = 1;
+	int ret = fsr_layout_load(m, gfn, &l, why), pages = 1;
 
-	if (err)
-		return err;
+	if (ret)
+		return ret;
 	pages += (int)l.d.dir.nlists;
-	for (unsigned int i = 0; i < l.d.dir.nparts && !err; i++) {
+	for (unsigned int i = 0; i < l.d.dir.nparts && !ret; i++) {
 		const struct fsg_part *p = &l.d.dir.parts[i];
 		struct fsg_ring_head h;
 
 		if (!fsr_is_ring(&l, i))
 			continue;
-		err = fsr_ring_head(m, &l, i, &h);
-		for (uint32_t k = 0; k < p->pages && !err; k++, pages++) {
+		ret = fsr_ring_head(m, &l, i, &h);
+		for (uint32_t k = 0; k < p->pages && !ret; k++, pages++) {
 			fsr_page page;
 			bool got;
 
-			err = m->pages(m->arg, &l.frames[p->first + k], 1, &page, &got);
+			ret = m->pages(m->arg, &l.frames[p->first + k], 1, &page, &got);
 		}
 	}
 	fsr_layout_free(&l);
-	return err ? err : pages;
+	return ret ? ret : pages;
 }
 
 /* How large the hole below 4 GiB is that VMMs leave: Firecracker, QEMU's pc and q35, none. */

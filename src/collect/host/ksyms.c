@@ -83,15 +83,15 @@ static int parse(struct fs_ksyms *k)
 int fs_ksyms_read(int fd, struct fs_ksyms **out)
 {
 	struct fs_ksyms *k = calloc(1, sizeof(*k));
-	int err = k ? read_all(fd, k) : -ENOMEM;
+	int ret = k ? read_all(fd, k) : -ENOMEM;
 
-	if (!err)
-		err = parse(k);
-	if (!err && !k->syms.n)
-		err = -EACCES;
-	if (err) {
+	if (!ret)
+		ret = parse(k);
+	if (!ret && !k->syms.n)
+		ret = -EACCES;
+	if (ret) {
 		fs_ksyms_free(k);
-		return err;
+		return ret;
 	}
 	qsort(k->syms.v, k->syms.n, sizeof(*k->syms.v), by_addr);
 	*out = k;

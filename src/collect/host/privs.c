@@ -77,7 +77,7 @@ void fs_privs_child(void)
 static int set_caps(bool drop_permitted, const cap_value_t *keep, int nkeep)
 {
 	cap_t c = drop_permitted ? cap_init() : cap_get_proc();
-	int err = 0;
+	int ret = 0;
 
 	if (!c)
 		return -ENOMEM;
@@ -87,9 +87,9 @@ static int set_caps(bool drop_permitted, const cap_value_t *keep, int nkeep)
 		cap_set_flag(c, CAP_PERMITTED, nkeep, keep, CAP_SET);
 	}
 	if (cap_set_proc(c))
-		err = -errno;
+		ret = -errno;
 	cap_free(c);
-	return err;
+	return ret;
 }
 
 /* Empties the bounding set except for @keep; needs CAP_SETPCAP, without it there is no bound. */
@@ -112,28 +112,28 @@ static void drop_bound(const cap_value_t *keep, int nkeep)
 int fs_privs_drop(bool (*works)(void *arg), void *arg, char *kept, size_t len)
 {
 	static const cap_value_t tries[] = {CAP_BPF, CAP_SYS_ADMIN};
-	int nkeep = 0, err;
+	int nkeep = 0, ret;
 	cap_value_t keep = 0;
 
-	err = set_caps(false, NULL, 0);
-	if (err)
-		return err;
+	ret = set_caps(false, NULL, 0);
+	if (ret)
+		return ret;
 	for (size_t i = 0; !works(arg); i++) {
 		if (i == sizeof(tries) / sizeof(tries[0]))
 			return -EPERM;
 		keep = tries[i];
 		nkeep = 1;
-		err = set_caps(false, &keep, 1);
-		if (err)
-			return err;
+		ret = set_caps(false, &keep, 1);
+		if (ret)
+			return ret;
 	}
 	drop_bound(&keep, nkeep);
 	cap_reset_ambient();
-	err = set_caps(true, &keep, nkeep);
-	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		err = -errno;
+	ret = set_caps(true, &keep, nkeep);
+	if (!ret && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		ret = -errno;
 	snprintf(kept, len, "%s", !nkeep ? "" : keep == CAP_BPF ? "CAP_BPF" : "CAP_SYS_ADMIN");
-	return err;
+	return ret;
 }
 
 int fs_privs_reader(char *kept, size_t len)
@@ -141,7 +141,7 @@ int fs_privs_reader(char *kept, size_t len)
 	static const cap_value_t wanted[] = {CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE,
 					     CAP_DAC_READ_SEARCH};
 	cap_value_t keep[3];
-	int nkeep = 0, err;
+	int nkeep = 0, ret;
 	size_t at = 0;
 
 	*kept = '\0';
@@ -162,8 +162,8 @@ int fs_privs_reader(char *kept, size_t len)
 		kept[at - 1] = '\0';
 	drop_bound(NULL, 0);
 	cap_reset_ambient();
-	err = set_caps(true, keep, nkeep);
-	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		err = -errno;
-	return err;
+	ret = set_caps(true, keep, nkeep);
+	if (!ret && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		ret = -errno;
+	return ret;
 }

@@ -44,13 +44,13 @@ static int check_lockdown(char *err, size_t len)
 
 int fs_ready_check(char *err, size_t len)
 {
-	int rc = fs_privs_check(err, len);
+	int ret = fs_privs_check(err, len);
 
-	if (!rc)
-		rc = check_namespaces(err, len);
-	if (!rc)
-		rc = check_lockdown(err, len);
-	return rc;
+	if (!ret)
+		ret = check_namespaces(err, len);
+	if (!ret)
+		ret = check_lockdown(err, len);
+	return ret;
 }
 
 /* KVM runs here, but its types cannot be found: they are a module's, or should be the kernel's. */

@@ -44,7 +44,7 @@ static int may_execute_by_name(const char *name)
 {
 	const char *folders = getenv("PATH") ?: "/bin:/usr/bin";
 	char path[PATH_MAX];
-	int rc = -ENOENT;
+	int ret = -ENOENT;
 
 	for (const char *at = folders; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
 		int n = (int)strcspn(at, ":"), e;
@@ -56,26 +56,26 @@ static int may_execute_by_name(const char *name)
 		if (!e)
 			return 0;
 		if (e == -EACCES)
-			rc = e; /* unless another folder has one */
+			ret = e; /* unless another folder has one */
 	}
-	return rc;
+	return ret;
 }
 
 static int check_command(const char *name, char *err, size_t len)
 {
-	int rc = strchr(name, '/') ? may_execute(name) : may_execute_by_name(name);
+	int ret = strchr(name, '/') ? may_execute(name) : may_execute_by_name(name);
 
 	if (!*name)
-		rc = -ENOENT;
-	return rc ? fs_errf(err, len, rc, "cannot run %s: %s", name, strerror(-rc)) : 0;
+		ret = -ENOENT;
+	return ret ? fs_errf(err, len, ret, "cannot run %s: %s", name, strerror(-ret)) : 0;
 }
 
 int fs_targets_check(struct fs_targets *t, char *err, size_t len)
 {
-	int rc = t->command ? check_command(t->command[0], err, len) : 0;
+	int ret = t->command ? check_command(t->command[0], err, len) : 0;
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < t->pids.n; i++) {
 		pid_t pid = t->pids.v[i];
 		struct pollfd p = {.events = POLLIN};

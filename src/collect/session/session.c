@@ -29,11 +29,11 @@ static int check_path(struct fs_session *s)
 {
 	const char *path = s->o->path, *slash = strrchr(path, '/');
 	char dir[4096];
-	int rc = fsr_may_create(path);
+	int ret = fsr_may_create(path);
 
-	if (rc)
-		return fs_errf(s->err, sizeof(s->err), rc, "cannot record to %s: %s", path,
-			       fs_fresh_why(rc));
+	if (ret)
+		return fs_errf(s->err, sizeof(s->err), ret, "cannot record to %s: %s", path,
+			       fs_fresh_why(ret));
 	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
 	if (access(dir, W_OK | X_OK))
 		return fs_errf(s->err, sizeof(s->err), -errno, "cannot record to %s: %s: %m", path,
@@ -44,22 +44,22 @@ static int check_path(struct fs_session *s)
 static int prepare(struct fs_session *s)
 {
 	struct fs_session_opts *o = s->o;
-	int rc = fs_ready_check(s->err, sizeof(s->err));
+	int ret = fs_ready_check(s->err, sizeof(s->err));
 
-	if (!rc)
-		rc = check_path(s);
-	if (!rc)
-		rc = fs_targets_check(&o->targets, s->err, sizeof(s->err));
-	if (!rc && o->targets.command)
-		rc = fs_targets_spawn(&o->targets, s->err, sizeof(s->err));
-	if (!rc)
-		rc = fs_guests_start(&o->guest, &s->guests, s->err, sizeof(s->err));
-	if (rc)
-		return rc;
-	rc = fs_session_catch_signals(s);
-	if (rc)
-		return fs_errf(s->err, sizeof(s->err), rc, "cannot handle signals: %s",
-			       strerror(-rc));
+	if (!ret)
+		ret = check_path(s);
+	if (!ret)
+		ret = fs_targets_check(&o->targets, s->err, sizeof(s->err));
+	if (!ret && o->targets.command)
+		ret = fs_targets_spawn(&o->targets, s->err, sizeof(s->err));
+	if (!ret)
+		ret = fs_guests_start(&o->guest, &s->guests, s->err, sizeof(s->err));
+	if (ret)
+		return ret;
+	ret = fs_session_catch_signals(s);
+	if (ret)
+		return fs_errf(s->err, sizeof(s->err), ret, "cannot handle signals: %s",
+			       strerror(-ret));
 	fs_privs_limits();
 	o->load.stop = stop_asked;
 	o->load.arg = s;
@@ -71,17 +71,18 @@ static int map_rings(struct fs_session *s)
 	const unsigned int *cpus;
 	const int *fds;
 	size_t n = fs_bpf_rings(s->bpf, &cpus, &fds);
-	int rc = 0;
+	int ret = 0;
 
 	s->rings = fs_rings_new(fs_bpf_ring_bytes(s->bpf));
 	if (!s->rings)
-		rc = -ENOMEM;
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = fs_rings_add(s->rings, cpus[i], fds[i]);
-	if (!rc)
+		ret = -ENOMEM;
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = fs_rings_add(s->rings, cpus[i], fds[i]);
+	if (!ret)
 		fs_guests_watch(s->guests, s->rings);
-	return rc ? fs_errf(s->err, sizeof(s->err), rc, "cannot map the rings: %s", strerror(-rc))
-		  : 0;
+	return ret ? fs_errf(s->err, sizeof(s->err), ret, "cannot map the rings: %s",
+			     strerror(-ret))
+		   : 0;
 }
 
 /* A process that is there already: traced from now on, with a record of that. */
@@ -89,12 +90,12 @@ static void trace_one(pid_t tgid, enum fs_why why, void *arg)
 {
 	struct fs_session *s = arg;
 	struct fs_ev_proc_add ev = {.why = (uint32_t)why};
-	int rc = fs_bpf_trace(s->bpf, (uint32_t)tgid, why);
+	int ret = fs_bpf_trace(s->bpf, (uint32_t)tgid, why);
 
-	if (rc == -EEXIST)
+	if (ret == -EEXIST)
 		return; /* the programs found it themselves, and recorded that */
-	if (rc) {
-		fs_warn("cannot trace process %d: %s", (int)tgid, strerror(-rc));
+	if (ret) {
+		fs_warn("cannot trace process %d: %s", (int)tgid, strerror(-ret));
 		return;
 	}
 	fs_own_head(&s->own, &ev.h, FS_EV_PROC_ADD, sizeof(ev), fs_mono_ns());
@@ -156,32 +157,32 @@ static int write_start(struct fs_session *s)
 		.armed_ns = s->armed_ns,
 		.symbols_hidden = s->kallsyms < 0,
 	};
-	int rc = fs_session_write_json(s, FSR_META, fs_meta_json(&meta));
+	int ret = fs_session_write_json(s, FSR_META, fs_meta_json(&meta));
 
-	if (!rc && s->found.n)
-		rc = fsr_write_events(s->w, FS_OWN_CPU, s->found.v,
-				      s->found.n * sizeof(*s->found.v), (uint32_t)s->found.n);
+	if (!ret && s->found.n)
+		ret = fsr_write_events(s->w, FS_OWN_CPU, s->found.v,
+				       s->found.n * sizeof(*s->found.v), (uint32_t)s->found.n);
 	fs_vec_free(&s->found);
-	if (!rc)
-		rc = fs_guests_clock(s->w, &s->own);
-	if (rc)
-		return fs_errf(s->err, sizeof(s->err), rc, "cannot write %s: %s", s->o->path,
-			       strerror(-rc));
+	if (!ret)
+		ret = fs_guests_clock(s->w, &s->own);
+	if (ret)
+		return fs_errf(s->err, sizeof(s->err), ret, "cannot write %s: %s", s->o->path,
+			       strerror(-ret));
 	return 0;
 }
 
 static int arm(struct fs_session *s)
 {
-	int rc = map_rings(s);
+	int ret = map_rings(s);
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	report_hooks(fs_bpf_plan(s->bpf));
-	rc = open_kernel_data(s);
-	if (!rc)
-		rc = fs_session_watch_all(s);
-	if (rc)
-		return rc;
+	ret = open_kernel_data(s);
+	if (!ret)
+		ret = fs_session_watch_all(s);
+	if (ret)
+		return ret;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fs_debug("cannot lock memory: %m");
 	s->armed_ns = s->stats_ns = fs_mono_ns();
@@ -192,14 +193,14 @@ static int arm(struct fs_session *s)
 		return fs_errf(s->err, sizeof(s->err), -ENOMEM,
 			       "out of memory for the processes that are there already");
 	/* as late as there are rights: what fails before leaves an old recording as it is */
-	rc = fsr_create(s->o->path, &s->w);
-	if (rc)
-		return fs_errf(s->err, sizeof(s->err), rc, "cannot record to %s: %s", s->o->path,
-			       fs_fresh_why(rc));
-	rc = fs_privs_drop(still_works, s, s->kept, sizeof(s->kept));
-	if (rc)
-		return fs_errf(s->err, sizeof(s->err), rc, "cannot drop privileges: %s",
-			       strerror(-rc));
+	ret = fsr_create(s->o->path, &s->w);
+	if (ret)
+		return fs_errf(s->err, sizeof(s->err), ret, "cannot record to %s: %s", s->o->path,
+			       fs_fresh_why(ret));
+	ret = fs_privs_drop(still_works, s, s->kept, sizeof(s->kept));
+	if (ret)
+		return fs_errf(s->err, sizeof(s->err), ret, "cannot drop privileges: %s",
+			       strerror(-ret));
 	return write_start(s);
 }
 
@@ -207,29 +208,29 @@ static enum fs_session_result run(struct fs_session *s)
 {
 	struct fs_targets *t = &s->o->targets;
 	uint64_t lost = 0;
-	int rc = prepare(s), end;
+	int ret = prepare(s), end;
 
-	if (!rc && stop_asked(s))
-		rc = -EINTR;
-	if (!rc)
-		rc = arm(s);
-	if (rc == -EINTR)
+	if (!ret && stop_asked(s))
+		ret = -EINTR;
+	if (!ret)
+		ret = arm(s);
+	if (ret == -EINTR)
 		fs_error("%s before the recording began: nothing was recorded", s->why);
-	else if (rc)
+	else if (ret)
 		fs_error("%s", s->err);
-	if (rc)
+	if (ret)
 		return FS_SESSION_FAILED;
 	fs_info("recording to %s", s->o->path);
 	if (t->command) {
-		rc = fs_targets_release(t);
-		if (rc) {
-			fs_error("cannot run %s: %s", t->command[0], strerror(-rc));
+		ret = fs_targets_release(t);
+		if (ret) {
+			fs_error("cannot run %s: %s", t->command[0], strerror(-ret));
 			s->why = "the command could not be run";
 		}
 	}
 	end = fs_session_record(s);
 	end = end ?: fs_session_finish(s, &lost);
-	if (rc)
+	if (ret)
 		return FS_SESSION_FAILED;
 	return fs_session_report(s, end, lost);
 }
@@ -239,11 +240,11 @@ enum fs_session_result fs_session_run(struct fs_session_opts *o)
 	struct fs_session s = {
 		.o = o, .epoll = -1, .signals = -1, .marks = -1, .kallsyms = -1, .guests_fd = -1};
 	enum fs_session_result res = run(&s);
-	int rc = s.w ? fsr_close(s.w) : 0;
+	int ret = s.w ? fsr_close(s.w) : 0;
 
-	if (rc && res != FS_SESSION_FAILED) {
+	if (ret && res != FS_SESSION_FAILED) {
 		fs_error("cannot write %s: %s; it holds what was written up to then", o->path,
-			 strerror(-rc));
+			 strerror(-ret));
 		res = FS_SESSION_FAILED;
 	}
 	fs_misses_free(s.misses);

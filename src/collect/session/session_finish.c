@@ -28,7 +28,7 @@ int fs_session_finish(struct fs_session *s, uint64_t *lost)
 {
 	struct fs_losses l;
 	uint64_t end_ns;
-	int rc;
+	int ret;
 
 	fs_bpf_stop(s->bpf);
 	end_ns = fs_mono_ns();
@@ -36,37 +36,37 @@ int fs_session_finish(struct fs_session *s, uint64_t *lost)
 	/* From here on nothing waits for us, and symbols need more than a small limit lets us lock.
 	 */
 	munlockall();
-	rc = fs_session_read_marks(s); /* those sent while the stop was asked for */
-	if (!rc)
-		rc = fs_misses_read(s->misses, s->w, &s->own, end_ns);
-	if (!rc)
-		rc = fs_rings_drain(s->rings, s->w, false);
-	if (!rc)
-		rc = fs_guests_clock(s->w, &s->own);
-	if (!rc)
-		rc = fs_guests_finish(s->guests, s->w, &s->own);
-	if (!rc)
-		rc = fs_drain_flush(s->bpf, s->w, &s->own, end_ns);
+	ret = fs_session_read_marks(s); /* those sent while the stop was asked for */
+	if (!ret)
+		ret = fs_misses_read(s->misses, s->w, &s->own, end_ns);
+	if (!ret)
+		ret = fs_rings_drain(s->rings, s->w, false);
+	if (!ret)
+		ret = fs_guests_clock(s->w, &s->own);
+	if (!ret)
+		ret = fs_guests_finish(s->guests, s->w, &s->own);
+	if (!ret)
+		ret = fs_drain_flush(s->bpf, s->w, &s->own, end_ns);
 	fs_bpf_detach(s->bpf);
-	if (!rc)
-		rc = fs_rings_drain(s->rings, s->w, true);
-	if (!rc)
-		rc = fs_drain_stacks(s->bpf, s->w, s->kallsyms);
-	if (rc == -EACCES)
-		rc = 0; /* was reported at the start */
-	if (!rc)
-		rc = fs_session_write_stats(s, true);
+	if (!ret)
+		ret = fs_rings_drain(s->rings, s->w, true);
+	if (!ret)
+		ret = fs_drain_stacks(s->bpf, s->w, s->kallsyms);
+	if (ret == -EACCES)
+		ret = 0; /* was reported at the start */
+	if (!ret)
+		ret = fs_session_write_stats(s, true);
 	l = fs_stats_losses(s->bpf);
 	/* a stack that was not taken is not an event */
 	*lost = l.records + l.state + l.slots + fs_misses_runs(s->misses);
-	if (!rc)
-		rc = fs_session_write_json(
+	if (!ret)
+		ret = fs_session_write_json(
 			s, FSR_END,
 			json_pack("{s:s, s:I, s:I, s:o, s:i, s:i, s:b}", "why", s->why, "at_ns",
 				  (json_int_t)end_ns, "lost", (json_int_t)*lost, "command",
 				  command_json(&s->o->targets), "marks", (int)s->nmarks,
 				  "marks_refused", (int)s->refused, "complete", !*lost));
-	return rc;
+	return ret;
 }
 
 static void report_command(const struct fs_session *s)
@@ -128,15 +128,15 @@ static bool incomplete(const struct fs_session *s, uint64_t lost)
 	return lost || no_end || c->late || c->malformed;
 }
 
-enum fs_session_result fs_session_report(struct fs_session *s, int rc, uint64_t lost)
+enum fs_session_result fs_session_report(struct fs_session *s, int ret, uint64_t lost)
 {
 	const struct fs_ring_counts *c = fs_rings_counts(s->rings);
 	char size[FS_UNITS_LEN];
 	bool part;
 
-	if (rc) {
+	if (ret) {
 		fs_error("cannot write %s: %s; it holds what was written up to then", s->o->path,
-			 strerror(-rc));
+			 strerror(-ret));
 		return FS_SESSION_FAILED;
 	}
 	report_command(s);

@@ -79,7 +79,7 @@ int fs_session_record(struct fs_session *s);
 /* Stops, writes what is left. Returns 0 or a negative errno; @lost: events that are missing. */
 int fs_session_finish(struct fs_session *s, uint64_t *lost);
 
-/* Reports on stderr what the recording came to; @rc is the error of writing it. */
-enum fs_session_result fs_session_report(struct fs_session *s, int rc, uint64_t lost);
+/* Reports on stderr what the recording came to; @ret is the error of writing it. */
+enum fs_session_result fs_session_report(struct fs_session *s, int ret, uint64_t lost);
 
 #endif

@@ -10,15 +10,15 @@
 
 static int handle(struct fs_session *s, const struct epoll_event *e, int n)
 {
-	int rc = 0;
+	int ret = 0;
 
-	for (int i = 0; i < n && !rc; i++) {
+	for (int i = 0; i < n && !ret; i++) {
 		switch (e[i].data.u32) {
 		case FS_WAKE_SIGNALS:
 			s->why = fs_session_signals(s) ?: s->why;
 			break;
 		case FS_WAKE_MARKS:
-			rc = fs_session_read_marks(s);
+			ret = fs_session_read_marks(s);
 			break;
 		case FS_WAKE_GUESTS: /* fs_session_record() does what there is to do, in every round
 				      */
@@ -29,7 +29,7 @@ static int handle(struct fs_session *s, const struct epoll_event *e, int n)
 	}
 	if (!s->why && s->o->targets.all_ended)
 		s->why = "command ended";
-	return rc;
+	return ret;
 }
 
 /* How long to sleep: until the next round, or the time-out if that is earlier. */
@@ -45,9 +45,9 @@ static int sleep_ms(const struct fs_session *s, uint64_t now)
 
 int fs_session_record(struct fs_session *s)
 {
-	int rc = 0;
+	int ret = 0;
 
-	while (!rc && !s->why) {
+	while (!ret && !s->why) {
 		struct epoll_event e[MAX_EVENTS];
 		uint64_t now = fs_mono_ns();
 		int n;
@@ -62,15 +62,15 @@ int fs_session_record(struct fs_session *s)
 		n = epoll_wait(s->epoll, e, MAX_EVENTS, sleep_ms(s, now));
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		rc = handle(s, e, n);
-		if (!rc)
-			rc = fs_rings_drain(s->rings, s->w, false);
-		if (!rc)
-			rc = fs_guests_work(s->guests, s->w, &s->own);
-		if (!rc && now >= fs_misses_next(s->misses))
-			rc = fs_misses_read(s->misses, s->w, &s->own, fs_mono_ns());
-		if (!rc && fs_mono_ns() - s->stats_ns >= STATS_NS)
-			rc = fs_session_write_stats(s, false);
+		ret = handle(s, e, n);
+		if (!ret)
+			ret = fs_rings_drain(s->rings, s->w, false);
+		if (!ret)
+			ret = fs_guests_work(s->guests, s->w, &s->own);
+		if (!ret && now >= fs_misses_next(s->misses))
+			ret = fs_misses_read(s->misses, s->w, &s->own, fs_mono_ns());
+		if (!ret && fs_mono_ns() - s->stats_ns >= STATS_NS)
+			ret = fs_session_write_stats(s, false);
 	}
-	return rc;
+	return ret;
 }

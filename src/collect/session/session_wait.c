@@ -69,22 +69,22 @@ const char *fs_session_signals(struct fs_session *s)
 /* What wakes the recorder. Marks may be missing; without the others it would wait in vain. */
 int fs_session_watch_all(struct fs_session *s)
 {
-	int rc;
+	int ret;
 
 	s->marks = fs_marks_listen();
-	rc = s->marks < 0 ? s->marks : watch(s, s->marks, FS_WAKE_MARKS);
-	if (rc) {
+	ret = s->marks < 0 ? s->marks : watch(s, s->marks, FS_WAKE_MARKS);
+	if (ret) {
 		fs_warn("forkscope mark will not reach this recording: " FS_MARK_DIR ": %s",
-			strerror(-rc));
+			strerror(-ret));
 		fs_marks_close(s->marks);
 		s->marks = -1;
 	}
-	rc = fs_session_watch_guests(s);
-	for (size_t i = 0; i < s->o->targets.pidfds.n && !rc; i++, s->targets_left++)
-		rc = watch(s, s->o->targets.pidfds.v[i], FS_WAKE_TARGET + (uint32_t)i);
-	return rc ? fs_errf(s->err, sizeof(s->err), rc,
-			    "cannot wait for what is traced (epoll_ctl): %s", strerror(-rc))
-		  : 0;
+	ret = fs_session_watch_guests(s);
+	for (size_t i = 0; i < s->o->targets.pidfds.n && !ret; i++, s->targets_left++)
+		ret = watch(s, s->o->targets.pidfds.v[i], FS_WAKE_TARGET + (uint32_t)i);
+	return ret ? fs_errf(s->err, sizeof(s->err), ret,
+			     "cannot wait for what is traced (epoll_ctl): %s", strerror(-ret))
+		   : 0;
 }
 
 void fs_session_target_ended(struct fs_session *s, size_t i)

@@ -11,11 +11,11 @@
 int fs_session_write_json(struct fs_session *s, enum fsr_chunk_type type, json_t *o)
 {
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	int rc = text ? fsr_write(s->w, type, text, strlen(text)) : -ENOMEM;
+	int ret = text ? fsr_write(s->w, type, text, strlen(text)) : -ENOMEM;
 
 	free(text);
 	json_decref(o);
-	return rc;
+	return ret;
 }
 
 int fs_session_write_stats(struct fs_session *s, bool final)
@@ -56,17 +56,17 @@ int fs_session_read_marks(struct fs_session *s)
 {
 	struct fs_mark m;
 	char err[512];
-	int got, rc = 0;
+	int got, ret = 0;
 
-	while (!rc && s->marks >= 0 && (got = fs_marks_next(s->marks, &m, err, sizeof(err)))) {
+	while (!ret && s->marks >= 0 && (got = fs_marks_next(s->marks, &m, err, sizeof(err)))) {
 		if (got > 0 && m.asks) {
 			fs_marks_answer(s->marks, &m, fs_guests_idle(s->guests, m.pid));
 		} else if (got > 0) {
-			rc = write_mark(s, &m);
+			ret = write_mark(s, &m);
 		} else {
 			s->refused++;
 			fs_warn("%s", err);
 		}
 	}
-	return rc;
+	return ret;
 }

@@ -55,19 +55,19 @@ static bool is_looked_at(const struct guest_net *n, const struct nlmsghdr *h)
 static int choose(struct guest_net *n)
 {
 	struct nlmsghdr *h;
-	int rc = 0;
+	int ret = 0;
 
 	n->addresses.len = 0;
 	n->routes.len = 0;
 	guest_for_each (h, &n->state.kind[GUEST_NET_ADDRESS]) {
-		if (((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_family == AF_INET && !rc)
-			rc = guest_store_add(&n->addresses, h);
+		if (((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_family == AF_INET && !ret)
+			ret = guest_store_add(&n->addresses, h);
 	}
 	guest_for_each (h, &n->state.kind[GUEST_NET_ROUTE]) {
-		if (!rc && is_looked_at(n, h))
-			rc = guest_store_add(&n->routes, h);
+		if (!ret && is_looked_at(n, h))
+			ret = guest_store_add(&n->routes, h);
 	}
-	return rc;
+	return ret;
 }
 
 /* Throws away what the monitor has; false when there was something. */
@@ -85,21 +85,21 @@ static bool monitor_is_quiet(struct guest_net *n)
 
 int guest_net_refresh(struct guest_net *n)
 {
-	int rc = -EAGAIN;
+	int ret = -EAGAIN;
 
 	n->fresh = false;
 	/* right once nothing changed from before the first dump to after the last */
-	for (int i = 0; i < DUMP_TRIES && rc == -EAGAIN; i++) {
+	for (int i = 0; i < DUMP_TRIES && ret == -EAGAIN; i++) {
 		(void)monitor_is_quiet(n);
 		n->n_links = 0;
-		rc = guest_state_read(n, &n->state, true);
-		if (!rc && !monitor_is_quiet(n))
-			rc = -EAGAIN;
+		ret = guest_state_read(n, &n->state, true);
+		if (!ret && !monitor_is_quiet(n))
+			ret = -EAGAIN;
 	}
-	if (!rc)
-		rc = choose(n);
-	n->fresh = rc == 0;
-	return rc;
+	if (!ret)
+		ret = choose(n);
+	n->fresh = ret == 0;
+	return ret;
 }
 
 /* A request that changes nothing, whoever makes it: an address of no link is to go. */
@@ -128,7 +128,7 @@ static int may_change(struct guest_net *n)
 
 int guest_net_open(struct guest_net *n)
 {
-	int rc;
+	int ret;
 
 	n->addresses = (struct guest_store){.buf = n->few[0], .room = GUEST_FEW_BYTES};
 	n->routes = (struct guest_store){.buf = n->few[1], .room = GUEST_FEW_BYTES};
@@ -139,12 +139,12 @@ int guest_net_open(struct guest_net *n)
 		fs_error("opening rtnetlink: %m");
 		return -errno;
 	}
-	rc = may_change(n);
-	if (rc == -EPERM)
+	ret = may_change(n);
+	if (ret == -EPERM)
 		fs_error(
 			"this process may not change the network: it needs CAP_NET_ADMIN in the user namespace that owns the network's namespace; run the agent as the guest's root, or give it that capability");
-	else if (rc)
+	else if (ret)
 		fs_error("asking rtnetlink whether this process may change the network: %s",
-			 strerror(-rc));
-	return rc;
+			 strerror(-ret));
+	return ret;
 }

@@ -43,23 +43,23 @@ static int dump(struct guest_change *c, const struct ndmsg *body, take_fn take)
 	struct guest_batch b = {.buf = request, .room = sizeof(request)};
 	uint32_t seq = ++c->net->seq;
 	long len;
-	int rc = 0;
+	int ret = 0;
 
 	guest_begin(&b, RTM_GETNEIGH, NLM_F_DUMP, seq, body, sizeof(*body));
 	guest_attr_u32(&b, NDA_IFINDEX, (uint32_t)c->link.index);
 	len = hot_sendto(c->net->fd, request, b.len, 0, NULL, 0);
 	if (len < 0)
 		return (int)len;
-	while (!rc) {
+	while (!ret) {
 		uint8_t *received = guest_work.received + c->neighbours.len;
 
 		len = hot_recv(c->net->fd, received, GUEST_DUMP_BYTES, 0);
 		if (len < 0 && len != -EINTR)
 			return (int)len;
 		if (len > 0)
-			rc = take_part(c, received, (uint32_t)len, seq, take);
+			ret = take_part(c, received, (uint32_t)len, seq, take);
 	}
-	return rc < 0 ? rc : 0;
+	return ret < 0 ? ret : 0;
 }
 
 static uint32_t flags_of(const struct nlmsghdr *h)
@@ -194,15 +194,15 @@ int guest_neighbours_flush(struct guest_change *c)
 
 	for (int i = 0; i < FLUSHES; i++) {
 		bool all;
-		int rc;
+		int ret;
 
 		guest_batch_begin();
-		rc = dump(c, &ipv4, delete_stale);
+		ret = dump(c, &ipv4, delete_stale);
 		all = guest_work.n_steps < GUEST_MAX_STEPS;
-		if (guest_batch_send(c->net, &step) && !rc)
-			rc = guest_work.error;
-		if (rc || all)
-			return rc;
+		if (guest_batch_send(c->net, &step) && !ret)
+			ret = guest_work.error;
+		if (ret || all)
+			return ret;
 	}
 	return -E2BIG;
 }

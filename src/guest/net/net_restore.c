@@ -287,12 +287,12 @@ static bool clear_addresses(struct restore *r)
 static int go_round(struct restore *r, bool *done)
 {
 	const char *step;
-	int rc = guest_state_read(r->c->net, &now, false);
+	int ret = guest_state_read(r->c->net, &now, false);
 
-	if (rc == -EAGAIN)
-		rc = 0; /* somebody changes it meanwhile; the next round sees */
-	if (rc)
-		return rc;
+	if (ret == -EAGAIN)
+		ret = 0; /* somebody changes it meanwhile; the next round sees */
+	if (ret)
+		return ret;
 	guest_batch_begin();
 	r->missing = 0;
 	if (r->undo) {
@@ -308,34 +308,34 @@ static int go_round(struct restore *r, bool *done)
 				make_missing(r, (enum guest_net_kind)kind, pass);
 	}
 	*done = !r->missing && !guest_work.n_steps && r->round > 0;
-	rc = guest_batch_send(r->c->net, &step);
-	if (rc)
-		r->error = rc;
+	ret = guest_batch_send(r->c->net, &step);
+	if (ret)
+		r->error = ret;
 	return 0;
 }
 
 static void restore(struct restore *r, struct guest_outcome *o)
 {
 	bool done = false;
-	int rc = 0;
+	int ret = 0;
 
-	for (r->round = 0; r->round < ROUNDS && !done && !rc; r->round++) {
+	for (r->round = 0; r->round < ROUNDS && !done && !ret; r->round++) {
 		if (r->round > 2)
 			hot_sleep(PAUSE_NS);
-		rc = go_round(r, &done);
+		ret = go_round(r, &done);
 	}
 	guest_batch_begin();
 	guest_work.lost = 0; /* before they are put back: many are sent on the way */
 	guest_neighbours_put_back(r->c, r->undo);
 	(void)guest_batch_send(r->c->net, &o->lost_what);
-	o->lost = r->missing + guest_work.lost + r->c->no_room + (rc ? 1 : 0);
+	o->lost = r->missing + guest_work.lost + r->c->no_room + (ret ? 1 : 0);
 	if (!o->lost)
 		return;
 	o->lost_what = r->missing        ? kind_names[r->first]
-		       : rc              ? "state"
+		       : ret             ? "state"
 		       : guest_work.lost ? guest_work.lost_what
 					 : "neighbour";
-	o->lost_error = rc                ? rc
+	o->lost_error = ret               ? ret
 			: r->missing      ? (r->error ? r->error : -EAGAIN)
 			: guest_work.lost ? guest_work.lost_error
 					  : -ENOBUFS;
@@ -351,21 +351,21 @@ void guest_change_put_back(struct guest_change *c, struct guest_outcome *o)
 void guest_change_undo(struct guest_change *c, bool down, struct guest_outcome *o)
 {
 	struct restore r = {.c = c, .undo = true};
-	int rc = o->flush_error; /* what could not be read is perhaps lost */
+	int ret = o->flush_error; /* what could not be read is perhaps lost */
 	const char *step;
 
 	if (!c->neighbours_read)
-		rc = guest_neighbours_read(c);
-	if (!rc && !down) /* else they were read before */
-		rc = guest_neighbours_read_proxies(c);
+		ret = guest_neighbours_read(c);
+	if (!ret && !down) /* else they were read before */
+		ret = guest_neighbours_read_proxies(c);
 	guest_batch_begin();
 	if (down || !(c->link.flags & IFF_UP)) /* first: it may take no MAC while it is up */
 		guest_step_link(c, "up", 0, IFF_UP, NULL);
 	if (c->mac_changed && c->link.mac_len)
 		guest_step_link(c, "mac", 0, 0, c->link.mac);
 	if (guest_batch_send(c->net, &step))
-		rc = guest_work.error;
+		ret = guest_work.error;
 	restore(&r, o);
-	o->undo_error = rc ? rc : o->lost ? o->lost_error : 0;
+	o->undo_error = ret ? ret : o->lost ? o->lost_error : 0;
 	o->undone = !o->undo_error;
 }

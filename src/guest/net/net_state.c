@@ -95,17 +95,17 @@ int guest_state_read(struct guest_net *n, struct guest_state *s, bool links)
 		{s, NULL, GUEST_NET_ROUTE, AF_INET, RTM_GETROUTE, sizeof(struct rtmsg)},
 		{s, NULL, GUEST_NET_ROUTE, AF_INET6, RTM_GETROUTE, sizeof(struct rtmsg)},
 	};
-	int rc = 0;
+	int ret = 0;
 
 	for (int k = 0; k < GUEST_NET_KINDS; k++)
 		s->kind[k].len = 0;
 	s->read_ns = hot_now_ns();
-	for (size_t i = 0; i < sizeof(dumps) / sizeof(dumps[0]) && !rc; i++) {
-		rc = dump_once(n, &dumps[i]);
-		if (rc == -EOPNOTSUPP && dumps[i].type != RTM_GETLINK)
-			rc = 0; /* a kernel without IPv6, or without nexthop objects */
+	for (size_t i = 0; i < sizeof(dumps) / sizeof(dumps[0]) && !ret; i++) {
+		ret = dump_once(n, &dumps[i]);
+		if (ret == -EOPNOTSUPP && dumps[i].type != RTM_GETLINK)
+			ret = 0; /* a kernel without IPv6, or without nexthop objects */
 	}
-	return rc;
+	return ret;
 }
 
 static bool is_subnet(const struct nlmsghdr *route, const struct nlmsghdr *address)

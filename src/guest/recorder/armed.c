@@ -59,16 +59,16 @@ static int make_dirs(const char *run_dir)
 int guest_armed_write(const char *run_dir, const struct guest_armed *a, char *err, size_t len)
 {
 	char path[PATH_LEN], fresh[PATH_LEN];
-	int rc = make_dirs(run_dir);
+	int ret = make_dirs(run_dir);
 	FILE *f;
 
 	path_of(path, run_dir, "");
 	path_of(fresh, run_dir, ".new");
-	f = rc ? NULL : fopen(fresh, "we");
+	f = ret ? NULL : fopen(fresh, "we");
 	if (!f)
-		return fs_errf(err, len, rc ? rc : -errno,
+		return fs_errf(err, len, ret ? ret : -errno,
 			       "cannot write %s: %s (choose another folder with --run-dir)", path,
-			       strerror(rc ? -rc : errno));
+			       strerror(ret ? -ret : errno));
 #define X(field) fprintf(f, #field "=%llu\n", (unsigned long long)a->field);
 	GUEST_ARMED_FIELDS(X)
 #undef X

@@ -53,7 +53,7 @@ static void hold(struct guest_block *b)
 
 int guest_block_new(struct guest_block *b, const char *name, size_t pages, bool bpf)
 {
-	int rc;
+	int ret;
 
 	*b = (struct guest_block){.fd = bpf ? make_map(name, pages) : make_file(name, pages),
 				  .pages = pages,
@@ -63,14 +63,14 @@ int guest_block_new(struct guest_block *b, const char *name, size_t pages, bool 
 		return b->fd;
 	b->at = mmap(NULL, pages * FSG_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 		     b->fd, 0);
-	rc = b->at == MAP_FAILED ? -errno : 0;
-	if (rc)
+	ret = b->at == MAP_FAILED ? -errno : 0;
+	if (ret)
 		b->at = NULL;
 	else if (!bpf)
-		rc = mlock(b->at, pages * FSG_PAGE) ? -errno : 0;
-	if (rc) {
+		ret = mlock(b->at, pages * FSG_PAGE) ? -errno : 0;
+	if (ret) {
 		guest_block_free(b);
-		return rc;
+		return ret;
 	}
 	if (!bpf)
 		hold(b);

@@ -167,16 +167,16 @@ static bool wants_kind(const struct fs_plan *p, unsigned int kinds)
 /* Opens the objects that are needed, and gives them the maps and constants. */
 static int open_objects(struct guest_recorder *r, struct guest_programs *l, struct fsg_knobs knobs)
 {
-	int rings = r->rings.fd, dir = r->dir.fd, rc = 0;
+	int rings = r->rings.fd, dir = r->dir.fd, ret = 0;
 
 	l->plain = fsg_plain__open();
 	if (!l->plain)
 		return -errno;
 	l->plain->rodata->fsg_knobs = knobs;
-	rc = bpf_map__reuse_fd(l->plain->maps.fsg_rings, rings)
-		     ?: bpf_map__reuse_fd(l->plain->maps.fsg_dirs, dir);
-	if (rc || !wants_kind(r->plan, 1u << FS_HOOK_TP_BTF | 1u << FS_HOOK_FENTRY))
-		return rc;
+	ret = bpf_map__reuse_fd(l->plain->maps.fsg_rings, rings)
+		      ?: bpf_map__reuse_fd(l->plain->maps.fsg_dirs, dir);
+	if (ret || !wants_kind(r->plan, 1u << FS_HOOK_TP_BTF | 1u << FS_HOOK_FENTRY))
+		return ret;
 	l->typed = fsg_typed__open();
 	if (!l->typed)
 		return -errno;
@@ -186,14 +186,14 @@ static int open_objects(struct guest_recorder *r, struct guest_programs *l, stru
 }
 
 /* A failed load is the fault of the program that libbpf complained about: 1 = try without it. */
-static int blame(struct fs_plan *p, int rc, char *err, size_t len)
+static int blame(struct fs_plan *p, int ret, char *err, size_t len)
 {
 	const struct fs_libbpf_log *l = fs_libbpf_log_get();
 	int i = fs_plan_find(p, l->prog);
 
-	if (i >= 0 && fs_plan_rule_out(p, (size_t)i, rc, *l->why ? l->why : NULL))
+	if (i >= 0 && fs_plan_rule_out(p, (size_t)i, ret, *l->why ? l->why : NULL))
 		return 1;
-	return fs_errf(err, len, rc, "the kernel refuses the BPF programs: %s%s%s", strerror(-rc),
+	return fs_errf(err, len, ret, "the kernel refuses the BPF programs: %s%s%s", strerror(-ret),
 		       *l->why ? ": " : "", l->why);
 }
 
@@ -201,7 +201,7 @@ static int load(struct guest_recorder *r, struct guest_programs *l, char *err, s
 {
 	const struct fs_hooks *t = r->plan->table;
 	struct bpf_program *prog;
-	int rc;
+	int ret;
 
 	for (size_t i = 0; i < t->nhooks; i++) {
 		prog = r->plan->progs[i].on ? find(l, t->hooks[i].prog) : NULL;
@@ -209,10 +209,10 @@ static int load(struct guest_recorder *r, struct guest_programs *l, char *err, s
 			bpf_program__set_autoload(prog, true);
 	}
 	bpf_program__set_autoload(l->plain->progs.fsg_calibrate, true);
-	rc = fsg_plain__load(l->plain);
-	if (!rc && l->typed)
-		rc = fsg_typed__load(l->typed);
-	return rc ? blame(r->plan, rc, err, len) : 0;
+	ret = fsg_plain__load(l->plain);
+	if (!ret && l->typed)
+		ret = fsg_typed__load(l->typed);
+	return ret ? blame(r->plan, ret, err, len) : 0;
 }
 
 /* ---- attaching ---- */
@@ -264,13 +264,13 @@ static int attach(struct guest_recorder *r, struct guest_programs *l)
 	r->programs = 0;
 	for (size_t i = t->nhooks; i-- > 0;) {
 		struct bpf_program *prog = r->plan->progs[i].on ? find(l, t->hooks[i].prog) : NULL;
-		int rc;
+		int ret;
 
 		if (!prog)
 			continue;
-		rc = keep(l, bpf_program__attach(prog));
-		if (rc)
-			return fs_plan_rule_out(r->plan, i, rc, NULL) ? 1 : rc;
+		ret = keep(l, bpf_program__attach(prog));
+		if (ret)
+			return fs_plan_rule_out(r->plan, i, ret, NULL) ? 1 : ret;
 		r->programs++;
 	}
 	if (r->plan->choices[GUEST_WANT_VECTORS].rank)
@@ -319,25 +319,25 @@ static int try_start(struct guest_recorder *r, const struct guest_recorder_opts 
 				  .pages = (uint32_t)(r->rings.pages / o->cpus),
 				  .mask = (uint32_t)(o->ring_bytes / sizeof(struct fsg_rec) - 1)};
 	struct guest_programs *l = calloc(1, sizeof(*l));
-	int rc;
+	int ret;
 
 	if (!l)
 		return -ENOMEM;
 	fs_libbpf_log_reset();
 	fs_plan_choose(r->plan);
-	rc = open_objects(r, l, knobs);
-	if (rc)
-		fs_err_say(err, len, "cannot open the BPF programs: %s", strerror(-rc));
+	ret = open_objects(r, l, knobs);
+	if (ret)
+		fs_err_say(err, len, "cannot open the BPF programs: %s", strerror(-ret));
 	else
-		rc = load(r, l, err, len);
-	if (!rc) {
+		ret = load(r, l, err, len);
+	if (!ret) {
 		r->probe_ns_x16 = calibrate(l);
 		reset_rings(r, o->cpus);
-		rc = attach(r, l);
+		ret = attach(r, l);
 	}
-	if (rc) {
+	if (ret) {
 		unload(l);
-		return rc;
+		return ret;
 	}
 	close_objects(l); /* the links hold the programs, we hold the maps: the rest is memory */
 	r->loaded = l;
@@ -348,32 +348,32 @@ int guest_recorder_start(struct guest_recorder *r, const struct guest_recorder_o
 			 size_t len)
 {
 	size_t pages = o->cpus * (1 + o->ring_bytes / FSG_PAGE);
-	int rc;
+	int ret;
 
 	*r = (struct guest_recorder){.rings = {.fd = -1}, .dir = {.fd = -1}};
 	fs_libbpf_log_reset();
-	rc = make_plan(r, o->without);
-	if (!rc)
-		rc = guest_block_new(&r->dir, "fsg_dirs", 1, true);
-	if (rc)
-		fs_err_say(err, len, "this kernel makes no BPF maps: %s", strerror(-rc));
-	if (!rc) {
-		rc = guest_block_new(&r->rings, "fsg_rings", pages, true);
-		if (rc)
+	ret = make_plan(r, o->without);
+	if (!ret)
+		ret = guest_block_new(&r->dir, "fsg_dirs", 1, true);
+	if (ret)
+		fs_err_say(err, len, "this kernel makes no BPF maps: %s", strerror(-ret));
+	if (!ret) {
+		ret = guest_block_new(&r->rings, "fsg_rings", pages, true);
+		if (ret)
 			fs_err_say(err, len, "cannot make rings of %zu pages: %s", pages,
-				   strerror(-rc));
+				   strerror(-ret));
 	}
-	for (rc = rc ?: 1; rc == 1;)
-		rc = try_start(r, o, err, len);
-	if (!rc)
+	for (ret = ret ?: 1; ret == 1;)
+		ret = try_start(r, o, err, len);
+	if (!ret)
 		return 0;
 	guest_block_free(&r->rings);
 	guest_block_free(&r->dir);
 	if (r->plan) {
-		rule_out_kinds(r->plan, ~0u, rc, err);
+		rule_out_kinds(r->plan, ~0u, ret, err);
 		fs_plan_choose(r->plan);
 	}
-	return rc;
+	return ret;
 }
 
 void guest_recorder_stop(struct guest_recorder *r)

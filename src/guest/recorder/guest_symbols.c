@@ -39,11 +39,11 @@ static int read_text(struct guest_symbols *s, struct text *t, char *err, size_t 
 	FILE *f = fopen("/proc/kallsyms", "re");
 	bool hidden = true;
 	char line[1024];
-	int rc = 0;
+	int ret = 0;
 
 	if (!f)
 		return fs_errf(err, len, -errno, "cannot read /proc/kallsyms: %m");
-	while (!rc && fgets(line, sizeof(line), f)) {
+	while (!ret && fgets(line, sizeof(line), f)) {
 		size_t n = strlen(line);
 		struct fs_kallsym sym;
 
@@ -52,11 +52,11 @@ static int read_text(struct guest_symbols *s, struct text *t, char *err, size_t 
 			continue;
 		hidden = hidden && !sym.addr;
 		s->count++;
-		rc = append(t, line, n);
+		ret = append(t, line, n);
 	}
 	fclose(f);
-	if (rc)
-		return fs_errf(err, len, rc, "out of memory");
+	if (ret)
+		return fs_errf(err, len, ret, "out of memory");
 	if (hidden)
 		return fs_errf(
 			err, len, -EPERM,
@@ -68,20 +68,20 @@ int guest_symbols_read(struct guest_symbols *s, char *err, size_t len)
 {
 	struct text t = {0};
 	uLongf bytes;
-	int rc;
+	int ret;
 
 	*s = (struct guest_symbols){0};
-	rc = read_text(s, &t, err, len);
-	bytes = rc ? 0 : compressBound(t.n);
-	s->z = rc ? NULL : malloc(bytes);
-	if (!rc && (!s->z || compress2(s->z, &bytes, (const Bytef *)t.v, t.n, LEVEL) != Z_OK))
-		rc = fs_errf(err, len, -ENOMEM, "out of memory");
+	ret = read_text(s, &t, err, len);
+	bytes = ret ? 0 : compressBound(t.n);
+	s->z = ret ? NULL : malloc(bytes);
+	if (!ret && (!s->z || compress2(s->z, &bytes, (const Bytef *)t.v, t.n, LEVEL) != Z_OK))
+		ret = fs_errf(err, len, -ENOMEM, "out of memory");
 	s->bytes = bytes;
 	s->raw_bytes = t.n;
 	free(t.v);
-	if (rc)
+	if (ret)
 		guest_symbols_free(s);
-	return rc;
+	return ret;
 }
 
 void guest_symbols_free(struct guest_symbols *s)

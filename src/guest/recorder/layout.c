@@ -68,15 +68,15 @@ static int fill_lists(struct guest_layout *l, size_t nlists, char *err, size_t l
 {
 	size_t nrings = l->rings ? l->rings->pages : 0, total = nrings + l->store.pages;
 	uint64_t *gfn = calloc(total, sizeof(*gfn)), *list = (uint64_t *)(void *)l->store.at;
-	int rc = gfn ? 0 : -ENOMEM;
+	int ret = gfn ? 0 : -ENOMEM;
 
-	if (!rc)
-		rc = guest_block_frames(&l->dir, &l->dir_gfn);
-	if (!rc && nrings)
-		rc = guest_block_frames(l->rings, gfn);
-	if (!rc)
-		rc = guest_block_frames(&l->store, gfn + nrings);
-	if (!rc) {
+	if (!ret)
+		ret = guest_block_frames(&l->dir, &l->dir_gfn);
+	if (!ret && nrings)
+		ret = guest_block_frames(l->rings, gfn);
+	if (!ret)
+		ret = guest_block_frames(&l->store, gfn + nrings);
+	if (!ret) {
 		/* rings, then what stands behind the lists in the store */
 		memcpy(list, gfn, nrings * sizeof(*gfn));
 		memcpy(list + nrings, gfn + nrings + nlists,
@@ -84,13 +84,13 @@ static int fill_lists(struct guest_layout *l, size_t nlists, char *err, size_t l
 		memcpy(dir_of(l)->list_gfn, gfn + nrings, nlists * sizeof(*gfn));
 	}
 	free(gfn);
-	if (rc == -EPERM)
+	if (ret == -EPERM)
 		return fs_errf(
-			err, len, rc,
+			err, len, ret,
 			"the kernel hides where pages lie in memory (/proc/self/pagemap shows no frame numbers): run as root, with the capability SYS_ADMIN");
-	return rc ? fs_errf(err, len, rc, "cannot learn where pages lie in memory: %s",
-			    strerror(-rc))
-		  : 0;
+	return ret ? fs_errf(err, len, ret, "cannot learn where pages lie in memory: %s",
+			     strerror(-ret))
+		   : 0;
 }
 
 static void fill_heads(struct guest_layout *l)
@@ -109,15 +109,15 @@ int guest_layout_make(struct guest_layout *l, bool bpf, char *err, size_t len)
 	size_t body = GUEST_AGENT_PAGES + meta_pages + symbol_pages;
 	size_t nlists = pages_for(((l->rings ? l->rings->pages : 0) + body) * sizeof(uint64_t));
 	struct fsg_dir *d = dir_of(l);
-	int rc;
+	int ret;
 
 	if (nlists > FSG_MAX_LISTS)
 		return fs_errf(err, len, -E2BIG, "the rings are too big: %zu pages can be listed",
 			       FSG_MAX_LISTS * PER_LIST);
-	rc = guest_block_new(&l->store, "guest_store", nlists + body, bpf);
-	if (rc)
-		return fs_errf(err, len, rc, "cannot make %zu pages of memory: %s", nlists + body,
-			       strerror(-rc));
+	ret = guest_block_new(&l->store, "guest_store", nlists + body, bpf);
+	if (ret)
+		return fs_errf(err, len, ret, "cannot make %zu pages of memory: %s", nlists + body,
+			       strerror(-ret));
 	l->agent_page = nlists;
 	l->meta_page = l->agent_page + GUEST_AGENT_PAGES;
 	memcpy(l->store.at + l->meta_page * FSG_PAGE, l->meta, l->meta_bytes);
@@ -133,10 +133,10 @@ int guest_layout_make(struct guest_layout *l, bool bpf, char *err, size_t len)
 	describe_parts(l, meta_pages, symbol_pages);
 	if (getrandom(d->id, sizeof(d->id), GRND_NONBLOCK) != sizeof(d->id))
 		memcpy(d->id, &d, sizeof(void *)); /* no entropy yet: the host has more to go by */
-	rc = fill_lists(l, nlists, err, len);
-	if (!rc)
+	ret = fill_lists(l, nlists, err, len);
+	if (!ret)
 		fill_heads(l);
-	return rc;
+	return ret;
 }
 
 void guest_layout_publish(struct guest_layout *l)

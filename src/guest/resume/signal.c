@@ -75,14 +75,14 @@ static int wait_ready(struct guest_signal_source *s, int other, const struct tim
 static int wait_vmgenid(struct guest_signal_source *s, int other)
 {
 	long n;
-	int rc;
+	int ret;
 
 	for (;;) {
 		if (take_lines(s))
 			return GUEST_EVENT_FORK;
-		rc = wait_ready(s, other, NULL, true);
-		if (rc)
-			return rc;
+		ret = wait_ready(s, other, NULL, true);
+		if (ret)
+			return ret;
 		n = hot_read(s->fd, s->log + s->log_len, sizeof(s->log) - s->log_len);
 		if (n == -EPIPE) /* records were overwritten before we came to read them */
 			return GUEST_EVENT_PERHAPS;
@@ -103,16 +103,16 @@ static int wait_vmclock(struct guest_signal_source *s, int other)
 {
 	const struct timespec pause = {.tv_nsec = TIMED_NS};
 	uint64_t generation = 0;
-	int rc;
+	int ret;
 
 	for (;;) {
-		rc = wait_ready(s, other, s->timed ? &pause : NULL, !s->timed);
-		if (rc)
-			return rc;
+		ret = wait_ready(s, other, s->timed ? &pause : NULL, !s->timed);
+		if (ret)
+			return ret;
 		/* the read also arms poll again; nothing else does */
-		rc = guest_vmclock_read(s->fd, s->clock, &generation);
-		if (rc)
-			return rc;
+		ret = guest_vmclock_read(s->fd, s->clock, &generation);
+		if (ret)
+			return ret;
 		if (generation != s->generation) {
 			s->generation = generation;
 			return GUEST_EVENT_FORK;
@@ -155,7 +155,7 @@ static int wait_mailbox(const struct guest_signal_source *s, int other)
 
 int guest_signal_wait(struct guest_signal_source *s, int other)
 {
-	int rc;
+	int ret;
 
 	switch (s->kind) {
 	case GUEST_SIGNAL_VMGENID:
@@ -164,9 +164,9 @@ int guest_signal_wait(struct guest_signal_source *s, int other)
 		return wait_mailbox(s, other);
 	case GUEST_SIGNAL_SPIN:
 		do {
-			rc = wait_spin(s, other);
-		} while (rc == -EAGAIN);
-		return rc;
+			ret = wait_spin(s, other);
+		} while (ret == -EAGAIN);
+		return ret;
 	default:
 		return wait_vmclock(s, other);
 	}

@@ -24,17 +24,17 @@ const char *const guest_signal_names[GUEST_SIGNALS] = {
 static int open_clock(struct guest_signal_source *s, const char *path, uint64_t *flags, char *note,
 		      size_t len)
 {
-	int rc;
+	int ret;
 
 	*flags = 0;
 	s->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0)
 		return fs_errf(note, len, -errno, "opening %s: %s", path, strerror(errno));
-	rc = guest_vmclock_read(s->fd, s->clock, &s->generation);
-	if (rc)
-		return fs_errf(note, len, rc, "reading %s: %s", path,
-			       rc == -ENODATA ? "it is shorter than a VMClock page"
-					      : strerror(-rc));
+	ret = guest_vmclock_read(s->fd, s->clock, &s->generation);
+	if (ret)
+		return fs_errf(note, len, ret, "reading %s: %s", path,
+			       ret == -ENODATA ? "it is shorter than a VMClock page"
+					       : strerror(-ret));
 	if (fs_le32(s->clock + GUEST_VMCLOCK_MAGIC_AT) != GUEST_VMCLOCK_MAGIC)
 		return fs_errf(note, len, -EINVAL, "%s does not begin as a VMClock page does",
 			       path);
@@ -78,14 +78,14 @@ static int open_vmclock(struct guest_signal_source *s, const struct guest_signal
 			bool only_poll, char *note, size_t len)
 {
 	uint64_t flags;
-	int rc = open_clock(s, paths->vmclock, &flags, note, len);
+	int ret = open_clock(s, paths->vmclock, &flags, note, len);
 
 	s->kind = GUEST_SIGNAL_VMCLOCK;
-	if (rc)
-		return rc;
-	rc = check_poll(s, paths->vmclock, flags, note, len);
-	s->timed = rc != 0;
-	return only_poll ? rc : 0;
+	if (ret)
+		return ret;
+	ret = check_poll(s, paths->vmclock, flags, note, len);
+	s->timed = ret != 0;
+	return only_poll ? ret : 0;
 }
 
 static int open_spin(struct guest_signal_source *s, const struct guest_signal_paths *paths,
@@ -93,11 +93,11 @@ static int open_spin(struct guest_signal_source *s, const struct guest_signal_pa
 {
 	uint64_t flags;
 	void *page;
-	int rc = open_clock(s, paths->vmclock, &flags, note, len);
+	int ret = open_clock(s, paths->vmclock, &flags, note, len);
 
 	s->kind = GUEST_SIGNAL_SPIN;
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	page = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, s->fd, 0);
 	if (page == MAP_FAILED)
 		return fs_errf(note, len, -errno, "mapping %s: %s", paths->vmclock,
@@ -194,36 +194,36 @@ int guest_signal_open(struct guest_signal_source *s, enum guest_signal wanted,
 		      const struct guest_signal_paths *paths, char *note, size_t note_len)
 {
 	char why[REASON] = "";
-	int rc;
+	int ret;
 
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
 	note[0] = 0;
 	switch (wanted) {
 	case GUEST_SIGNAL_VMCLOCK:
-		rc = open_vmclock(s, paths, false, why, sizeof(why));
-		if (!rc && s->timed)
+		ret = open_vmclock(s, paths, false, why, sizeof(why));
+		if (!ret && s->timed)
 			snprintf(note, note_len, "vmclock is read every 1 ms: %s", why);
 		break;
 	case GUEST_SIGNAL_SPIN:
-		rc = open_spin(s, paths, why, sizeof(why));
+		ret = open_spin(s, paths, why, sizeof(why));
 		break;
 	case GUEST_SIGNAL_VMGENID:
-		rc = open_vmgenid(s, paths, why, sizeof(why));
-		if (!rc)
+		ret = open_vmgenid(s, paths, why, sizeof(why));
+		if (!ret)
 			look_for_vmgenid(paths, note, note_len);
 		break;
 	case GUEST_SIGNAL_MAILBOX:
-		rc = open_mailbox(s);
+		ret = open_mailbox(s);
 		break;
 	default:
-		rc = open_auto(s, paths, note, note_len);
+		ret = open_auto(s, paths, note, note_len);
 	}
-	if (rc) {
+	if (ret) {
 		snprintf(note, note_len, "%s", why);
 		start_over(s);
 	}
-	return rc;
+	return ret;
 }
 
 void guest_signal_close(struct guest_signal_source *s)

@@ -30,21 +30,21 @@ int guest_ring_open(struct guest_ring *r, const char *run_dir, enum fsg_step how
 {
 	struct guest_armed a;
 	void *ring, *dir;
-	int rc;
+	int ret;
 
 	*r = (struct guest_ring){.tid = (uint32_t)syscall(SYS_gettid)};
-	rc = guest_armed_read(run_dir, &a, err, len);
-	if (!rc)
-		rc = guest_armed_map(&a, a.store_fd, a.agent_page, a.agent_pages, &ring, err, len);
-	if (rc)
-		return rc;
-	rc = claim(ring);
-	if (rc) {
+	ret = guest_armed_read(run_dir, &a, err, len);
+	if (!ret)
+		ret = guest_armed_map(&a, a.store_fd, a.agent_page, a.agent_pages, &ring, err, len);
+	if (ret)
+		return ret;
+	ret = claim(ring);
+	if (ret) {
 		munmap(ring, a.agent_pages * FSG_PAGE);
-		return fs_errf(err, len, rc, "another agent writes into the recorder's ring");
+		return fs_errf(err, len, ret, "another agent writes into the recorder's ring");
 	}
-	rc = guest_armed_map(&a, a.dir_fd, 0, 1, &dir, err, len);
-	if (!rc && how != FSG_STEP_NONE)
+	ret = guest_armed_map(&a, a.dir_fd, 0, 1, &dir, err, len);
+	if (!ret && how != FSG_STEP_NONE)
 		r->self = guest_waiter_enter(dir, (uint32_t)getpid(), r->tid, how, true);
 	r->head = ring;
 	r->rec = (struct fsg_rec *)(void *)((uint8_t *)ring + FSG_PAGE);

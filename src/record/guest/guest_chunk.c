@@ -22,25 +22,25 @@ static int append(struct fsr_bytes *b, const void *data, size_t n)
 
 int fsr_guest_begin(struct fsr_bytes *b, const struct fsr_guest *head)
 {
-	int rc = append(b, head, sizeof(*head));
+	int ret = append(b, head, sizeof(*head));
 
-	if (!rc)
+	if (!ret)
 		((struct fsr_guest *)(void *)b->v)->nparts = 0;
-	return rc;
+	return ret;
 }
 
 int fsr_guest_add(struct fsr_bytes *b, const struct fsr_guest_part *part, const void *data)
 {
 	size_t was = b->n;
-	int rc = append(b, part, sizeof(*part));
+	int ret = append(b, part, sizeof(*part));
 
-	if (!rc)
-		rc = append(b, data, part->bytes);
-	if (rc)
+	if (!ret)
+		ret = append(b, data, part->bytes);
+	if (ret)
 		b->n = was;
 	else
 		((struct fsr_guest *)(void *)b->v)->nparts++;
-	return rc;
+	return ret;
 }
 
 int fsr_guest_next(const void *payload, size_t bytes, size_t *at, struct fsr_guest_part *part,

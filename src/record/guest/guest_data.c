@@ -81,7 +81,7 @@ static int take_rec(struct join *j, struct join_ring *r, const struct fsg_rec *r
 static int take_ring(struct join *j, const struct fsr_guest_part *part, const void *data)
 {
 	struct join_ring *r = ring_of(j, part);
-	int rc = 0;
+	int ret = 0;
 
 	if (!r)
 		return 0;
@@ -89,10 +89,10 @@ static int take_ring(struct join *j, const struct fsr_guest_part *part, const vo
 	r->ring.partial += part->torn;
 	if (part->first > r->next || !r->begun)
 		r->next = part->first; /* what lies between is in the part's own count */
-	for (size_t at = 0; !rc && at + sizeof(struct fsg_rec) <= part->bytes;
+	for (size_t at = 0; !ret && at + sizeof(struct fsg_rec) <= part->bytes;
 	     at += sizeof(struct fsg_rec))
-		rc = take_rec(j, r, (const void *)((const uint8_t *)data + at));
-	return rc;
+		ret = take_rec(j, r, (const void *)((const uint8_t *)data + at));
+	return ret;
 }
 
 static int take_frames(struct join *j, const struct fsr_guest_part *part, const void *data)
@@ -152,13 +152,13 @@ static int take_reading(struct join *j, const void *payload, size_t bytes)
 	struct fsr_guest_part part;
 	const void *data;
 	size_t at = 0;
-	int got, rc = 0;
+	int got, ret = 0;
 
 	if (!take_head(j, payload))
 		return 0;
-	while (!rc && (got = fsr_guest_next(payload, bytes, &at, &part, &data)) > 0)
-		rc = take_part(j, &part, data);
-	if (!rc && got < 0) {
+	while (!ret && (got = fsr_guest_next(payload, bytes, &at, &part, &data)) > 0)
+		ret = take_part(j, &part, data);
+	if (!ret && got < 0) {
 		j->g->state = FSR_GS_BAD;
 		snprintf(j->g->why, sizeof(j->g->why), "its parts in the recording do not add up");
 		return 0;
@@ -166,7 +166,7 @@ static int take_reading(struct join *j, const void *payload, size_t bytes)
 	/* the head decides whose the directory is */
 	memcpy(j->g->dir.id, ((const struct fsr_guest *)payload)->id, sizeof(j->g->dir.id));
 	j->read = true;
-	return rc;
+	return ret;
 }
 
 static int by_number(const void *a, const void *b)
@@ -218,22 +218,22 @@ static int hand_over(struct join *j)
 
 static int join_all(struct join *j, struct fsr_reader *r, uint32_t vm)
 {
-	int rc = 0, found = 0;
+	int ret = 0, found = 0;
 
-	for (size_t i = 0; !rc && i < fsr_guest_readings(r); i++) {
+	for (size_t i = 0; !ret && i < fsr_guest_readings(r); i++) {
 		size_t bytes;
 		void *payload;
 
 		if (fsr_guest_reading_vm(r, i) != vm)
 			continue;
 		payload = fsr_guest_payload(r, i, &bytes);
-		rc = payload ? take_reading(j, payload, bytes) : -errno;
+		ret = payload ? take_reading(j, payload, bytes) : -errno;
 		free(payload);
 		found = 1;
 	}
-	if (!rc && found)
-		rc = hand_over(j);
-	return rc ? rc : found;
+	if (!ret && found)
+		ret = hand_over(j);
+	return ret ? ret : found;
 }
 
 int fsr_guest_load(struct fsr_reader *r, uint32_t vm, struct fsr_guest_data **out)

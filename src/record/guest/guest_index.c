@@ -57,12 +57,12 @@ static void *load(const struct fsr_reader *r, const struct fsr_chunk *c)
 	char why[512];
 	void *payload = malloc(((size_t)c->bytes + 7) & ~(size_t)7);
 
-	int rc = payload ? fsr_walk_payload(&r->walk, c, payload, why, sizeof(why)) : -ENOMEM;
+	int ret = payload ? fsr_walk_payload(&r->walk, c, payload, why, sizeof(why)) : -ENOMEM;
 
-	if (rc) {
+	if (ret) {
 		free(payload);
 		payload = NULL;
-		errno = -rc;
+		errno = -ret;
 	}
 	return payload;
 }

@@ -14,10 +14,10 @@ int fsr_read_pages(const struct fsr_mem *m, const uint64_t *gfn, size_t n, fsr_p
 	memset(got, 0, n * sizeof(*got));
 	for (size_t at = 0; at < n; at += BATCH) {
 		size_t some = n - at < BATCH ? n - at : BATCH;
-		int rc = m->pages(m->arg, gfn + at, some, to + at, got + at);
+		int ret = m->pages(m->arg, gfn + at, some, to + at, got + at);
 
-		if (rc)
-			return rc;
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -73,10 +73,10 @@ int fsr_dir_check(const fsr_page page, char why[FSR_WHY])
 	if (d.nparts > FSG_MAX_PARTS || d.nlists > FSG_MAX_LISTS)
 		return fs_errf(why, FSR_WHY, -EBADMSG, "%u parts, %u lists", d.nparts, d.nlists);
 	for (unsigned int i = 0; i < d.nparts; i++) {
-		int rc = check_part(&d, i, why);
+		int ret = check_part(&d, i, why);
 
-		if (rc)
-			return rc;
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -92,7 +92,7 @@ static int read_lists(const struct fsr_mem *m, struct fsr_layout *l, char why[FS
 	const struct fsg_dir *d = &l->d.dir;
 	uint64_t lists[FSG_MAX_LISTS];
 	bool got[FSG_MAX_LISTS];
-	int rc;
+	int ret;
 
 	memcpy(lists, d->list_gfn, sizeof(lists));
 	for (unsigned int i = 0; i < d->nlists; i++)
@@ -102,11 +102,11 @@ static int read_lists(const struct fsr_mem *m, struct fsr_layout *l, char why[FS
 	l->frames = calloc(l->nframes + 1, sizeof(*l->frames));
 	if (!l->frames)
 		return -ENOMEM;
-	rc = fsr_read_pages(m, lists, d->nlists, (fsr_page *)(void *)l->frames, got);
-	for (unsigned int i = 0; i < d->nlists && !rc; i++)
+	ret = fsr_read_pages(m, lists, d->nlists, (fsr_page *)(void *)l->frames, got);
+	for (unsigned int i = 0; i < d->nlists && !ret; i++)
 		if (!got[i])
-			rc = fs_errf(why, FSR_WHY, -EAGAIN, "list %u cannot be read", i);
-	return rc;
+			ret = fs_errf(why, FSR_WHY, -EAGAIN, "list %u cannot be read", i);
+	return ret;
 }
 
 /* Every frame that a part names is memory of the VM. */
@@ -127,23 +127,23 @@ static int check_frames(const struct fsr_mem *m, const struct fsr_layout *l, cha
 int fsr_layout_load(const struct fsr_mem *m, uint64_t gfn, struct fsr_layout *l, char why[FSR_WHY])
 {
 	bool got = false;
-	int rc;
+	int ret;
 
 	memset(l, 0, sizeof(*l));
 	*why = '\0';
 	l->gfn = gfn;
 	if (!m->inside(m->arg, gfn))
 		return -ENOENT;
-	rc = m->pages(m->arg, &gfn, 1, &l->d.page, &got);
-	if (!rc)
-		rc = got ? fsr_dir_check(l->d.page, why) : -ENOENT;
-	if (!rc)
-		rc = read_lists(m, l, why);
-	if (!rc)
-		rc = check_frames(m, l, why);
-	if (rc)
+	ret = m->pages(m->arg, &gfn, 1, &l->d.page, &got);
+	if (!ret)
+		ret = got ? fsr_dir_check(l->d.page, why) : -ENOENT;
+	if (!ret)
+		ret = read_lists(m, l, why);
+	if (!ret)
+		ret = check_frames(m, l, why);
+	if (ret)
 		fsr_layout_free(l);
-	return rc;
+	return ret;
 }
 
 void fsr_layout_free(struct fsr_layout *l)

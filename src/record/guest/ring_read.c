@@ -16,13 +16,13 @@ int fsr_ring_head(const struct fsr_mem *m, const struct fsr_layout *l, unsigned 
 	const struct fsg_part *p = &l->d.dir.parts[i];
 	fsr_page page;
 	bool got = false;
-	int rc;
+	int ret;
 
 	if (!fsr_is_ring(l, i))
 		return -EBADMSG;
-	rc = m->pages(m->arg, &l->frames[p->first], 1, &page, &got);
-	if (rc)
-		return rc;
+	ret = m->pages(m->arg, &l->frames[p->first], 1, &page, &got);
+	if (ret)
+		return ret;
 	if (!got)
 		return -EAGAIN;
 	memcpy(h, page, sizeof(*h));
@@ -93,11 +93,11 @@ static enum state state_by_seq(const struct window *w, uint64_t n, struct fsg_re
  */
 static int load_window(const struct fsr_mem *m, struct window *w)
 {
-	int rc = fsr_read_pages(m, w->gfn, w->npages, w->pages, w->got);
+	int ret = fsr_read_pages(m, w->gfn, w->npages, w->pages, w->got);
 	struct fsg_rec rec;
 
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	for (uint64_t n = w->from; n < w->to; n++)
 		w->written[n - w->from] = state_by_seq(w, n, &rec) == WHOLE;
 	memset(w->got, 0, w->npages * sizeof(*w->got));
@@ -183,11 +183,11 @@ int fsr_ring_read(const struct fsr_mem *m, const struct fsr_layout *l, unsigned 
 	struct fsg_ring_head before, after;
 	struct window w = {0};
 	uint64_t from;
-	int rc = fsr_ring_head(m, l, i, &before);
+	int ret = fsr_ring_head(m, l, i, &before);
 
 	memset(out, 0, sizeof(*out));
-	if (rc)
-		return rc;
+	if (ret)
+		return ret;
 	if (before.head < pos->next || before.lost < pos->lost)
 		return -EBADMSG;
 	out->part.kind = p->kind == FSG_PART_RING ? FSR_GP_RING : FSR_GP_AGENT;
@@ -196,21 +196,21 @@ int fsr_ring_read(const struct fsr_mem *m, const struct fsr_layout *l, unsigned 
 	out->part.first = pos->next;
 	set_read_window(p, &before, pos, &w);
 	if (w.from < w.to) {
-		rc = alloc_window(l, p, &w);
-		if (!rc)
-			rc = load_window(m, &w);
-		if (!rc)
-			rc = fsr_ring_head(m, l, i, &after);
-		if (!rc) {
+		ret = alloc_window(l, p, &w);
+		if (!ret)
+			ret = load_window(m, &w);
+		if (!ret)
+			ret = fsr_ring_head(m, l, i, &after);
+		if (!ret) {
 			from = first_kept(&w, &after);
 			out->part.lost += from - pos->next;
-			rc = take_records(&w, from, last, out);
+			ret = take_records(&w, from, last, out);
 		}
 		free_window(&w);
 	}
-	if (!rc)
+	if (!ret)
 		*pos = (struct fsr_ring_pos){.next = w.to, .lost = before.lost};
-	return rc;
+	return ret;
 }
 
 /* --- symbols, META --- */
@@ -221,17 +221,17 @@ static int read_blob(const struct fsr_mem *m, const struct fsr_layout *l, const 
 	size_t n = (size_t)((p->bytes + FSG_PAGE - 1) / FSG_PAGE);
 	fsr_page *pages = malloc(n * sizeof(*pages) + 1);
 	bool *got = malloc(n * sizeof(*got) + 1);
-	int rc = pages && got ? fsr_read_pages(m, l->frames + p->first, n, pages, got) : -ENOMEM;
+	int ret = pages && got ? fsr_read_pages(m, l->frames + p->first, n, pages, got) : -ENOMEM;
 
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = got[i] ? 0 : -EAGAIN;
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = got[i] ? 0 : -EAGAIN;
 	free(got);
 	*out = (uint8_t *)pages;
-	if (rc) {
+	if (ret) {
 		free(pages);
 		*out = NULL;
 	}
-	return rc;
+	return ret;
 }
 
 int fsr_blob_read(const struct fsr_mem *m, const struct fsr_layout *l, enum fsg_part_kind kind,
