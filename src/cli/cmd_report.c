@@ -253,9 +253,7 @@ int cmd_report(int argc, char **argv)
 		       "a line for each fork: variant, the experiment's columns, buckets"),
 		FS_OPT("--json", NULL, NULL, fs_opt_flag, &a.json, "one JSON object"),
 		FS_OPT("--folded", NULL, NULL, fs_opt_flag, &a.folded,
-		       "folded stacks, weights in ns of the gap; forks without an end are left "
-		       "out, but "
-		       "for the only one (--fork N)"),
+		       "folded stacks, weights in ns of the gap; forks without an end are left out, but for the only one (--fork N)"),
 		FS_OPT("--svg", NULL, "FILE", fs_opt_string, &a.svg,
 		       "a flame graph of the fork, or of the cohort's mean; - is stdout"),
 		FS_OPT("--svg-dir", NULL, "DIR", fs_opt_string, &a.svg_dir,

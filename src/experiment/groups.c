@@ -64,8 +64,8 @@ static bool is_of(const struct fsa_fork *f, const void *arg)
 }
 
 /* The groups of the variant that begins with @first. */
-static int groups_of_arm(const struct fsa_result *res, const struct fsa_fork *first,
-			 struct fsx_groups *g)
+static int groups_of_variant(const struct fsa_result *res, const struct fsa_fork *first,
+			     struct fsx_groups *g)
 {
 	bool own_copies = all_first(res, first->variant);
 
@@ -97,7 +97,7 @@ int fsx_groups_make(const struct fsa_result *res, struct fsx_groups *g)
 		return -ENOMEM;
 	for (size_t i = fsa_next_variant(res, 0); i < res->nforks && !ret;
 	     i = fsa_next_variant(res, i + 1))
-		ret = groups_of_arm(res, &res->forks[i], g);
+		ret = groups_of_variant(res, &res->forks[i], g);
 	if (ret)
 		fsx_groups_free(g);
 	return ret;

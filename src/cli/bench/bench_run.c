@@ -289,9 +289,7 @@ static void hint_at_token(const struct fs_bench *b)
 {
 	if (!b->o.token && b->o.wait_for_network && !fs_bench_count(b, SIZE_MAX, FS_FORK_DONE) &&
 	    fs_bench_count(b, SIZE_MAX, FS_FORK_FELL_BACK))
-		fs_warn("no fork had its network, and no --token was given: without it nobody "
-			"fills the mailbox in the memory file for the forks' agents (--token "
-			"TOKEN does; --wait-for-network false does without a network)");
+		fs_warn("no fork had its network, and no --token was given: without it nobody fills the mailbox in the memory file for the forks' agents (--token TOKEN does; --wait-for-network false does without a network)");
 }
 
 static int record_and_run(struct fs_bench *b, struct bench_asked *a, bench_then then, void *arg)

@@ -162,9 +162,7 @@ int mailbox_opts_patch(struct mailbox_asked *r, int argc, char **argv)
 void mailbox_warn_of_gateway(const struct fs_payload *p)
 {
 	if (fs_payload_gateway_outside(p))
-		fs_warn("the gateway %s is outside of %s/%u: the agent's default route will reach "
-			"it on the link all the same (onlink); if that is not meant, see to the "
-			"addresses and the prefix",
+		fs_warn("the gateway %s is outside of %s/%u: the agent's default route will reach it on the link all the same (onlink); if that is not meant, see to the addresses and the prefix",
 			p->gateway_text, p->ip_text, p->prefix);
 }
 
