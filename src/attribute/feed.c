@@ -67,6 +67,38 @@ static int clocks(struct at *a, const struct fs_ev *ev)
 	}
 }
 
+/* What may end a window. */
+static int window_end(struct at *a, const struct fs_ev *ev)
+{
+	switch (ev->kind) {
+	case FS_EV_NET_TX:
+		return at_on_net_tx(a, (const void *)ev);
+	case FS_EV_PIO:
+		return at_on_pio(a, (const void *)ev);
+	case FS_EV_MARK:
+		return at_on_mark(a, (const void *)ev);
+	default:
+		return 0;
+	}
+}
+
+/* What the kernel does for a thread: faults, reads, work items. */
+static int kernel_work(struct at *a, const struct fs_ev *ev)
+{
+	switch (ev->kind) {
+	case FS_EV_MMFAULT:
+		return at_on_mmfault(a, (const void *)ev);
+	case FS_EV_BIO:
+		return at_on_bio(a, (const void *)ev);
+	case FS_EV_WORK:
+		return at_on_work(a, (const void *)ev);
+	case FS_EV_APF:
+		return at_on_apf(a, (const void *)ev);
+	default:
+		return 0;
+	}
+}
+
 static int dispatch(struct at *a, const struct fs_ev *ev)
 {
 	switch ((enum fs_ev_kind)ev->kind) {
@@ -102,19 +134,14 @@ static int dispatch(struct at *a, const struct fs_ev *ev)
 	case FS_EV_HALT:
 		return at_on_halt(a, (const void *)ev);
 	case FS_EV_MMFAULT:
-		return at_on_mmfault(a, (const void *)ev);
 	case FS_EV_BIO:
-		return at_on_bio(a, (const void *)ev);
 	case FS_EV_WORK:
-		return at_on_work(a, (const void *)ev);
 	case FS_EV_APF:
-		return at_on_apf(a, (const void *)ev);
+		return kernel_work(a, ev);
 	case FS_EV_NET_TX:
-		return at_on_net_tx(a, (const void *)ev);
 	case FS_EV_PIO:
-		return at_on_pio(a, (const void *)ev);
 	case FS_EV_MARK:
-		return at_on_mark(a, (const void *)ev);
+		return window_end(a, ev);
 	case FS_EV_FLUSH:
 		return at_on_flush(a, (const void *)ev);
 	case FS_EV_TSC_OFFSET:
