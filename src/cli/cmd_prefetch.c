@@ -20,7 +20,7 @@ static void print_help(FILE *to)
 {
 	fprintf(to,
 		"usage: forkscope prefetch ceiling | export | test [OPTIONS...]\n\n"
-		"Settles questions about prefetching the memory of forks.\n\n"
+		"Answers questions about prefetching the memory of forks.\n\n"
 		"  ceiling  the most that a prefetch could gain, before anyone builds it\n"
 		"  export   the pages that forks touch, in the order in which they do\n"
 		"  test     forks with a prefetch against forks without: supported or refuted\n\n"
