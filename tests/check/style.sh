@@ -63,6 +63,16 @@ report "Python within 100 columns" "$(
 	awk 'length($0) > 100 { print FILENAME ":" FNR }' \
 		$(grep -lsE '^#!.*python' $scripts) $(find tests tools -name '*.py'))"
 
+# So that a message can be searched for as it is printed.
+cut_messages() { # FILE...
+	awk 'FNR > 1 && before ~ /[^\\] "$/ && /^[ \t]*"/ { print FILENAME ":" FNR ": " $0 }
+		{ before = $0 }' "$@"
+}
+report "messages and help are not cut in mid-sentence" "$(
+	cut_messages $(find src tools -name '*.[ch]' ! -path 'src/render/svg/*'))"
+printf '\tfs_warn("it was cut "\n\t\t"here");\n' >"$tmp/cut.c"
+is "a message that is cut is noticed" [ "$(cut_messages "$tmp/cut.c" | wc -l)" -eq 1 ]
+
 report "no trailing space" "$(
 	grep -InE '[ 	]+$' $all_code)"
 done_testing
