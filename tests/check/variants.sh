@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# forkscope report --arms from the outside. TAP.
+# forkscope report --variants from the outside. TAP.
 . tests/check/tap
 
 status() { # STATUS COMMAND...
@@ -29,7 +29,8 @@ tests/experiment/forks.py vmclock:none/11/50/8 vmgenid:none/11/50/8 vmclock:all/
 	tests/experiment/forks.py one/6/0/1 --no-end 2 >"$tmp/o.txt" || exit 1
 "$O/tools/mkrec" "$tmp/r.txt" "$tmp/r.fsr" && "$O/tools/mkrec" "$tmp/o.txt" "$tmp/o.fsr" || exit 1
 
-is 'arms' status 0 "$F" report --arms "$tmp/r.fsr"
+is 'variants' status 0 "$F" report --variants "$tmp/r.fsr"
+cp "$tmp/out" "$tmp/variants"
 is 'the columns' says 'variant n fork total reconfigure mailbox ack apply after mailbox'
 is 'the first fork apart' grep -q '^  its first fork ' "$tmp/out"
 is 'ten steady forks' grep -q '^vmgenid:none  *10 ' "$tmp/out"
@@ -40,9 +41,10 @@ is 'two signals are two snapshots' says 'forks of two snapshots. Whatever else t
 is 'a slow one' says 'vmclock:none against slow:none: shorter; difference -3'
 is 'host-only, what the signal takes is not known' says 'What signal delivery takes is not known'
 is 'prefetches that help' says 'vmclock:all against vmclock:none: shorter; difference -4'
-is 'a fork that falls back' status 3 "$F" report --arms "$tmp/o.fsr"
+is '--arms, the older word, prints the same' sh -c '"$1" report --arms "$2" 2>/dev/null | cmp - "$3"' sh "$F" "$tmp/r.fsr" "$tmp/variants"
+is 'a fork that falls back' status 3 "$F" report --variants "$tmp/o.fsr"
 is 'is counted' says '2 of 5 sent no applied ack within the time-out'
-is 'JSON' status 0 "$F" report --arms --json "$tmp/r.fsr"
+is 'JSON' status 0 "$F" report --variants --json "$tmp/r.fsr"
 missing=$(key_names <"$tmp/out" | while read -r key; do grep -q "\`$key\`" docs/variants.md || echo "$key"; done)
 is "docs/variants.md describes every key: $missing" test -z "$missing"
 is 'CSV' status 0 "$F" report --csv "$tmp/r.fsr"
@@ -61,7 +63,7 @@ kinds() {
 is "each fork has its line, whatever became of its acks: $(kinds)" \
 	test "$(kinds)" = '1,first;2,steady;3,mailbox ack lost;4,mailbox ack late;5,steady;6,steady;'
 is 'with what is known of it' test "$(awk -F, '$1 == 3 { print ($4 != "") ($6 != "") ($8 > 0) }' "$tmp/out")" = 101
-"$F" report --arms "$tmp/odd.fsr" >"$tmp/out" 2>/dev/null
+"$F" report --variants "$tmp/odd.fsr" >"$tmp/out" 2>/dev/null
 is 'the late one is left out of the table' says '1 with a mailbox ack that came too late are left out'
 "$F" report --fork 4 "$tmp/odd.fsr" >"$tmp/out" 2>/dev/null
 is 'a mailbox ack that is shown was not "never seen"' sh -c "grep -q 'ack:mailbox' '$tmp/out' && ! grep -q 'never seen' '$tmp/out'"
@@ -73,12 +75,13 @@ firsts() { # OPTIONS...: how many forks are the first of a snapshot
 print(sum("first fork of its snapshot" in fork["notes"] for fork in json.load(sys.stdin)["forks"]))'
 }
 is 'memory of each its own: all are first' test "$(firsts)" = 6
-is '--population arm: one of them is' test "$(firsts --population arm)" = 1
+is '--population variant: one of them is' test "$(firsts --population variant)" = 1
+is '--population arm, the older word, is the same' test "$(firsts --population arm)" = 1
 tests/experiment/forks.py vmclock-spin:mailbox:64MiB/6/0/1 vmclock-spin:mailbox:128MiB/6/0/2 >"$tmp/n.txt" &&
 	"$O/tools/mkrec" "$tmp/n.txt" "$tmp/n.fsr" || exit 1
-is 'long names' status 0 "$F" report --arms "$tmp/n.fsr"
+is 'long names' status 0 "$F" report --variants "$tmp/n.fsr"
 is 'stand whole above the ledger' grep -q '^  .*:mailbox:128MiB .*:mailbox:64MiB$' "$tmp/out"
-is 'forks without arms are one' status 0 "$F" report --arms tests/format/v1.0.fsr
-is 'not of one fork' status 2 "$F" report --arms --fork 1 "$tmp/r.fsr"
+is 'forks without variants are one' status 0 "$F" report --variants tests/format/v1.0.fsr
+is 'not of one fork' status 2 "$F" report --variants --fork 1 "$tmp/r.fsr"
 is 'not both on stdout' status 2 "$F" report --csv --json "$tmp/r.fsr"
 done_testing
