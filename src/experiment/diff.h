@@ -9,7 +9,7 @@
  * out 0 and p < 0.05, with at least FSS_MIN_N forks on each side.
  *
  * Of the gap, forks without an end are +infinity; of its parts nothing is known of them, so they
- * are left out. Stages are those of the forks whose guest part was used.
+ * are left out. Stages are those of the forks whose guest recording was used.
  */
 #ifndef FORKSCOPE_EXPERIMENT_DIFF_H
 #define FORKSCOPE_EXPERIMENT_DIFF_H

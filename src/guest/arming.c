@@ -35,7 +35,7 @@ static void count_cpus(struct guest_arming *a)
 	a->cpus_out = last + 1 - a->cpus;
 	if (a->cpus_out)
 		fs_error(
-			"not recorded: what runs on CPUs %u to %u (the recorder has rings for %u CPUs); a fork whose vCPU is one of them has no guest part for it",
+			"not recorded: what runs on CPUs %u to %u (the recorder has rings for %u CPUs); a fork whose vCPU is one of them has no guest recording for it",
 			a->cpus, last, FSG_MAX_CPUS);
 }
 

@@ -50,7 +50,7 @@ const json_t *fsy_own_hooks(const struct fsy_own_table *t);
  */
 bool fsy_own_cpus(const struct fsy_own_table *t, uint64_t *cpus, uint64_t *without_ring);
 
-/* The table of @f, or NULL (of a fork whose guest part was not read, for instance). */
+/* The table of @f, or NULL (of a fork whose guest recording was not read, for instance). */
 const struct fsy_own_table *fsy_own_of(const struct fsy_own *own, const struct fsa_fork *f);
 
 #endif

@@ -67,7 +67,7 @@ struct fsr_round {
 	uint64_t horizon_ns; /* CLOCK_MONOTONIC at which the round of draining began */
 };
 
-/* X(number, NAME, "what became of the guest part") : append-only */
+/* X(number, NAME, "what became of the guest recording") : append-only */
 #define FSR_GUEST_STATES(X)                                                          \
 	X(0, READ, "read")                                                           \
 	X(1, ABSENT, "no recorder in the guest's memory")                            \

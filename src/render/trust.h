@@ -58,19 +58,20 @@ struct fsv_trust_guest {
 	uint64_t error_max, error_p95;  /* ns; p95 needs 20 forks, else FSV_NOT_RECORDED */
 	size_t n_cost;                  /* forks whose recorder's cost is known */
 	uint64_t cost_ns, cost_of_ns;   /* sums of it, and of those forks' windows */
-	uint64_t tracer_ns, window_ns;  /* the cause tracer, and all windows with a guest part */
+	/* the cause tracer, and all windows with a guest recording */
+	uint64_t tracer_ns, window_ns;
 };
 
 void fsv_trust_guest(const struct fsv_view *v, struct fsv_trust_guest *g);
 
 /*
- * Why forks lack the guest part, each reason once: calls @say with the reason and how many forks
- * have it, the most frequent first (at most 8 different ones).
+ * Why forks lack the guest recording, each reason once: calls @say with the reason and how many
+ * forks have it, the most frequent first (at most 8 different ones).
  */
 void fsv_guest_missing(const struct fsv_view *v,
 		       void (*say)(void *arg, const char *why, size_t forks), void *arg);
 
-/* Why @f has no guest part in its ledger, in words; "" when it has. */
+/* Why @f has no guest recording in its ledger, in words; "" when it has. */
 const char *fsv_guest_why(const struct fsa_fork *f);
 
 /*

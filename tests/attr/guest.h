@@ -98,7 +98,7 @@ static inline const char *guest_ran(const struct fsa_fork *f, uint64_t t)
 	return "outside the window";
 }
 
-/* What must hold of any fork whose guest part was used. */
+/* What must hold of any fork whose guest recording was used. */
 static inline void guest_check(const struct fsa_fork *f)
 {
 	uint64_t at = f->start_ns;

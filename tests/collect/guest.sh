@@ -254,7 +254,7 @@ two_recorders()
 		host_only "$TMP/t.fsr" 2 '2 recorders in one guest'
 }
 
-# host_only RECORDING FORKS WHY: complete ledgers without a guest part, and the report says why
+# host_only RECORDING FORKS WHY: complete ledgers without a guest recording, and the report says why
 host_only()
 {
 	"$FS" report --json --end pio:0xf4 "$1" >"$1.report.json" || return 1

@@ -12,7 +12,7 @@
 /*
  * Prints "inside": {"events", "outside" (beyond the stated error), "worst_ns" (how far outside
  * guest mode the worst one is without it), "sends" (host times at which the guest began to send a
- * datagram)}, and a comma; nothing for a fork whose guest part is not used. Reads all of @r.
+ * datagram)}, and a comma; nothing for a fork whose guest recording is not used. Reads all of @r.
  */
 void guest_events_print(struct fsr_reader *r, const struct fsa_fork *f);
 

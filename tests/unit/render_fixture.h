@@ -287,7 +287,7 @@ static inline void fx_unseen(struct fsa_fork *f, enum fsa_stage stage, const cha
 	l->why = why;
 }
 
-/* One fork whose guest part was read, all of its stages holding time; @k scales them. */
+/* One fork whose guest recording was read, all of its stages holding time; @k scales them. */
 static inline struct fsa_fork *fx_split_fork(struct fx *x, uint64_t k)
 {
 	struct fsa_fork *f = fx_fork(x, "firecracker");

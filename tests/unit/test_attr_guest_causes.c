@@ -407,7 +407,7 @@ static void the_clock_error(void **state)
 	attr_done(res);
 }
 
-/* No guest part is normal, and said; one that was looked for and is wrong is noted. */
+/* No guest recording is normal, and reported; one that was looked for and is wrong is noted. */
 static void without_a_guest_part(void **state)
 {
 	static const struct {

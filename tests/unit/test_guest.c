@@ -216,7 +216,7 @@ static void numbers_that_do_not_fit(void **state)
 	fs_vec_free(&b);
 }
 
-/* Parts that do not add up: that VM's guest part is bad, the others and the events are there. */
+/* Parts that do not add up: that VM's guest recording is bad; others and events are there. */
 static void parts_that_do_not_add_up(void **state)
 {
 	struct fsr_guest head = {.vm = 1};

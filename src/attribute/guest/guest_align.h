@@ -12,8 +12,8 @@
  * of all rings of @g take part, and @map holds with map->error_ns from the first of them to the
  * window's end.
  *
- * Returns 0; -ENOMEM; or, with a sentence in @why that says what the fork's guest part fails on,
- * what fsl_align() returns: -ENODATA, -ERANGE, -EADDRNOTAVAIL (@map then has `events` and, for
+ * Returns 0; -ENOMEM; or, with a sentence in @why that says what the fork's guest recording fails
+ * on, what fsl_align() returns: -ENODATA, -ERANGE, -EADDRNOTAVAIL (@map then has `events` and, for
  * -ERANGE, `outside` of the best offset).
  */
 int at_guest_align(struct at *a, struct at_vm *vm, const struct fsr_guest_data *g,

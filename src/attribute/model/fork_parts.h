@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a fork is made of: segments, phases, faults, pages, and its guest part. */
+/* What a fork is made of: segments, phases, faults, pages, and its guest recording. */
 #ifndef FORKSCOPE_FORK_PARTS_H
 #define FORKSCOPE_FORK_PARTS_H
 

@@ -125,8 +125,8 @@ struct fsa_dist {
 struct fsa_cohort {
 	/*
 	 * "steady", "first", "mailbox ack lost"; with ", guest not split" behind it: those of them
-	 * that lack the guest part which others of the same population have. Before it the variant
-	 * of an experiment, if the forks are of one: "vmgenid:none, steady".
+	 * that lack the guest recording which others of the same population have. Before it the
+	 * variant of an experiment, if the forks are of one: "vmgenid:none, steady".
 	 */
 	char name[128];
 	const char *variant; /* its forks' own; "" = none */
@@ -134,7 +134,7 @@ struct fsa_cohort {
 	struct fsa_dist gap;
 	struct fsa_dist bucket[FSA_NBUCKETS];
 	struct fsa_dist cause[FSA_NCAUSES];
-	struct fsa_dist stage[FSA_NSTAGES]; /* over the forks whose guest part was used */
+	struct fsa_dist stage[FSA_NSTAGES]; /* over the forks whose guest recording was used */
 	size_t verdicts[FSA_V_UNKNOWN + 1];
 	const struct fsa_fork **forks;
 };

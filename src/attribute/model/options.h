@@ -72,7 +72,7 @@ struct fsa_opts {
 			      */
 	int only_fork;       /* 1-based fork number, 0 = all */
 	bool drop_segs;      /* segs are not kept: memory does not grow with the recording */
-	bool no_guest;       /* as if the recording had no guest parts: the host-only ledger */
+	bool no_guest;       /* as if the recording had no guest recordings: the host-only ledger */
 	bool one_snapshot; /* all forks (of a variant) are of one snapshot, whatever their files are
 			    */
 	bool keep_faults;  /* forks get their path_faults and touches, as many as there are */

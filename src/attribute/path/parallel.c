@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What other threads and vCPUs did in parallel to the path. */
+/* What other threads and vCPUs did in parallel with the path. */
 #include "attribute/path/walk.h"
 
 static uint64_t min64(uint64_t a, uint64_t b)

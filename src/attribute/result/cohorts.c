@@ -120,7 +120,7 @@ static size_t complete_parts(const struct fsa_cohort *c, int bucket, int cause, 
 	return n;
 }
 
-/* Of forks without a guest part the stages are not known. */
+/* Of forks without a guest recording the stages are not known. */
 static size_t stage_parts(const struct fsa_cohort *c, int stage, uint64_t *v)
 {
 	size_t n = 0;
@@ -161,9 +161,9 @@ static int fill(struct fsa_cohort *c)
 }
 
 /*
- * A population, and in it the forks whose ledger is split by their guest part or those where it is
- * not: "guest (not split)" in the one is spread over four causes in the other, so their means say
- * nothing together.
+ * A population, and in it the forks whose ledger is split by their guest recording or those where
+ * it is not: "guest (not split)" in the one is spread over four causes in the other, so their means
+ * say nothing together.
  */
 struct sort {
 	enum fsa_population population;

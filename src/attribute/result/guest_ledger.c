@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What a fork's ledger says of its guest part. */
+/* What a fork's ledger says of its guest recording. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

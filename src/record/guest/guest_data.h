@@ -2,7 +2,7 @@
 /*
  * The guest parts of a recording: what was read out of the forks' memory (bpf/guest_ring.h). Every
  * byte of it was written by a guest: lengths, counts and numbers are bounded here, and what does
- * not fit is left out and counted, so that it spoils nothing but that fork's guest part.
+ * not fit is left out and counted, so that it spoils nothing but that fork's guest recording.
  */
 #ifndef FORKSCOPE_RECORD_GUEST_H
 #define FORKSCOPE_RECORD_GUEST_H
