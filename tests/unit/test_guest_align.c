@@ -285,7 +285,7 @@ static void datagrams_limit(void **state)
 	assert_true(with.high_by == FSL_L_PAIRS);
 	assert_non_null(
 		strstr(at_guest_limits(&with, text, sizeof(text)), "a datagram's transit above"));
-	/* more left than were sent: one was on its way at the snapshot. Nothing can be told */
+	/* more left than were sent: one was on its way at the snapshot. Nothing is known */
 	left(&w, 1, 1 * US, 9001, 40);
 	left(&w, 0, 1 * US, 9001, 40);
 	w.vm.txs.v[w.vm.txs.n - 1].ts -= 100 * MS;
