@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* forkscope dump: what a recording holds, one line each. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/opts.h"
 #include "cli/cmds.h"
 #include "record/guest/guest_data.h"
 #include "record/inspect.h"
@@ -18,15 +18,14 @@
 
 enum form { FORM_ALL, FORM_TEXT, FORM_JSON };
 
-static const char usage[] =
-	"usage: forkscope dump [--text | --json] FILE\n\n"
-	"Prints what a recording holds: header and chunks as comments, then META, stacks,\n"
-	"symbols, what was read of guests' recorders, and every event in the order of time, one\n"
-	"line each.\n\n"
-	"  --text   without the comments: what tools/mkrec makes a recording from again\n"
-	"  --json   one JSON object per line\n"
-	"  --help   print this\n\n"
-	"exit status: 0 done, 1 failed, 2 wrong usage, 3 the recording is incomplete\n";
+static const struct fs_usage usage = {
+	.command = "dump",
+	.synopsis = "[--text | --json] FILE",
+	.what = "Prints what a recording holds: header and chunks as comments, then META, stacks, symbols, what was read of guests' recorders, and every event in the order of time, one line each.",
+	.notes = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the recording is incomplete.",
+	.min_pos = 1,
+	.max_pos = 1,
+};
 
 static void print_json_line(const char *key, json_t *value)
 {
@@ -305,35 +304,31 @@ static int dump(enum form form, const char *path)
 	return ret;
 }
 
+static int text_form(const char *text, void *dst, char *why, size_t len)
+{
+	(void)text, (void)why, (void)len;
+	*(enum form *)dst = FORM_TEXT;
+	return 0;
+}
+
+static int json_form(const char *text, void *dst, char *why, size_t len)
+{
+	(void)text, (void)why, (void)len;
+	*(enum form *)dst = FORM_JSON;
+	return 0;
+}
+
 int cmd_dump(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"text", no_argument, NULL, 't'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
 	enum form form = FORM_ALL;
-	int opt;
+	struct fs_opt opts[] = {
+		FS_OPT("--text", NULL, NULL, text_form, &form,
+		       "without the comments: what tools/mkrec makes a recording from again"),
+		FS_OPT("--json", NULL, NULL, json_form, &form, "one JSON object per line"),
+		FS_OPT_END,
+	};
+	struct fs_args args;
+	int ret = fs_opts_parse(&usage, opts, argc, argv, &args);
 
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (opt) {
-		case 't':
-			form = FORM_TEXT;
-			break;
-		case 'j':
-			form = FORM_JSON;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return FS_EXIT_OK;
-		default:
-			return FS_EXIT_USAGE;
-		}
-	}
-	if (optind != argc - 1) {
-		fs_error("dump takes one recording (see forkscope dump --help)");
-		return FS_EXIT_USAGE;
-	}
-	return dump(form, argv[optind]);
+	return ret >= 0 ? ret : dump(form, args.pos[0]);
 }
