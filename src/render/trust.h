@@ -44,6 +44,7 @@ struct fsv_trust {
 	bool host_incomplete; /* records were lost or the file is cut: exit status 3 */
 };
 
+/* Fills @t from what the recording says of itself and from the forks that are shown. */
 void fsv_trust_read(const struct fsv_view *v, struct fsv_trust *t);
 
 /* Whether the forks competed for the host's CPUs, by the number of CPUs recorded. 0 or -ENOMEM. */

@@ -75,12 +75,13 @@ enum fsa_cause {
 		FSA_NCAUSES
 };
 
-const char *fsa_cause_name(enum fsa_cause c);
-const char *fsa_cause_doc(enum fsa_cause c);
-const char *fsa_stage_name(enum fsa_stage s);
+const char *fsa_cause_name(enum fsa_cause c);    /* "fault.major" */
+const char *fsa_cause_doc(enum fsa_cause c);     /* its meaning, in the table above */
+const char *fsa_stage_name(enum fsa_stage s);    /* "inject" */
 const char *fsa_bucket_name(enum fsa_bucket b);  /* "memory_faults" */
 const char *fsa_bucket_key(enum fsa_bucket b);   /* "memory_faults_ns" */
 const char *fsa_bucket_title(enum fsa_bucket b); /* "memory faults" */
+/* The bucket of that cell: the cause's, but for guest.idle, whose bucket the stage decides. */
 enum fsa_bucket fsa_bucket_of(enum fsa_stage s, enum fsa_cause c);
 
 #endif

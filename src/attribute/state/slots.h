@@ -8,7 +8,7 @@
 
 struct at_vm;
 
-bool at_slot_has(const struct at_vm *vm, uint64_t hva);
+bool at_slot_has(const struct at_vm *vm, uint64_t hva);     /* is it in one? */
 uint64_t at_slot_gpa(const struct at_vm *vm, uint64_t hva); /* 0 = in no slot */
 
 #endif

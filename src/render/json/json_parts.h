@@ -6,6 +6,7 @@
 #include "render/json/json_values.h"
 #include "render/view.h"
 
+/* A fork; its resume signal; its guest recording. */
 json_t *fsj_fork(const struct fsv_view *v, const struct fsa_fork *f);
 json_t *fsj_signal(const struct fsa_fork *f);
 json_t *fsj_guest(const struct fsv_view *v, const struct fsa_fork *f);

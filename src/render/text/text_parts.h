@@ -6,12 +6,18 @@
 #include <jansson.h>
 #include "render/view.h"
 
+/* A fork's page. */
 void fsv_text_fork(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+/* Its ledger: causes in rows, stages in columns. */
 void fsv_text_matrix(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+/* What became of its guest recording, and its clock error. */
 void fsv_text_guest(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+/* The stages of the signal path, a row each; what the guest ran on the path. */
 void fsv_text_signal_path(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
 void fsv_text_tasks(const struct fsv_view *v, const struct fsa_fork *f, FILE *out);
+/* Every cohort that is shown, and the first one against the others. */
 void fsv_text_cohorts(const struct fsv_view *v, FILE *out);
+/* The trust block's lines about guest recordings. */
 void fsv_text_trust_guest(const struct fsv_view *v, FILE *out);
 /* "hooks: 28 of 28 by their best way", then the others; NULL = not recorded. */
 void fsv_text_hooks(const char *whose, const json_t *all, FILE *out);
