@@ -250,6 +250,7 @@ static void test_guard(void **state)
 	struct fs_guard g, other;
 	struct stat st;
 	pid_t mapper;
+	int holder, opened;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s", in_folder("guarded"));
@@ -266,6 +267,15 @@ static void test_guard(void **state)
 	assert_int_equal(fs_guard_again(&g, err, sizeof(err)), -EBUSY);
 	assert_non_null(strstr(err, "opened it meanwhile"));
 	fs_guard_close(&g);
+
+	/* whoever holds the open file a little longer does not hold the lease */
+	assert_int_equal(fs_guard_open(&g, path, FS_GUARD_WRITE, false, err, sizeof(err)), 0);
+	holder = dup(g.fd);
+	fs_guard_close(&g);
+	opened = open(path, O_RDONLY | O_NONBLOCK);
+	assert_return_code(opened, errno);
+	close(opened);
+	close(holder);
 
 	/* to copy: readers are in nobody's way, writers are; to write everybody is */
 	mapper = start_mapper(path, PROT_READ, MAP_PRIVATE);
