@@ -29,7 +29,7 @@ static int count_place(struct places *t, const struct at_exit *e)
 	uint64_t hash = fs_hash(key, sizeof(key));
 	size_t first = (uintptr_t)fs_hashmap_get(&t->first, hash);
 
-	for (size_t i = first; i; i = t->v.v[i - 1].next) {
+	for (size_t i = first; i && i <= t->v.n; i = t->v.v[i - 1].next) {
 		struct place *x = &t->v.v[i - 1];
 
 		if (x->rip != e->rip || x->reason != e->reason || x->isa != e->isa)
