@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "mailbox/store.h"
 
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
@@ -31,11 +32,10 @@ int fs_cache_drop(int fd)
 const char *fs_cache_why_kept(int fd)
 {
 	struct statfs fs;
-	uint32_t type = fstatfs(fd, &fs) ? 0 : (uint32_t)fs.f_type;
 
-	if (type == HUGETLBFS_MAGIC)
+	if (fs_mbox_is_hugetlb(fd))
 		return "it is on hugetlbfs, which has it nowhere else";
-	if (type == OVERLAYFS_SUPER_MAGIC)
+	if (!fstatfs(fd, &fs) && (uint32_t)fs.f_type == OVERLAYFS_SUPER_MAGIC)
 		return "it is a file of an overlay, and pages of the lower file that are not written back yet cannot be dropped through it (run sync first); or a process maps or writes it";
 	return "a process maps or writes it";
 }
@@ -95,7 +95,7 @@ static int by_mincore(int fd, const struct fs_range *r, uint64_t *bytes)
 	return ret;
 }
 
-/* --- whether cachestat() is to be believed --------------------------------------------------- */
+/* --- which count is to be believed ------------------------------------------------------------ */
 
 /* Reads one page, without those behind it: readahead is a matter of the open file. */
 static bool read_one(int fd, uint64_t off)
@@ -135,57 +135,71 @@ static bool cachestat_sees_what_is_read(int fd)
 	return same;
 }
 
-/* Verified once for each file. */
-static bool believe_cachestat(int fd)
+int fs_cache_of_hugetlb(const struct stat *st, const struct fs_range *r, uint64_t *bytes)
+{
+	uint64_t size = (uint64_t)st->st_size, there = (uint64_t)st->st_blocks * 512;
+	uint64_t rest = r->offset < size ? size - r->offset : 0;
+	uint64_t inside = r->size < rest ? r->size : rest;
+
+	if (there >= size)
+		*bytes = inside;
+	else if (!there || inside == size)
+		*bytes = there;
+	else
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+enum method { BY_MINCORE, BY_CACHESTAT, BY_ALLOCATION };
+
+static enum method find_method(int fd)
+{
+	if (fs_mbox_is_hugetlb(fd))
+		return BY_ALLOCATION;
+	return cachestat_sees_what_is_read(fd) ? BY_CACHESTAT : BY_MINCORE;
+}
+
+/* What the file's pages are counted by: found out once for each file. */
+static enum method method_of(int fd, const struct stat *st)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static struct {
 		dev_t dev;
 		ino_t ino;
-		bool known, good;
+		bool known;
+		enum method by;
 	} files[VERIFIED];
 	static size_t next;
-	struct stat st;
-	bool good;
+	enum method by;
 	size_t i;
 
-	if (fstat(fd, &st))
-		return false;
 	pthread_mutex_lock(&lock);
 	for (i = 0; i < VERIFIED; i++)
-		if (files[i].known && files[i].dev == st.st_dev && files[i].ino == st.st_ino)
+		if (files[i].known && files[i].dev == st->st_dev && files[i].ino == st->st_ino)
 			break;
 	if (i == VERIFIED) {
 		i = next++ % VERIFIED;
 		files[i].known = true;
-		files[i].dev = st.st_dev;
-		files[i].ino = st.st_ino;
-		files[i].good = cachestat_sees_what_is_read(fd);
+		files[i].dev = st->st_dev;
+		files[i].ino = st->st_ino;
+		files[i].by = find_method(fd);
 	}
-	good = files[i].good;
+	by = files[i].by;
 	pthread_mutex_unlock(&lock);
-	return good;
-}
-
-int fs_cache_of_hugetlb(const struct stat *st, const struct fs_range *r, uint64_t *bytes)
-{
-	uint64_t size = (uint64_t)st->st_size, there = (uint64_t)st->st_blocks * 512;
-	bool whole = !r->offset && r->size >= size;
-
-	if (there && there < size && !whole)
-		return -EOPNOTSUPP;
-	*bytes = whole ? (there < size ? there : size) : there ? r->size : 0;
-	return 0;
+	return by;
 }
 
 int fs_cache_resident(int fd, const struct fs_range *r, uint64_t *bytes)
 {
-	struct statfs fs;
+	enum method by;
 	struct stat st;
 
-	if (!fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC)
-		return fstat(fd, &st) ? -errno : fs_cache_of_hugetlb(&st, r, bytes);
-	if (believe_cachestat(fd) && !by_cachestat(fd, r, bytes))
+	if (fstat(fd, &st))
+		return -errno;
+	by = method_of(fd, &st);
+	if (by == BY_ALLOCATION)
+		return fs_cache_of_hugetlb(&st, r, bytes);
+	if (by == BY_CACHESTAT && !by_cachestat(fd, r, bytes))
 		return 0;
 	return by_mincore(fd, r, bytes);
 }

@@ -279,7 +279,7 @@ void fs_guard_close(struct fs_guard *g)
 	/* whoever else holds the open file for a moment (the kernel's khugepaged, a child before
 	 * its exec, a reader of /proc/PID/fd) would hold the lease with it
 	 */
-	if (g->fd >= 0 && g->leased)
+	if (g->leased)
 		fcntl(g->fd, F_SETLEASE, F_UNLCK);
 	if (g->fd >= 0)
 		close(g->fd);

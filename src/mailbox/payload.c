@@ -13,11 +13,6 @@ const struct fs_payload_spec fs_payload_specs[FS_PAYLOAD_FIELDS] = {
 	[FS_PAYLOAD_ACK_PORT] = {"ack_port", FS_PAYLOAD_NUMBER, false},
 };
 
-const char *fs_payload_key(enum fs_payload_field f)
-{
-	return fs_payload_specs[f].key;
-}
-
 const char *fs_payload_error_word(enum fs_payload_error e)
 {
 	switch (e) {

@@ -73,7 +73,6 @@ enum fs_payload_error fs_payload_decode(const char *json, size_t len, struct fs_
 
 const char *fs_payload_error_word(enum fs_payload_error e); /* "mac": no blanks */
 const char *fs_payload_error_text(enum fs_payload_error e); /* a sentence for people */
-const char *fs_payload_key(enum fs_payload_field f);        /* "interface_name" */
 
 /*
  * Sets one field from text (numbers in decimal). Returns FS_PAYLOAD_ERR_OK or what is wrong.
