@@ -20,6 +20,7 @@ struct fs_misses {
 	uint64_t *counts;   /* as the kernel has them: [hook * ncpus + CPU] */
 	uint64_t *of_group; /* lost by a hook and its twins, so far; the same index */
 	uint64_t *of_cpu;   /* sums; of all CPUs in [ncpus] where they are not separable */
+	bool *held;         /* CPUs where a thread met perf's guard since the last reading */
 	uint64_t runs, last_ns;
 	FS_VEC(struct fs_ev_missed) out;
 };
@@ -128,33 +129,27 @@ static int note(struct fs_misses *m, struct fs_own_records *own, size_t h, size_
 	return fs_vec_push(&m->out, e);
 }
 
-/* Compares with what was there before on a CPU; @own NULL: only remembers. */
-static int compare_cpu(struct fs_misses *m, struct fs_own_records *own, size_t cpu, uint64_t now)
-{
-	const struct fs_hook *hooks = fs_bpf_plan(m->bpf)->table->hooks;
-	bool held = guard_was_held(m, cpu);
-	size_t end;
-	int ret = 0;
-
-	for (size_t h = 0; h < m->nhooks && !ret; h = end) {
-		uint64_t *was = &m->of_group[h * m->ncpus + cpu], n;
-
-		for (end = h + 1; end < m->nhooks && fs_hooks_twins(&hooks[h], &hooks[end]); end++)
-			;
-		n = group_count(m, h, end, cpu);
-		if (own && n > *was && (held || !in_interrupts(&hooks[h])))
-			ret = note(m, own, h, cpu, n - *was, now);
-		*was = n;
-	}
-	return ret;
-}
-
+/* Compares with what was there before; @own NULL: only remembers. */
 static int compare(struct fs_misses *m, struct fs_own_records *own, uint64_t now)
 {
+	const struct fs_hook *hooks = fs_bpf_plan(m->bpf)->table->hooks;
+	size_t end, ncpus = m->by_cpu ? m->ncpus : 1;
 	int ret = 0;
 
-	for (size_t cpu = 0; cpu < (m->by_cpu ? m->ncpus : 1) && !ret; cpu++)
-		ret = compare_cpu(m, own, cpu, now);
+	for (size_t cpu = 0; cpu < ncpus; cpu++)
+		m->held[cpu] = guard_was_held(m, cpu);
+	for (size_t h = 0; h < m->nhooks; h = end) {
+		for (end = h + 1; end < m->nhooks && fs_hooks_twins(&hooks[h], &hooks[end]); end++)
+			;
+		for (size_t cpu = 0; cpu < ncpus && !ret; cpu++) {
+			uint64_t n = group_count(m, h, end, cpu), *was;
+
+			was = &m->of_group[h * m->ncpus + cpu];
+			if (own && n > *was && (m->held[cpu] || !in_interrupts(&hooks[h])))
+				ret = note(m, own, h, cpu, n - *was, now);
+			*was = n;
+		}
+	}
 	return ret;
 }
 
@@ -188,7 +183,8 @@ struct fs_misses *fs_misses_new(struct fs_bpf *b)
 	m->counts = calloc(m->nhooks * m->ncpus, sizeof(*m->counts));
 	m->of_group = calloc(m->nhooks * m->ncpus, sizeof(*m->of_group));
 	m->of_cpu = calloc(m->ncpus + 1, sizeof(*m->of_cpu));
-	if (!m->counts || !m->of_group || !m->of_cpu) {
+	m->held = calloc(m->ncpus, sizeof(*m->held));
+	if (!m->counts || !m->of_group || !m->of_cpu || !m->held) {
 		fs_misses_free(m);
 		return NULL;
 	}
@@ -247,5 +243,6 @@ void fs_misses_free(struct fs_misses *m)
 	free(m->counts);
 	free(m->of_group);
 	free(m->of_cpu);
+	free(m->held);
 	free(m);
 }
