@@ -84,6 +84,7 @@ struct fs_thr {
 	__u64 tsc_next, pv_tsc;
 	__u32 tsc_vcpu;   /* + 1; 0 = none recorded yet */
 	__u32 pv_version; /* 0 = none recorded yet */
+	__u64 child_ns;   /* when the newest child was made that it recorded: task.bpf.c */
 
 	/* exit segment: kvm_exit to kvm_entry */
 	__u64 x_ts; /* 0 = none open */

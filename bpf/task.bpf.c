@@ -4,26 +4,42 @@
 
 #define SIGNAL_GROUP_EXIT 4
 
-SEC("?tp_btf/sched_process_fork")
-int FS_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
+/*
+ * Without the record of its making a process of a command is not traced, and with it a whole VM. So
+ * a second program runs where the first was skipped, as in clock.bpf.c; what has been recorded of
+ * the thread's newest child is known by when that was made.
+ */
+static __always_inline int fs_forked(struct task_struct *child)
 {
-	__u32 tgid = parent->tgid, ctgid = child->tgid;
-	struct fs_proc *p = fs_proc_of(tgid);
-	__u64 now;
+	__u32 ctgid = child->tgid;
+	__u64 made = child->start_time;
+	struct fs_self s;
 
-	if (!p)
+	if (!fs_self(&s) || s.t->child_ns == made)
 		return 0;
-	now = bpf_ktime_get_ns();
-	FS_EMIT(fork, FORK, e, (__u64)tgid << 32 | (__u32)parent->pid, p->vm, 0, now)
+	s.t->child_ns = made;
+	FS_EMIT(fork, FORK, e, s.id, s.p->vm, 0, bpf_ktime_get_ns())
 	{
-		e->start_ns = child->start_time;
+		e->start_ns = made;
 		e->child_tid = child->pid;
 		e->child_tgid = ctgid;
 		BPF_CORE_READ_INTO(&e->comm, child, comm);
 	}
-	if (ctgid != tgid && p->why == FS_WHY_COMMAND)
+	if (ctgid != s.id >> 32 && s.p->why == FS_WHY_COMMAND)
 		fs_proc_add(child, FS_WHY_COMMAND);
 	return 0;
+}
+
+SEC("?tp_btf/sched_process_fork")
+int FS_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return fs_forked(child);
+}
+
+SEC("?tp_btf/sched_process_fork")
+int FS_PROG(fs_fork_again, struct task_struct *parent, struct task_struct *child)
+{
+	return fs_forked(child);
 }
 
 SEC("?tp_btf/sched_process_exec")

@@ -37,6 +37,20 @@ def run(*words):
     )
 
 
+def read_back(out):
+    """(the MISSED records, STATS, the end of `report --json`) of a recording"""
+    lines = [
+        json.loads(line)
+        for line in run(OUT / "forkscope", "dump", "--json", out).stdout.splitlines()
+        if line.startswith("{")
+    ]
+    return (
+        [line for line in lines if line.get("event") == "MISSED"],
+        next(line["stats"] for line in lines if "stats" in line),
+        run(OUT / "forkscope", "report", "--json", "--end", END, out),
+    )
+
+
 def record(folder, cpus):
     out, log = folder / "r.fsr", folder / "log"
     mini = [
@@ -61,14 +75,7 @@ def record(folder, cpus):
         for vm in map(json.loads, log.read_text(encoding="ascii").splitlines())
         if all(vcpu["end_ns"] for vcpu in vm["vcpus"])
     }
-    lines = [
-        json.loads(line)
-        for line in run(OUT / "forkscope", "dump", "--json", out).stdout.splitlines()
-        if line.startswith("{")
-    ]
-    report = run(OUT / "forkscope", "report", "--json", "--end", END, out)
-    stats = next(line["stats"] for line in lines if "stats" in line)
-    return recorded, [line for line in lines if line.get("event") == "MISSED"], stats, report, ended
+    return recorded, *read_back(out), ended
 
 
 def faults_of(fork):

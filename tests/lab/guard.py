@@ -26,6 +26,7 @@ import skips  # noqa: E402
 SYS_BPF, MAP_CREATE, MAP_LOOKUP_ELEM, ARRAY = 321, 0, 1, 2
 VALUE = 32 << 20  # copied within the guard: longer than a thread runs before another has its turn
 VMS, PAGES = 20, 64
+TRIES = 4  # it may all be skipped before the first fork is resumed
 
 
 def bpf(command, attributes):
@@ -72,25 +73,22 @@ def record(folder):
             )
         finally:
             holder.kill()
-    lines = [
-        json.loads(line)
-        for line in crowd.run(crowd.OUT / "forkscope", "dump", "--json", out).stdout.splitlines()
-        if line.startswith("{")
-    ]
-    report = json.loads(
-        crowd.run(crowd.OUT / "forkscope", "report", "--json", "--end", crowd.END, out).stdout
-    )
-    return (
-        recorded,
-        next(line["stats"] for line in lines if "stats" in line),
-        [line for line in lines if line.get("event") == "MISSED"],
-        report,
-    )
+    missed, stats, report = crowd.read_back(out)
+    return recorded, stats, missed, json.loads(report.stdout)
+
+
+def record_until_charged():
+    """The same, of the first recording in which what was skipped fell into the windows of forks."""
+    for _ in range(TRIES):
+        with tempfile.TemporaryDirectory() as folder:
+            found = record(Path(folder))
+        if skips.charged(found[3]):
+            break
+    return found
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        recorded, stats, missed, report = record(Path(folder))
+    recorded, stats, missed, report = record_until_charged()
     by_kernel = {
         prog["name"]: prog["misses"]
         for prog in stats["progs"]
