@@ -24,19 +24,19 @@ static int check_content(const char *path, const char *const *begins)
 {
 	char is[LOOKED_AT];
 	/* not to hang on what came there meanwhile */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), rc = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), ret = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
 	n = read(fd, is, sizeof(is));
 	if (n < 0)
-		rc = -errno;
+		ret = -errno;
 	else if (n > 0 &&
 		 !(begins ? begins_with_one(is, (size_t)n, begins) : !memchr(is, '\0', (size_t)n)))
-		rc = -EMEDIUMTYPE;
+		ret = -EMEDIUMTYPE;
 	close(fd);
-	return rc;
+	return ret;
 }
 
 int fs_fresh_check(const char *path, const char *const *begins)

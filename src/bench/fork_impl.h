@@ -66,8 +66,8 @@ int fs_fork_look_and_populate(struct fs_fork *f);
 
 /* --- fork_end.c --- */
 
-/* Takes over the sentence of the VMM, when @rc is an error. Returns @rc. */
-int fs_fork_vmm_failed(struct fs_fork *f, int rc);
+/* Takes over the sentence of the VMM, when @ret is an error. Returns @ret. */
+int fs_fork_vmm_failed(struct fs_fork *f, int ret);
 /* Waits for what ends the fork: its last ack, its death, the time limit, the user. */
 enum fs_fork_end fs_fork_await(struct fs_fork *f);
 /* Leaves it alone until the recorder has read what it needs; takes the acks that come late. */

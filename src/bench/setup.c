@@ -103,7 +103,7 @@ static int make_variant(struct fs_bench *b, size_t template, const struct fs_pre
 {
 	struct fs_template *t = &b->templates[template];
 	struct fs_variant *a = &b->variants[b->nvariants];
-	int n = snprintf(a->name, sizeof(a->name), "%s:%s", t->signal, spec->text), rc;
+	int n = snprintf(a->name, sizeof(a->name), "%s:%s", t->signal, spec->text), ret;
 
 	if (n < 0 || n >= (int)sizeof(a->name))
 		return fs_errf(b->err, sizeof(b->err), -ENAMETOOLONG,
@@ -113,12 +113,12 @@ static int make_variant(struct fs_bench *b, size_t template, const struct fs_pre
 			       "--prefetch %s needs a --snapshot: whose memory file?", spec->text);
 	a->template = template;
 	a->spec = spec;
-	rc = fs_prefetch_ranges(spec, t->size, t->mailbox ? t->offset : UINT64_MAX,
-				&b->o.workingset, &a->ranges, &a->clamped, b->err, sizeof(b->err));
-	if (!rc && a->clamped)
+	ret = fs_prefetch_ranges(spec, t->size, t->mailbox ? t->offset : UINT64_MAX,
+				 &b->o.workingset, &a->ranges, &a->clamped, b->err, sizeof(b->err));
+	if (!ret && a->clamped)
 		say_clamped(b, a);
 	b->nvariants++;
-	return rc;
+	return ret;
 }
 
 static int make_variants(struct fs_bench *b)

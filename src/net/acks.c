@@ -112,7 +112,7 @@ int fs_acks_open(uint32_t gateway, uint16_t port, const char *device, char *err,
 {
 	struct sockaddr_in a = {
 		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(gateway)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, rc = 0;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, ret = 0;
 
 	/* Several sockets, one for each device, on one address. */
 	if (fd < 0 ||
@@ -120,14 +120,14 @@ int fs_acks_open(uint32_t gateway, uint16_t port, const char *device, char *err,
 			setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
 				   (socklen_t)strnlen(device, IFNAMSIZ)))) ||
 	    bind(fd, (struct sockaddr *)&a, sizeof(a)))
-		rc = -errno;
-	if (!rc)
+		ret = -errno;
+	if (!ret)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	return fs_errf(err, len, rc, "waiting for acks at %s:%u: %s",
+	return fs_errf(err, len, ret, "waiting for acks at %s:%u: %s",
 		       inet_ntop(AF_INET, &a.sin_addr, (char[INET_ADDRSTRLEN]){0}, INET_ADDRSTRLEN),
-		       port, strerror(-rc));
+		       port, strerror(-ret));
 }
 
 int fs_acks_next(int fd, struct fs_ack *a)

@@ -142,13 +142,13 @@ int fs_tap_make(const struct fs_tap_want *w, char *err, size_t len)
 
 int fs_tap_remove(const char *name)
 {
-	int fd = open_tap(name, 0), rc;
+	int fd = open_tap(name, 0), ret;
 
 	if (fd < 0)
 		return fd;
-	rc = ioctl(fd, TUNSETPERSIST, 0l) ? -errno : 0;
+	ret = ioctl(fd, TUNSETPERSIST, 0l) ? -errno : 0;
 	close(fd);
-	return rc;
+	return ret;
 }
 
 static bool is_address(const struct sockaddr *a, uint32_t address)

@@ -84,39 +84,39 @@ static int show(int was, const char *folder, const char *name)
 
 static int show_all(int was, const char *folder, const char *but)
 {
-	int fd = openat(was, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	int fd = openat(was, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	size_t n = 0;
 
 	if (!dir) {
-		rc = -errno;
+		ret = -errno;
 		if (fd >= 0)
 			close(fd);
-		return rc;
+		return ret;
 	}
-	for (struct dirent *e; !rc && (e = readdir(dir));) {
+	for (struct dirent *e; !ret && (e = readdir(dir));) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || !strcmp(e->d_name, but))
 			continue;
-		rc = ++n > MOST ? -E2BIG : show(was, folder, e->d_name);
+		ret = ++n > MOST ? -E2BIG : show(was, folder, e->d_name);
 	}
 	closedir(dir);
-	return rc;
+	return ret;
 }
 
 /* In the new namespace: @folder becomes one that has all but @but. */
 static int cover(const char *folder, const char *but)
 {
-	int was = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	int was = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), ret = 0;
 	struct stat st;
 
 	if (was < 0 || fstat(was, &st) || mount("forkscope", folder, "tmpfs", 0, "mode=0755") ||
 	    chown(folder, st.st_uid, st.st_gid) || chmod(folder, st.st_mode & 07777))
-		rc = -errno;
-	if (!rc)
-		rc = show_all(was, folder, but);
+		ret = -errno;
+	if (!ret)
+		ret = show_all(was, folder, but);
 	if (was >= 0)
 		close(was);
-	return rc;
+	return ret;
 }
 
 /* The folder of @path, without links, and the name in it. */

@@ -23,8 +23,9 @@ struct fs_http_answer;
 int fs_vmm_http(struct fs_vmm *v, struct fs_http *h, const char *method, const char *path,
 		json_t *body, struct fs_http_answer *a);
 
-/* After a call failed with @rc: if the VMM has ended meanwhile, says that too. Returns the code. */
-int fs_vmm_explain(struct fs_vmm *v, int rc);
+/* After a call failed with @ret: if the VMM has ended meanwhile, says that too. Returns the code.
+ */
+int fs_vmm_explain(struct fs_vmm *v, int ret);
 
 /* Sets v->is from plan->version, or else from v->version. */
 void fs_vmm_parse_version(struct fs_vmm *v);

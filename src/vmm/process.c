@@ -78,7 +78,7 @@ static int fork_it(struct fs_process *p, char *const argv[], int in, int out, in
 int fs_process_start(struct fs_process *p, char *const argv[], const char *log, char *err,
 		     size_t len)
 {
-	int in[2] = {-1, -1}, out, why = 0, rc = 0;
+	int in[2] = {-1, -1}, out, why = 0, ret = 0;
 
 	fs_process_init(p);
 	out = fs_fresh_file(log, O_WRONLY | O_APPEND, NULL);
@@ -86,23 +86,23 @@ int fs_process_start(struct fs_process *p, char *const argv[], const char *log, 
 		return fs_errf(err, len, out, "starting %s: its log %s: %s", argv[0], log,
 			       fs_fresh_why(out));
 	if (pipe2(in, O_CLOEXEC))
-		rc = -errno;
-	if (!rc)
-		rc = fork_it(p, argv, in[0], out, &why);
+		ret = -errno;
+	if (!ret)
+		ret = fork_it(p, argv, in[0], out, &why);
 	close(out);
 	if (in[0] >= 0)
 		close(in[0]);
 	p->input = in[1];
-	if (rc) {
+	if (ret) {
 		fs_process_end(p);
-		return fs_errf(err, len, rc, "starting %s: %s", argv[0], strerror(-rc));
+		return fs_errf(err, len, ret, "starting %s: %s", argv[0], strerror(-ret));
 	}
 	p->ours = true;
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	if (why || p->pidfd < 0) {
-		rc = why ? -why : -errno;
+		ret = why ? -why : -errno;
 		fs_process_end(p);
-		return fs_errf(err, len, rc, "starting %s: %s", argv[0], strerror(-rc));
+		return fs_errf(err, len, ret, "starting %s: %s", argv[0], strerror(-ret));
 	}
 	return 0;
 }

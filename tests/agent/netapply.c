@@ -84,9 +84,9 @@ static long broken_sendto(int fd, void *from, size_t len, int flags, const void 
 static long answered_call(long nr, long a, long b, long c, long d, long e, long f)
 {
 	struct mmsghdr *msgs = (struct mmsghdr *)(uintptr_t)b;
-	long rc = hot_call(nr, a, b, c, d, e, f);
+	long ret = hot_call(nr, a, b, c, d, e, f);
 
-	for (long i = 0; i < rc; i++) {
+	for (long i = 0; i < ret; i++) {
 		struct nlmsghdr *h = msgs[i].msg_hdr.msg_iov->iov_base;
 		struct nlmsgerr *answer = NLMSG_DATA(h);
 
@@ -95,7 +95,7 @@ static long answered_call(long nr, long a, long b, long c, long d, long e, long 
 		else if (h->nlmsg_seq == broken_seq)
 			answer->error = -fail_errno;
 	}
-	return rc;
+	return ret;
 }
 
 static int take_option(int argc, char **argv, int *i)

@@ -65,7 +65,7 @@ static void monitor(int listener)
 static void test_signals(void **state)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status, rc;
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status, ret;
 	struct fs_qmp *q = NULL;
 	json_t *answer = NULL;
 	char err[300] = "";
@@ -79,12 +79,12 @@ static void test_signals(void **state)
 	if (!pid)
 		monitor(listener);
 	interrupt(true);
-	rc = fs_qmp_open(a.sun_path, TIMEOUT, &q, err, sizeof(err));
-	if (!rc)
-		rc = fs_qmp_ask(q, "query-status", NULL, TIMEOUT, &answer, err, sizeof(err));
+	ret = fs_qmp_open(a.sun_path, TIMEOUT, &q, err, sizeof(err));
+	if (!ret)
+		ret = fs_qmp_ask(q, "query-status", NULL, TIMEOUT, &answer, err, sizeof(err));
 	interrupt(false);
 	assert_string_equal(err, "");
-	assert_int_equal(rc, 0);
+	assert_int_equal(ret, 0);
 	assert_string_equal(fs_qmp_version(q), "9.1.2");
 	assert_int_equal(json_integer_value(json_object_get(answer, "a")), 7);
 	assert_true(signals > 0);

@@ -139,17 +139,17 @@ bool fs_bpf_works(struct fs_bpf *b)
 {
 	struct bpf_prog_info info = {0};
 	__u32 size = sizeof(info), key, next;
-	int procs = bpf_map__fd(b->skel->maps.procs), rc;
+	int procs = bpf_map__fd(b->skel->maps.procs), ret;
 	struct fs_proc proc;
 
-	rc = bpf_map_get_next_key(procs, NULL, &key);
-	if (rc && rc != -ENOENT)
+	ret = bpf_map_get_next_key(procs, NULL, &key);
+	if (ret && ret != -ENOENT)
 		return false;
-	rc = bpf_map_lookup_elem(procs, &key, &proc);
-	if (rc && rc != -ENOENT)
+	ret = bpf_map_lookup_elem(procs, &key, &proc);
+	if (ret && ret != -ENOENT)
 		return false;
-	rc = bpf_map_get_next_key(bpf_map__fd(b->skel->maps.stacks), NULL, &next);
-	if (rc && rc != -ENOENT)
+	ret = bpf_map_get_next_key(bpf_map__fd(b->skel->maps.stacks), NULL, &next);
+	if (ret && ret != -ENOENT)
 		return false;
 	for (size_t h = 0; h < b->plan->table->nhooks; h++)
 		if (b->plan->progs[h].on)

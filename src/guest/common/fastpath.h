@@ -26,17 +26,17 @@ static inline long hot_call(long nr, long a, long b, long c, long d, long e, lon
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
 	register long r9 __asm__("r9") = f;
-	long rc;
+	long ret;
 
 	__asm__ volatile("syscall"
-			 : "=a"(rc)
+			 : "=a"(ret)
 			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
-	return rc;
+	return ret;
 #else
-	long rc = syscall(nr, a, b, c, d, e, f);
+	long ret = syscall(nr, a, b, c, d, e, f);
 
-	return rc < 0 ? -errno : rc;
+	return ret < 0 ? -errno : ret;
 #endif
 }
 

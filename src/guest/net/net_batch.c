@@ -94,28 +94,28 @@ static void prepare_acks(void)
 static void send_steps(struct guest_net *n)
 {
 	uint32_t answered = 0;
-	long rc;
+	long ret;
 
 	if (!guest_work.n_steps)
 		return;
-	rc = hot_sendto(n->fd, guest_work.bytes, guest_work.batch.len, 0, NULL, 0);
-	if (rc != (long)guest_work.batch.len) {
-		note_error(rc < 0 ? (int)rc : -EIO, guest_last_step()->name);
+	ret = hot_sendto(n->fd, guest_work.bytes, guest_work.batch.len, 0, NULL, 0);
+	if (ret != (long)guest_work.batch.len) {
+		note_error(ret < 0 ? (int)ret : -EIO, guest_last_step()->name);
 		return;
 	}
 	while (answered < guest_work.n_steps) {
 		uint32_t want = guest_work.n_steps - answered;
 
 		prepare_acks();
-		rc = hot_call(SYS_recvmmsg, n->fd, (long)guest_work.msgs,
-			      want < GUEST_ACKS ? want : GUEST_ACKS, MSG_WAITFORONE, 0, 0);
-		if (rc == -EINTR)
+		ret = hot_call(SYS_recvmmsg, n->fd, (long)guest_work.msgs,
+			       want < GUEST_ACKS ? want : GUEST_ACKS, MSG_WAITFORONE, 0, 0);
+		if (ret == -EINTR)
 			continue;
-		if (rc < 0) {
-			note_error((int)rc, guest_last_step()->name);
+		if (ret < 0) {
+			note_error((int)ret, guest_last_step()->name);
 			return;
 		}
-		for (long i = 0; i < rc; i++)
+		for (long i = 0; i < ret; i++)
 			answered +=
 				(uint32_t)take_ack(guest_work.acks[i], guest_work.msgs[i].msg_len);
 	}

@@ -121,22 +121,22 @@ int guest_armed_read(const char *run_dir, struct guest_armed *a, char *err, size
 int guest_armed_map(const struct guest_armed *a, uint64_t fd, size_t page, size_t pages, void **out,
 		    char *err, size_t len)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)a->pid, 0), own = -1, rc = 0;
+	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)a->pid, 0), own = -1, ret = 0;
 
 	if (pidfd >= 0)
 		own = (int)syscall(SYS_pidfd_getfd, pidfd, (int)fd, 0);
 	if (own < 0)
-		rc = -errno;
+		ret = -errno;
 	if (pidfd >= 0)
 		close(pidfd);
-	if (rc)
-		return fs_errf(err, len, rc, "cannot share the memory of process %llu: %s",
-			       (unsigned long long)a->pid, strerror(-rc));
+	if (ret)
+		return fs_errf(err, len, ret, "cannot share the memory of process %llu: %s",
+			       (unsigned long long)a->pid, strerror(-ret));
 	*out = mmap(NULL, pages * FSG_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, own,
 		    (off_t)(page * FSG_PAGE));
 	if (*out == MAP_FAILED)
-		rc = fs_errf(err, len, -errno, "cannot map the memory of process %llu: %m",
-			     (unsigned long long)a->pid);
+		ret = fs_errf(err, len, -errno, "cannot map the memory of process %llu: %m",
+			      (unsigned long long)a->pid);
 	close(own);
-	return rc;
+	return ret;
 }

@@ -22,15 +22,15 @@ static int make_map(const char *name, size_t pages)
 
 static int make_file(const char *name, size_t pages)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC), rc;
+	int fd = memfd_create(name, MFD_CLOEXEC), ret;
 
 	if (fd < 0)
 		return -errno;
 	if (!ftruncate(fd, (off_t)(pages * FSG_PAGE)))
 		return fd;
-	rc = -errno;
+	ret = -errno;
 	close(fd);
-	return rc;
+	return ret;
 }
 
 /* Fills a pipe with references to all pages; what it does not take is locked all the same. */
@@ -92,23 +92,23 @@ void guest_block_free(struct guest_block *b)
 
 int guest_block_frames(const struct guest_block *b, uint64_t *gfn)
 {
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), rc = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), ret = 0;
 
 	if (fd < 0)
 		return -errno;
-	for (size_t i = 0; i < b->pages && !rc; i++) {
+	for (size_t i = 0; i < b->pages && !ret; i++) {
 		uintptr_t page = (uintptr_t)b->at / FSG_PAGE + i;
 		uint64_t e = 0;
 
 		errno = 0;
 		if (pread(fd, &e, sizeof(e), (off_t)(page * sizeof(e))) != (ssize_t)sizeof(e))
-			rc = errno ? -errno : -EIO;
+			ret = errno ? -errno : -EIO;
 		else if (!(e & PM_PRESENT))
-			rc = -EFAULT;
+			ret = -EFAULT;
 		else if (!(e & PM_PFN))
-			rc = -EPERM;
+			ret = -EPERM;
 		gfn[i] = e & PM_PFN;
 	}
 	close(fd);
-	return rc;
+	return ret;
 }

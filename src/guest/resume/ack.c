@@ -66,16 +66,16 @@ void guest_ack_number(struct guest_ack *a, const char *key, uint64_t value)
 
 void guest_ack_send(struct guest_ack *a, const char *stage)
 {
-	long rc;
+	long ret;
 
 	if (!a->to.sin_port)
 		return;
 	a->text[a->len++] = '\n';
 	do {
-		rc = hot_sendto(a->fd, a->text, a->len, MSG_DONTWAIT, &a->to, sizeof(a->to));
-	} while (rc == -EINTR);
-	if (rc < 0 && !a->error) {
-		a->error = (int)rc;
+		ret = hot_sendto(a->fd, a->text, a->len, MSG_DONTWAIT, &a->to, sizeof(a->to));
+	} while (ret == -EINTR);
+	if (ret < 0 && !a->error) {
+		a->error = (int)ret;
 		a->error_stage = stage;
 	}
 }
