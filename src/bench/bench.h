@@ -157,11 +157,6 @@ uint64_t fs_fork_load_ns(const struct fs_bench *b, const struct fs_fork_result *
 int fs_batch_run(struct fs_bench *b, const struct fs_variant *variant, struct fs_fork_result *r,
 		 size_t n);
 
-/* --- src/bench/setup.c: what stands before the forks --- */
-
-/* Opens templates, probes the VMM, makes variants, fills mailboxes: fs_bench_open() in parts. */
-int fs_bench_setup(struct fs_bench *b);
-
 /* --- src/bench/condition.c --- */
 
 /* Cold or warm, as asked, for a memory file and the snapshot's state. */
