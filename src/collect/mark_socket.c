@@ -202,17 +202,17 @@ int fs_marks_send(const struct fs_mark *m)
 int fs_marks_query_socket(void)
 {
 	struct sockaddr_un any = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
 
 	/* without a path the kernel chooses an address, to which answers come */
 	if (fd >= 0 && !bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) &&
 	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &ANSWER_TIMEOUT, sizeof(ANSWER_TIMEOUT)) &&
 	    !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &ANSWER_TIMEOUT, sizeof(ANSWER_TIMEOUT)))
 		return fd;
-	err = -errno;
+	ret = -errno;
 	if (fd >= 0)
 		close(fd);
-	return err;
+	return ret;
 }
 
 int fs_marks_ask(int fd, uint32_t pid)

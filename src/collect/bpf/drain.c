@@ -38,11 +38,11 @@ int fs_drain_flush(const struct fs_bpf *b, struct fsr_writer *w, struct fs_own_r
 		   uint64_t now)
 {
 	FS_VEC(struct fs_ev_flush) out = {0};
-	int map = fs_bpf_map(b, "threads"), err = 0;
+	int map = fs_bpf_map(b, "threads"), ret = 0;
 	uint32_t tid, prev = 0;
 	bool first = true;
 
-	while (!err && !bpf_map_get_next_key(map, first ? NULL : &prev, &tid)) {
+	while (!ret && !bpf_map_get_next_key(map, first ? NULL : &prev, &tid)) {
 		struct fs_ev_flush f = {0};
 		struct fs_thr t;
 
@@ -52,13 +52,13 @@ int fs_drain_flush(const struct fs_bpf *b, struct fsr_writer *w, struct fs_own_r
 			continue;
 		fs_own_head(o, &f.h, FS_EV_FLUSH, sizeof(f), now);
 		fill(&f, &t, tid);
-		err = fs_vec_push(&out, f);
+		ret = fs_vec_push(&out, f);
 	}
-	if (!err && out.n)
-		err = fsr_write_events(w, FS_OWN_CPU, out.v, out.n * sizeof(*out.v),
+	if (!ret && out.n)
+		ret = fsr_write_events(w, FS_OWN_CPU, out.v, out.n * sizeof(*out.v),
 				       (uint32_t)out.n);
 	fs_vec_free(&out);
-	return err;
+	return ret;
 }
 
 struct stacks {
@@ -86,19 +86,19 @@ static int add_stack(struct stacks *s, uint32_t id, const uint64_t *ip)
 
 static int read_stacks(const struct fs_bpf *b, struct stacks *s)
 {
-	int map = fs_bpf_map(b, "stacks"), err = 0;
+	int map = fs_bpf_map(b, "stacks"), ret = 0;
 	uint32_t id, prev = 0;
 	bool first = true;
 
-	while (!err && !bpf_map_get_next_key(map, first ? NULL : &prev, &id)) {
+	while (!ret && !bpf_map_get_next_key(map, first ? NULL : &prev, &id)) {
 		uint64_t ip[STACK_DEPTH] = {0};
 
 		first = false;
 		prev = id;
 		if (!bpf_map_lookup_elem(map, &id, ip))
-			err = add_stack(s, id, ip);
+			ret = add_stack(s, id, ip);
 	}
-	return err;
+	return ret;
 }
 
 static int write_symbols(struct fsr_writer *w, const struct stacks *s, int kallsyms)
