@@ -89,14 +89,13 @@ static int probe(struct fs_bench *b)
 	return ret;
 }
 
-static void say_clamped(const struct fs_bench *b, const struct fs_variant *a)
+static void say_clamped(const struct fs_variant *a)
 {
 	char asked[FS_UNITS_LEN], got[FS_UNITS_LEN];
 
 	fs_info("variant %s: %s are asked for, but the guest has only %s of memory there: it is cut to that",
 		a->name, fs_fmt_bytes(a->spec->bytes, asked, sizeof(asked)),
 		fs_fmt_bytes(fs_ranges_bytes(&a->ranges), got, sizeof(got)));
-	(void)b;
 }
 
 static int make_variant(struct fs_bench *b, size_t template, const struct fs_prefetch_spec *spec)
@@ -116,7 +115,7 @@ static int make_variant(struct fs_bench *b, size_t template, const struct fs_pre
 	ret = fs_prefetch_ranges(spec, t->size, t->mailbox ? t->offset : UINT64_MAX,
 				 &b->o.workingset, &a->ranges, &a->clamped, b->err, sizeof(b->err));
 	if (!ret && a->clamped)
-		say_clamped(b, a);
+		say_clamped(a);
 	b->nvariants++;
 	return ret;
 }
