@@ -449,11 +449,8 @@ def one_network(number, busy):
             assert done["undone"] and not found, ("undone", step, done, found, case)
         else:
             done = net.apply(payload, *words)
-        if done[
-            "error"
-            # refused, and undone, unless it is the undoing whose request was broken: then it says
-            # so
-        ]:
+        # refused, and undone, unless it is the undoing whose request was broken: then it says so
+        if done["error"]:
             found = differences(before, net.dump())
             assert not found if done["undone"] else done["undo_error"] == errno.EOPNOTSUPP, (
                 "undone",

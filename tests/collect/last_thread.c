@@ -2,12 +2,12 @@
 /*
  * A process whose first thread passes the kernel's end of threads before another of them does.
  *
- *	last_thread order    the other thread, counted down already, is preempted by the first,
- *which ends last_thread exec     the other thread calls exec, and goes on as the first
+ *	last_thread order    the other, counted down already, is preempted by the first, which ends
+ *	last_thread exec     the other calls exec, and goes on as the first
  *
  * Prints the number of the process and of the other thread. The kernel wakes who waits for the end
- *of a thread (set_tid_address(2)) between counting it down and, up to Linux 6.15, its tracepoint
- *sched_process_exit. The first thread waits so, on the same CPU and with a better priority.
+ * of a thread (set_tid_address(2)) between counting it down and, up to Linux 6.15, its tracepoint
+ * sched_process_exit. The first thread waits so, on the same CPU and with a better priority.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -9,19 +9,17 @@ Which of them follows from the arguments, as the real ones take them: `--api-soc
 F inside of its chroot's folder (without chroot).
 
     FIXTURE_FAULT="KIND METHOD PATH" (QMP: "KIND COMMAND"), several divided by ";"; with "@fork-2"
-    behind it of that fork alone
-                     (Firecracker, by its --id). KIND: refuse; hang; die (before it answers);
-                     tear (dies in the middle of the answer); garbage; big (an endless body); deep
-                     (JSON of 100,000 levels); drip (a byte each 50 ms); QMP: mute (no greeting),
-                     late (answers after 100 ms)
+                     behind it of that fork alone (Firecracker, by its --id). KIND: refuse; hang;
+                     die (before it answers); tear (dies in the middle of the answer); garbage; big
+                     (an endless body); deep (JSON of 100,000 levels); drip (a byte each 50 ms);
+                     QMP: mute (no greeting), late (answers after 100 ms)
     FIXTURE_LOG=FILE     each request on a line: METHOD PATH BODY
     FIXTURE_VERSION=V    what it says it is (1.12.1; Cloud Hypervisor: v53.0.0)
     FIXTURE_GUEST=STAGES acts as a guest once it is resumed: reads the mailbox out of the memory
-    file, sends these acks
-                         ("mailbox,applied"); an ack "die" ends the VMM, "garbage" is no ack,
-                         "flood" sends acks without end. "error+reason=payload+what=mac" has more
-                         words, "error-+..." neither MAC nor address. "fork-2=STAGES;STAGES" is for
-                         that fork, and for the others
+                         file, sends these acks ("mailbox,applied"); an ack "die" ends the VMM,
+                         "garbage" is no ack, "flood" sends acks without end.
+                         "error+reason=payload+what=mac" has more words, "error-+..." neither MAC
+                         nor address. "fork-2=STAGES;STAGES" is for that fork, and for the others
 """
 
 import ctypes

@@ -29,9 +29,8 @@ struct guest_recorder {
 /*
  * Makes the maps, loads, measures, attaches: the programs record from now on. That single programs
  * do not work is not a failure: the plan says which. Returns 0, or a negative errno and a sentence
- * in
- * @err when this kernel has no BPF at all (or not for us): then no map is left, and the plan (NULL
- * when out of memory) has that reason for everything.
+ * in @err when this kernel has no BPF at all (or not for us): then no map is left, and the plan
+ * (NULL when out of memory) has that reason for everything.
  */
 int guest_recorder_start(struct guest_recorder *r, const struct guest_recorder_opts *o, char *err,
 			 size_t len);
