@@ -155,8 +155,7 @@ static int fill_mailbox(struct fs_bench *b, struct fs_template *t)
 		fs_template_let_go(&b->templates[i]);
 	ret = fs_template_fill(t, o->token, &o->payload, b->err, sizeof(b->err));
 	for (size_t i = 0; i < o->nsignals && !ret; i++)
-		if (b->templates[i].fd < 0)
-			ret = fs_template_take(&b->templates[i], b->err, sizeof(b->err));
+		ret = fs_template_take(&b->templates[i], b->err, sizeof(b->err));
 	return ret;
 }
 

@@ -173,16 +173,13 @@ int fs_template_fill(struct fs_template *t, const char *token, const struct fs_p
 		     char *err, size_t len)
 {
 	struct fs_guard g;
-	int ret;
+	int ret = guard(t, &g, FS_GUARD_WRITE, err, len);
 
-	/* Our own descriptor would be in the way of the lease. */
-	fs_template_let_go(t);
-	ret = guard(t, &g, FS_GUARD_WRITE, err, len);
 	if (ret)
 		return ret;
 	ret = fill_guarded(t, &g, token, payload, err, len);
 	fs_guard_close(&g);
-	return ret ? ret : fs_template_take(t, err, len);
+	return ret;
 }
 
 int fs_template_copy(const struct fs_template *t, const char *token, const char *out,

@@ -63,7 +63,8 @@ int fs_template_lock(struct fs_template *t, const struct fs_template *before, si
 /*
  * Finds the mailbox of @token, and fills it with @payload if it is empty. One that is full stays as
  * it is: its payload is what the forks will find, so it is decoded into t->payload. Refused while
- * a VM may run on the file (fs_guard_open). Returns 0 or a negative errno with a sentence in @err.
+ * a VM may run on the file (fs_guard_open), and so while a template has it open: all are let go of
+ * before (fs_template_let_go). Returns 0 or a negative errno with a sentence in @err.
  */
 int fs_template_fill(struct fs_template *t, const char *token, const struct fs_payload *payload,
 		     char *err, size_t len);
