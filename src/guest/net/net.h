@@ -97,7 +97,15 @@ void guest_net_drain(struct guest_net *n);
  */
 void guest_net_apply(struct guest_net *n, const struct fs_payload *p, struct guest_outcome *o);
 
-/* For net*.c: a link as the kernel reported it, and the link of that name or NULL. */
+/* --- for net*.c --- */
+
+/* In host byte order, of a prefix of 0 to 32. */
+static inline uint32_t guest_network_mask(uint32_t prefix)
+{
+	return prefix ? ~0u << (32 - prefix) : 0;
+}
+
+/* A link as the kernel reported it, and the link of that name or NULL. */
 void guest_net_take_link(struct guest_net *n, struct nlmsghdr *h);
 struct guest_link *guest_net_link(struct guest_net *n, const char *name);
 

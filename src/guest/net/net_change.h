@@ -116,12 +116,6 @@ void guest_change_put_back(struct guest_change *c, struct guest_outcome *o);
 
 /* --- net_change.c: what making it and undoing it both ask. Hot ------------------------------- */
 
-/* Host byte order. */
-static inline uint32_t guest_network_mask(uint32_t prefix)
-{
-	return prefix ? ~0u << (32 - prefix) : 0; /* prefix is 0 to 32 */
-}
-
 /* Of a kept message: is it about the link that changes? */
 static inline bool guest_on_link(const struct guest_change *c, const struct nlmsghdr *h)
 {

@@ -112,7 +112,7 @@ static bool is_subnet(const struct nlmsghdr *route, const struct nlmsghdr *addre
 {
 	const struct ifaddrmsg *a = NLMSG_DATA(address);
 	const struct rtmsg *r = NLMSG_DATA(route);
-	uint32_t mask = a->ifa_prefixlen ? ~0u << (32 - a->ifa_prefixlen) : 0;
+	uint32_t mask = guest_network_mask(a->ifa_prefixlen);
 	uint32_t net = __builtin_bswap32(guest_attr_get_u32(address, sizeof(*a), IFA_ADDRESS, 0));
 
 	return r->rtm_dst_len == a->ifa_prefixlen &&
