@@ -29,10 +29,11 @@ struct fs_guard {
  *   whatever name space: that suffices. While it is held, whoever opens the file waits.
  * - No lease, because somebody has the file open: who maps it is named, and who has it open. When
  *   nobody can be named it is refused all the same, for then somebody cannot be seen from here.
- * - No lease to be had (no such file system, no right): nobody may use it in @proc, and all
+ * - No lease to be had (no such file system, no right): nobody may use it in /proc, and all
  *   processes must be visible.
- * - A lease of an overlay or of FUSE does not suffice: the file below has users of its own. Nor is
- * one of a file without a name (a memfd, by /proc/PID/fd), whose users the kernel does not count.
+ * - A lease of an overlay or of FUSE does not suffice: the file below has users of its own. Nor
+ *   does one of a file without a name (a memfd, by /proc/PID/fd), whose users the kernel does not
+ *   count.
  *
  * @unseen_ok: the caller knows that no VM runs on it: only processes that map it are in the way.
  *

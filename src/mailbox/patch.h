@@ -33,9 +33,9 @@ struct fs_mbox_copy {
 };
 
 /*
- * Copies the @size bytes of @from next to @out: shares the blocks where the file system can, else
- * copies them and keeps the holes. @out must not exist. Returns 0 or a negative errno with a
- * sentence in @err; then nothing is left behind.
+ * Copies the file @from (@st is its state) next to @out: shares the blocks where the file system
+ * can, else copies them and keeps the holes. @out must not exist. Returns 0 or a negative errno
+ * with a sentence in @err; then nothing is left behind.
  */
 int fs_mbox_copy_make(struct fs_mbox_copy *c, int from, const struct stat *st, const char *out,
 		      char *err, size_t err_len);

@@ -17,7 +17,6 @@ __attribute__((warn_unused_result)) static int watch(struct fs_session *s, int f
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
-/* The process that reads guests, which another may have taken the place of. */
 int fs_session_watch_guests(struct fs_session *s)
 {
 	int fd = fs_guests_fd(s->guests), was = s->guests_fd;
@@ -26,7 +25,6 @@ int fs_session_watch_guests(struct fs_session *s)
 	return fd != was && fd >= 0 ? watch(s, fd, FS_WAKE_GUESTS) : 0;
 }
 
-/* Signals come as descriptors from here on; those that would kill us at a write are ignored. */
 int fs_session_catch_signals(struct fs_session *s)
 {
 	sigset_t set;
@@ -48,7 +46,6 @@ int fs_session_catch_signals(struct fs_session *s)
 	return watch(s, s->signals, FS_WAKE_SIGNALS);
 }
 
-/* Reads the signals that came; returns the name of one that ends the recording, or NULL. */
 const char *fs_session_signals(struct fs_session *s)
 {
 	struct signalfd_siginfo si;
