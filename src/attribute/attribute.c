@@ -2,7 +2,6 @@
 /* A whole recording into a result. */
 #include "attribute/attribute.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/evaluate.h"

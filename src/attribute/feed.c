@@ -2,7 +2,6 @@
 /* One record at a time, in the order of (ts, cpu, seq). */
 #include "attribute/feed.h"
 #include <errno.h>
-#include <string.h>
 #include "attribute/evaluate.h"
 #include "attribute/records/losses.h"
 #include "attribute/records/records.h"

@@ -11,7 +11,6 @@
  */
 #include "attribute/records/fork_marks.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "attribute/state/at.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What a fork's ledger says of its guest recording. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "attribute/guest/guest_align.h"
 #include "attribute/guest/timelines.h"

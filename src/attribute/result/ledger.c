@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "attribute/guest/timelines.h"
 #include "attribute/path/walk.h"
 #include "attribute/result/digest.h"

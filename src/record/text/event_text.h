@@ -6,7 +6,6 @@
 #ifndef FORKSCOPE_TEXT_H
 #define FORKSCOPE_TEXT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <jansson.h>
