@@ -8,7 +8,6 @@
 #include <string.h>
 #include "base/units.h"
 
-/* "10", "0x1f", "-1", and for times "1.5ms". */
 bool fsr_parse_number(const char *s, uint64_t *v)
 {
 	char *rest;
@@ -52,7 +51,6 @@ static int hex_byte(const char *p)
 	return low ? (int)((high - digits) * 16 + (low - digits)) : -1;
 }
 
-/* Takes one value off the line: a word, or a quoted text whose escapes are resolved in place. */
 char *fsr_take_value(char **line, size_t *len)
 {
 	char *p = *line, *out = p, *start = p;

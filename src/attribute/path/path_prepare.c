@@ -177,7 +177,6 @@ struct at_thr *at_default_vcpu(struct at_vm *vm, uint64_t at)
 	return best;
 }
 
-/* The index of the walk's thread in the path's table of them. */
 int at_path_name_thread(struct at_walk *w)
 {
 	size_t i;

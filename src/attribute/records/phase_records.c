@@ -104,7 +104,6 @@ int at_on_phase(struct at *a, struct at_proc *p, const struct fs_ev *ev)
 	return fs_vec_push(&p->phases, r);
 }
 
-/* Whether @r mapped memory that the guest then got. */
 bool at_is_guest_memory(const struct at_vm *vm, const struct at_phrec *r)
 {
 	for (size_t i = 0; i < vm->slots.n; i++) {

@@ -87,10 +87,6 @@ static const struct at_miss *first_after(const struct at *a, int kind, uint32_t 
 	return first < a->misses[kind].n && v[first].cpu == cpu ? &v[first] : NULL;
 }
 
-/*
- * The first stretch of [*t0, *t1) on @cpu in which something is missing: narrows it to that.
- * Returns false when there is none.
- */
 bool at_missing(const struct at *a, int kind, uint32_t cpu, uint64_t *t0, uint64_t *t1)
 {
 	const struct at_miss *here = first_after(a, kind, cpu, *t0),
@@ -104,7 +100,6 @@ bool at_missing(const struct at *a, int kind, uint32_t cpu, uint64_t *t0, uint64
 	return true;
 }
 
-/* Was anything missed in the window, on whatever CPU? */
 bool at_missing_in(const struct at *a, uint64_t t0, uint64_t t1)
 {
 	const struct at_miss *m = first_after(a, AT_MISS_ANY, FS_ANY_CPU, t0);

@@ -30,7 +30,6 @@ static void drop_before(struct at_vm *vm, uint64_t resume)
 	vm->touches.n = n;
 }
 
-/* Leaves the first touch of each page since the resume, in the order of pages. */
 void at_touches_compact(struct at_vm *vm)
 {
 	size_t n = 0;
