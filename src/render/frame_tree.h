@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Stacks merged into a tree of frames with their nanoseconds. */
-#ifndef FORKSCOPE_TREE_H
-#define FORKSCOPE_TREE_H
+#ifndef FORKSCOPE_FRAME_TREE_H
+#define FORKSCOPE_FRAME_TREE_H
 
 #include "base/hashmap.h"
 #include "render/frames.h"

@@ -55,6 +55,14 @@ cp "$tmp/some/a/ac.c" "$tmp/some/a/ac.h"
 is "a .c file without such a sentence is found" [ "$(echo $(jobless "$tmp/some"))" = "$tmp/some/a/aa.c $tmp/some/a/ab.c" ]
 is "a name in two folders is found" [ "$(namesakes "$tmp/some")" = "ab: $tmp/some/a/ab $tmp/some/b/ab" ]
 
+# A file that includes both of two headers with one guard loses the second without a word.
+shared_guards() { # FOLDER...
+	find "$@" -name '*.h' -exec grep -hoE '^#ifndef [A-Z0-9_]+_H$' {} + | sort | uniq -d
+}
+report "no two headers have one include guard" "$(shared_guards src bpf tests tools)"
+printf '#ifndef SOME_H\n' | tee "$tmp/some/a/one.h" >"$tmp/some/b/other.h"
+is "two headers with one guard are noticed" [ "$(shared_guards "$tmp/some")" = "#ifndef SOME_H" ]
+
 # (int)(ns / 1000000) makes an endless wait, or none, of a long one: fs_poll_ms() does not.
 report "milliseconds to wait come from fs_poll_ms()" "$(
 	grep -nE '\((int|long)\).*/ ?(1000000|MS|NS_PER_MS)\b' $(find src -name '*.c') | grep -v '^src/base/clock.c')"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a recording says about itself: the JSON of META and STATS. */
-#ifndef FORKSCOPE_STATS_H
-#define FORKSCOPE_STATS_H
+#ifndef FORKSCOPE_STATS_JSON_H
+#define FORKSCOPE_STATS_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a recording's guest parts stand: found when it is opened, loaded when they are asked for.
  */
-#ifndef FORKSCOPE_GUESTS_H
-#define FORKSCOPE_GUESTS_H
+#ifndef FORKSCOPE_GUEST_INDEX_H
+#define FORKSCOPE_GUEST_INDEX_H
 
 #include <stdbool.h>
 #include <stdint.h>
