@@ -10,6 +10,7 @@
 #include "attribute/result/retire.h"
 #include "attribute/state/at.h"
 #include "base/clock.h"
+#include "base/sum.h"
 
 #define MS            1000000ull
 #define TRY_UNCOVERED (1000 * MS)  /* from here on evaluate, unless more would explain it */
@@ -70,7 +71,7 @@ static int try_evaluate(struct at *a, struct at_vm *vm)
 		ret = evaluate(a, vm, past >= TRY_LAST || covered(vm));
 	if (vm->state == AT_VM_ENDED) {
 		vm->try_gap *= 2;
-		vm->next_try = fs_ns_plus(a->now, vm->try_gap);
+		vm->next_try = fs_sum(a->now, vm->try_gap);
 	}
 	return ret;
 }

@@ -22,11 +22,6 @@ uint64_t fs_real_ns(void)
 	return fs_clock_ns(CLOCK_REALTIME);
 }
 
-uint64_t fs_ns_plus(uint64_t t, uint64_t ns)
-{
-	return ns > UINT64_MAX - t ? UINT64_MAX : t + ns;
-}
-
 int fs_poll_ms(uint64_t ns)
 {
 	uint64_t ms = ns / 1000000 + !!(ns % 1000000);

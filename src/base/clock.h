@@ -10,9 +10,6 @@ uint64_t fs_clock_ns(clockid_t id);
 uint64_t fs_mono_ns(void); /* CLOCK_MONOTONIC, the clock of every record (bpf_ktime_get_ns) */
 uint64_t fs_real_ns(void); /* CLOCK_REALTIME */
 
-/* @t + @ns; UINT64_MAX, never a moment before @t, where that does not fit (times of recordings). */
-uint64_t fs_ns_plus(uint64_t t, uint64_t ns);
-
 /*
  * How long poll() is to wait so that @ns have passed: milliseconds, rounded up; INT_MAX (24 days)
  * where there are more, so that who waits for longer has to look at the clock again.

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include "attribute/guest/guest_build.h"
 #include "attribute/state/at.h"
+#include "base/sum.h"
 
 struct ring { /* a ring being read */
 	const struct fsr_guest_ring *r;
@@ -22,8 +23,7 @@ struct ring { /* a ring being read */
 
 static bool lost_before(const struct fsr_guest_ring *r)
 {
-	uint64_t jumps = 0,
-		 lost = r->lost + r->partial < r->lost ? UINT64_MAX : r->lost + r->partial;
+	uint64_t jumps = 0, lost = fs_sum(r->lost, r->partial);
 
 	for (size_t i = 1; i < r->n; i++)
 		jumps += (uint32_t)(r->recs[i].seq - r->recs[i - 1].seq - 1);

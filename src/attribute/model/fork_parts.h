@@ -121,8 +121,9 @@ struct fsa_path_stage {
 	const char *why;   /* not seen: why; seen: what is to be known of it; NULL or "": nothing */
 };
 
-#define FSA_PAGE    4096u
-#define FSA_NOWHERE UINT64_MAX /* an offset that is not known, or in no file */
+#define FSA_PAGE        4096u
+#define FSA_PAGE_OF(at) ((at) & ~(uint64_t)(FSA_PAGE - 1)) /* of an address or an offset */
+#define FSA_NOWHERE     UINT64_MAX /* an offset that is not known, or in no file */
 
 /* A fault on the critical path. */
 struct fsa_fault {

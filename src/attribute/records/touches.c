@@ -8,7 +8,6 @@
 #include "attribute/state/slots.h"
 
 #define COMPACT_AT 65536 /* touches of a VM */
-#define PAGE(gpa)  ((gpa) & ~(uint64_t)(FSA_PAGE - 1))
 
 static int by_page(const void *x, const void *y)
 {
@@ -54,7 +53,7 @@ static int touch(struct at *a, struct at_vm *vm, uint64_t gpa, uint64_t ts, uint
 	if (vm->touches.n >= vm->touch_limit)
 		at_touches_compact(vm);
 	return fs_vec_push(&vm->touches,
-			   (struct at_touch){.page = PAGE(gpa), .ts = ts, .cause = cause});
+			   (struct at_touch){.page = FSA_PAGE_OF(gpa), .ts = ts, .cause = cause});
 }
 
 int at_touch_exit(struct at *a, struct at_vm *vm, const struct at_exit *x)

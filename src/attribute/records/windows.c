@@ -8,6 +8,7 @@
 #include "attribute/state/at.h"
 #include "attribute/state/listed.h"
 #include "base/clock.h"
+#include "base/sum.h"
 
 #define TRY_FIRST_NS 5000000ull /* after the end: spans that cover it are still to come */
 
@@ -24,7 +25,7 @@ void at_window_end(struct at *a, struct at_vm *vm, uint64_t ts, uint32_t tid, bo
 	vm->end_reached = reached;
 	vm->state = AT_VM_ENDED;
 	vm->try_gap = TRY_FIRST_NS;
-	vm->next_try = fs_ns_plus(ts, vm->try_gap);
+	vm->next_try = fs_sum(ts, vm->try_gap);
 	at_due_at(a, vm->next_try);
 	at_proc_keep(vm->proc);
 }
@@ -41,8 +42,8 @@ void at_window_set(struct at *a, struct at_vm *vm)
 		from = at_load_start(a, vm);
 	if (from && from < vm->resume)
 		vm->start = from;
-	vm->deadline = a->o.end == FSA_END_AFTER ? fs_ns_plus(vm->start, a->o.end_after_ns)
-						 : fs_ns_plus(vm->resume, a->timeout);
+	vm->deadline = a->o.end == FSA_END_AFTER ? fs_sum(vm->start, a->o.end_after_ns)
+						 : fs_sum(vm->resume, a->timeout);
 	if (vm->state == AT_VM_OPEN)
 		at_due_at(a, vm->deadline);
 }

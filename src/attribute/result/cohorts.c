@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "attribute/model/population.h"
+#include "base/sum.h"
 
 #define P95_FROM 20 /* with fewer values the 95th of a hundred is just the largest */
 
@@ -41,11 +42,6 @@ struct fsa_dist at_dist(uint64_t *v, size_t n)
 	return d;
 }
 
-static uint64_t add(uint64_t a, uint64_t b)
-{
-	return a + b < a ? UINT64_MAX : a + b;
-}
-
 /* A count of @row, 0 for one that makes no sense. */
 static uint64_t count_of(const json_t *row, const char *key)
 {
@@ -70,8 +66,8 @@ int at_lost_load(const json_t *stats, struct at_losses *l)
 	json_array_foreach (rows, i, row) {
 		struct at_lost e = {.vm = json_integer_value(json_object_get(row, "vm"))};
 
-		e.lost = add(add(count_of(row, "records"), count_of(row, "state")),
-			     count_of(row, "slots"));
+		e.lost = fs_sum(fs_sum(count_of(row, "records"), count_of(row, "state")),
+				count_of(row, "slots"));
 		if (fs_vec_push(&l->v, e)) {
 			fs_vec_free(&l->v);
 			return -ENOMEM;
@@ -82,7 +78,7 @@ int at_lost_load(const json_t *stats, struct at_losses *l)
 	qsort(l->v.v, l->v.n, sizeof(*l->v.v), by_vm);
 	for (i = 1; i < l->v.n; i++) {
 		if (l->v.v[i].vm == l->v.v[n].vm)
-			l->v.v[n].lost = add(l->v.v[n].lost, l->v.v[i].lost);
+			l->v.v[n].lost = fs_sum(l->v.v[n].lost, l->v.v[i].lost);
 		else
 			l->v.v[++n] = l->v.v[i];
 	}

@@ -6,10 +6,9 @@
 #include "attribute/result/ledger_parts.h"
 #include "attribute/state/at.h"
 
-#define BIG_SLOT  (1u << 20) /* smaller ones are firmware and devices */
-#define BIG_HOLE  (16u << 20)
-#define PAGE(gpa) ((gpa) & ~(uint64_t)(FSA_PAGE - 1))
-#define SPACE(s)  ((s)->slot >> 16) /* address space of a slot: 0, or 1 = SMM */
+#define BIG_SLOT (1u << 20) /* smaller ones are firmware and devices */
+#define BIG_HOLE (16u << 20)
+#define SPACE(s) ((s)->slot >> 16) /* address space of a slot: 0, or 1 = SMM */
 
 /* --- where guest memory is in the memory file --- */
 
@@ -202,7 +201,7 @@ static uint64_t offset_of(const struct at_vm *vm, uint64_t gpa)
 {
 	const struct at_region *r = region_of(vm, gpa);
 
-	return r && r < vm->regions.v + vm->nregions ? PAGE(r->offset + (gpa - r->gpa))
+	return r && r < vm->regions.v + vm->nregions ? FSA_PAGE_OF(r->offset + (gpa - r->gpa))
 						     : FSA_NOWHERE;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/sum.h"
 #include "record/guest/guest_chunk.h"
 #include "record/text/guest_text.h"
 #include "record/inspect.h"
@@ -48,11 +49,6 @@ static struct join_ring *ring_of(struct join *j, const struct fsr_guest_part *pa
 	return r;
 }
 
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	return a + b < a ? UINT64_MAX : a + b;
-}
-
 /* One record, if its number goes on from those before it. Returns 0 or -ENOMEM. */
 static int take_rec(struct join *j, struct join_ring *r, const struct fsg_rec *rec)
 {
@@ -85,7 +81,7 @@ static int take_ring(struct join *j, const struct fsr_guest_part *part, const vo
 
 	if (!r)
 		return 0;
-	r->ring.lost = plus(r->ring.lost, part->lost);
+	r->ring.lost = fs_sum(r->ring.lost, part->lost);
 	r->ring.partial += part->torn;
 	if (part->first > r->next || !r->begun)
 		r->next = part->first; /* what lies between is in the part's own count */
@@ -210,7 +206,7 @@ static int hand_over(struct join *j)
 		r->ring.n = r->recs.n;
 		r->recs.v = NULL;
 		g->rings[g->nrings] = r->ring;
-		g->lost = plus(g->lost, r->ring.lost);
+		g->lost = fs_sum(g->lost, r->ring.lost);
 		g->partial += r->ring.partial;
 	}
 	return 0;

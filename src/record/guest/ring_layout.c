@@ -45,8 +45,8 @@ static int check_part(const struct fsg_dir *d, unsigned int i, char why[FSR_WHY]
 		return 0;
 	case FSG_PART_SYMBOLS:
 	case FSG_PART_META:
-		if (p->bytes > room ||
-		    p->bytes > (p->kind == FSG_PART_META ? FSR_MAX_META : FSR_MAX_SYMBOLS))
+		if (p->bytes > room || p->bytes > (p->kind == FSG_PART_META ? FSR_MAX_PART_META
+									    : FSR_MAX_PART_SYMBOLS))
 			return fs_errf(why, FSR_WHY, -EBADMSG, "part %u: %llu bytes in %u pages", i,
 				       (unsigned long long)p->bytes, p->pages);
 		return 0;

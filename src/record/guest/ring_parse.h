@@ -14,10 +14,10 @@
 #include "bpf/guest_ring.h"
 #include "record/guest/guest_chunk.h"
 
-#define FSR_MAX_SYMBOLS (32u << 20) /* bytes, deflated */
-#define FSR_MAX_META    (1u << 20)
-#define FSR_MAX_READING (32u << 20) /* bytes of records of one reading */
-#define FSR_WHY         96
+#define FSR_MAX_PART_SYMBOLS (32u << 20) /* bytes in the guest's memory, deflated */
+#define FSR_MAX_PART_META    (1u << 20)
+#define FSR_MAX_READING      (32u << 20) /* bytes of records of one reading */
+#define FSR_WHY              96
 
 typedef uint8_t fsr_page[FSG_PAGE];
 
